@@ -1,0 +1,18 @@
+"""Full fine-tuning: every parameter of the backbone and a linear classifier train together."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from bench.backbones import FeatureSpec
+from bench.methods import Method, PooledLinear, Stage
+
+
+class FullFinetune(Method):
+    """Every parameter trains from the first step ("Full" in the papers' tables)."""
+
+    def stages(self) -> list[Stage]:
+        return [Stage("stage1", trains="all")]
+
+    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
+        return PooledLinear(features.pooled_dim, classes)

@@ -1,0 +1,5 @@
+"""Pre-trained backbones behind one `Features` interface."""
+
+from bench.backbones.features import Features, FeatureSpec
+
+__all__ = ["FeatureSpec", "Features"]

@@ -1,0 +1,87 @@
+"""Any timm image model through the `Features` interface."""
+
+from __future__ import annotations
+
+import timm
+import torch
+from timm.layers import NormMlpClassifierHead  # noqa: F401  (documents where ConvNeXt's final norm lives)
+from torch import Tensor, nn
+
+from bench.backbones.base import Backbone, WeightsInfo, probe_shape
+from bench.backbones.features import Features, FeatureSpec
+from bench.errors import UsageError
+
+
+class TimmBackbone(Backbone):
+    """A timm model without its classifier.
+
+    Tokens are the final patch tokens (class and register tokens dropped) or the flattened feature map; ``pooled``
+    is `forward_head(pre_logits=True)`, so that a norm that lives in the head (ConvNeXt) is applied.
+    """
+
+    def __init__(self, model: nn.Module, info: WeightsInfo, size: int) -> None:
+        super().__init__()
+        self.model = model
+        self.info = info
+        self.size = size
+        self.prefix = int(getattr(model, "num_prefix_tokens", 0))
+        self.spec = self._measure()
+        self.eval()
+
+    def forward(self, images: Tensor) -> Features:
+        """Images (B, 3, H, W) to features; see the class."""
+        final = self.model.forward_features(images)
+        return Features(self._tokens(final), self.model.forward_head(final, pre_logits=True))
+
+    def _tokens(self, final: Tensor) -> Tensor:
+        if final.ndim == 3:
+            return final[:, self.prefix :]
+        if getattr(self.model, "output_fmt", "NCHW") == "NHWC":
+            return final.flatten(1, 2)
+        return final.flatten(2).transpose(1, 2)
+
+    @torch.no_grad()
+    def _measure(self) -> FeatureSpec:
+        features = probe_shape(self, (3, self.size, self.size))
+        count = features.tokens.shape[1]
+        side = round(count**0.5)
+        grid = (side, side) if side * side == count else (count,)
+        patches = hasattr(self.model, "patch_embed") and hasattr(self.model, "blocks")
+        return FeatureSpec(
+            token_dim=features.tokens.shape[2],
+            pooled_dim=features.pooled.shape[1],
+            grid=grid,
+            family="vit" if patches else "cnn",
+        )
+
+
+def build(info: WeightsInfo, size: int | None, name: str) -> TimmBackbone:
+    """Create the model and load its weights.
+
+    Args:
+        info: Facts of the weights; ``info.file`` None means timm's hub.
+        size: Input size in pixels, None for the weights' own.
+        name: The backbone's name, for messages.
+
+    Raises:
+        UsageError: The size does not fit the architecture, or the weights are of another architecture.
+    """
+    size = size or info.size
+    options = dict(info.model_args)
+    if _fixed_size(info.arch) and size != info.size:
+        options["img_size"] = size
+    overlay = {"file": info.file} if info.file else None
+    try:
+        model = timm.create_model(info.arch, pretrained=True, pretrained_cfg_overlay=overlay, **options)
+    except (RuntimeError, KeyError, AssertionError) as error:
+        reason = str(error).strip().splitlines()
+        raise UsageError(
+            f"{name}: cannot load {info.file or 'the hub weights'} into {info.arch} at size {size} "
+            f"({reason[0][:160] if reason else type(error).__name__}). Check timm_arch, model_args and size."
+        ) from error
+    model.reset_classifier(0)
+    return TimmBackbone(model, info, size)
+
+
+def _fixed_size(arch: str) -> bool:
+    return bool(timm.get_pretrained_cfg(arch, allow_unregistered=False).fixed_input_size)

@@ -1,0 +1,114 @@
+"""Where weights come from: the embedded file, a weights folder, or timm's hub."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from bench.backbones.base import BackboneParams, WeightsInfo
+from bench.backbones.catalog import ASSETS, local_weights
+from bench.errors import UsageError, nearest
+from bench.spec import Spec
+
+
+def weights_folder(given: Path | None = None) -> Path | None:
+    """``--weights``, else ``BENCH_WEIGHTS``, else None.
+
+    Raises:
+        UsageError: A folder was named but is not there.
+    """
+    named = given or (Path(os.environ["BENCH_WEIGHTS"]) if os.environ.get("BENCH_WEIGHTS") else None)
+    if named is not None and not named.is_dir():
+        raise UsageError(f"The weights folder {named} is not there. Create it, or change --weights / BENCH_WEIGHTS.")
+    return named
+
+
+def find(name: str, folder: Path | None) -> WeightsInfo:
+    """Return the facts of a backbone's weights; a local file wins over the hub.
+
+    Raises:
+        UsageError: No local file and no timm model has this name, or the file's metadata are incomplete.
+    """
+    local = local_weights(folder)
+    if name in local:
+        return from_file(local[name])
+    return from_hub(name, local)
+
+
+def from_file(path: Path) -> WeightsInfo:
+    """Read the facts from a safetensors file's metadata.
+
+    Raises:
+        UsageError: The file is not safetensors or lacks a required key.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            meta = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise UsageError(f"{path} is not a readable safetensors file ({error}). Replace the file.") from error
+    try:
+        return WeightsInfo(
+            arch=meta["timm_arch"],
+            model_args=json.loads(meta.get("model_args", "{}")),
+            size=int(json.loads(meta["input_size"])[-1]),
+            mean=tuple(json.loads(meta["mean"])),
+            std=tuple(json.loads(meta["std"])),
+            interpolation=meta.get("interpolation", "bicubic"),
+            trained_on=meta.get("trained_on", "unknown"),
+            batch_norm="frozen" if meta.get("batch_norm") == "frozen" else "train",
+            file=str(path),
+            digest=_digest(str(path), path.stat().st_size, path.stat().st_mtime_ns),
+            note=meta.get("note", ""),
+        )
+    except (KeyError, ValueError, IndexError) as error:
+        raise UsageError(
+            f"{path}: metadata are incomplete ({error!r}). Needed: timm_arch, input_size, mean, std as JSON strings."
+        ) from error
+
+
+@lru_cache(maxsize=64)
+def _digest(path: str, size: int, mtime_ns: int) -> str:
+    with open(path, "rb") as file:
+        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def from_hub(name: str, local: dict[str, Path]) -> WeightsInfo:
+    """Facts of a timm model tag from timm's own configuration; downloads nothing."""
+    import timm
+
+    arch = name.split(".")[0]
+    if not timm.is_model(arch):
+        raise UsageError(f"No backbone {name!r}. {nearest(name, [*local, *timm.list_models()])} See bench list backbones.")
+    config = timm.get_pretrained_cfg(name, allow_unregistered=False)
+    if config is None or not config.has_weights:
+        tags = [tag for tag in timm.list_pretrained(arch + "*")]
+        raise UsageError(f"timm has no weights {name!r}. {nearest(name, tags)}")
+    return WeightsInfo(
+        arch=name,
+        size=config.input_size[-1],
+        mean=tuple(config.mean),
+        std=tuple(config.std),
+        interpolation=config.interpolation,
+        trained_on=config.tag or "unknown",
+        digest=f"hub:{config.hf_hub_id or config.url}",
+    )
+
+
+def load(spec: Spec, folder: Path | None):  # type: ignore[no-untyped-def]
+    """Build the backbone that a spec such as ``pico[size=32]`` names, in evaluation mode.
+
+    Raises:
+        UsageError: See `find` and `bench.backbones.timm2d.build`.
+    """
+    from bench.backbones.timm2d import build
+
+    params = BackboneParams.build(spec.name, spec.params)
+    return build(find(spec.name, folder), params.size, spec.name)
+
+
+__all__ = ["ASSETS", "find", "load", "weights_folder"]

@@ -1,0 +1,164 @@
+"""A data set is a table of samples and a way to read one (docs/datasets.md)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, PositiveInt, model_validator
+
+from bench.data.splits import Split
+from bench.errors import DataError, UsageError, nearest
+from bench.params import Params
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Task = Literal["classification", "detection", "segmentation", "few_shot"]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One row of the table, with the folder its path is relative to.
+
+    Attributes:
+        id: Unique, stable name within the data set.
+        path: The file, or None when the sample is a row of an array.
+        index: The row of that array, or -1.
+        root: The data set's own folder.
+    """
+
+    id: str
+    path: Path | None
+    index: int
+    root: Path
+
+
+class Dataset(Params):
+    """Base of all data sets; one subclass a file in ``datasets/``, the file's stem is its name.
+
+    A subclass states its card (the class variables below), `samples`, `read` and `protocols`.
+    Its own pydantic fields become parameters of the cell's name.
+    """
+
+    homepage: ClassVar[str] = ""
+    licence: ClassVar[str] = ""
+    citation: ClassVar[str] = ""
+    task: ClassVar[Task] = "classification"
+    folder: ClassVar[str] = ""  # below the data root; empty: the data are embedded or come from a field
+    download: ClassVar[str] = ""  # what to get, from where; part of the missing-data message
+    mirrors: ClassVar[dict[str, str]] = {}  # url -> "sha256:..." or "md5:..."
+    classes: ClassVar[tuple[str, ...]] = ()
+    protocols: ClassVar[dict[str, Split]] = {}
+    expected: ClassVar[dict[str, dict[str, int]]] = {}  # protocol -> {"train": n, "val": n, "test": n}
+    overlaps: ClassVar[tuple[str, ...]] = ()  # words in a backbone's `trained_on` that mean it has seen these data
+
+    protocol: str = Field("", description="evaluation protocol; the first one listed is the default")
+    shots: PositiveInt | None = Field(None, description="training samples kept per class (nested, seeded)")
+    fraction: float | None = Field(None, gt=0, le=1, description="share of the training split kept (nested, seeded)")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_protocol(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("protocol", "") == "":
+            return {**values, "protocol": cls.default_protocol()}
+        return values
+
+    @model_validator(mode="after")
+    def _check(self) -> Dataset:
+        if self.protocol not in self.protocols:
+            raise ValueError(f"no protocol {self.protocol!r}. {nearest(self.protocol, self.protocols)}")
+        if self.shots is not None and self.fraction is not None:
+            raise ValueError("give shots or fraction, not both")
+        return self
+
+    @classmethod
+    def default_protocol(cls) -> str:
+        """The first protocol listed."""
+        return next(iter(cls.protocols), "")
+
+    @classmethod
+    def plugin_name(cls) -> str:
+        """The stem of the file the class is written in."""
+        return cls.__module__.rpartition(".")[2]
+
+    def changed(self) -> dict[str, Any]:
+        """Fields that differ from their defaults; the default protocol is the first listed."""
+        params = super().changed()
+        if params.get("protocol") == self.default_protocol():
+            del params["protocol"]
+        return params
+
+    @property
+    def rule(self) -> Split:
+        """The split rule of the chosen protocol."""
+        return self.protocols[self.protocol]
+
+    def samples(self, root: Path) -> pd.DataFrame:
+        """Return the table of samples.
+
+        Args:
+            root: The data root; the set lies in ``root / self.folder``.
+
+        Returns:
+            One row a sample: ``id`` (str, unique, stable), ``label`` (int, 0..C-1), ``path`` (str, below
+            `location`) or ``index`` (int row of an array), and ``domain``, ``group``, ``split`` where they exist.
+
+        Raises:
+            DataError: The data are missing, or a file is not where the layout says.
+        """
+        raise NotImplementedError
+
+    def read(self, sample: Sample) -> np.ndarray:
+        """Decode one sample to uint8 (H, W, 3), or a volume (D, H, W) or (D, H, W, C).
+
+        Raises:
+            DataError: The file is corrupt; the message names it.
+        """
+        if sample.path is None:
+            raise NotImplementedError(f"{type(self).__name__} must define read(): its samples are not files")
+        from bench.data.images import read_rgb
+
+        return read_rgb(sample.path)
+
+    def location(self, root: Path) -> Path:
+        """The data set's own folder; for embedded data the root itself."""
+        return root / self.folder
+
+    def require(self, root: Path) -> Path:
+        """Return `location`, or raise the one message that says how to get the data.
+
+        Raises:
+            DataError: The folder is missing or empty.
+        """
+        place = self.location(root)
+        if place.is_dir() and any(place.iterdir()):
+            return place
+        raise DataError(self.missing(place))
+
+    def missing(self, place: Path) -> str:
+        """What to download, from where, where to put it, and the licence."""
+        source = self.download or self.homepage or "see the data set's card"
+        return (
+            f"{self.plugin_name()}: no data at {place}. Get it from {source} (licence: {self.licence or 'unknown'}) "
+            f"and put it there, or point --data / BENCH_DATA to the folder that holds {self.folder or 'it'!r}."
+        )
+
+
+def data_root(given: Path | None = None) -> Path:
+    """Return the data root: ``--data``, else ``BENCH_DATA``, else a per-user cache folder.
+
+    Raises:
+        UsageError: A folder was named but is not there.
+    """
+    named = given or (Path(os.environ["BENCH_DATA"]) if os.environ.get("BENCH_DATA") else None)
+    if named is None:
+        from platformdirs import user_cache_path
+
+        return user_cache_path("adaptbench") / "data"
+    if not named.is_dir():
+        raise UsageError(f"The data folder {named} is not there. Create it, or change --data / BENCH_DATA.")
+    return named.resolve()

@@ -1,0 +1,163 @@
+"""Split rules: functions from the table of samples to train / val / test.
+
+A rule is a frozen dataclass. Calling it with the table (and a seed, which only rules that say so use)
+returns a Series over the table's index with the values "train", "val", "test" or "" (not used).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from bench.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Selection = Literal["val_best", "last", "test_best"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Base of the rules.
+
+    Attributes:
+        leaks: What the published protocol is known to mix, e.g. ("patient",); every table says so.
+        selection: Forced criterion of protocols without validation data; None: the recipe decides.
+        note: One line for the reader of a table, e.g. that the reported split is the public validation set.
+    """
+
+    leaks: tuple[str, ...] = ()
+    selection: Selection | None = None
+    note: str = ""
+
+    def __call__(self, table: pd.DataFrame, seed: int = 0) -> pd.Series:
+        """Assign every row; see the module's docstring.
+
+        Raises:
+            DataError: The table lacks a column or the samples that the rule needs.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Official(Split):
+    """Splits written in a column of the table.
+
+    Attributes:
+        column: The column with "train" / "val" / "test" / "".
+        rename: Column value -> split, for sets that evaluate on another published split.
+    """
+
+    column: str = "split"
+    rename: tuple[tuple[str, str], ...] = ()
+
+    def __call__(self, table: pd.DataFrame, seed: int = 0) -> pd.Series:
+        return need(table, self.column).astype(str).replace(dict(self.rename))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerClass(Split):
+    """A fixed number of training and validation samples a class; the rest is test."""
+
+    train: int
+    val: int
+    random_state: int = 0
+
+    def __call__(self, table: pd.DataFrame, seed: int = 0) -> pd.Series:
+        rng = np.random.default_rng(self.random_state)
+        assigned = blank(table, "test")
+        for label in sorted(table["label"].unique()):
+            rows = table.index[table["label"] == label]
+            if len(rows) <= self.train + self.val:
+                raise DataError(f"Class {label} has {len(rows)} samples; the protocol needs more than {self.train + self.val}.")
+            order = rng.permutation(len(rows))
+            assigned.loc[rows[order[: self.train]]] = "train"
+            assigned.loc[rows[order[self.train : self.train + self.val]]] = "val"
+        return assigned
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folds(Split):
+    """Stratified k folds of all rows, in table order; with ``group`` no group crosses a fold.
+
+    Attributes:
+        train, val, test: Fold numbers that make up each split.
+        group: Column that must not cross folds (patient, slide, physical sample); None: plain stratified.
+        random_state: The shuffle's seed, fixed by the protocol.
+    """
+
+    folds: int
+    train: tuple[int, ...]
+    val: tuple[int, ...] = ()
+    test: tuple[int, ...] = ()
+    group: str | None = None
+    random_state: int = 1
+
+    def __call__(self, table: pd.DataFrame, seed: int = 0) -> pd.Series:
+        numbers = fold_numbers(table, self.folds, self.random_state, self.group)
+        assigned = blank(table, "")
+        for name, members in (("train", self.train), ("val", self.val), ("test", self.test)):
+            assigned[np.isin(numbers, members)] = name
+        return assigned
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaveDomainOut(Split):
+    """One domain is the test split; the others are divided into stratified folds.
+
+    Attributes:
+        test: The held-out domain.
+        folds: How many folds the other domains make.
+        train: Which of these folds train, by number in scikit-learn's order; the rest validates.
+    """
+
+    test: str
+    folds: int = 5
+    train: tuple[int, ...] = (1, 2, 3, 4)
+    random_state: int = 1
+
+    def __call__(self, table: pd.DataFrame, seed: int = 0) -> pd.Series:
+        inside = need(table, "domain") != self.test
+        if inside.all():
+            raise DataError(f"No sample has the domain {self.test!r}.")
+        numbers = fold_numbers(table[inside], self.folds, self.random_state)
+        assigned = blank(table, "test")
+        assigned[inside] = np.where(np.isin(numbers, self.train), "train", "val")
+        return assigned
+
+
+def fold_numbers(table: pd.DataFrame, folds: int, random_state: int, group: str | None = None) -> np.ndarray:
+    """Return (n,) fold numbers from scikit-learn's (grouped) stratified k-fold over the rows in order.
+
+    Raises:
+        DataError: A class has fewer samples than there are folds, or the group column is missing.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    labels = table["label"].to_numpy()
+    smallest = int(np.bincount(labels).min()) if len(labels) else 0
+    if smallest < folds and group is None:
+        raise DataError(f"The smallest class has {smallest} samples, fewer than the protocol's {folds} folds.")
+    groups = None if group is None else need(table, group).to_numpy()
+    splitter = (StratifiedKFold if group is None else StratifiedGroupKFold)(folds, shuffle=True, random_state=random_state)
+    numbers = np.empty(len(table), dtype=int)
+    for number, (_, held_out) in enumerate(splitter.split(np.zeros(len(table)), labels, groups)):
+        numbers[held_out] = number
+    return numbers
+
+
+def blank(table: pd.DataFrame, value: str) -> pd.Series:
+    """A Series over the table's index filled with one split name."""
+    import pandas as pd
+
+    return pd.Series(value, index=table.index, dtype=object)
+
+
+def need(table: pd.DataFrame, column: str) -> pd.Series:
+    """Return a column or say that the adapter does not provide it."""
+    if column not in table:
+        raise DataError(f"The protocol needs the column {column!r}; the table has {', '.join(table.columns)}.")
+    return table[column]

@@ -1,0 +1,52 @@
+"""Errors a user meets: each message is one or two lines and says the fix."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BenchError(Exception):
+    """An expected problem; the command line prints its message and exits with code 2."""
+
+    kind = "error"
+
+
+class UsageError(BenchError):
+    """The request itself is wrong: an unknown name, a bad value, a folder that cannot be written."""
+
+    kind = "usage"
+
+
+class DataError(BenchError):
+    """A data set is missing, incomplete or corrupt; the message names the file."""
+
+    kind = "data_error"
+
+
+class NonFiniteLoss(BenchError):
+    """Training reached a loss that is not a finite number."""
+
+    kind = "non_finite_loss"
+
+
+class TimeLimit(BenchError):
+    """A cell ran longer than ``--time-limit`` allows."""
+
+    kind = "time_limit"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a hint such as ``Did you mean 'pacs'?``, or the known names when none is near.
+
+    Args:
+        name: What the user wrote.
+        known: The names that would have been accepted.
+    """
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    if close:
+        return "Did you mean " + " or ".join(repr(c) for c in close) + "?"
+    if not known:
+        return "None are known here."
+    return "Known: " + ", ".join(known[:30]) + (", ..." if len(known) > 30 else "") + "."

@@ -1,0 +1,112 @@
+"""Training recipes: data, not code. A cell's name states each field that differs from its recipe's.
+
+``bench show paper`` prints a recipe with the fields that the paper leaves open (`assumed`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from bench.errors import UsageError, nearest
+from bench.params import Params
+from bench.spec import Spec
+
+# Fields that decide the stream of images; cells may share a trunk pass only when all of them agree.
+STREAM_FIELDS = ("batch_size", "resize", "normalisation", "augment", "near_black", "views", "precision")
+
+
+class Recipe(Params):
+    """How a method is trained: preprocessing, augmentation, optimiser, schedule, selection."""
+
+    epochs: PositiveInt = Field(100, description="epochs of every stage")
+    batch_size: PositiveInt = Field(16, description="training images a step; the last, smaller batch is kept")
+    optimizer: Literal["adamw", "adam", "sgd"] = Field("adamw", description="adam couples its weight decay (L2)")
+    lr: PositiveFloat = Field(1e-4, description="base learning rate")
+    weight_decay: NonNegativeFloat = Field(1e-3, description="on every trainable tensor")
+    momentum: float = Field(0.9, ge=0, lt=1, description="beta1 of Adam, momentum of SGD")
+    schedule: Literal["cosine", "released", "constant"] = Field("cosine", description="per step; see training.schedules")
+    warmup_epochs: NonNegativeInt = Field(0, description="linear warm-up, in epochs, of every stage")
+    stage2_lr: PositiveFloat = Field(0.1, description="learning rate of later stages, times lr")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="of the cross-entropy")
+    resize: Literal["squash", "crop"] = Field("squash", description="to the input size: both sides, or shorter side and centre crop")
+    normalisation: Literal["own", "clip"] = Field("own", description="the weights' own mean and std, or OpenAI CLIP's")
+    augment: Literal["none", "flip", "released"] = Field("none", description="per sample, on the device; see data.augment")
+    near_black: bool = Field(False, description="repeat the released code's clipping defect in brightness/contrast")
+    views: PositiveInt | None = Field(None, description="finite number of augmented views per image; none: fresh every epoch")
+    precision: Literal["fp32", "bf16"] = Field("fp32", description="of the forward pass")
+    selection: Literal["val_best", "last"] = Field("val_best", description="which epoch is reported")
+    ties: Literal["earlier", "later"] = Field("earlier", description="which of equally good epochs is kept")
+
+
+class Preset(Params):
+    """A named recipe.
+
+    Attributes:
+        assumed: Fields its source does not state, with the reason for the value taken.
+    """
+
+    about: str
+    values: dict[str, Any]
+    assumed: dict[str, str] = {}
+
+
+_CODE = "not stated; the released code's value"
+PRESETS: dict[str, Preset] = {
+    "paper": Preset(
+        about="CLAdapter as the paper states it (NeurIPS 2025, section 4.1): AdamW, batch 16, lr 1e-4, up to 100 epochs.",
+        values=dict(
+            epochs=100, batch_size=16, optimizer="adamw", lr=1e-4, weight_decay=1e-3, schedule="released", warmup_epochs=2,
+            resize="squash", augment="released", selection="val_best", ties="later",
+        ),
+        assumed={
+            "schedule": _CODE,
+            "warmup_epochs": _CODE,
+            "stage2_lr": _CODE,
+            "resize": _CODE,
+            "augment": _CODE + ", without its near-black defect",
+            "normalisation": "not stated; the weights' own (the released code uses CLIP's mean and std for every backbone)",
+            "selection": _CODE,
+            "ties": _CODE,
+        },
+    ),
+    "released": Preset(
+        about="CLAdapter's released code: Adam with coupled L2, batch 8, CLIP normalisation; near_black=true adds its defect.",
+        values=dict(
+            epochs=100, batch_size=8, optimizer="adam", lr=1e-4, weight_decay=1e-3, schedule="released", warmup_epochs=2,
+            resize="squash", normalisation="clip", augment="released", selection="val_best", ties="later",
+        ),
+    ),
+    "quick": Preset(
+        about="Small and fast, for the embedded default and for trying things: AdamW, lr 2e-3, 8 epochs, no augmentation.",
+        values=dict(epochs=8, batch_size=20, lr=2e-3, weight_decay=1e-3, schedule="cosine", warmup_epochs=1),
+    ),
+}  # fmt: skip
+
+
+def preset(name: str) -> Recipe:
+    """Return a named recipe.
+
+    Raises:
+        UsageError: No recipe has this name.
+    """
+    if name not in PRESETS:
+        raise UsageError(f"No recipe {name!r}. {nearest(name, PRESETS)}")
+    return Recipe(**PRESETS[name].values)
+
+
+def resolve(spec: Spec) -> Recipe:
+    """Return the recipe a spec such as ``paper[epochs=5]`` names.
+
+    Raises:
+        UsageError: The recipe or a field is unknown, or a value is out of range.
+    """
+    base = preset(spec.name)
+    return Recipe.build(spec.name, {**base.model_dump(), **spec.params})
+
+
+def canonical(spec: Spec) -> Spec:
+    """Drop the fields that equal the named recipe's own."""
+    base, resolved = preset(spec.name).model_dump(), resolve(spec).model_dump()
+    return Spec(spec.name, {key: value for key, value in resolved.items() if value != base[key]})
