@@ -44,7 +44,7 @@ class Method(Params):
 
     families: ClassVar[tuple[str, ...]] = ("vit", "cnn")  # backbones the idea applies to
     stage_only: ClassVar[frozenset[str]] = frozenset()  # fields that choose stages but change neither head nor backbone
-    needs_tokens: ClassVar[bool] = False  # the head reads `Features.tokens`, not only `pooled`
+    needs_tokens: ClassVar[bool] = True  # False: the head reads only `Features.pooled`, so tokens need not be kept
 
     @classmethod
     def plugin_name(cls) -> str:
@@ -81,7 +81,6 @@ class FeatureMethod(Params):
     """Base of floor and closed-form methods, fitted on frozen features without gradient training."""
 
     families: ClassVar[tuple[str, ...]] = ("vit", "cnn")
-    needs_tokens: ClassVar[bool] = False
 
     @classmethod
     def plugin_name(cls) -> str:
