@@ -1,0 +1,234 @@
+"""Plug-in folders -> classes. A plug-in's name is its file's stem; the core never imports one by name.
+
+Three sources join: the built-in folders, the user's own (``--plugins DIR``, ``BENCH_PLUGINS``), and other
+packages through the entry-point group ``bench.plugins``. A folder may hold plug-in files directly or in
+``datasets/``, ``baselines/`` and ``suites/``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from bench.catalog import KINDS, PACKAGE, Entry, Kind, guess_kind, read, scan
+from bench.errors import BenchError, UsageError, nearest
+
+if TYPE_CHECKING:
+    from bench.backbones.base import BackboneParams
+    from bench.cell import Cell
+    from bench.data import Dataset
+    from bench.methods import FeatureMethod, Method
+    from bench.recipes import Recipe
+
+ENTRY_POINTS = "bench.plugins"
+SINGULAR = {"datasets": "data set", "baselines": "method", "suites": "suite"}
+_user_folders: list[Path] = []
+
+
+def use_folders(folders: list[Path]) -> None:
+    """Set the user's plug-in folders (those of ``BENCH_PLUGINS`` join by themselves).
+
+    Raises:
+        UsageError: A folder is not there.
+    """
+    _user_folders[:] = [_existing(folder, "--plugins") for folder in folders]
+
+
+def catalog(kind: Kind) -> dict[str, Entry]:
+    """Name -> entry of all plug-ins of a kind, without importing any.
+
+    Raises:
+        UsageError: Two files claim one name, or a plug-in folder is not there.
+    """
+    found: dict[str, Entry] = {}
+    for folder, certain in _places(kind):
+        for entry in scan(folder, kind, certain):
+            other = found.setdefault(entry.name, entry)
+            if other.path.resolve() != entry.path.resolve():
+                raise UsageError(
+                    f"Two {kind} are called {entry.name!r}: {other.path} and {entry.path}. Rename one of the files."
+                )
+    return found
+
+
+def find(kind: Kind, name: str) -> Entry:
+    """Return a usable entry.
+
+    Raises:
+        UsageError: No plug-in has this name, or its file cannot be used.
+    """
+    entries = catalog(kind)
+    if name not in entries:
+        raise UsageError(f"No {SINGULAR[kind]} {name!r}. {nearest(name, entries)}")
+    return _usable(entries[name])
+
+
+def load(kind: Kind, name: str) -> Any:
+    """Import a plug-in and return its class.
+
+    Raises:
+        UsageError: No plug-in has this name, its file cannot be imported, or it holds no or several plug-in classes.
+    """
+    return load_entry(find(kind, name))
+
+
+def load_file(path: Path) -> Any:
+    """Import the plug-in class of any file, in a plug-in folder or not.
+
+    Raises:
+        UsageError: As `load`.
+    """
+    if not path.is_file():
+        raise UsageError(f"There is no file {path}.")
+    kind = guess_kind(path)
+    if kind not in ("datasets", "baselines"):
+        raise UsageError(f"{path} defines no public subclass of Dataset, Method or FeatureMethod.")
+    entry = read(path.absolute(), kind)
+    assert entry is not None
+    return load_entry(_usable(entry))
+
+
+def load_entry(entry: Entry) -> Any:
+    """Import an entry's module and return its plug-in class.
+
+    Raises:
+        UsageError: The import fails; the message names the file and line.
+    """
+    try:
+        module = importlib.import_module(module_name(entry))
+    except BenchError:
+        raise
+    except Exception as error:
+        raise UsageError(_import_problem(entry, error)) from error
+    return getattr(module, entry.class_name)
+
+
+def module_name(entry: Entry) -> str:
+    """Import path of an entry: ``bench.KIND.NAME``, or a package made up for a user's folder.
+
+    The made-up package gives the files of one folder a common parent, so that ``from .helpers import ...`` works;
+    plain ``import helpers`` works because the folder is also the last on ``sys.path``.
+    """
+    folder = entry.path.resolve().parent
+    if folder == (PACKAGE / entry.kind).resolve():
+        return f"{PACKAGE.name}.{entry.kind}.{entry.name}"
+    package = "bench_plugins_" + hashlib.sha256(str(folder).encode()).hexdigest()[:10]
+    if package not in sys.modules:
+        module = ModuleType(package)
+        module.__path__ = [str(folder)]
+        sys.modules[package] = module
+        sys.path.append(str(folder))
+    importlib.invalidate_caches()
+    return f"{package}.{entry.name}"
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A cell's objects, validated, and the cell in canonical form (no field at its default)."""
+
+    dataset: Dataset
+    method: Method | FeatureMethod
+    recipe: Recipe
+    backbone: BackboneParams
+    cell: Cell
+
+
+def resolve(cell: Cell) -> Resolved:
+    """Build and validate what a cell names.
+
+    Raises:
+        UsageError: An unknown data set, method or recipe, or a parameter that does not exist or is out of range.
+    """
+    from bench import recipes
+    from bench.backbones.base import BackboneParams
+    from bench.cell import Cell
+    from bench.spec import Spec
+
+    dataset = load("datasets", cell.dataset.name).build(cell.dataset.name, cell.dataset.params)
+    method = load("baselines", cell.method.name).build(cell.method.name, cell.method.params)
+    backbone = BackboneParams.build(cell.backbone.name, cell.backbone.params)
+    canonical = Cell(
+        dataset=Spec(cell.dataset.name, dataset.changed()),
+        backbone=Spec(cell.backbone.name, backbone.changed()),
+        method=Spec(cell.method.name, method.changed()),
+        recipe=recipes.canonical(cell.recipe),
+        seed=cell.seed,
+        data_seed=cell.data_seed,
+    )
+    return Resolved(dataset, method, recipes.resolve(cell.recipe), backbone, canonical)
+
+
+def _usable(entry: Entry) -> Entry:
+    if entry.problem:
+        raise UsageError(f"Cannot use {SINGULAR[entry.kind]} {entry.name!r}: {entry.problem}")
+    return entry
+
+
+def _places(kind: Kind) -> Iterator[tuple[Path, bool]]:
+    """Folders to look in, and whether all their files must be of this kind."""
+    yield PACKAGE / kind, True
+    for folder in [*_user_folders, *_environment_folders(), *_entry_point_folders()]:
+        yield folder, False
+        if (folder / kind).is_dir():
+            yield folder / kind, True
+
+
+def _environment_folders() -> list[Path]:
+    named = os.environ.get("BENCH_PLUGINS", "")
+    return [_existing(Path(part), "BENCH_PLUGINS") for part in named.split(os.pathsep) if part]
+
+
+def _entry_point_folders() -> list[Path]:
+    from importlib.metadata import entry_points
+
+    folders = []
+    for point in entry_points(group=ENTRY_POINTS):
+        folder = _module_folder(point.module)
+        if folder is None:
+            raise UsageError(
+                f"The entry point {point.name!r} in {ENTRY_POINTS} names {point.module}, which is not there."
+            )
+        folders.append(folder)
+    return folders
+
+
+def _module_folder(module: str) -> Path | None:
+    """The folder of a package, or of the module's file, without importing it."""
+    top, *rest = module.split(".")
+    spec = importlib.util.find_spec(top)
+    if spec is None:
+        return None
+    for place in spec.submodule_search_locations or []:
+        inside = Path(place, *rest)
+        if inside.is_dir():
+            return inside
+        if inside.with_suffix(".py").is_file():
+            return inside.parent
+    return Path(spec.origin).parent if spec.origin and not rest else None
+
+
+def _existing(folder: Path, source: str) -> Path:
+    if not folder.is_dir():
+        raise UsageError(f"The plug-in folder {folder} is not there. Create it, or change {source}.")
+    return folder.absolute()
+
+
+def _import_problem(entry: Entry, error: Exception) -> str:
+    """One line that names the file and line of a plug-in that fails to import."""
+    folder = str(entry.path.parent)
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(folder)]
+    line = error.lineno if isinstance(error, SyntaxError) else (lines[-1] if lines else 1)
+    where = error.filename if isinstance(error, SyntaxError) else entry.path
+    return f"Cannot import {SINGULAR[entry.kind]} {entry.name!r}: {where}:{line}: {type(error).__name__}: {error}"
+
+
+__all__ = ["KINDS", "Entry", "Resolved", "catalog", "find", "load", "load_entry", "load_file", "resolve", "use_folders"]
