@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Task = Literal["classification", "detection", "segmentation", "few_shot"]
+Counts = dict[str, int | tuple[int, ...]]  # split -> samples, or samples per class in label order
+
+# Parts of a card that say where data come from; changing them changes no sample.
+CARD_FIELDS = ("homepage", "licence", "citation", "download", "mirrors", "overlaps")
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,9 @@ class Dataset(Params):
     download: ClassVar[str] = ""  # what to get, from where; part of the missing-data message
     mirrors: ClassVar[dict[str, str]] = {}  # url -> "sha256:..." or "md5:..."
     classes: ClassVar[tuple[str, ...]] = ()
+    group_kind: ClassVar[str] = "group"  # what the column `group` holds: "patient", "slide", "physical sample"
     protocols: ClassVar[dict[str, Split]] = {}
-    expected: ClassVar[dict[str, dict[str, int]]] = {}  # protocol -> {"train": n, "val": n, "test": n}
+    expected: ClassVar[dict[str, Counts]] = {}  # protocol -> full counts of its splits, before shots and fraction
     overlaps: ClassVar[tuple[str, ...]] = ()  # words in a backbone's `trained_on` that mean it has seen these data
 
     protocol: str = Field("", description="evaluation protocol; the first one listed is the default")
@@ -97,6 +103,19 @@ class Dataset(Params):
         """The split rule of the chosen protocol."""
         return self.protocols[self.protocol]
 
+    def class_names(self, root: Path) -> tuple[str, ...]:
+        """Names in label order; adapters whose classes depend on a field or on the folder override this."""
+        return self.classes
+
+    def expects(self) -> Counts:
+        """Expected counts of the chosen protocol; empty when nothing is published for these fields."""
+        return self.expected.get(self.protocol, {})
+
+    @property
+    def reads_files(self) -> bool:
+        """Whether every sample is an image file that the base class reads."""
+        return type(self).read is Dataset.read
+
     def samples(self, root: Path) -> pd.DataFrame:
         """Return the table of samples.
 
@@ -104,8 +123,9 @@ class Dataset(Params):
             root: The data root; the set lies in ``root / self.folder``.
 
         Returns:
-            One row a sample: ``id`` (str, unique, stable), ``label`` (int, 0..C-1), ``path`` (str, below
-            `location`) or ``index`` (int row of an array), and ``domain``, ``group``, ``split`` where they exist.
+            One row a sample: ``id`` (str, unique, stable), ``label`` (int, 0..C-1, or -1 for unlabelled samples, which
+            are never used), ``path`` (str, below `location`) and/or ``index`` (int row of an array, in that file if
+            there is a path), and ``domain``, ``group``, ``split`` where they exist. The order is stable.
 
         Raises:
             DataError: The data are missing, or a file is not where the layout says.
@@ -148,6 +168,24 @@ class Dataset(Params):
         )
 
 
+def rows_of(dataset: Dataset, table: pd.DataFrame, root: Path) -> Iterator[Sample]:
+    """Yield each row of the table as a `Sample`, in order."""
+    place = dataset.location(root)
+    paths = table["path"] if "path" in table else [None] * len(table)
+    indices = table["index"] if "index" in table else [-1] * len(table)
+    for name, path, index in zip(table["id"], paths, indices, strict=True):
+        yield Sample(name, None if path is None else place / path, int(index), place)
+
+
+def cache_root() -> Path:
+    """Return the folder of everything that can be computed again: ``BENCH_CACHE``, else a per-user cache folder."""
+    if os.environ.get("BENCH_CACHE"):
+        return Path(os.environ["BENCH_CACHE"])
+    from platformdirs import user_cache_path
+
+    return user_cache_path("adaptbench")
+
+
 def data_root(given: Path | None = None) -> Path:
     """Return the data root: ``--data``, else ``BENCH_DATA``, else a per-user cache folder.
 
@@ -156,9 +194,7 @@ def data_root(given: Path | None = None) -> Path:
     """
     named = given or (Path(os.environ["BENCH_DATA"]) if os.environ.get("BENCH_DATA") else None)
     if named is None:
-        from platformdirs import user_cache_path
-
-        return user_cache_path("adaptbench") / "data"
+        return cache_root() / "data"
     if not named.is_dir():
         raise UsageError(f"The data folder {named} is not there. Create it, or change --data / BENCH_DATA.")
     return named.resolve()

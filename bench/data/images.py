@@ -1,13 +1,19 @@
-"""Decoding image files to uint8 RGB."""
+"""Decoding image files to uint8 RGB, and resizing them."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from bench.errors import DataError
+from bench.errors import DataError, UsageError
+
+Resize = Literal["squash", "crop"]
+_FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+_PROBLEMS = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+_EXIF_ORIENTATION = 0x0112
 
 
 def read_rgb(path: Path) -> np.ndarray:
@@ -22,8 +28,51 @@ def read_rgb(path: Path) -> np.ndarray:
         with Image.open(path) as image:
             image.load()
             return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"Cannot read the image {path}: {error}. Replace the file or restore it from the source.") from error
+    except _PROBLEMS as error:
+        raise _unreadable(path, error) from error
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Return (height, width) as `read_rgb` would give them, from the header alone.
+
+    Raises:
+        DataError: The file is missing or not an image; the message names it.
+    """
+    try:
+        with Image.open(path) as image:
+            turned = image.getexif().get(_EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
+            width, height = image.size
+    except _PROBLEMS as error:
+        raise _unreadable(path, error) from error
+    return (width, height) if turned else (height, width)
+
+
+def resized(image: np.ndarray, size: int, resize: Resize, interpolation: str) -> np.ndarray:
+    """Resize uint8 (H, W, 3) to (size, size, 3), antialiased.
+
+    Args:
+        image: The decoded image.
+        size: Side of the result in pixels.
+        resize: "squash" scales both sides; "crop" scales the shorter side and cuts out the centre.
+        interpolation: "bilinear" or "bicubic".
+
+    Raises:
+        UsageError: The interpolation is unknown.
+    """
+    if interpolation not in _FILTERS:
+        raise UsageError(f"No interpolation {interpolation!r}; choose bilinear or bicubic.")
+    height, width = image.shape[:2]
+    box = None
+    if resize == "crop":
+        side = min(height, width)
+        left, top = (width - side) / 2, (height - side) / 2
+        box = (left, top, left + side, top + side)
+    picture = Image.fromarray(image).resize((size, size), _FILTERS[interpolation], box=box)
+    return np.asarray(picture)
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    return DataError(f"Cannot read the image {path}: {error}. Replace the file or restore it from the source.")
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

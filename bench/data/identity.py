@@ -1,0 +1,101 @@
+"""Hashes of what the samples are: file bytes, array bytes, table rows.
+
+File hashes are kept in the user's cache by path, size and modification time, one small file a folder, replaced
+atomically; processes that race lose nothing but time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.atomic import write_text
+from bench.data.base import CARD_FIELDS, Dataset, cache_root, rows_of
+from bench.errors import DataError
+from bench.fingerprint import source_fingerprint
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Known = dict[str, tuple[int, int, str]]  # path below the folder -> (bytes, mtime in ns, sha256)
+
+
+def content_hashes(dataset: Dataset, table: pd.DataFrame, root: Path) -> np.ndarray:
+    """Return (n,) sha256 of each row's file bytes, or of its array bytes where it has no file.
+
+    Rows that are entries of an array inside a file (``path`` and ``index``) carry the file's hash.
+
+    Raises:
+        DataError: A file is missing or cannot be read; the message names it.
+    """
+    place = dataset.location(root)
+    if "path" in table:
+        return _per_file(place, table["path"].tolist())
+    digests = []
+    for sample in rows_of(dataset, table, root):
+        array = np.ascontiguousarray(dataset.read(sample))
+        digests.append(hashlib.sha256(f"{array.shape}{array.dtype}".encode() + array.tobytes()).hexdigest())
+    return np.array(digests, dtype=object)
+
+
+def data_identity(dataset: Dataset, table: pd.DataFrame, hashes: np.ndarray) -> str:
+    """sha256 of the used samples' bytes, their table rows (split included) and the adapter's source."""
+    used = (table["split"] != "").to_numpy()
+    digest = hashlib.sha256(source_fingerprint(type(dataset), CARD_FIELDS).encode())
+    for column in sorted(table.columns):
+        _feed(digest, column, table.loc[used, column].tolist())
+    _feed(digest, "content", hashes[used].tolist())
+    return digest.hexdigest()
+
+
+def samples_identity(dataset: Dataset, table: pd.DataFrame, hashes: np.ndarray) -> str:
+    """sha256 of all rows' ids and bytes and of the adapter's source: what decoding depends on, whatever the split."""
+    digest = hashlib.sha256(source_fingerprint(type(dataset), CARD_FIELDS).encode())
+    for column in ("id", "path", "index"):
+        if column in table:
+            _feed(digest, column, table[column].tolist())
+    _feed(digest, "content", hashes.tolist())
+    return digest.hexdigest()
+
+
+def _feed(digest: hashlib._Hash, name: str, values: list[object]) -> None:
+    text = json.dumps([name, [str(value) for value in values]])
+    digest.update(text.encode() + b"\n")
+
+
+def _per_file(place: Path, paths: list[str]) -> np.ndarray:
+    unique = sorted(set(paths))
+    store = cache_root() / "hashes" / (hashlib.sha256(os.fsencode(place.resolve())).hexdigest()[:24] + ".json")
+    known = _load(store)
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        found = dict(zip(unique, pool.map(lambda path: _file_entry(place, path, known.get(path)), unique), strict=True))
+    if any(known.get(path) != entry for path, entry in found.items()):
+        write_text(store, json.dumps({**_load(store), **found}))
+    return np.array([found[path][2] for path in paths], dtype=object)
+
+
+def _file_entry(place: Path, path: str, known: tuple[int, int, str] | None) -> tuple[int, int, str]:
+    file = place / path
+    try:
+        stat = file.stat()
+        if known is not None and known[:2] == (stat.st_size, stat.st_mtime_ns):
+            return known
+        with file.open("rb") as stream:
+            return stat.st_size, stat.st_mtime_ns, hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"Cannot read {file}: {error.strerror}. Restore the file from the source.") from error
+
+
+def _load(store: Path) -> Known:
+    """Read a hash file; one that is missing or unreadable only costs hashing again."""
+    try:
+        entries = json.loads(store.read_text())
+        return {path: (int(entry[0]), int(entry[1]), str(entry[2])) for path, entry in entries.items()}
+    except (OSError, ValueError, AttributeError, IndexError, TypeError):
+        return {}
