@@ -1,0 +1,34 @@
+"""Records: what one cell produced, and the folder they lie in. Imports neither torch nor timm."""
+
+from bench.records.frame import load_records
+from bench.records.schema import (
+    Curves,
+    Failure,
+    Flags,
+    Hardware,
+    Macs,
+    Parameters,
+    Part,
+    Record,
+    Selection,
+    StageResult,
+    prediction_key,
+)
+from bench.records.store import CorruptRecord, Store
+
+__all__ = [
+    "CorruptRecord",
+    "Curves",
+    "Failure",
+    "Flags",
+    "Hardware",
+    "Macs",
+    "Parameters",
+    "Part",
+    "Record",
+    "Selection",
+    "StageResult",
+    "Store",
+    "load_records",
+    "prediction_key",
+]

@@ -1,0 +1,203 @@
+"""What one cell produced: the record's fields.
+
+Numbers that vary from one run to the next (times, memory, versions) live in `environment` and `hardware` only;
+`Record.comparable` leaves those blocks out.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN: what is undefined (AUC of one class) or diverged is stored as null."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+Number = Annotated[float | None, BeforeValidator(_finite)]
+Metrics = dict[str, Number]
+
+
+class Block(BaseModel):
+    """A frozen part of a record; unknown fields are errors, so that an older reader never drops one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Part(Block):
+    """A plug-in with every field resolved, defaults too."""
+
+    name: str
+    params: dict[str, Any] = {}
+
+
+class Failure(Block):
+    """Why a cell failed; `kind` is that of `bench.errors.BenchError`, or an exception's name."""
+
+    kind: str
+    message: str
+
+
+class Curves(Block):
+    """One number an epoch; empty for methods without epochs."""
+
+    train_loss: list[Number] = []
+    val_loss: list[Number] = []
+    val_accuracy: list[Number] = []
+    lr: list[Number] = []
+
+
+class StageResult(Block):
+    """One stage of training.
+
+    Attributes:
+        best_epoch: The epoch reported, from 1; None when the method has no epochs.
+        selection: The criterion that chose it (`Record.selection` says on which split).
+        metrics: Split -> metric -> value, see `bench.metrics.classification`.
+        n: Split -> number of samples.
+        trainable: Parameters trained in this stage.
+    """
+
+    name: str
+    epochs: int = 0
+    best_epoch: int | None = None
+    selection: str = "last"
+    metrics: dict[str, Metrics] = {}
+    n: dict[str, int] = {}
+    curves: Curves = Curves()
+    trainable: int = 0
+
+
+class Selection(Block):
+    """Which criterion chose what is reported, and on which data.
+
+    Attributes:
+        criterion: `val_best`, `last`, or the closed-form method's own ("strength").
+        by: The data the criterion looked at; "test" marks the record in every table.
+    """
+
+    criterion: str
+    by: Literal["val", "test", "inner_cv", "none"]
+
+
+class Parameters(Block):
+    """Parameter counts: trained in any stage, added to the backbone, and all of them."""
+
+    trainable: int = 0
+    added: int = 0
+    total: int = 0
+
+
+class Macs(Block):
+    """Multiply-accumulates of one image; None when they could not be counted."""
+
+    backbone: int | None = None
+    head: int | None = None
+
+
+class Flags(Block):
+    """What a reader must know before believing a number; tables mark each.
+
+    Attributes:
+        partial: The data differ from the data set's published counts (`differences` says how).
+        leaks: Declared leakage of the protocol, e.g. "patients in train and test".
+        overlap: Why the backbone may have seen the data in pre-training; empty: it has not.
+        test_selected: The reported epoch was chosen on the test split.
+        batch_norm_frozen: The weights demand frozen batch norm.
+        assumed: Recipe fields its source does not state.
+        absent_classes: Split -> classes without a sample there (macro averages leave them out).
+    """
+
+    partial: bool = False
+    differences: dict[str, Any] = {}
+    leaks: list[str] = []
+    overlap: str = ""
+    test_selected: bool = False
+    batch_norm_frozen: bool = False
+    assumed: list[str] = []
+    absent_classes: dict[str, list[int]] = {}
+    notes: list[str] = []
+
+
+class Hardware(BaseModel):
+    """What the run cost; further fields are welcome, because this block is never compared.
+
+    Attributes:
+        seconds: Wall time of the cell.
+        peak_memory: Bytes, of the device or the process; None when unknown.
+        device: `cpu`, `cuda:0`, ...
+        threads: CPU threads of torch.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    seconds: float = 0.0
+    peak_memory: int | None = None
+    device: str = "cpu"
+    threads: int = 1
+
+
+class Record(Block):
+    """One cell's result; see DESIGN "Records" for what each block is for.
+
+    Attributes:
+        cell: Canonical name, the record's address.
+        metrics: Split -> metrics of the last stage (filled from `stages`).
+        n: Split -> samples of the last stage (filled from `stages`).
+        test_openings: How often the test split was looked at: once per reported stage.
+        fingerprints: `method`, `dataset`, `data`, `recipe`, `weights`, `numerics` -> hash; a change makes it stale.
+        predictions: sha256 of the prediction arrays' contents, set by the store; None for failures.
+    """
+
+    schema_version: Literal[1] = 1  # raised when a field changes its meaning
+    cell: str
+    dataset: Part
+    protocol: str
+    backbone: Part
+    method: Part
+    recipe: Part
+    seed: int
+    data_seed: int
+    status: Literal["done", "failed"] = "done"
+    error: Failure | None = None
+    stages: list[StageResult] = []
+    metrics: dict[str, Metrics] = {}
+    n: dict[str, int] = {}
+    selection: Selection | None = None
+    test_openings: int = 0
+    parameters: Parameters = Parameters()
+    macs: Macs = Macs()
+    flags: Flags = Flags()
+    diagnostics: dict[str, Any] = {}
+    fingerprints: dict[str, str] = {}
+    predictions: str | None = None
+    git_revision: str = ""
+    environment: dict[str, Any] = {}
+    hardware: Hardware = Field(default_factory=Hardware)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.status == "failed") != (self.error is not None):
+            raise ValueError("a failed record needs an error, and only a failed one has it")
+        if self.stages:
+            object.__setattr__(self, "metrics", self.stages[-1].metrics)
+            object.__setattr__(self, "n", self.stages[-1].n)
+        return self
+
+    def comparable(self) -> dict[str, Any]:
+        """Everything that must be equal when the same cell runs again: time, environment and revision left out."""
+        return self.model_dump(mode="json", exclude={"environment", "hardware", "git_revision"})
+
+
+def prediction_key(split: str, what: str, stage: str | None = None) -> str:
+    """Name of an array in a record's npz: ``val/ids``, ``val/labels``, ``stage1/val/logits``.
+
+    Args:
+        split: `val` or `test`.
+        what: `ids` (n,) str, `labels` (n,) int, or `logits` (n, classes).
+        stage: The stage's name, for logits only.
+    """
+    return f"{split}/{what}" if stage is None else f"{stage}/{split}/{what}"
