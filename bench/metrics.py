@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 from scipy.stats import rankdata
 
 from bench.errors import NonFiniteLoss
@@ -40,7 +40,7 @@ def classification(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
     precision = _divide(hits, confusion.sum(0)[present])
     recall = hits / confusion.sum(1)[present]
     macro_precision, macro_recall = float(precision.mean()), float(recall.mean())
-    log_probabilities = log_softmax(logits, axis=1)
+    probabilities = softmax(logits, axis=1)
     return {
         "accuracy": float(hits.sum() / len(labels)),
         "balanced_accuracy": macro_recall,
@@ -48,9 +48,9 @@ def classification(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
         "macro_recall": macro_recall,
         "macro_f1": float(_harmonic(precision, recall).mean()),
         "paper_f1": float(_harmonic(np.array(macro_precision), np.array(macro_recall))),
-        "auc": macro_auc(labels, np.exp(log_probabilities)),
-        "nll": float(-log_probabilities[np.arange(len(labels)), labels].mean()),
-        "ece": expected_calibration_error(labels, np.exp(log_probabilities)),
+        "auc": macro_auc(labels, probabilities),
+        "nll": float(-log_softmax(logits, axis=1)[np.arange(len(labels)), labels].mean()),
+        "ece": expected_calibration_error(labels, probabilities),
     }
 
 
