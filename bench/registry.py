@@ -15,6 +15,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -78,6 +79,12 @@ def load(kind: Kind, name: str) -> Any:
     Raises:
         UsageError: No plug-in has this name, its file cannot be imported, or it holds no or several plug-in classes.
     """
+    return _load(kind, name, tuple(_user_folders), os.environ.get("BENCH_PLUGINS", ""))
+
+
+@lru_cache(maxsize=256)
+def _load(kind: Kind, name: str, folders: tuple[Path, ...], environment: str) -> Any:
+    """`load`, once per set of plug-in folders: planning asks for the same few classes thousands of times."""
     return load_entry(find(kind, name))
 
 
@@ -231,4 +238,16 @@ def _import_problem(entry: Entry, error: Exception) -> str:
     return f"Cannot import {SINGULAR[entry.kind]} {entry.name!r}: {where}:{line}: {type(error).__name__}: {error}"
 
 
-__all__ = ["KINDS", "Entry", "Resolved", "catalog", "find", "load", "load_entry", "load_file", "resolve", "use_folders"]
+__all__ = [
+    "KINDS",
+    "Entry",
+    "Resolved",
+    "catalog",
+    "find",
+    "load",
+    "load_entry",
+    "load_file",
+    "read",
+    "resolve",
+    "use_folders",
+]
