@@ -13,16 +13,15 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import quote
 
 import numpy as np
 from filelock import FileLock
 from pydantic import ValidationError
 
+from bench.atomic import explain, sweep, write_atomic, write_point, write_text
 from bench.cell import Cell
 from bench.errors import BenchError
-from bench.records.atomic import explain, sweep, write_atomic, write_point
 from bench.records.schema import Record
 
 _SAFE = "[]=,+-_."  # with letters and digits: what a path component keeps as it is
@@ -90,7 +89,7 @@ class Store:
         with self._lock():
             sweep(path.parent, time.time() - _STRAY_AGE)
             self._settle(path)
-            write_atomic(_waiting(path), lambda file: _save(file, predictions), "predictions")
+            write_atomic(_waiting(path), lambda place: _save(place, predictions), True, "predictions")
             try:
                 _write_json(path, record, "record")
             finally:
@@ -205,8 +204,9 @@ def _addresses(folder: Path, depth: int) -> Iterator[Path]:
             yield Path(entry.path)
 
 
-def _save(file: BinaryIO, arrays: dict[str, np.ndarray]) -> None:
-    np.savez_compressed(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]  # numpy's stub: bool
+def _save(place: Path, arrays: dict[str, np.ndarray]) -> None:
+    with open(place, "wb") as file:  # given a name, numpy would append .npz
+        np.savez_compressed(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]  # numpy's stub: bool
 
 
 def _load(file: Path) -> dict[str, np.ndarray] | None:
@@ -219,8 +219,7 @@ def _load(file: Path) -> dict[str, np.ndarray] | None:
 
 
 def _write_json(path: Path, record: Record, point: str) -> None:
-    data = record.model_dump_json(indent=1).encode()
-    write_atomic(path, lambda file: file.write(data), point)
+    write_text(path, record.model_dump_json(indent=1), True, point)
 
 
 def _arrays(path: Path) -> Path:
