@@ -24,6 +24,10 @@ class DataError(BenchError):
     kind = "data_error"
 
 
+class MissingData(DataError):
+    """Data are not there at all; the message says where to get them."""
+
+
 class NonFiniteLoss(BenchError):
     """Training reached a loss that is not a finite number."""
 

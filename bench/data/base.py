@@ -12,14 +12,14 @@ import numpy as np
 from pydantic import Field, PositiveInt, model_validator
 
 from bench.data.splits import Split
-from bench.errors import DataError, UsageError, nearest
+from bench.errors import MissingData, UsageError, nearest
 from bench.params import Params
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Task = Literal["classification", "detection", "segmentation", "few_shot"]
-Counts = dict[str, int | tuple[int, ...]]  # split -> samples, or samples per class in label order
+Counts = dict[str, int | tuple[int, ...]]  # split, or "total" -> samples, or samples per class in label order
 
 # Parts of a card that say where data come from; changing them changes no sample.
 CARD_FIELDS = ("homepage", "licence", "citation", "download", "mirrors", "overlaps")
@@ -57,6 +57,7 @@ class Dataset(Params):
     download: ClassVar[str] = ""  # what to get, from where; part of the missing-data message
     mirrors: ClassVar[dict[str, str]] = {}  # url -> "sha256:..." or "md5:..."
     classes: ClassVar[tuple[str, ...]] = ()
+    beside: ClassVar[tuple[str, ...]] = ()  # patterns of image files in the folder that are not samples, for the audit
     group_kind: ClassVar[str] = "group"  # what the column `group` holds: "patient", "slide", "physical sample"
     protocols: ClassVar[dict[str, Split]] = {}
     expected: ClassVar[dict[str, Counts]] = {}  # protocol -> full counts of its splits, before shots and fraction
@@ -128,7 +129,8 @@ class Dataset(Params):
             there is a path), and ``domain``, ``group``, ``split`` where they exist. The order is stable.
 
         Raises:
-            DataError: The data are missing, or a file is not where the layout says.
+            MissingData: The data are not there.
+            DataError: A file is not where the layout says.
         """
         raise NotImplementedError
 
@@ -152,12 +154,12 @@ class Dataset(Params):
         """Return `location`, or raise the one message that says how to get the data.
 
         Raises:
-            DataError: The folder is missing or empty.
+            MissingData: The folder is missing or empty.
         """
         place = self.location(root)
         if place.is_dir() and any(place.iterdir()):
             return place
-        raise DataError(self.missing(place))
+        raise MissingData(self.missing(place))
 
     def missing(self, place: Path) -> str:
         """What to download, from where, where to put it, and the licence."""

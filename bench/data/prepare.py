@@ -144,7 +144,8 @@ def compare(table: pd.DataFrame, expected: dict[str, Any], classes: int) -> dict
     """Return split -> {"expected", "found"} where the counts (per class if stated so) differ."""
     found: dict[str, Any] = {}
     for split, count in expected.items():
-        labels = table["label"][table["split"] == split].to_numpy()
+        members = table["split"] != "" if split == "total" else table["split"] == split
+        labels = table["label"][members].to_numpy()
         seen = np.bincount(labels, minlength=classes).tolist() if isinstance(count, tuple) else len(labels)
         wanted = list(count) if isinstance(count, tuple) else count
         if seen != wanted:
