@@ -9,10 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from bench.syntax import PACKAGE, Located, assigned, class_variables, lineage, parse, public_classes
+
 Kind = Literal["datasets", "baselines", "suites"]
 KINDS: tuple[Kind, ...] = ("datasets", "baselines", "suites")
 
-PACKAGE = Path(__file__).resolve().parent
 # The contract classes, by name and by the folder of the package that defines them.
 ROOTS: dict[tuple[str, str], Kind] = {
     ("Dataset", "data"): "datasets",
@@ -79,6 +80,11 @@ def scan(folder: Path, kind: Kind, certain: bool) -> Iterator[Entry]:
 
 def read(path: Path, kind: Kind, certain: bool = True) -> Entry | None:
     """Read one file; None when it holds no plug-in of this kind and none was promised."""
+    return _read(path, kind, certain, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _read(path: Path, kind: Kind, certain: bool, mtime_ns: int) -> Entry | None:
     try:
         tree = parse(path)
     except (SyntaxError, UnicodeDecodeError) as error:
@@ -86,7 +92,7 @@ def read(path: Path, kind: Kind, certain: bool = True) -> Entry | None:
         return Entry(path.stem, path, kind, problem=f"{path}:{line}: {type(error).__name__}: {error}")
     if kind == "suites":
         return _suite(path, tree) if certain or _is_suite(path, tree) else None
-    found = [node for node in _public_classes(tree) if kind_of(path, node) == kind]
+    found = [node for node in public_classes(tree) if kind_of(path, node) == kind]
     if len(found) == 1:
         return _plugin(path, kind, tree, found[0])
     if not found and not certain:
@@ -101,20 +107,6 @@ def guess_kind(path: Path) -> Kind | None:
     return next((kind for kind in KINDS if read(path, kind, certain=False) is not None), None)
 
 
-def parse(path: Path) -> ast.Module:
-    """Parse a file, once per version of it.
-
-    Raises:
-        SyntaxError: The file is not Python.
-    """
-    return _parse(path, path.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=1024)
-def _parse(path: Path, mtime_ns: int) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-
-
 def kind_of(path: Path, node: ast.ClassDef) -> Kind | None:
     """The kind of plug-in a class is, by the contract class it descends from."""
     for file, ancestor in lineage(path, node):
@@ -125,70 +117,10 @@ def kind_of(path: Path, node: ast.ClassDef) -> Kind | None:
     return None
 
 
-def lineage(path: Path, node: ast.ClassDef) -> list[tuple[Path, ast.ClassDef]]:
-    """The class and its ancestors as far as source files tell, nearest first."""
-    line = [(path.resolve(), node)]
-    for file, ancestor in line:  # grows while it is walked
-        for base in ancestor.bases:
-            found = _find(file, ast.unparse(base))
-            if found is not None and found not in line:
-                line.append(found)
-    return line
-
-
-def _find(path: Path, dotted: str, depth: int = 0) -> tuple[Path, ast.ClassDef] | None:
-    """Find the class that a (dotted) name in a file refers to, following imports."""
-    if depth > 8:  # an import cycle
-        return None
-    head, _, rest = dotted.partition(".")
-    for node in parse(path).body:
-        if isinstance(node, ast.ClassDef) and node.name == dotted:
-            return path, node
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            for alias in node.names:
-                if (alias.asname or alias.name) in (head, dotted.rpartition(".")[0]):
-                    return _follow(path, node, alias.name, dotted, rest, depth)
-    return None
-
-
-def _follow(
-    path: Path, node: ast.Import | ast.ImportFrom, imported: str, dotted: str, rest: str, depth: int
-) -> tuple[Path, ast.ClassDef] | None:
-    if isinstance(node, ast.Import):  # import bench.methods [as m]; m.Method
-        file = _module_file(path, imported, 0)
-        return _find(file, dotted.rpartition(".")[2], depth + 1) if file else None
-    module = node.module or ""
-    if rest:  # from bench import methods; methods.Method
-        file = _module_file(path, f"{module}.{imported}".strip("."), node.level)
-        return _find(file, rest, depth + 1) if file else None
-    file = _module_file(path, module, node.level)
-    return _find(file, imported, depth + 1) if file else None
-
-
-def _module_file(path: Path, module: str, level: int) -> Path | None:
-    """The file of an imported module, when it is one of ours or lies beside the importing file."""
-    parts = module.split(".") if module else []
-    if level:
-        start = path.parents[level - 1]
-    elif parts and parts[0] == PACKAGE.name:
-        start, parts = PACKAGE, parts[1:]
-    else:
-        start = path.parent
-    place = start.joinpath(*parts)
-    for file in (place.with_suffix(".py"), place / "__init__.py"):
-        if file.is_file():
-            return file.resolve()
-    return None
-
-
-def _public_classes(tree: ast.Module) -> list[ast.ClassDef]:
-    return [node for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
-
-
 def _is_suite(path: Path, tree: ast.Module) -> bool:
-    if any(kind_of(path, node) for node in _public_classes(tree)):
+    if any(kind_of(path, node) for node in public_classes(tree)):
         return False
-    return bool(SUITE_VARIABLES & {name for node in tree.body for name, _ in _assigned(node)})
+    return bool(SUITE_VARIABLES & {name for node in tree.body for name, _ in assigned(node)})
 
 
 def _suite(path: Path, tree: ast.Module) -> Entry:
@@ -216,27 +148,7 @@ def _first_line(text: str) -> str:
     return text.strip().splitlines()[0] if text.strip() else ""
 
 
-def _assigned(node: ast.stmt) -> list[tuple[str, ast.expr | None]]:
-    """(name, value) of an assignment statement."""
-    if isinstance(node, ast.AnnAssign):
-        return [(node.target.id, node.value)] if isinstance(node.target, ast.Name) else []
-    if isinstance(node, ast.Assign):
-        return [(target.id, node.value) for target in node.targets if isinstance(target, ast.Name)]
-    return []
-
-
-def _class_variables(line: list[tuple[Path, ast.ClassDef]]) -> dict[str, ast.expr]:
-    """Class-level values, the nearest class's first."""
-    values: dict[str, ast.expr] = {}
-    for _, node in line:
-        for statement in node.body:
-            for name, value in _assigned(statement):
-                if value is not None:
-                    values.setdefault(name, value)
-    return values
-
-
-def _fields(line: list[tuple[Path, ast.ClassDef]]) -> tuple[FieldText, ...]:
+def _fields(line: list[Located]) -> tuple[FieldText, ...]:
     found: dict[str, FieldText] = {}
     for _, node in line:
         for statement in node.body:
@@ -258,8 +170,8 @@ def _field(name: str, annotation: str, value: ast.expr | None) -> FieldText:
     return FieldText(name, annotation, None if required or default is None else ast.unparse(default), description)
 
 
-def _card(line: list[tuple[Path, ast.ClassDef]]) -> tuple[tuple[str, str], ...]:
-    values = _class_variables(line)
+def _card(line: list[Located]) -> tuple[tuple[str, str], ...]:
+    values = class_variables(line)
     shown = []
     for name in CARD:
         if name in values:
@@ -270,8 +182,8 @@ def _card(line: list[tuple[Path, ast.ClassDef]]) -> tuple[tuple[str, str], ...]:
     return tuple(shown)
 
 
-def _protocols(line: list[tuple[Path, ast.ClassDef]]) -> tuple[str, ...]:
-    value = _class_variables(line).get("protocols")
+def _protocols(line: list[Located]) -> tuple[str, ...]:
+    value = class_variables(line).get("protocols")
     return tuple(_keys(value)) if isinstance(value, ast.Dict) else ()
 
 

@@ -32,9 +32,11 @@ class Params(BaseModel):
             return cls(**values)
         except ValidationError as error:
             problem = error.errors()[0]
-            where = ".".join(str(part) for part in problem["loc"]) or "value"
-            got = f" (got {problem['input']!r})" if problem["loc"] else ""
-            raise UsageError(f"{label}[{where}]: {problem['msg']}{got}.") from None
+            what = problem["msg"].removeprefix("Value error, ")
+            if not problem["loc"]:  # a check that concerns several fields words its own message
+                raise UsageError(f"{label}: {what}") from None
+            where = ".".join(str(part) for part in problem["loc"])
+            raise UsageError(f"{label}[{where}]: {what} (got {problem['input']!r}).") from None
 
     def changed(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults, in declaration order."""

@@ -105,7 +105,9 @@ def expand(variables: dict[str, Any]) -> list[Cell]:
             _apply_field(grid, key, _many(value))
     seeds = [_seed("seeds", s) for s in _many(variables.get("seed", 0))]
     data_seeds: list[int | None] = [_seed("data_seed", s) for s in _many(variables.get("data_seed"))]
-    points = itertools.product(grid["dataset"], grid["backbone"], grid["recipe"], grid["method"], data_seeds or [None], seeds)
+    points = itertools.product(
+        grid["dataset"], grid["backbone"], grid["recipe"], grid["method"], data_seeds or [None], seeds
+    )
     cells = [Cell(d, b, m, r, s, ds) for d, b, r, m, ds, s in points]
     if not cells:
         raise UsageError("The suite has no cell: one of its lists is empty.")

@@ -4,26 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from functools import lru_cache
 from pathlib import Path
 
 from bench.backbones.base import BackboneParams, WeightsInfo
-from bench.backbones.catalog import ASSETS, local_weights
+from bench.backbones.catalog import ASSETS, local_weights, weights_folder
 from bench.errors import UsageError, nearest
 from bench.spec import Spec
-
-
-def weights_folder(given: Path | None = None) -> Path | None:
-    """``--weights``, else ``BENCH_WEIGHTS``, else None.
-
-    Raises:
-        UsageError: A folder was named but is not there.
-    """
-    named = given or (Path(os.environ["BENCH_WEIGHTS"]) if os.environ.get("BENCH_WEIGHTS") else None)
-    if named is not None and not named.is_dir():
-        raise UsageError(f"The weights folder {named} is not there. Create it, or change --weights / BENCH_WEIGHTS.")
-    return named
 
 
 def find(name: str, folder: Path | None) -> WeightsInfo:
