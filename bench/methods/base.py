@@ -25,14 +25,13 @@ class Stage:
         name: Shown in records and tables ("stage1").
         trains: "head" (the head and what `Method.inject` added), "all", or a rule on parameter names, which
             begin with "backbone." or "head.".
-        lr_scale: Multiplies the recipe's learning rate; every stage has its own optimiser and warm-up.
 
-    A stage starts from the best checkpoint of the stage before it.
+    Every stage has its own optimiser and warm-up and starts from the best checkpoint of the stage before it; the
+    recipe's `stage2_lr` scales the learning rate of every stage after the first.
     """
 
     name: str
     trains: str | Callable[[str], bool] = "head"
-    lr_scale: float = 1.0
 
 
 class Method(Params):

@@ -1,0 +1,182 @@
+"""CLAdapter: cluster attention between a pre-trained backbone and a linear classifier (Li et al., NeurIPS 2025)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Literal, Self
+
+import torch
+from pydantic import Field, PositiveFloat, PositiveInt
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from bench.backbones import Features, FeatureSpec
+from bench.errors import UsageError
+from bench.methods import Method, Stage
+
+
+class ClusterAttention(nn.Module):
+    """Transform the tokens of an image by a mixture of K matrices, weighted by likeness to K centres.
+
+    Channel mode applies the mixture to a bottleneck of the channels, as in the published parameter counts; token mode
+    applies it over the tokens and needs their number (the predecessor, CDTM).
+
+    Args:
+        dim: Channels, D.
+        k: Centres, K.
+        width: Side R of the matrices: the bottleneck, or the number of tokens in token mode.
+        mode: "channel" or "token".
+    """
+
+    def __init__(self, dim: int, k: int, width: int, mode: str) -> None:
+        super().__init__()
+        self.centers = nn.Parameter(torch.randn(dim, k))
+        self.matrices = nn.Parameter(torch.randn(k, width, width))
+        self.mode = mode
+        if mode == "channel":
+            self.down = nn.Linear(dim, width)
+            self.up = nn.Linear(width, dim)
+
+    def weights(self, tokens: Tensor) -> Tensor:
+        """Softmax of the cosine between the mean token and the centres, without temperature: (B, N, D) -> (B, K)."""
+        query = normalize(tokens.mean(1), dim=-1)
+        return (query @ normalize(self.centers, dim=0)).softmax(-1)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, N, D) -> (B, N, D); there is no residual around this part."""
+        # mixing the flattened matrices gives (B, R, R) at once, never (B, K, R, R)
+        mixed = (self.weights(tokens) @ self.matrices.flatten(1)).unflatten(1, self.matrices.shape[1:])
+        if self.mode == "token":
+            return mixed @ tokens
+        return self.up(self.down(tokens) @ mixed)
+
+
+class Block(nn.Module):
+    """LayerNorm, cluster attention without residual, LayerNorm and MLP with residual: (B, N, D) -> (B, N, D)."""
+
+    def __init__(self, dim: int, k: int, width: int, mode: str, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dim)
+        self.attention = ClusterAttention(dim, k, width, mode)
+        self.norm2 = nn.LayerNorm(dim)
+        self.expand = nn.Linear(dim, hidden)
+        self.contract = nn.Linear(hidden, dim)
+        self.activation = nn.GELU()
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Adapted tokens."""
+        adapted = self.dropout(self.attention(self.norm1(tokens)))
+        return adapted + self.contract(self.dropout(self.activation(self.expand(self.norm2(adapted)))))
+
+
+class CLAdapterHead(nn.Module):
+    """``Linear(mean_n norm2(blocks(norm1(tokens))))``.
+
+    Args:
+        dim: Channels of a token, D.
+        classes: Outputs.
+        k: Cluster centres, K.
+        width: Side of the transformation matrices; see `ClusterAttention`.
+        hidden: Units of the MLP.
+    """
+
+    def __init__(
+        self, dim: int, classes: int, k: int, width: int, hidden: int, mode: str = "channel", depth: int = 1,
+        dropout: float = 0.0,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dim)
+        self.blocks = nn.ModuleList([Block(dim, k, width, mode, hidden, dropout) for _ in range(depth)])
+        self.norm2 = nn.LayerNorm(dim)
+        self.classifier = nn.Linear(dim, classes)
+
+    def adapt(self, tokens: Tensor) -> Tensor:
+        """Adapted tokens H' (B, N, D) of backbone tokens (B, N, D)."""
+        tokens = self.norm1(tokens)
+        for block in self.blocks:
+            tokens = block(tokens)
+        return self.norm2(tokens)
+
+    def attention(self, tokens: Tensor) -> Tensor:
+        """The first block's routing weights beta (B, K) of backbone tokens (B, N, D)."""
+        first = self.blocks[0]
+        return first.attention.weights(first.norm1(self.norm1(tokens)))
+
+    def forward(self, features: Features) -> Tensor:
+        """Logits (B, classes)."""
+        return self.classifier(self.adapt(features.tokens).mean(1))
+
+    @classmethod
+    def from_reference(cls, state: Mapping[str, Tensor]) -> Self:
+        """Build the head from a checkpoint in the released code's naming; sizes are read from its shapes.
+
+        Args:
+            state: ``post.norm1.*``, ``post.CLAdapter_layers.da_resblocks.<i>.*``, ``head.*``, each possibly below
+                ``state.``. The released module's unused ``attn.proj`` is skipped.
+
+        Raises:
+            UsageError: A tensor is missing, of another shape, or not one of these.
+        """
+        own = {_own_name(name): tensor for name, tensor in state.items() if not _UNUSED.search(name)}
+        try:
+            first = "blocks.0.attention."
+            dim, k = own[first + "centers"].shape
+            head = cls(
+                dim=dim, classes=len(own["classifier.weight"]), k=k, width=own[first + "matrices"].shape[-1],
+                hidden=len(own["blocks.0.expand.weight"]), mode="channel" if first + "down.weight" in own else "token",
+                depth=sum(name.endswith(".attention.centers") for name in own),
+            )  # fmt: skip
+            head.load_state_dict(own)
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise UsageError(f"Not a checkpoint of the released CLAdapter: {error}") from error
+        return head
+
+
+_UNUSED = re.compile(r"\.attn\.proj\.(weight|bias)$")
+_RENAMES = (
+    (r"^state\.", ""),
+    (r"^post\.CLAdapter_layers\.da_resblocks\.", "blocks."),
+    (r"^post\.", ""),
+    (r"^head\.", "classifier."),
+    (r"\.attn\.", ".attention."),
+    (r"\.tran_ms$", ".matrices"),
+    (r"\.(down|up)_layer\.", r".\1."),
+    (r"\.ln_([12])\.", r".norm\1."),
+    (r"\.mlp\.c_fc\.", ".expand."),
+    (r"\.mlp\.c_proj\.", ".contract."),
+)
+
+
+def _own_name(name: str) -> str:
+    for pattern, replacement in _RENAMES:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+class CLAdapter(Method):
+    """Cluster Attention Adapter (Li et al., NeurIPS 2025): K centres route each image to a mixture of K matrices."""
+
+    stage_only = frozenset({"tuning"})
+
+    k: PositiveInt = Field(20, description="cluster centres and transformation matrices")
+    tuning: Literal["frozen", "full", "staged"] = Field(
+        "staged", description="frozen backbone (the paper's LP), everything at once (FT), or one after the other (SFT)"
+    )
+    mode: Literal["channel", "token"] = Field("channel", description="what the matrices mix; token is the CDTM variant")
+    bottleneck: PositiveInt = Field(256, description="side of the matrices in channel mode")
+    depth: PositiveInt = Field(1, description="adapter blocks in a row")
+    mlp_ratio: PositiveFloat = Field(4.0, description="hidden units of the MLP, times the token width")
+    dropout: float = Field(0.0, ge=0, lt=1, description="after the attention and inside the MLP")
+
+    def stages(self) -> list[Stage]:
+        if self.tuning == "full":
+            return [Stage("stage1", trains="all")]
+        first = Stage("stage1")
+        return [first] if self.tuning == "frozen" else [first, Stage("stage2", trains="all")]
+
+    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
+        width = self.bottleneck if self.mode == "channel" else features.tokens
+        hidden = round(features.token_dim * self.mlp_ratio)
+        return CLAdapterHead(features.token_dim, classes, self.k, width, hidden, self.mode, self.depth, self.dropout)

@@ -1,0 +1,60 @@
+"""Learning rate per optimiser step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from bench.errors import UsageError, nearest
+
+
+def cosine(base: float, total: int, warmup: int, step: int) -> float:
+    """Linear warm-up that ends at ``base``, then half a cosine that reaches 0 one step after the last."""
+    if step < warmup:
+        return base * (step + 1) / warmup
+    return 0.5 * base * (1 + math.cos(math.pi * (step - warmup) / (total - warmup)))
+
+
+def constant(base: float, total: int, warmup: int, step: int) -> float:
+    """Linear warm-up that ends at ``base``, then ``base``."""
+    return base * (step + 1) / warmup if step < warmup else base
+
+
+def released(base: float, total: int, warmup: int, step: int) -> float:
+    """CLAdapter's released code: warm-up from 0.01 base; the cosine counts from step 0, so the rate drops after it.
+
+    ``total`` includes one epoch that is never run, which leaves a small rate at the end. The order of operations is
+    theirs, so that the stored schedule is met to the last digit.
+    """
+    if step < warmup:
+        done = step / warmup
+        return base * (0.01 * (1 - done) + done)
+    return 0.5 * base * (1 + math.cos(math.pi * step / total))
+
+
+_SCHEDULES: dict[str, Callable[[float, int, int, int], float]] = {
+    "cosine": cosine,
+    "constant": constant,
+    "released": released,
+}
+
+
+def learning_rate(
+    kind: str, base: float, epochs: int, warmup_epochs: int, steps_per_epoch: int, epoch: int, step: int
+) -> float:
+    """Return the rate of one optimiser step.
+
+    Args:
+        kind: "cosine", "released" or "constant".
+        base: Rate at the end of the warm-up.
+        epochs, warmup_epochs: Of the stage; a warm-up as long as the stage leaves nothing after it.
+        steps_per_epoch: Optimiser steps in an epoch.
+        epoch, step: Both from 0; `step` counts within the epoch.
+
+    Raises:
+        UsageError: No schedule has this name.
+    """
+    if kind not in _SCHEDULES:
+        raise UsageError(f"No schedule {kind!r}. {nearest(kind, _SCHEDULES)}")
+    total = (epochs + 1 if kind == "released" else epochs) * steps_per_epoch
+    return _SCHEDULES[kind](base, total, warmup_epochs * steps_per_epoch, epoch * steps_per_epoch + step)
