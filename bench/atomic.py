@@ -45,7 +45,7 @@ def write_atomic(path: Path, write: Callable[[Path], object], durable: bool = Fa
             if durable:
                 flush(temporary)
             write_point(f"{point}-written")
-            os.replace(temporary, path)
+            temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
@@ -72,7 +72,7 @@ def write_point(name: str) -> None:
 
 def flush(path: Path) -> None:
     """Wait until the file's contents are on the disk."""
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         os.fsync(file.fileno())
 
 

@@ -45,6 +45,15 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
 
+    def check_writable(self) -> None:
+        """Find out before hours of training, not after.
+
+        Raises:
+            UsageError: The folder cannot be made or written.
+        """
+        with self._lock():
+            pass
+
     def path(self, cell: str) -> Path:
         """Where the cell's record lies (or would lie).
 
@@ -106,7 +115,11 @@ class Store:
             _write_json(_failed(self.path(record.cell)), record, "failure")
 
     def predictions(self, cell: str) -> dict[str, np.ndarray]:
-        """The arrays stored with the cell's record.
+        """The arrays stored with the cell's record; errors are those of `pair`."""
+        return self.pair(cell)[1]
+
+    def pair(self, cell: str) -> tuple[Record, dict[str, np.ndarray]]:
+        """The cell's record and the arrays that belong to it, also while another process replaces both.
 
         Raises:
             CorruptRecord: There is no record, or its predictions are missing or altered.
@@ -119,7 +132,7 @@ class Store:
             for file in (_arrays(path), _waiting(path)):
                 arrays = _load(file)
                 if arrays is not None and digest(arrays) == record.predictions:
-                    return arrays
+                    return record, arrays
         raise CorruptRecord(f"{_arrays(path)} is missing or altered. Delete {path} and run the cell again.")
 
     def all(self) -> Iterator[Record]:
@@ -151,7 +164,7 @@ class Store:
             return
         record, arrays = self._read(path, None), _load(_waiting(path))
         if record is not None and arrays is not None and digest(arrays) == record.predictions:
-            os.replace(_waiting(path), _arrays(path))
+            _waiting(path).replace(_arrays(path))
         else:
             _waiting(path).unlink()
 
@@ -205,8 +218,8 @@ def _addresses(folder: Path, depth: int) -> Iterator[Path]:
 
 
 def _save(place: Path, arrays: dict[str, np.ndarray]) -> None:
-    with open(place, "wb") as file:  # given a name, numpy would append .npz
-        np.savez_compressed(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]  # numpy's stub: bool
+    with place.open("wb") as file:  # given a name, numpy would append .npz
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def _load(file: Path) -> dict[str, np.ndarray] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -58,7 +60,7 @@ def _auc(labels: np.ndarray, probabilities: np.ndarray) -> float:
 def _ece(labels: np.ndarray, probabilities: np.ndarray) -> float:
     confidence, correct, total = probabilities.max(1), probabilities.argmax(1) == labels, 0.0
     edges = np.linspace(0, 1, 16)
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         inside = (confidence > low) & (confidence <= high)
         if inside.any():
             total += inside.mean() * abs(correct[inside].mean() - confidence[inside].mean())
