@@ -1,0 +1,40 @@
+"""Parameters and multiply-accumulates, counted the same way for every method."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from bench.backbones.base import Backbone
+from bench.methods.model import Model
+
+
+@torch.no_grad()
+def macs(module: nn.Module, *inputs: object) -> int:
+    """Multiply-accumulates of one forward pass by torch's FlopCounterMode (which counts two operations each)."""
+    was_training = module.training
+    module.eval()
+    with FlopCounterMode(display=False) as counter:
+        module(*inputs)
+    module.train(was_training)
+    return counter.get_total_flops() // 2
+
+
+def model_macs(model: Model) -> tuple[int, int]:
+    """MACs of (backbone, head) for one image."""
+    backbone = model.backbone
+    image = torch.zeros(1, 3, backbone.size, backbone.size, device=next(backbone.parameters()).device)
+    with torch.no_grad():
+        features = backbone.eval()(image)
+    return macs(backbone, image), macs(model.head, features)
+
+
+def size(module: nn.Module) -> int:
+    """Number of parameters."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def added(model: Model, trunk: Backbone) -> int:
+    """Parameters that the method added to the backbone: its head and what it injected."""
+    return size(model) - size(trunk)

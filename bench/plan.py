@@ -1,0 +1,156 @@
+"""Which cells have to run, and why."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bench.backbones.base import WeightsInfo
+from bench.backbones.weights import find, weights_folder
+from bench.cell import Cell
+from bench.data.base import data_root
+from bench.data.prepare import Prepared, prepare
+from bench.fingerprint import source_fingerprint
+from bench.methods import Method
+from bench.recipes import STREAM_FIELDS
+from bench.records import Record, Store
+from bench.registry import Resolved, resolve
+from bench.settings import Settings
+from bench.spec import format_value
+from bench.training.job import StageJob, stage_jobs
+
+# Raised by hand whenever the same cell gives other numbers than before: every older record becomes stale.
+NUMERICS_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Task:
+    """A cell with everything that decides its result.
+
+    Attributes:
+        fingerprints: What a record must agree with to be up to date.
+        reason: Why it has to run; empty when its record is up to date.
+    """
+
+    resolved: Resolved
+    prepared: Prepared
+    weights: WeightsInfo
+    fingerprints: dict[str, str]
+    reason: str = ""
+
+    @property
+    def cell(self) -> Cell:
+        """The canonical cell."""
+        return self.resolved.cell
+
+    @property
+    def selection(self) -> str:
+        """The criterion in force: the protocol's, where it forces one, else the recipe's."""
+        return self.prepared.dataset.rule.selection or self.resolved.recipe.selection
+
+    @cached_property
+    def stream_key(self) -> str:
+        """Cells with equal keys see the same images through the same trunk."""
+        recipe = self.resolved.recipe.model_dump(mode="json", include=set(STREAM_FIELDS))
+        size = self.resolved.backbone.size or self.weights.size
+        parts = [self.prepared.identity, self.weights.arch, self.weights.digest, size, recipe, self.cell.data_seed_value, NUMERICS_VERSION]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
+
+    @cached_property
+    def jobs(self) -> list[StageJob]:
+        """The cell's training stages; empty for floor and closed-form methods."""
+        method = self.resolved.method
+        if not isinstance(method, Method):
+            return []
+        return stage_jobs(
+            method, self.resolved.recipe, self.cell.seed, self.selection, self.stream_key, self.fingerprints["method"]
+        )
+
+    @property
+    def shares_trunk(self) -> bool:
+        """Whether the cell's first stage, or its closed-form fit, reads the frozen trunk."""
+        return not self.jobs or self.jobs[0].shares_trunk
+
+
+@dataclass
+class Planner:
+    """Resolves cells and compares them with the store; remembers what cells have in common."""
+
+    settings: Settings
+    _prepared: dict[tuple[str, int], Prepared] = field(default_factory=dict)
+    _weights: dict[str, WeightsInfo] = field(default_factory=dict)
+    _sources: dict[type, str] = field(default_factory=dict)
+
+    @cached_property
+    def root(self) -> Path:
+        """The data root."""
+        return data_root(self.settings.data)
+
+    @cached_property
+    def weights_folder(self) -> Path | None:
+        """The weights folder."""
+        return weights_folder(self.settings.weights)
+
+    def task(self, cell: Cell) -> Task:
+        """Resolve one cell; its `reason` is left empty.
+
+        Raises:
+            UsageError: A name or value in the cell is wrong.
+            DataError: Its data are missing or do not match.
+        """
+        resolved = resolve(cell)
+        prepared = self._prepare(resolved)
+        name = resolved.cell.backbone.name
+        if name not in self._weights:
+            self._weights[name] = find(name, self.weights_folder)
+        weights = self._weights[name]
+        return Task(resolved, prepared, weights, self._fingerprints(resolved, prepared, weights))
+
+    def plan(self, cells: Iterable[Cell], store: Store) -> list[Task]:
+        """Resolve cells and say for each why it has to run; the order is kept, repetitions are dropped."""
+        tasks = {}
+        for cell in cells:
+            task = self.task(cell)
+            tasks.setdefault(str(task.cell), task)
+        return [
+            Task(t.resolved, t.prepared, t.weights, t.fingerprints, reason(store.get(name), t.fingerprints, store.failure(name)))
+            for name, t in tasks.items()
+        ]  # fmt: skip
+
+    def _prepare(self, resolved: Resolved) -> Prepared:
+        key = (str(resolved.cell.dataset), resolved.cell.data_seed_value)
+        if key not in self._prepared:
+            self._prepared[key] = prepare(resolved.dataset, self.root, key[1], self.settings.partial)
+        return self._prepared[key]
+
+    def _fingerprints(self, resolved: Resolved, prepared: Prepared, weights: WeightsInfo) -> dict[str, str]:
+        kind = type(resolved.method)
+        if kind not in self._sources:
+            self._sources[kind] = source_fingerprint(kind)
+        return {
+            "method": self._sources[kind],
+            "data": prepared.identity,
+            "recipe": _hash(resolved.recipe.model_dump(mode="json")),
+            "weights": weights.digest,
+            "numerics": str(NUMERICS_VERSION),
+        }
+
+
+def reason(record: Record | None, fingerprints: dict[str, str], failure: Record | None) -> str:
+    """Why a cell has to run: "missing", "failed: ...", "stale: ...", or nothing."""
+    if failure is not None and failure.error is not None:
+        return f"failed: {failure.error.kind}"
+    if record is None:
+        return "missing"
+    changed = [name for name, value in fingerprints.items() if record.fingerprints.get(name) != value]
+    return "stale: " + ", ".join(changed) + " changed" if changed else ""
+
+
+def _hash(values: dict[str, Any]) -> str:
+    text = ",".join(f"{key}={format_value(value)}" for key, value in sorted(values.items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:24]

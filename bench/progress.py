@@ -1,0 +1,58 @@
+"""What a person sees while cells run."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+class Reporter:
+    """A progress bar over epochs with cells done, images/s and time left; silent when asked, or without a terminal.
+
+    Args:
+        cells: Cells that will run.
+        epochs: Epochs of training that they need together.
+        quiet: Show nothing.
+    """
+
+    def __init__(self, cells: int, epochs: int, quiet: bool) -> None:
+        self.cells, self.done, self.images = cells, 0, 0
+        self.console = Console(stderr=True)
+        self.progress = Progress(
+            TextColumn("[bold]{task.fields[cells]}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"),
+            TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+            TextColumn("{task.fields[what]}"), console=self.console, disable=quiet or not self.console.is_terminal,
+        )  # fmt: skip
+        self.bar = self.progress.add_task("", total=max(epochs, 1), cells=self._cells(), rate="", what="")
+        self.began = time.perf_counter()
+
+    def __enter__(self) -> Self:
+        self.progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.progress.stop()
+
+    def working(self, what: str) -> None:
+        """Say what is being done now."""
+        self.progress.update(self.bar, what=what[:60])
+
+    def epoch(self, images: int) -> None:
+        """Book one epoch of one learner over so many images."""
+        self.images += images
+        rate = self.images / max(time.perf_counter() - self.began, 1e-9)
+        self.progress.update(self.bar, advance=1, rate=f"{rate:,.0f} images/s")
+
+    def cell(self, name: str, problem: str = "") -> None:
+        """Book one finished or failed cell; failures are printed at once."""
+        self.done += 1
+        self.progress.update(self.bar, cells=self._cells())
+        if problem:
+            self.console.print(f"failed: {name}: {problem}", markup=False, highlight=False, soft_wrap=True)
+
+    def _cells(self) -> str:
+        return f"{self.done}/{self.cells} cells"

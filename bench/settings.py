@@ -1,0 +1,35 @@
+"""How a run is carried out. Nothing here may change a result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Places and limits of one `bench run`.
+
+    Attributes:
+        results: Folder of records; checkpoints lie in its ``.checkpoints``.
+        data: Data root, or None for ``BENCH_DATA`` or the user cache.
+        weights: Weights folder, or None for ``BENCH_WEIGHTS`` or timm's hub.
+        device: torch device name, or None for CUDA when there is one, else the CPU.
+        partial: Accept data sets whose counts differ from what is expected; records then say so.
+        fuse: Train cells that share a frozen trunk together.
+        time_limit: Seconds a cell may take, or None.
+        executor: Name of what carries out groups.
+        quiet: No progress bar.
+        bank_gb: Limit of the feature bank on disk, in GB.
+    """
+
+    results: Path = Path("runs")
+    data: Path | None = None
+    weights: Path | None = None
+    device: str | None = None
+    partial: bool = False
+    fuse: bool = True
+    time_limit: float | None = None
+    executor: str = "inline"
+    quiet: bool = False
+    bank_gb: float = 20.0

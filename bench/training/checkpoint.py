@@ -1,0 +1,76 @@
+"""Checkpoints of learners: safetensors plus a small JSON that names them; loading never unpickles."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from bench.atomic import write_atomic, write_text
+from bench.training.learner import Learner, Progress
+
+
+def save(folder: Path, learner: Learner) -> None:
+    """Write the learner's whole state as of its last finished epoch.
+
+    Tensors first, then the JSON that names them, so that a kill at any moment leaves the previous checkpoint or this one.
+    """
+    progress = learner.progress
+    files = {"now": f"now-{progress.epoch}.safetensors", "best": f"best-{progress.best_epoch}.safetensors"}
+    now = {f"model.{k}": v for k, v in learner.state().items()} | _flat(learner.optimizer_state())
+    write_atomic(folder / files["now"], lambda path: save_file(_packed(now), path))
+    if not (folder / files["best"]).exists():
+        write_atomic(folder / files["best"], lambda path: save_file(_packed(learner.best), path))
+    write_text(folder / "progress.json", json.dumps({"files": files, "progress": asdict(progress)}))
+    for file in folder.glob("*.safetensors"):
+        if file.name not in files.values():
+            file.unlink()
+
+
+def restore(folder: Path, learner: Learner) -> bool:
+    """Bring the learner to its last checkpoint; False when there is none."""
+    if not (folder / "progress.json").exists():
+        return False
+    saved = json.loads((folder / "progress.json").read_text())
+    device = str(learner.parameters[0].device)
+    now = load_file(folder / saved["files"]["now"], device=device)
+    learner.load({k.removeprefix("model."): v for k, v in now.items() if k.startswith("model.")})
+    state = learner.optimizer.state_dict()
+    learner.optimizer.load_state_dict({**state, "state": _nested(now)})
+    learner.best = load_file(folder / saved["files"]["best"], device=device)
+    learner.progress = Progress(**saved["progress"])
+    return True
+
+
+def load_best(folder: Path, device: torch.device) -> dict[str, Tensor]:
+    """The selected state of a finished stage."""
+    saved = json.loads((folder / "progress.json").read_text())
+    return load_file(folder / saved["files"]["best"], device=str(device))
+
+
+def drop(folder: Path) -> None:
+    """Remove a checkpoint that no open cell needs."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _packed(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.contiguous() for name, value in state.items()}
+
+
+def _flat(state: dict[int, dict[str, Any]]) -> dict[str, Tensor]:
+    return {f"optimizer.{i}.{k}": v for i, entry in state.items() for k, v in entry.items() if isinstance(v, Tensor)}
+
+
+def _nested(flat: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    nested: dict[int, dict[str, Tensor]] = {}
+    for name, value in flat.items():
+        if name.startswith("optimizer."):
+            _, number, key = name.split(".")
+            nested.setdefault(int(number), {})[key] = value
+    return nested
