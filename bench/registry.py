@@ -194,6 +194,7 @@ def _environment_folders() -> list[Path]:
     return [_existing(Path(part), "BENCH_PLUGINS") for part in named.split(os.pathsep) if part]
 
 
+@lru_cache(maxsize=1)  # reading the metadata of every installed distribution takes a tenth of a second
 def _entry_point_folders() -> list[Path]:
     from importlib.metadata import entry_points
 

@@ -1,0 +1,1 @@
+"""Bodies of the commands in `bench.cli`; each module imports only what its command needs."""

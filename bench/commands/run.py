@@ -1,0 +1,67 @@
+"""`bench run`: suites and cells to records, then the table of what was asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+from bench.cell import Cell
+from bench.commands.text import as_json, columns
+from bench.settings import Settings
+from bench.suite import load_targets, parse_override
+
+
+def run(targets: list[str], overrides: list[str], settings: Settings, dry_run: bool, json: bool) -> int:
+    """Carry out ``bench run`` and return the exit code: 0, or 1 when cells failed.
+
+    Raises:
+        UsageError, DataError: The request is wrong or cannot be carried out; nothing has been written.
+    """
+    cells = requested(targets, overrides)
+    if dry_run:
+        print(preview(cells, settings, json))
+        return 0
+    from bench.runner import run as run_cells
+
+    outcome = run_cells(cells, settings)
+    summary = (
+        f"{len(outcome.cells)} cells: {outcome.ran} ran, {outcome.up_to_date} up to date, {len(outcome.failed)} failed."
+    )
+    if not outcome.ran:
+        summary = f"Nothing to do: all {len(outcome.cells)} cells are up to date in {settings.results}."
+    if json:
+        print(
+            as_json(
+                {"cells": outcome.cells, "ran": outcome.ran, "up_to_date": outcome.up_to_date, "failed": outcome.failed}
+            )
+        )
+    elif not settings.quiet:
+        print(summary, file=sys.stderr)
+    return 1 if outcome.failed else 0
+
+
+def requested(targets: list[str], overrides: list[str]) -> list[Cell]:
+    """The cells of all targets, each once."""
+    changes = dict(parse_override(text) for text in overrides)
+    return list(dict.fromkeys(cell for suite in load_targets(targets, changes) for cell in suite.cells))
+
+
+def preview(cells: Iterable[Cell], settings: Settings, json: bool) -> str:
+    """Which cells would run, why, and what sharing spares."""
+    from bench.groups import group_tasks
+    from bench.plan import Planner
+    from bench.records import Store
+
+    tasks = Planner(settings).plan(cells, Store(settings.results))
+    groups = group_tasks([task for task in tasks if task.reason], settings.fuse)
+    if json:
+        plan = [{"cell": str(task.cell), "reason": task.reason} for task in tasks]
+        shared = [
+            {"cells": [str(t.cell) for t in g.tasks], "trunk_epochs_spared": g.trunk_passes_saved} for g in groups
+        ]
+        return as_json({"cells": plan, "groups": shared})
+    lines = [columns([task.reason or "up to date", str(task.cell)] for task in tasks)]
+    for number, group in enumerate(groups, 1):
+        spared = f", sharing spares {group.trunk_passes_saved} epochs of the trunk" if group.trunk_passes_saved else ""
+        lines.append(f"group {number}: {len(group.tasks)} cells{spared}")
+    return "\n".join([*lines, f"{sum(bool(t.reason) for t in tasks)} of {len(tasks)} cells would run."])
