@@ -43,7 +43,7 @@ def _file_of(cls: type) -> Path:
     try:
         return Path(inspect.getfile(cls))
     except (TypeError, OSError):
-        raise UsageError(f"{cls.__name__} has no source file. Write the plug-in in a file of a plug-in folder.") from None
+        raise UsageError(f"{cls.__name__} has no source file. Write it in a file of a plug-in folder.") from None
 
 
 def _closure(start: Path) -> set[Path]:

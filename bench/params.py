@@ -42,4 +42,4 @@ class Params(BaseModel):
         """Return the fields that differ from their defaults, in declaration order."""
         fields = type(self).model_fields
         dumped = self.model_dump(mode="json")
-        return {k: v for k, v in dumped.items() if v != fields[k].get_default(call_default_factory=True)}
+        return {k: v for k, v in dumped.items() if getattr(self, k) != fields[k].get_default(call_default_factory=True)}

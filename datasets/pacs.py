@@ -21,7 +21,7 @@ class PACS(Dataset):
     licence = "research use"
     citation = "D. Li, Y. Yang, Y.-Z. Song, T. Hospedales, Deeper, Broader and Artier Domain Generalization, ICCV 2017"
     folder = "pacs"
-    download = "the PACS archive (kfold folder) linked from https://sketchx.eecs.qmul.ac.uk/downloads/ or a mirror of it"
+    download = "the PACS archive (folder kfold) linked from https://sketchx.eecs.qmul.ac.uk/downloads/ or a mirror"
     classes = ("dog", "elephant", "giraffe", "guitar", "horse", "house", "person")
     # CLAdapter (NeurIPS 2025): Art Painting is the test domain, one fold in five of the rest trains. Fold 3 is the
     # first of 1,588 images (7,943 = 3 x 1,589 + 2 x 1,588).
@@ -71,7 +71,7 @@ def listed_splits(folder: Path, table: pd.DataFrame, target: str) -> pd.Series:
             _read_list(folder, f"{domain}_{part}_kfold.txt", table, split, splits)
     unlisted = table["id"][~table["id"].isin(list(splits))]
     if len(unlisted):
-        raise DataError(f"{unlisted.iloc[0]} is in none of the PACS lists in {folder}. Remove it, or restore the lists.")
+        raise DataError(f"{unlisted.iloc[0]} is in none of the lists in {folder}. Remove it, or restore the lists.")
     return table["id"].map(splits)
 
 
@@ -79,7 +79,7 @@ def _read_list(folder: Path, name: str, table: pd.DataFrame, split: str, splits:
     """Add one list to ``splits``; a copy in ``corrected/`` wins, since one widely copied list has altered lines."""
     file = folder / "corrected" / name if (folder / "corrected" / name).is_file() else folder / name
     if not file.is_file():
-        raise MissingData(f"pacs: the official protocols need {file}, a list file that comes with the PACS archive. Put it there.")
+        raise MissingData(f"pacs: the official protocols need the list {file} of the PACS archive. Put it there.")
     labels = dict(zip(table["id"], table["label"], strict=True))
     for number, line in enumerate(file.read_text().splitlines(), start=1):
         path, _, label = line.rpartition(" ")
@@ -91,5 +91,8 @@ def _read_list(folder: Path, name: str, table: pd.DataFrame, split: str, splits:
         elif path in splits:
             problem = "names an image a second time"
         if problem:
-            raise DataError(f"{file}, line {number}: {line!r} {problem}. Restore the list, or put a corrected copy in {folder}/corrected.")
+            raise DataError(
+                f"{file}, line {number}: {line!r} {problem}. "
+                f"Restore the list, or put a corrected copy in {folder / 'corrected'}."
+            )
         splits[path] = split

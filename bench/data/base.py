@@ -58,6 +58,7 @@ class Dataset(Params):
     mirrors: ClassVar[dict[str, str]] = {}  # url -> "sha256:..." or "md5:..."
     classes: ClassVar[tuple[str, ...]] = ()
     beside: ClassVar[tuple[str, ...]] = ()  # patterns of image files in the folder that are not samples, for the audit
+    known_problems: ClassVar[tuple[str, ...]] = ()  # kinds of finding the published set is known for (data.audit)
     group_kind: ClassVar[str] = "group"  # what the column `group` holds: "patient", "slide", "physical sample"
     protocols: ClassVar[dict[str, Split]] = {}
     expected: ClassVar[dict[str, Counts]] = {}  # protocol -> full counts of its splits, before shots and fraction
@@ -103,6 +104,14 @@ class Dataset(Params):
     def rule(self) -> Split:
         """The split rule of the chosen protocol."""
         return self.protocols[self.protocol]
+
+    def sources(self) -> dict[str, str]:
+        """Download addresses with checksums; adapters whose files depend on a field override this."""
+        return self.mirrors
+
+    def checksums(self) -> dict[str, str]:
+        """Published checksums of files below `location`: path -> "md5:..." or "sha256:..."; others count as partial."""
+        return {}
 
     def class_names(self, root: Path) -> tuple[str, ...]:
         """Names in label order; adapters whose classes depend on a field or on the folder override this."""

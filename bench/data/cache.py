@@ -104,7 +104,7 @@ def _build(
             for image in _progress(_in_order(load, samples), len(samples), prepared.dataset.plugin_name(), quiet):
                 stream.write(image.tobytes())
 
-    about = {"dataset": str(prepared.dataset.plugin_name()), "shape": shape, "resize": resize, "interpolation": interpolation}
+    about = {"shape": shape, "resize": resize, "interpolation": interpolation}
     write_text(place / "about.json", json.dumps(about))
     write_atomic(place / "images.npy", write, durable=True)
 
@@ -122,7 +122,7 @@ def read_image(dataset: Dataset, sample: Sample) -> np.ndarray:
     if image.ndim == 3 and image.shape[-1] == 3:
         return image
     if image.ndim in (3, 4):
-        raise UsageError(f"{dataset.plugin_name()}: {sample.id} is a volume {image.shape}; image backbones cannot read it.")
+        raise UsageError(f"{dataset.plugin_name()}: {sample.id} is a volume {image.shape}, not for image backbones.")
     raise DataError(f"{dataset.plugin_name()}: read() gave shape {image.shape} for {sample.id}, expected (H, W, 3).")
 
 

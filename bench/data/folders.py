@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +65,7 @@ def printable(path: str | os.PathLike[str]) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def file_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+def file_table(rows: Iterable[Mapping[Any, Any]]) -> pd.DataFrame:
     """Return the table of image files, sorted by path; ``id`` is the printable path unless given.
 
     Args:
@@ -74,7 +74,8 @@ def file_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     import pandas as pd
 
     ordered = sorted(rows, key=lambda row: os.fsencode(row["path"]))
-    table = pd.DataFrame([{"id": printable(row["path"]), **row} for row in ordered], columns=None if ordered else ["id", "path", "label"])
+    columns = None if ordered else ["id", "path", "label"]
+    table = pd.DataFrame([{"id": printable(row["path"]), **row} for row in ordered], columns=columns)
     # Not pandas' string type: it cannot hold file names that are not UTF-8.
     table["path"] = pd.Series([row["path"] for row in ordered], index=table.index, dtype=object)
     return table

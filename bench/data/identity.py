@@ -36,7 +36,7 @@ def content_hashes(dataset: Dataset, table: pd.DataFrame, root: Path) -> np.ndar
     """
     place = dataset.location(root)
     if "path" in table:
-        return _per_file(place, table["path"].tolist())
+        return file_digests(place, table["path"].tolist())
     digests = []
     for sample in rows_of(dataset, table, root):
         array = np.ascontiguousarray(dataset.read(sample))
@@ -69,25 +69,38 @@ def _feed(digest: hashlib._Hash, name: str, values: list[object]) -> None:
     digest.update(text.encode() + b"\n")
 
 
-def _per_file(place: Path, paths: list[str]) -> np.ndarray:
-    unique = sorted(set(paths))
-    store = cache_root() / "hashes" / (hashlib.sha256(os.fsencode(place.resolve())).hexdigest()[:24] + ".json")
+def file_digests(place: Path, paths: list[str], algorithm: str = "sha256") -> np.ndarray:
+    """Return (n,) hexadecimal digests of files below ``place``, from the cache where size and time are unchanged.
+
+    Raises:
+        DataError: A file is missing or cannot be read; the message names it.
+    """
+    unique = sorted(set(paths), key=os.fsencode)
+    store = _store(place, algorithm)
     known = _load(store)
+
+    def entry(path: str) -> tuple[int, int, str]:
+        return _file_entry(place / path, known.get(path), algorithm)
+
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        found = dict(zip(unique, pool.map(lambda path: _file_entry(place, path, known.get(path)), unique), strict=True))
-    if any(known.get(path) != entry for path, entry in found.items()):
+        found = dict(zip(unique, pool.map(entry, unique), strict=True))
+    if any(known.get(path) != found_entry for path, found_entry in found.items()):
         write_text(store, json.dumps({**_load(store), **found}))
     return np.array([found[path][2] for path in paths], dtype=object)
 
 
-def _file_entry(place: Path, path: str, known: tuple[int, int, str] | None) -> tuple[int, int, str]:
-    file = place / path
+def _store(place: Path, algorithm: str) -> Path:
+    name = hashlib.sha256(os.fsencode(place.resolve())).hexdigest()[:24]
+    return cache_root() / "hashes" / f"{name}.{algorithm}.json"
+
+
+def _file_entry(file: Path, known: tuple[int, int, str] | None, algorithm: str) -> tuple[int, int, str]:
     try:
         stat = file.stat()
         if known is not None and known[:2] == (stat.st_size, stat.st_mtime_ns):
             return known
         with file.open("rb") as stream:
-            return stat.st_size, stat.st_mtime_ns, hashlib.file_digest(stream, "sha256").hexdigest()
+            return stat.st_size, stat.st_mtime_ns, hashlib.file_digest(stream, algorithm).hexdigest()
     except OSError as error:
         raise DataError(f"Cannot read {file}: {error.strerror}. Restore the file from the source.") from error
 

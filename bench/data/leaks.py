@@ -43,7 +43,7 @@ def check_leaks(dataset: Dataset, table: pd.DataFrame, hashes: np.ndarray) -> di
     for kind, members in found.items():
         if kind not in dataset.rule.leaks:
             raise DataError(
-                f"{dataset.plugin_name()}[protocol={dataset.protocol}]: {len(members)} {kind}(s) lie in more than one split, "
+                f"{dataset.plugin_name()}[protocol={dataset.protocol}]: {len(members)} {kind}(s) in several splits, "
                 f"e.g. {members[0]!r}. See bench data audit; remove them, or declare the leak in the protocol."
             )
     return {kind: len(members) for kind, members in found.items()}

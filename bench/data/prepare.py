@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.data.base import Dataset
-from bench.data.identity import content_hashes, data_identity
+from bench.data.identity import content_hashes, data_identity, file_digests
 from bench.data.leaks import check_leaks
 from bench.data.subset import shrink
 from bench.errors import DataError
@@ -34,7 +34,7 @@ class Prepared:
         classes: The number of classes, C.
         class_names: Names in label order; empty when unknown.
         hashes: (n,) sha256 of each row's bytes.
-        differences: With ``partial``: split -> {"expected": ..., "found": ...} where they differ.
+        differences: With ``partial``: split or file -> {"expected": ..., "found": ...} where they differ.
         leaks: What this protocol mixes on these data: kind -> number of groups or files in more than one split.
     """
 
@@ -72,7 +72,7 @@ def prepare(dataset: Dataset, root: Path, data_seed: int, partial: bool = False)
     names = dataset.class_names(root)
     classes = len(names) or int(table["label"].max()) + 1
     table["split"] = assign(dataset, table, data_seed)
-    differences = compare(table, dataset.expects(), classes)
+    differences = {**compare(table, dataset.expects(), classes), **compare_files(dataset, root)}
     if differences and not partial:
         raise DataError(_differ(name, dataset.protocol, differences))
     hashes = content_hashes(dataset, table, root)
@@ -118,10 +118,10 @@ def checked_table(dataset: Dataset, root: Path) -> pd.DataFrame:
 def _check_labels(name: str, table: pd.DataFrame, classes: int) -> None:
     labels = table["label"].to_numpy()
     if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
-        raise DataError(f"{name}: labels must be whole numbers from 0 up (-1: unlabelled), found {labels.dtype} {labels.min()}.")
+        raise DataError(f"{name}: labels must be whole numbers from 0 up or -1, found {labels.dtype} {labels.min()}.")
     if classes and labels.max() >= classes:
         wrong = table["id"][table["label"] >= classes].iloc[0]
-        raise DataError(f"{name}: {wrong} has label {labels.max()}, but there are {classes} classes (0..{classes - 1}).")
+        raise DataError(f"{name}: {wrong} has label {labels.max()}, but there are {classes} classes, from 0.")
 
 
 def assign(dataset: Dataset, table: pd.DataFrame, data_seed: int) -> pd.Series:
@@ -136,7 +136,7 @@ def assign(dataset: Dataset, table: pd.DataFrame, data_seed: int) -> pd.Series:
         raise DataError(f"{dataset.plugin_name()}: the protocol {dataset.protocol!r} gave the split {unknown[0]!r}.")
     for needed in ("train", "test"):
         if not (split == needed).any():
-            raise DataError(f"{dataset.plugin_name()}: the protocol {dataset.protocol!r} leaves the {needed} split empty.")
+            raise DataError(f"{dataset.plugin_name()}: protocol {dataset.protocol!r} leaves the {needed} split empty.")
     return split
 
 
@@ -153,6 +153,17 @@ def compare(table: pd.DataFrame, expected: dict[str, Any], classes: int) -> dict
     return found
 
 
+def compare_files(dataset: Dataset, root: Path) -> dict[str, Any]:
+    """Return file -> {"expected", "found"} where a published checksum differs."""
+    found: dict[str, Any] = {}
+    for path, checksum in dataset.checksums().items():
+        algorithm, _, expected = checksum.partition(":")
+        digest = str(file_digests(dataset.location(root), [path], algorithm)[0])
+        if digest != expected:
+            found[path] = {"expected": checksum, "found": f"{algorithm}:{digest}"}
+    return found
+
+
 def _counts(table: pd.DataFrame) -> dict[str, int]:
     return {split: int((table["split"] == split).sum()) for split in SPLITS}
 
@@ -164,5 +175,5 @@ def _differ(name: str, protocol: str, differences: dict[str, Any]) -> str:
         if isinstance(expected, list):
             expected, found = f"{sum(expected)} {expected}", f"{sum(found)} {found}"
         parts.append(f"{split} {found} instead of {expected}")
-    text = f"{name}[protocol={protocol}]: found {', '.join(parts)} samples."
+    text = f"{name}[protocol={protocol}]: found {', '.join(parts)}."
     return text[:400] + " Complete the data, or accept them with --partial (every table will say so)."

@@ -72,7 +72,8 @@ class PerClass(Split):
         for label in sorted(table["label"].unique()):
             rows = table.index[table["label"] == label]
             if len(rows) <= self.train + self.val:
-                raise DataError(f"Class {label} has {len(rows)} samples; the protocol needs more than {self.train + self.val}.")
+                needed = self.train + self.val + 1
+                raise DataError(f"Class {label} has {len(rows)} samples; the protocol needs {needed} or more.")
             order = rng.permutation(len(rows))
             assigned.loc[rows[order[: self.train]]] = "train"
             assigned.loc[rows[order[self.train : self.train + self.val]]] = "val"
@@ -138,11 +139,12 @@ def fold_numbers(table: pd.DataFrame, folds: int, random_state: int, group: str 
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     labels = table["label"].to_numpy()
-    smallest = int(np.bincount(labels).min()) if len(labels) else 0
+    smallest = int(np.unique(labels, return_counts=True)[1].min()) if len(labels) else 0
     if smallest < folds and group is None:
         raise DataError(f"The smallest class has {smallest} samples, fewer than the protocol's {folds} folds.")
     groups = None if group is None else need(table, group).to_numpy()
-    splitter = (StratifiedKFold if group is None else StratifiedGroupKFold)(folds, shuffle=True, random_state=random_state)
+    kind = StratifiedKFold if group is None else StratifiedGroupKFold
+    splitter = kind(folds, shuffle=True, random_state=random_state)
     numbers = np.empty(len(table), dtype=int)
     for number, (_, held_out) in enumerate(splitter.split(np.zeros(len(table)), labels, groups)):
         numbers[held_out] = number

@@ -1,0 +1,34 @@
+"""Reading samples that are rows of an array in an npz file."""
+
+from __future__ import annotations
+
+import threading
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from bench.errors import DataError
+
+_lock = threading.Lock()
+_loaded: dict[tuple[str, int, str], np.ndarray] = {}
+
+
+def npz_array(file: Path, key: str) -> np.ndarray:
+    """Return one array of an npz file.
+
+    Only the array asked for last is kept in memory: the largest published files hold several GB.
+
+    Raises:
+        DataError: The file cannot be read or lacks the array; the message names it.
+    """
+    try:
+        name = (str(file), file.stat().st_mtime_ns, key)
+        with _lock:  # decoding threads ask for the same array at once
+            if name not in _loaded:
+                _loaded.clear()
+                with np.load(file, allow_pickle=False) as archive:
+                    _loaded[name] = archive[key]
+            return _loaded[name]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"Cannot read {key} from {file}: {error}. Replace the file.") from error

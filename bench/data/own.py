@@ -1,0 +1,86 @@
+"""What the adapters for a user's own images share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+
+from bench.data.base import Dataset
+from bench.data.splits import Folds, LeaveDomainOut, Official, Split
+from bench.errors import DataError, MissingData
+
+_SPELLINGS = {"training": "train", "valid": "val", "validation": "val", "dev": "val", "testing": "test"}
+
+
+class OwnImages(Dataset):
+    """Base of adapters for images that come with no published protocol.
+
+    Protocols: ``holdout`` (stratified 60 / 20 / 20 %), ``split`` and ``split_without_val`` (as given),
+    ``leave_domain_out`` (``test_domain`` tests).
+    """
+
+    licence = "your own"
+    protocols: ClassVar[dict[str, Split]] = {
+        "holdout": Folds(folds=5, train=(0, 1, 2), val=(3,), test=(4,)),
+        "split": Official(),
+        "split_without_val": Official(selection="last"),
+        "leave_domain_out": LeaveDomainOut(test=""),
+    }
+
+    path: str = Field("", description="where the data lie, below the data root or absolute")
+    test_domain: str = Field("", description="held-out domain of the protocol leave_domain_out")
+    accept_leaks: tuple[str, ...] = Field((), description='leaks you know of and accept, e.g. ["duplicate"]')
+
+    @property
+    def rule(self) -> Split:
+        """The protocol's rule with the fields filled in."""
+        rule = replace(super().rule, leaks=self.accept_leaks)
+        return replace(rule, test=self.test_domain) if isinstance(rule, LeaveDomainOut) else rule
+
+    def place(self, root: Path) -> Path:
+        """Return the folder or file that ``path`` names.
+
+        Raises:
+            MissingData: ``path`` is not set, or nothing is there.
+        """
+        name = self.plugin_name()
+        if not self.path:
+            raise MissingData(f"{name}: say where your data lie: {name}[path=...], below --data or absolute.")
+        if not (root / self.path).exists():
+            raise MissingData(f"{name}: there is nothing at {root / self.path}. Change path, or --data / BENCH_DATA.")
+        return root / self.path
+
+    def check_domain(self, domains: set[str]) -> None:
+        """Say which domains there are when ``test_domain`` is none of them.
+
+        Raises:
+            DataError: ``test_domain`` is not among ``domains``.
+        """
+        if self.protocol == "leave_domain_out" and self.test_domain not in domains:
+            known = ", ".join(sorted(domains)) or "none"
+            raise DataError(f"{self.plugin_name()}: set test_domain to one of the domains: {known}.")
+
+    def check_splits(self, splits: set[str]) -> None:
+        """Check that the given splits fit the protocol.
+
+        Raises:
+            DataError: train or test is missing, or validation data are there or not against the protocol's name.
+        """
+        if not self.protocol.startswith("split"):
+            return
+        name = self.plugin_name()
+        if missing := sorted({"train", "test"} - splits):
+            found = ", ".join(sorted(splits)) or "none"
+            raise DataError(f"{name}: the split {missing[0]!r} is missing; found {found}.")
+        if ("val" in splits) != (self.protocol == "split"):
+            article, other = ("a", "split") if "val" in splits else ("no", "split_without_val")
+            raise DataError(f"{name}: there is {article} validation split; use protocol={other}.")
+
+
+def split_name(text: str) -> str:
+    """Usual spellings (training, valid, validation, dev, testing) to train, val, test; others stay as they are."""
+    plain = text.strip().lower()
+    return _SPELLINGS.get(plain, plain)

@@ -1,0 +1,67 @@
+"""Your own images, listed in a CSV file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from pydantic import Field
+
+from bench.data import Folds
+from bench.data.folders import file_table
+from bench.data.own import OwnImages, split_name
+from bench.errors import DataError
+
+
+class CsvImages(OwnImages):
+    """Your own images listed in a CSV file: columns for path, label and, as needed, split, group and domain.
+
+    Paths are relative to the CSV file. Labels may be words or numbers; classes are the sorted values.
+    Protocols: as for image_folder, and ``grouped``: 60 / 20 / 20 % with no group (patient, slide, ...) in two splits.
+    """
+
+    homepage = "docs/datasets.md#your-own-images"
+    protocols = {**OwnImages.protocols, "grouped": Folds(folds=5, train=(0, 1, 2), val=(3,), test=(4,), group="group")}
+
+    path_column: str = Field("path", description="column with the image's path")
+    label_column: str = Field("label", description="column with its class")
+    split_column: str = Field("split", description="column with train / val / test; used if it is there")
+    group_column: str = Field("group", description="column with what must stay together; used if it is there")
+    domain_column: str = Field("domain", description="column with the domain; used if it is there")
+
+    def location(self, root: Path) -> Path:
+        return (root / self.path).parent
+
+    def class_names(self, root: Path) -> tuple[str, ...]:
+        values = self._sheet(root)[self.label_column]
+        whole = values.str.fullmatch(r"\d+").all()
+        return tuple(sorted(values.unique(), key=int if whole else None))
+
+    def samples(self, root: Path) -> pd.DataFrame:
+        sheet = self._sheet(root)
+        numbers = {name: label for label, name in enumerate(self.class_names(root))}
+        table = pd.DataFrame({"path": sheet[self.path_column], "label": sheet[self.label_column].map(numbers)})
+        if self.split_column in sheet:
+            table["split"] = sheet[self.split_column].map(split_name)
+            self.check_splits(set(table["split"]) - {""})
+        for name, column in (("group", self.group_column), ("domain", self.domain_column)):
+            if column in sheet:
+                table[name] = sheet[column]
+        if "domain" in table:
+            self.check_domain(set(table["domain"]))
+        return file_table(table.to_dict("records"))
+
+    def _sheet(self, root: Path) -> pd.DataFrame:
+        """The CSV file with every value as text."""
+        file = self.place(root)
+        try:
+            sheet = pd.read_csv(file, dtype=str, keep_default_na=False)
+        except (OSError, ValueError) as error:
+            raise DataError(f"csv_images: cannot read {file}: {error}. It must be a CSV file with a header.") from error
+        for column in (self.path_column, self.label_column):
+            if column not in sheet:
+                raise DataError(f"csv_images: {file} has no column {column!r}; it has {', '.join(sheet.columns)}.")
+            if (sheet[column].str.strip() == "").any():
+                row = int((sheet[column].str.strip() == "").to_numpy().argmax()) + 2
+                raise DataError(f"csv_images: {file}, line {row}: {column} is empty. Fill it in, or remove the line.")
+        return sheet

@@ -1,0 +1,60 @@
+"""Your own images in class folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.data.folders import IMAGE_SUFFIXES, file_table, is_clutter, printable, subfolders, walk
+from bench.data.own import OwnImages, split_name
+from bench.errors import DataError
+
+
+class ImageFolder(OwnImages):
+    """Your own images: ``class/image.jpg``, ``split/class/image.jpg`` or ``domain/class/image.jpg``.
+
+    The protocol says which layout it is: ``holdout`` reads class folders, ``split`` and ``split_without_val`` read
+    train / val / test with class folders inside, ``leave_domain_out`` reads one folder a domain.
+    """
+
+    homepage = "docs/datasets.md#your-own-images"
+
+    def location(self, root: Path) -> Path:
+        return root / self.path
+
+    def class_names(self, root: Path) -> tuple[str, ...]:
+        place = self.place(root)
+        return tuple(sorted({printable(name) for part in self._parts(place) for name in subfolders(place / part)}))
+
+    def samples(self, root: Path) -> pd.DataFrame:
+        place = self.place(root)
+        numbers = {name: label for label, name in enumerate(self.class_names(root))}
+        if len(numbers) < 2:
+            raise DataError(f"image_folder: {place} holds {len(numbers)} class folders; two or more are needed.")
+        parts = self._parts(place)
+        self.check_domain(set(parts))
+        self.check_splits({split_name(part) for part in parts})
+        return file_table(row for part in parts for row in self._rows(place, part, numbers))
+
+    def _parts(self, place: Path) -> list[str]:
+        """The folders that hold class folders: splits, domains, or the place itself."""
+        folders = subfolders(place)
+        if self.protocol != "holdout":
+            return folders
+        if folders and {split_name(name) for name in folders} <= {"train", "val", "test"}:
+            raise DataError(f"image_folder: {place} holds the folders {', '.join(folders)}; use protocol=split.")
+        return ["."]
+
+    def _rows(self, place: Path, part: str, numbers: dict[str, int]) -> Iterator[dict[str, Any]]:
+        column = {"holdout": "", "leave_domain_out": "domain"}.get(self.protocol, "split")
+        for file in walk(place / part):
+            name, _, rest = file.partition("/")
+            if is_clutter(Path(file).name):
+                continue
+            if not rest or Path(file).suffix.lower() not in IMAGE_SUFFIXES:
+                raise DataError(f"{printable(place / part / file)} is not an image in a class folder. Remove it.")
+            row = {"path": file if part == "." else f"{part}/{file}", "label": numbers[printable(name)]}
+            yield {**row, column: split_name(part) if column == "split" else part} if column else row
