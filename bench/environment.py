@@ -61,7 +61,8 @@ def choose_device(name: str | None) -> torch.device:
 def make_deterministic() -> None:
     """Ask for algorithms that give the same bits every time; an operation without one raises."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
+    # what use_deterministic_algorithms(True) does for eager code, without its import of the whole compiler (seconds)
+    torch.set_deterministic_debug_mode("error")
     torch.backends.cudnn.benchmark = False
 
 
