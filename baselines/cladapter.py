@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Literal, Self, cast
 
 import torch
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -101,7 +101,7 @@ class CLAdapterHead(nn.Module):
 
     def attention(self, tokens: Tensor) -> Tensor:
         """The first block's routing weights beta (B, K) of backbone tokens (B, N, D)."""
-        first = self.blocks[0]
+        first = cast(Block, self.blocks[0])
         return first.attention.weights(first.norm1(self.norm1(tokens)))
 
     def forward(self, features: Features) -> Tensor:

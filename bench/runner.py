@@ -14,7 +14,7 @@ from bench.errors import UsageError
 from bench.executors import executor
 from bench.groups import Group, group_tasks
 from bench.methods import Method
-from bench.methods.build import check_family
+from bench.methods.build import check
 from bench.plan import Planner, Task
 from bench.progress import Reporter
 from bench.records import Store
@@ -86,7 +86,7 @@ def preflight(tasks: list[Task], planner: Planner, settings: Settings) -> None:
         if backbone not in loaded:
             loaded[backbone] = load(task.cell.backbone, planner.weights_folder)
         if isinstance(method, Method):
-            check_family(loaded[backbone], method)
+            check(loaded[backbone], method)
         if task.selection == "val_best" and not task.prepared.counts["val"] and isinstance(method, Method):
             raise UsageError(f"{task.cell.dataset} has no validation split: use selection=last, e.g. -o selection=last.")
         decoded(task.prepared, loaded[backbone].size, recipe.resize, task.weights.interpolation, quiet=settings.quiet)

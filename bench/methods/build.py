@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+from itertools import zip_longest
+
+import torch
+
 from bench.backbones.base import Backbone
 from bench.errors import UsageError
 from bench.methods.base import Method, Stage
 from bench.methods.model import Model
-
-
-def check_family(backbone: Backbone, method: Method) -> None:
-    """Raise UsageError when the method does not apply to this kind of backbone."""
-    if backbone.spec.family not in method.families:
-        raise UsageError(
-            f"{method.plugin_name()} works on {' and '.join(method.families)} backbones; "
-            f"{backbone.info.arch} is a {backbone.spec.family}. Choose another backbone or method."
-        )
 
 
 def build_model(backbone: Backbone, method: Method, classes: int) -> Model:
@@ -27,21 +23,62 @@ def build_model(backbone: Backbone, method: Method, classes: int) -> Model:
         UsageError: The method does not apply to this backbone.
     """
     check_family(backbone, method)
+    pretrained = list(backbone.parameters())
     method.inject(backbone)
-    return Model(backbone, method.head(backbone.spec, classes))
+    model = Model(backbone, method.head(backbone.spec, classes))
+    # by identity, because a library that wraps a layer also renames what was in it
+    known = {id(parameter) for parameter in pretrained}
+    model.added = frozenset(name for name, parameter in model.named_parameters() if id(parameter) not in known)
+    return model
 
 
-def trainable_names(model: Model, stage: Stage, pretrained: set[str]) -> list[str]:
+def trainable_names(model: Model, stage: Stage) -> list[str]:
     """Names of the parameters that a stage trains.
 
-    Args:
-        pretrained: Names that the backbone had before the method touched it; "head" stages train everything else.
+    Raises:
+        UsageError: The stage says something else than "head", "all" or a rule.
     """
     names = [name for name, _ in model.named_parameters()]
     if stage.trains == "all":
         return names
     if stage.trains == "head":
-        return [name for name in names if name not in pretrained]
+        return [name for name in names if name in model.added]
     if isinstance(stage.trains, str):
         raise UsageError(f"Stage {stage.name}: trains must be 'head', 'all' or a rule on names, not {stage.trains!r}.")
     return [name for name in names if stage.trains(name)]
+
+
+def check_family(backbone: Backbone, method: Method) -> None:
+    """Raise UsageError when the method does not apply to this kind of backbone."""
+    if backbone.spec.family not in method.families:
+        raise UsageError(
+            f"{method.plugin_name()} works on {' and '.join(method.families)} backbones; "
+            f"{backbone.info.arch} is a {backbone.spec.family}. Choose another backbone or method."
+        )
+
+
+def check(backbone: Backbone, method: Method) -> None:
+    """Try a method on a copy of the backbone, so that what does not fit is said before training starts.
+
+    Raises:
+        UsageError: The method does not apply, a library is missing, or a parameter that the method adds to the
+            backbone takes no part in its forward pass (it would train for nothing, and no number would show it).
+    """
+    check_family(backbone, method)
+    if not method.injects:
+        return
+    trial = build_model(copy.deepcopy(backbone), method, classes=2)
+    trial.requires_grad_(False)
+    injected = {n: p for n, p in trial.named_parameters() if n in trial.added and not n.startswith("head.")}
+    for parameter in injected.values():
+        parameter.requires_grad_(True)
+    device = next(backbone.parameters()).device
+    features = trial.backbone(torch.zeros(1, 3, backbone.size, backbone.size, device=device))
+    total = features.tokens.sum() + features.pooled.sum()
+    reached = torch.autograd.grad(total, list(injected.values()), allow_unused=True) if total.requires_grad else ()
+    for name, gradient in zip_longest(injected, reached):
+        if gradient is None:
+            raise UsageError(
+                f"{method.plugin_name()} does not fit {backbone.info.arch}: its forward pass goes around "
+                f"{name.removeprefix('backbone.')}. Choose another backbone or method."
+            )

@@ -1,10 +1,12 @@
-"""Small modules that several methods use."""
+"""Small modules and checks that several methods use."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
 from bench.backbones import Features
+from bench.backbones.base import Backbone
+from bench.errors import UsageError
 
 
 class PooledLinear(nn.Module):
@@ -17,3 +19,23 @@ class PooledLinear(nn.Module):
     def forward(self, features: Features) -> Tensor:
         """Logits (B, classes)."""
         return self.fc(features.pooled)
+
+
+def vit_blocks(backbone: Backbone, method: str) -> nn.Sequential:
+    """The blocks of a plain timm Vision Transformer: ``x + attn(norm1(x))``, then ``x + mlp(norm2(x))``.
+
+    Args:
+        method: Who asks, for the message.
+
+    Raises:
+        UsageError: The backbone is built from other blocks.
+    """
+    from timm.models.vision_transformer import Block
+
+    blocks = getattr(getattr(backbone, "model", None), "blocks", None)
+    if not isinstance(blocks, nn.Sequential) or not all(type(block) is Block for block in blocks):
+        raise UsageError(
+            f"{method} needs the blocks of timm's plain Vision Transformer (vit_*, deit_*); {backbone.info.arch} is "
+            "built differently. Choose another backbone or method."
+        )
+    return blocks

@@ -116,7 +116,7 @@ class StageRunner:
         backbone = context.trunk if job.shares_trunk else context.own_trunk()
         start = {f"backbone.{k}": v for k, v in context.trunk.named_parameters()}
         model = build_model(backbone, job.method, context.prepared.classes).to(context.device)
-        learner = Learner(job, model, trainable_names(model, job.stage, set(start)), start, context.steps_per_epoch())
+        learner = Learner(job, model, trainable_names(model, job.stage), start, context.steps_per_epoch())
         if job.parent is not None:
             learner.load(checkpoint.load_best(self.checkpoints / job.parent.key, context.device))
             learner.best = learner.state()

@@ -1,0 +1,22 @@
+"""BitFit: only the biases and the classifier train."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from bench.backbones import FeatureSpec
+from bench.methods import Method, PooledLinear, Stage
+
+
+class BitFit(Method):
+    """BitFit (Ben Zaken et al., ACL 2022): the backbone's biases and the classifier train, nothing else."""
+
+    def stages(self) -> list[Stage]:
+        return [Stage("stage1", trains=_is_bias_or_head)]
+
+    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
+        return PooledLinear(features.pooled_dim, classes)
+
+
+def _is_bias_or_head(name: str) -> bool:
+    return name.startswith("head.") or name.endswith("bias")

@@ -1,0 +1,36 @@
+"""L2-SP: full fine-tuning pulled towards the pre-trained weights."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field, NonNegativeFloat
+from torch import Tensor, nn
+
+from bench.backbones import FeatureSpec
+from bench.methods import Method, PooledLinear, Stage
+from bench.methods.model import Model
+
+
+class L2SP(Method):
+    """L2-SP: full fine-tuning with ``alpha/2 |w - w0|^2 + beta/2 |w_head|^2`` (Li et al., ICML 2018, eq. 3).
+
+    The recipe's weight decay comes on top; ``-o weight_decay=0`` gives the paper's objective alone.
+    """
+
+    alpha: NonNegativeFloat = Field(0.01, description="pull of the backbone towards its pre-trained weights")
+    beta: NonNegativeFloat = Field(0.01, description="pull of the classifier towards zero")
+
+    def stages(self) -> list[Stage]:
+        return [Stage("stage1", trains="all")]
+
+    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
+        return PooledLinear(features.pooled_dim, classes)
+
+    def penalty(self, model: Model, start: dict[str, Tensor]) -> Tensor:
+        distance = _squares([p - start[name] for name, p in model.named_parameters() if name in start])
+        size = _squares(list(model.head.parameters()))
+        return (self.alpha * distance + self.beta * size) / 2
+
+
+def _squares(tensors: list[Tensor]) -> Tensor:
+    return torch.stack([tensor.square().sum() for tensor in tensors]).sum()

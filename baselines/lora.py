@@ -1,0 +1,60 @@
+"""LoRA: low-rank updates of a frozen backbone's layers, through the `peft` library."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+from torch import nn
+
+from bench.backbones import FeatureSpec
+from bench.backbones.base import Backbone
+from bench.errors import UsageError
+from bench.methods import Method, PooledLinear
+
+
+class LoRA(Method):
+    """LoRA (Hu et al., ICLR 2022): ``W + alpha/rank B A`` with B = 0 at the start; needs the `peft` library."""
+
+    weight_decomposed: ClassVar[bool] = False  # True: DoRA
+
+    rank: PositiveInt = Field(8, description="rank of the update")
+    alpha: PositiveFloat = Field(8.0, description="the update is scaled by alpha / rank")
+    targets: Literal["attention", "linear"] = Field(
+        "attention",
+        description="ViT: qkv projections, or all linear layers; CNN: always linear layers and 1x1 convolutions",
+    )
+
+    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
+        return PooledLinear(features.pooled_dim, classes)
+
+    def inject(self, backbone: Backbone) -> None:
+        try:
+            from peft import LoraConfig, inject_adapter_in_model
+        except ImportError as error:
+            raise UsageError(f"{self.plugin_name()} needs the peft library: pip install 'adaptbench[peft]'.") from error
+        config = LoraConfig(
+            r=self.rank,
+            lora_alpha=self.alpha,  # type: ignore[arg-type]
+            target_modules=self.layers(backbone),
+            use_dora=self.weight_decomposed,
+        )
+        inject_adapter_in_model(config, backbone)
+
+    def layers(self, backbone: Backbone) -> list[str]:
+        """Names of the layers to update.
+
+        Raises:
+            UsageError: The backbone has none.
+        """
+        found = [name for name, module in backbone.named_modules() if _is_linear(module)]
+        if backbone.spec.family == "vit" and self.targets == "attention":
+            found = [name for name in found if name.endswith(".qkv")]
+        if not found:
+            raise UsageError(f"{self.plugin_name()}: {backbone.info.arch} has no layer for targets={self.targets}.")
+        return found
+
+
+def _is_linear(module: nn.Module) -> bool:
+    pointwise = isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1) and module.groups == 1
+    return isinstance(module, nn.Linear) or pointwise
