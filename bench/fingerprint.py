@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from bench import syntax
 from bench.errors import UsageError
 
-_PACKAGE = Path(__file__).resolve().parent
 _PLUGIN_FOLDERS = ("datasets", "baselines", "suites")
 _IGNORED_FIELDS = {"kind", "type_comment", "type_ignores", "ctx"}
 
@@ -63,7 +63,7 @@ def _siblings(file: Path) -> Iterator[Path]:
     for module in _imported(_parse(file)):
         parts = module.split(".")
         if parts[0] == "bench" and len(parts) > 2 and parts[1] in _PLUGIN_FOLDERS:
-            candidate = _PACKAGE / parts[1] / f"{parts[2]}.py"
+            candidate = syntax.PACKAGE / parts[1] / f"{parts[2]}.py"
         else:
             candidate = file.parent / f"{parts[0]}.py"
         if parts[0] and candidate.is_file():
@@ -82,7 +82,7 @@ def _imported(tree: ast.Module) -> Iterator[str]:
 
 def _parse(file: Path) -> ast.Module:
     try:
-        return ast.parse(file.read_bytes(), filename=str(file))
+        return syntax.parse(file)
     except (SyntaxError, ValueError, OSError) as error:
         raise UsageError(f"Cannot read the plug-in {file}: {error}.") from error
 

@@ -47,7 +47,6 @@ class BreakHis(Dataset):
     download = "BreaKHis_v1.tar.gz, linked from the homepage"
     beside = ("*/[1-4]0*X/SOB_*.png",)  # the other magnifications and types
     group_kind = "patient"
-    known_problems = ("group_labels",)
     # CLAdapter's split (NeurIPS 2025): image-level folds, so that patients are mixed; the order of files is not
     # published, so the folds agree in size but not image by image.
     protocols = {

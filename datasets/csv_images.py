@@ -21,6 +21,7 @@ class CsvImages(OwnImages):
     """
 
     homepage = "docs/datasets.md#your-own-images"
+    beside = ("*",)  # the list decides what belongs to the set
     protocols = {**OwnImages.protocols, "grouped": Folds(folds=5, train=(0, 1, 2), val=(3,), test=(4,), group="group")}
 
     path_column: str = Field("path", description="column with the image's path")

@@ -56,6 +56,14 @@ class PACS(Dataset):
             table[self.protocol] = listed_splits(root / "pacs_splits", table, target)
         return table
 
+    def remarks(self, root: Path) -> list[str]:
+        return [
+            f"{published} differs from {corrected}, which is used"
+            for corrected in sorted((root / "pacs_splits" / "corrected").glob("*.txt"))
+            if (published := root / "pacs_splits" / corrected.name).is_file()
+            and published.read_text() != corrected.read_text()
+        ]
+
 
 def listed_splits(folder: Path, table: pd.DataFrame, target: str) -> pd.Series:
     """Splits by the official list files: all of ``target`` is test, the other domains' lists give train and val.

@@ -24,7 +24,6 @@ class TinyImageNet(Dataset):
     mirrors = {"http://cs231n.stanford.edu/tiny-imagenet-200.zip": "md5:90528d7ca1a48142e341f4ef8d21d0de"}
     beside = ("test/images/*",)  # without labels
     overlaps = ("imagenet", "in1k", "in12k", "in21k", "in22k", "imagenet21k", "imagenet22k")
-    known_problems = ("duplicate", "conflicting_labels")
     # CLAdapter (NeurIPS 2025) cites a protocol that reports accuracy on the validation images, without other held-out
     # data. "holdout" takes every tenth of the training images for selection instead.
     protocols = {

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, PositiveInt, model_validator
@@ -58,7 +58,6 @@ class Dataset(Params):
     mirrors: ClassVar[dict[str, str]] = {}  # url -> "sha256:..." or "md5:..."
     classes: ClassVar[tuple[str, ...]] = ()
     beside: ClassVar[tuple[str, ...]] = ()  # patterns of image files in the folder that are not samples, for the audit
-    known_problems: ClassVar[tuple[str, ...]] = ()  # kinds of finding the published set is known for (data.audit)
     group_kind: ClassVar[str] = "group"  # what the column `group` holds: "patient", "slide", "physical sample"
     protocols: ClassVar[dict[str, Split]] = {}
     expected: ClassVar[dict[str, Counts]] = {}  # protocol -> full counts of its splits, before shots and fraction
@@ -104,6 +103,18 @@ class Dataset(Params):
     def rule(self) -> Split:
         """The split rule of the chosen protocol."""
         return self.protocols[self.protocol]
+
+    def under(self, protocol: str) -> Self:
+        """The same data set under another protocol."""
+        return type(self)(**{**self.model_dump(), "protocol": protocol})
+
+    def applicable(self) -> tuple[str, ...]:
+        """Protocols that fit these fields; the audit looks at all of them."""
+        return tuple(self.protocols)
+
+    def remarks(self, root: Path) -> list[str]:
+        """Known oddities of the published files that are found here, for the audit."""
+        return []
 
     def sources(self) -> dict[str, str]:
         """Download addresses with checksums; adapters whose files depend on a field override this."""

@@ -13,7 +13,7 @@ from bench.errors import DataError, UsageError
 Resize = Literal["squash", "crop"]
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 _PROBLEMS = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
-_EXIF_ORIENTATION = 0x0112
+EXIF_ORIENTATION = 0x0112
 
 
 def read_rgb(path: Path) -> np.ndarray:
@@ -40,7 +40,7 @@ def image_size(path: Path) -> tuple[int, int]:
     """
     try:
         with Image.open(path) as image:
-            turned = image.getexif().get(_EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
+            turned = image.getexif().get(EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
             width, height = image.size
     except _PROBLEMS as error:
         raise _unreadable(path, error) from error

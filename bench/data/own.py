@@ -40,6 +40,10 @@ class OwnImages(Dataset):
         rule = replace(super().rule, leaks=self.accept_leaks)
         return replace(rule, test=self.test_domain) if isinstance(rule, LeaveDomainOut) else rule
 
+    def applicable(self) -> tuple[str, ...]:
+        """Only the chosen protocol: each reads another layout or column."""
+        return (self.protocol,)
+
     def place(self, root: Path) -> Path:
         """Return the folder or file that ``path`` names.
 

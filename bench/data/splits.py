@@ -24,7 +24,8 @@ class Split:
     """Base of the rules.
 
     Attributes:
-        leaks: What the published protocol is known to mix, e.g. ("patient",); every table says so.
+        leaks: What the published protocol is known to mix, e.g. ("patient",), or contradict ("conflicting_labels");
+            every table says so.
         selection: Forced criterion of protocols without validation data; None: the recipe decides.
         note: One line for the reader of a table, e.g. that the reported split is the public validation set.
     """

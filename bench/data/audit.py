@@ -1,0 +1,235 @@
+"""The audit of a data set: everything that can be wrong with it, decoded and compared.
+
+The result is plain data, ready for JSON::
+
+    {"dataset", "samples", "protocols": {name: {"train", "val", "test", "leaks"}}, "duplicates": [], "problems": []}
+
+A problem has a ``status``: "undeclared" (exit code 1), "declared" (the protocol or the card says so, or ``partial``
+accepts it) or "note" (dealt with, worth knowing).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from bench.data.base import Dataset, rows_of
+from bench.data.folders import IMAGE_SUFFIXES, is_clutter, printable, walk
+from bench.data.inspection import Inspection, inspect
+from bench.data.leaks import DUPLICATE, find_leaks
+from bench.data.prepare import SPLITS, assign, checked_table, compare, compare_files
+from bench.errors import DataError, MissingData
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Status = Literal["undeclared", "declared", "note"]
+Watch = Callable[[Iterator[Inspection], int], Iterable[Inspection]]
+CONFLICT = "conflicting_labels"
+_SHOWN = 10  # samples listed per problem
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One kind of finding.
+
+    Attributes:
+        kind: "unreadable", "odd_file", "duplicate", "conflicting_labels", "counts", a kind of group, ...
+        count: How many files, samples or groups it concerns.
+        samples: Up to ten of them.
+    """
+
+    kind: str
+    status: Status
+    detail: str
+    count: int = 1
+    samples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class View:
+    """The data set under one protocol; ``table`` has the column ``split``."""
+
+    dataset: Dataset
+    table: pd.DataFrame
+
+
+def audit(dataset: Dataset, root: Path, partial: bool = False, watch: Watch | None = None) -> dict[str, Any]:
+    """Check a data set under all protocols that fit its fields.
+
+    Args:
+        dataset: The adapter with its fields; `shots` and `fraction` play no part.
+        root: The data root.
+        partial: Counts and checksums that differ from what is expected are accepted.
+        watch: Wraps the iterator over samples (with their number), for a progress bar.
+
+    Raises:
+        MissingData: The data are not there.
+    """
+    problems: list[Problem] = []
+    views = list(_views(dataset, root, problems))
+    samples = {sample.id: sample for view in views for sample in rows_of(view.dataset, view.table, root)}
+    looked = inspect(dataset, list(samples.values()))
+    seen = list(watch(looked, len(samples)) if watch else looked)
+    problems += _files(seen)
+    problems += _unlisted(dataset, root, views)
+    problems += [Problem("source", "declared", remark) for remark in dataset.remarks(root)]
+    duplicates = _duplicates(seen, views)
+    problems += _conflicts(views, duplicates)
+    protocols = {}
+    for view in views:
+        expected: Status = "declared" if partial else "undeclared"
+        leaks = _leaks(view, duplicates)
+        problems += _counts(view, root, expected)
+        problems += _leak_problems(view, leaks)
+        counts = {split: int((view.table["split"] == split).sum()) for split in SPLITS}
+        protocols[view.dataset.protocol] = {**counts, "leaks": {kind: len(found) for kind, found in leaks.items()}}
+    return {
+        "dataset": dataset.plugin_name(),
+        "samples": len(samples),
+        "protocols": protocols,
+        "duplicates": duplicates,
+        "problems": [asdict(problem) for problem in merged(problems)],
+    }
+
+
+def is_clean(report: dict[str, Any]) -> bool:
+    """Whether the audit found no undeclared problem."""
+    return all(problem["status"] != "undeclared" for problem in report["problems"])
+
+
+def merged(problems: list[Problem]) -> list[Problem]:
+    """Drop repetitions (several protocols may show the same), undeclared first."""
+    rank = {"undeclared": 0, "declared": 1, "note": 2}
+    return sorted(dict.fromkeys(problems), key=lambda problem: rank[problem.status])
+
+
+def _views(dataset: Dataset, root: Path, problems: list[Problem]) -> Iterator[View]:
+    """The table under each protocol; those that cannot be applied become problems.
+
+    Raises:
+        MissingData: No protocol finds its data.
+    """
+    missing: list[MissingData] = []
+    protocols = dataset.applicable()
+    for protocol in protocols:
+        try:
+            one = dataset.under(protocol)
+            table = checked_table(one, root)
+            table["split"] = assign(one, table, data_seed=0)
+            yield View(one, table)
+        except MissingData as error:
+            missing.append(error)
+            problems.append(Problem("unavailable", "note", f"protocol {protocol}: {error}"))
+        except DataError as error:
+            problems.append(Problem("protocol", "undeclared", f"protocol {protocol}: {error}"))
+    if len(missing) == len(protocols):
+        raise missing[0]
+
+
+def _files(seen: list[Inspection]) -> Iterator[Problem]:
+    """Unreadable samples, one problem each; odd ones, one problem a kind."""
+    odd: dict[str, list[str]] = defaultdict(list)
+    for sample in seen:
+        if sample.problem:
+            yield Problem("unreadable", "undeclared", sample.problem, 1, (sample.id,))
+        for oddity in sample.oddities:
+            odd[oddity].append(sample.id)
+    for oddity, ids in odd.items():
+        yield Problem("odd_file", "note", f"{oddity}; converted when read", len(ids), tuple(ids[:_SHOWN]))
+
+
+def _unlisted(dataset: Dataset, root: Path, views: list[View]) -> Iterator[Problem]:
+    """Image files in the folder that no protocol's table names."""
+    listed = {path for view in views if "path" in view.table for path in view.table["path"]}
+    if not listed:
+        return
+    place = dataset.location(root)
+    extra = [
+        printable(file)
+        for file in walk(place)
+        if Path(file).suffix.lower() in IMAGE_SUFFIXES
+        and file not in listed
+        and not is_clutter(Path(file).name)
+        and not any(fnmatch(file, pattern) for pattern in dataset.beside)
+    ]
+    if extra:
+        detail = f"images in {place} that belong to no sample"
+        yield Problem("unlisted", "undeclared", detail, len(extra), tuple(extra[:_SHOWN]))
+
+
+def _duplicates(seen: list[Inspection], views: list[View]) -> list[dict[str, Any]]:
+    """Sets of samples with the same pixels, with their labels and, per protocol, splits."""
+    same: dict[str, list[str]] = defaultdict(list)
+    for sample in seen:
+        if sample.pixels:
+            same[sample.pixels].append(sample.id)
+    sets = [ids for ids in same.values() if len(ids) > 1]
+    labels = {name: label for view in views for name, label in zip(view.table["id"], view.table["label"], strict=True)}
+    splits = {
+        view.dataset.protocol: dict(zip(view.table["id"], view.table["split"], strict=True)) for view in views if sets
+    }
+    return [
+        {
+            "samples": ids,
+            "labels": [int(labels[name]) for name in ids],
+            "splits": {protocol: [split.get(name, "") for name in ids] for protocol, split in splits.items()},
+        }
+        for ids in sets
+    ]
+
+
+def _conflicts(views: list[View], duplicates: list[dict[str, Any]]) -> Iterator[Problem]:
+    conflicting = [found["samples"] for found in duplicates if len(set(found["labels"])) > 1]
+    if conflicting:
+        declared = any(CONFLICT in view.dataset.rule.leaks for view in views)
+        shown = tuple(" = ".join(ids) for ids in conflicting[:_SHOWN])
+        status: Status = "declared" if declared else "undeclared"
+        yield Problem(CONFLICT, status, "the same pixels under different labels", len(conflicting), shown)
+
+
+def _leaks(view: View, duplicates: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Kind -> groups, or first ids of sets of equal pixels, in several of this protocol's splits."""
+    hashes = np.arange(len(view.table)).astype(str)  # files are compared by their pixels here, not by their bytes
+    found = find_leaks(view.dataset, view.table, hashes)
+    protocol = view.dataset.protocol
+    crossing = [one["samples"][0] for one in duplicates if len(set(one["splits"][protocol]) - {""}) > 1]
+    return {**found, **({DUPLICATE: crossing} if crossing else {})}
+
+
+def _leak_problems(view: View, leaks: dict[str, list[str]]) -> Iterator[Problem]:
+    for kind, found in leaks.items():
+        status: Status = "declared" if kind in view.dataset.rule.leaks else "undeclared"
+        detail = f"protocol {view.dataset.protocol}: {kind} in several splits"
+        yield Problem(kind, status, detail, len(found), tuple(found[:_SHOWN]))
+
+
+def _counts(view: View, root: Path, status: Status) -> Iterator[Problem]:
+    """Counts and checksums against expectation, and classes that a protocol tests but cannot train."""
+    table, protocol = view.table, view.dataset.protocol
+    classes = len(view.dataset.class_names(root)) or int(table["label"].max()) + 1
+    for split, pair in compare(table, view.dataset.expects(), classes).items():
+        found, expected = pair["found"], pair["expected"]
+        yield Problem("counts", status, f"protocol {protocol}: {split} has {found} samples, expected {expected}")
+    for file, pair in compare_files(view.dataset, root).items():
+        yield Problem("checksum", status, f"{file} is {pair['found']}, published as {pair['expected']}")
+    untrained = set(table["label"][table["split"] == "test"]) - set(table["label"][table["split"] == "train"])
+    if untrained:
+        detail = f"protocol {protocol}: tested classes without a training sample"
+        yield Problem("untrained_class", status, detail, len(untrained), tuple(map(str, sorted(untrained)[:_SHOWN])))
+    if "group" in table:
+        yield from _group_labels(view)
+
+
+def _group_labels(view: View) -> Iterator[Problem]:
+    labels = view.table.groupby("group")["label"].nunique()
+    several = [str(group) for group in labels.index[labels > 1]]
+    if several:
+        kind = view.dataset.group_kind
+        yield Problem("group_labels", "note", f"{kind} with several labels", len(several), tuple(several[:_SHOWN]))
