@@ -79,8 +79,8 @@ PRESETS: dict[str, Preset] = {
         ),
     ),
     "quick": Preset(
-        about="Small and fast, for the embedded default and for trying things: AdamW, lr 2e-3, 8 epochs, no augmentation.",
-        values=dict(epochs=8, batch_size=20, lr=2e-3, weight_decay=1e-3, schedule="cosine", warmup_epochs=1),
+        about="Small and fast, for the embedded default and for trying things: AdamW, lr 2e-3, 5 epochs, no augmentation.",
+        values=dict(epochs=5, batch_size=20, lr=2e-3, weight_decay=1e-3, schedule="cosine", warmup_epochs=1),
     ),
 }  # fmt: skip
 
