@@ -61,13 +61,19 @@ def decoded(
         DataError: An image is corrupt; nothing is left behind.
         UsageError: The array would be larger than the limit or than the free disk space, or samples are volumes.
     """
-    place = (folder or cache_folder()) / _key(prepared, size, resize, interpolation)
+    root = folder or cache_folder()
+    place = root / _key(prepared, size, resize, interpolation)
     array = place / "images.npy"
     if not array.is_file():
-        place.mkdir(parents=True, exist_ok=True)
-        with FileLock(place / ".lock"):
+        root.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{place}.lock"):
             if not array.is_file():
-                _build(prepared, place, size, resize, interpolation, quiet, limit_gb)
+                shutil.rmtree(place, ignore_errors=True)  # what a killed process left; we hold the lock
+                try:
+                    _build(prepared, place, size, resize, interpolation, quiet, limit_gb)
+                except BaseException:
+                    shutil.rmtree(place, ignore_errors=True)
+                    raise
     return np.load(array, mmap_mode="r")
 
 
@@ -90,9 +96,7 @@ def _build(
     native = _native_side(prepared.dataset, samples, size)
     side = native or size
     shape = (len(samples), side, side, 3)
-    for leftover in place.glob(".tmp-*"):  # of a process that was killed; we hold the lock
-        leftover.unlink()
-    check_room(prepared.dataset.plugin_name(), int(np.prod(shape)), place, limit_gb)
+    check_room(prepared.dataset.plugin_name(), int(np.prod(shape)), place.parent, limit_gb)
 
     def load(sample: Sample) -> np.ndarray:
         image = read_image(prepared.dataset, sample)

@@ -1,0 +1,68 @@
+"""`bench cache ls|clear`: what can be computed again, and takes room meanwhile."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bench.commands.text import as_json, columns
+from bench.data.base import cache_root
+from bench.errors import UsageError, nearest
+
+KEPT = ("data",)  # downloads are no cache: they cannot be computed again
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cached array or file."""
+
+    name: str
+    megabytes: float
+
+
+def entries() -> list[Entry]:
+    """Everything below the cache folder, downloads aside: ``kind/name``, sorted."""
+    root = cache_root()
+    kinds = (
+        [kind for kind in sorted(root.iterdir()) if kind.is_dir() and kind.name not in KEPT] if root.is_dir() else []
+    )
+    return [
+        Entry(f"{kind.name}/{one.name}", _size(one) / 1e6)
+        for kind in kinds
+        for one in sorted(kind.iterdir())
+        if one.suffix != ".lock"
+    ]
+
+
+def ls(json: bool) -> str:
+    """List the entries with their sizes."""
+    found = entries()
+    if json:
+        return as_json([asdict(entry) for entry in found])
+    total = sum(entry.megabytes for entry in found)
+    lines = columns([f"{entry.megabytes:,.1f} MB", entry.name] for entry in found)
+    return f"{cache_root()}: {len(found)} entries, {total:,.1f} MB" + (f"\n{lines}" if lines else "")
+
+
+def clear(name: str | None) -> str:
+    """Delete entries whose name begins with ``name`` (``decoded``, ``decoded/pacs``), or all.
+
+    Runs that use an array at the moment keep it: the file vanishes when the last of them ends.
+
+    Raises:
+        UsageError: No entry has such a name.
+    """
+    found = [entry for entry in entries() if entry.name.startswith(name or "")]
+    if name and not found:
+        raise UsageError(f"The cache holds no {name!r}. {nearest(name, [entry.name for entry in entries()])}")
+    for entry in found:
+        place = cache_root() / entry.name
+        shutil.rmtree(place) if place.is_dir() else place.unlink()
+        place.with_name(place.name + ".lock").unlink(missing_ok=True)
+    return f"Deleted {len(found)} entries, {sum(entry.megabytes for entry in found):,.1f} MB."
+
+
+def _size(place: Path) -> int:
+    files = place.rglob("*") if place.is_dir() else [place]
+    return sum(file.stat().st_size for file in files if file.is_file())
