@@ -1,4 +1,4 @@
-"""Fingerprints of plug-in code: what it computes, not how it is commented or laid out."""
+"""Fingerprints: what a record must agree with to be up to date. Code counts by what it computes, not by its layout."""
 
 from __future__ import annotations
 
@@ -8,12 +8,23 @@ import inspect
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from bench import syntax
 from bench.errors import UsageError
+from bench.spec import format_value
+
+# Raised by hand whenever the same cell gives other numbers than before: every older record becomes stale.
+NUMERICS_VERSION = 1
 
 _PLUGIN_FOLDERS = ("datasets", "baselines", "suites")
 _IGNORED_FIELDS = {"kind", "type_comment", "type_ignores", "ctx"}
+
+
+def values_fingerprint(values: dict[str, Any]) -> str:
+    """Hash of a recipe's fields, whatever their order."""
+    text = ",".join(f"{key}={format_value(value)}" for key, value in sorted(values.items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def source_fingerprint(plugin: type | Path, ignore: Iterable[str] = ()) -> str:

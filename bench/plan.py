@@ -8,24 +8,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from bench.backbones.base import WeightsInfo
 from bench.backbones.weights import find, weights_folder
 from bench.cell import Cell
 from bench.data.base import data_root
 from bench.data.prepare import Prepared, prepare
-from bench.fingerprint import source_fingerprint
+from bench.fingerprint import NUMERICS_VERSION, source_fingerprint, values_fingerprint
 from bench.methods import Method
 from bench.recipes import STREAM_FIELDS
 from bench.records import Record, Store
 from bench.registry import Resolved, resolve
 from bench.settings import Settings
-from bench.spec import format_value
 from bench.training.job import StageJob, stage_jobs
-
-# Raised by hand whenever the same cell gives other numbers than before: every older record becomes stale.
-NUMERICS_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -135,7 +130,7 @@ class Planner:
         return {
             "method": self._sources[kind],
             "data": prepared.identity,
-            "recipe": _hash(resolved.recipe.model_dump(mode="json")),
+            "recipe": values_fingerprint(resolved.recipe.model_dump(mode="json")),
             "weights": weights.digest,
             "numerics": str(NUMERICS_VERSION),
         }
@@ -149,8 +144,3 @@ def reason(record: Record | None, fingerprints: dict[str, str], failure: Record 
         return "missing"
     changed = [name for name, value in fingerprints.items() if record.fingerprints.get(name) != value]
     return "stale: " + ", ".join(changed) + " changed" if changed else ""
-
-
-def _hash(values: dict[str, Any]) -> str:
-    text = ",".join(f"{key}={format_value(value)}" for key, value in sorted(values.items()))
-    return hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -1,0 +1,137 @@
+"""Which records a table shows: patterns on the canonical name and its parts.
+
+- ``pacs/*/cladapter``: parts in order (data set, backbone, method, recipe, seed); parts left out match anything;
+- ``cladapter[k=10]``: any part so named, with these values among its fields, defaults included;
+- ``method=cladapter*``: one named part (``dataset``, ``protocol``, ``backbone``, ``method``, ``recipe``, ``seed``,
+  ``status``).
+
+``*`` and ``?`` are wild; terms separated by spaces must all match.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from bench.errors import UsageError
+from bench.records import Part, Record
+from bench.spec import format_value, parse_value
+
+PARTS = ("dataset", "backbone", "method", "recipe", "seed")
+KEYS = (*PARTS, "protocol", "status")
+
+Test = Callable[[Record], bool]
+
+
+@dataclass(frozen=True)
+class PartPattern:
+    """``name[key=value,...]`` with wild cards, or a whole value such as ``seed=0``."""
+
+    name: str
+    params: dict[str, str]
+
+    @classmethod
+    def parse(cls, text: str) -> PartPattern:
+        """Read a pattern.
+
+        Raises:
+            UsageError: The brackets do not match, or a parameter has no value.
+        """
+        match = re.fullmatch(r"([^\[\]]*)(?:\[(.*)\])?", text, re.DOTALL)
+        if match is None:
+            raise UsageError(f"Cannot read the filter {text!r}. Write name[key=value], with * for anything.")
+        params = {}
+        for pair in split_outside(match[2] or "", ","):
+            key, equals, value = pair.partition("=")
+            if not equals:
+                raise UsageError(f"Cannot read {pair!r} in the filter {text!r}. Write key=value.")
+            params[key] = value
+        return cls(match[1] or "*", params)
+
+    def matches(self, part: Part) -> bool:
+        """Whether a plug-in has this name and these field values."""
+        return like(self.name, part.name) and all(
+            key in part.params and _fits(value, part.params[key]) for key, value in self.params.items()
+        )
+
+
+def select(records: Iterable[Record], filter: str | Collection[str] | None) -> list[Record]:
+    """The records that a pattern chooses, or those of the cells named.
+
+    Raises:
+        UsageError: The filter cannot be read, or no record matches it.
+    """
+    records = list(records)
+    if filter is not None and not isinstance(filter, str):
+        return [record for record in records if record.cell in filter]
+    tests = [parse_term(term) for term in split_outside(filter or "", " ")]
+    chosen = [record for record in records if all(test(record) for test in tests)]
+    if records and not chosen:
+        known = ", ".join(sorted({record.method.name for record in records})[:20])
+        raise UsageError(f"No record matches {filter!r}. Methods here: {known}. Use * for anything, as in 'clad*'.")
+    return chosen
+
+
+def parse_term(term: str) -> Test:
+    """One condition on a record.
+
+    Raises:
+        UsageError: The term cannot be read.
+    """
+    key, equals, value = term.partition("=")
+    if equals and key in KEYS:
+        return _test(key, value)
+    parts = split_outside(term, "/")
+    if len(parts) > len(PARTS):
+        raise UsageError(f"The filter {term!r} has too many parts. A name is dataset/backbone/method/recipe/seed=N.")
+    if len(parts) == 1:
+        pattern = PartPattern.parse(term)
+        return lambda record: any(pattern.matches(part) for part in _plugins(record))
+    tests = [_test(kind, part.removeprefix("seed=")) for kind, part in zip(PARTS, parts, strict=False)]
+    return lambda record: all(test(record) for test in tests)
+
+
+def _test(key: str, value: str) -> Test:
+    if key in ("dataset", "backbone", "method", "recipe"):
+        pattern = PartPattern.parse(value)
+        return lambda record: pattern.matches(getattr(record, key))
+    return lambda record: like(value, _seeds(record) if key == "seed" else str(getattr(record, key)))
+
+
+def _seeds(record: Record) -> str:
+    """The seed as the cell's name writes it after ``seed=``."""
+    return f"{record.seed}" if record.data_seed == record.seed else f"{record.seed},data_seed={record.data_seed}"
+
+
+def _plugins(record: Record) -> list[Part]:
+    return [record.dataset, record.backbone, record.method, record.recipe]
+
+
+def _fits(pattern: str, value: Any) -> bool:
+    """Whether a field has this value, however the number is written, or its text fits the pattern."""
+    if like(pattern, format_value(value)):
+        return True
+    try:
+        return bool(parse_value(pattern) == value)
+    except UsageError:  # a pattern with wild cards is no value
+        return False
+
+
+def like(pattern: str, text: str) -> bool:
+    """Whether the whole text fits a pattern in which only ``*`` and ``?`` are wild (brackets are not)."""
+    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), text, re.DOTALL) is not None
+
+
+def split_outside(text: str, separator: str) -> list[str]:
+    """Split at separators that stand outside of brackets and quotes; empty pieces are dropped."""
+    pieces, depth, quoted = [""], 0, False
+    for char in text:
+        quoted ^= char == '"'
+        depth += 0 if quoted else (char == "[") - (char == "]")
+        if char == separator and not depth and not quoted:
+            pieces.append("")
+        else:
+            pieces[-1] += char
+    return [piece for piece in pieces if piece]

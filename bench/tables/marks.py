@@ -1,0 +1,121 @@
+"""What a reader must know before believing a row. Every format shows the words, and says what they mean."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from bench.records import Flags, Record
+from bench.tables.rows import FLOORS, Key, Row
+
+Stale = Callable[[Record], str]
+"""Why a record is out of date, or an empty string."""
+
+
+def marked(row: Row, records: Sequence[Record], stale: Stale, floors: dict[str, float]) -> Row:
+    """The row with its marks.
+
+    Args:
+        records: The row's records, failures too.
+        floors: Floor -> its mean accuracy in the row's setting.
+    """
+    done = [record for record in records if record.status == "done"]
+    found = {
+        **_failed(row),
+        **_stale(done, row.failures, stale),
+        **_mixed(done),
+        **_flagged(done),
+        **_below(row, floors),
+    }
+    return replace(row, marks=found)
+
+
+def floor_means(rows: Iterable[Row]) -> Callable[[Key], dict[str, float]]:
+    """Look-up from a row's key to the floors of its data set, protocol and backbone.
+
+    A floor run with the row's own recipe comes first, since preprocessing changes features; else the best of the
+    floor's runs counts.
+    """
+    exact: dict[tuple[str, ...], float] = {}
+    loose: dict[tuple[str, ...], dict[str, float]] = defaultdict(dict)
+    for row in rows:
+        name = row.key.method_name
+        if name in FLOORS and "accuracy" in row.values and not row.key.test_selected:
+            mean, setting = row.values["accuracy"].mean, _setting(row.key)
+            exact[(*setting, row.key.recipe, name)] = max(mean, exact.get((*setting, row.key.recipe, name), 0.0))
+            loose[setting][name] = max(mean, loose[setting].get(name, 0.0))
+
+    def look_up(key: Key) -> dict[str, float]:
+        setting = _setting(key)
+        return {name: exact.get((*setting, key.recipe, name), mean) for name, mean in loose[setting].items()}
+
+    return look_up
+
+
+def _setting(key: Key) -> tuple[str, ...]:
+    return key.dataset, key.protocol, key.backbone
+
+
+def _below(row: Row, floors: dict[str, float]) -> dict[str, str]:
+    """Floors are not compared with a later floor: that kNN beats kNN says nothing."""
+    if "accuracy" not in row.values:
+        return {}
+    name, mean = row.key.method_name, row.values["accuracy"].mean
+    later = FLOORS[: FLOORS.index(name)] if name in FLOORS else FLOORS
+    return {
+        f"below {floor}": f"mean accuracy is lower than that of the floor baseline {floor}"
+        for floor in later
+        if floor in floors and mean < floors[floor]
+    }
+
+
+def _failed(row: Row) -> dict[str, str]:
+    if not row.failures:
+        return {}
+    why = "; ".join(f"{r.cell}: {r.error.kind}: {r.error.message}" for r in row.failures if r.error)
+    return {f"failed {len(row.failures)}/{len({*row.cells, *(r.cell for r in row.failures)})}": why}
+
+
+def _stale(done: Sequence[Record], failures: Sequence[Record], stale: Stale) -> dict[str, str]:
+    """Records whose inputs changed since, and older successes whose repetition failed."""
+    again = {record.cell for record in failures}
+    reasons = {"its repetition failed" if record.cell in again else stale(record) for record in done} - {""}
+    return {"stale": "; ".join(sorted(reasons))} if reasons else {}
+
+
+def _mixed(done: Sequence[Record]) -> dict[str, str]:
+    """Seeds that were run with different code, recipe, weights or numerics do not belong in one mean."""
+    kinds = {kind for record in done for kind in record.fingerprints} - {"data"}  # data may vary with the seed
+    differing = [kind for kind in sorted(kinds) if len({record.fingerprints.get(kind) for record in done}) > 1]
+    return {"mixed": f"seeds differ in {', '.join(differing)}; run the suite again"} if differing else {}
+
+
+def _flagged(done: Sequence[Record]) -> dict[str, str]:
+    flags = [record.flags for record in done]
+    leaks = sorted({leak for flag in flags for leak in flag.leaks})
+    found = {
+        "partial": "; ".join(sorted({_differences(flag) for flag in flags if flag.partial})),
+        "leaks": f"the protocol shares {', '.join(leaks)} between its splits" if leaks else "",
+        "overlap": "; ".join(
+            sorted({f"pre-training saw these data: {flag.overlap}" for flag in flags if flag.overlap})
+        ),
+        "test-selected": "the epoch was chosen on the test split" if any(f.test_selected for f in flags) else "",
+        "frozen batch norm": "the weights demand it" if any(f.batch_norm_frozen for f in flags) else "",
+        "absent classes": "; ".join(sorted({_absent(flag) for flag in flags if flag.absent_classes})),
+        "note": "; ".join(sorted({note for flag in flags for note in flag.notes})),
+    }
+    return {word: text for word, text in found.items() if text}
+
+
+def _differences(flags: Flags) -> str:
+    found = ", ".join(f"{name}: {value}" for name, value in flags.differences.items())
+    return (
+        f"the data differ from the published counts ({found})" if found else "the data differ from the published counts"
+    )
+
+
+def _absent(flags: Flags) -> str:
+    return ", ".join(
+        f"{split}: {len(classes)} classes without a sample" for split, classes in flags.absent_classes.items()
+    )

@@ -1,0 +1,219 @@
+"""Tables as text: rich, markdown, CSV, LaTeX, HTML and JSON."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from bench.errors import UsageError, nearest
+from bench.stats import Interval
+from bench.tables.rows import METRICS
+from bench.tables.table import Table, fact, to_json
+
+PERCENT = frozenset(METRICS) - {"nll"}
+SELECTED = " (test-selected)"
+UNLIMITED = 1000  # columns; a pipe has no width
+LIFTED = ("dataset", "protocol", "backbone", "recipe")
+TEXT_COLUMNS = (*LIFTED, "method", "stage", "marks")
+LATEX_SPECIAL = {
+    **{char: "\\" + char for char in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}
+Grid = tuple[list[str], list[list[str]]]
+
+
+def render(table: Table, format: str = "rich") -> str:
+    """The table as text.
+
+    Raises:
+        UsageError: There is no such format.
+    """
+    if format not in FORMATS:
+        raise UsageError(f"No table format {format!r}. {nearest(format, FORMATS)}")
+    return FORMATS[format](table)
+
+
+def grid(table: Table) -> Grid:
+    """Headings and cells for people: percent with two decimals, empty where there is nothing to say.
+
+    Test-selected rows have their numbers in columns of their own.
+    """
+    kinds = sorted({row.key.test_selected for row in table.rows}) or [False]
+    numbers = [(column, kind) for kind in kinds for column in table.columns if column in METRICS]
+    facts = [column for column in table.columns if column not in METRICS]
+    parts = ["dataset", "protocol", "backbone", "recipe", "method", *(["stage"] if table.stages else [])]
+    head = [*parts, "seeds", *(heading(column) + SELECTED * kind for column, kind in numbers), *facts, "marks"]
+    body = [
+        [
+            *(getattr(row.key, part) for part in parts),
+            str(row.seeds),
+            *(
+                show(column, row.values.get(column) if row.key.test_selected == kind else None)
+                for column, kind in numbers
+            ),
+            *(show_fact(fact(row, column)) for column in facts),
+            ", ".join(row.marks),
+        ]
+        for row in table.rows
+    ]
+    return head, body
+
+
+def heading(column: str) -> str:
+    """A metric's heading, with its unit."""
+    return f"{column} %" if column in PERCENT else column
+
+
+def show(column: str, value: Interval | None) -> str:
+    """``91.41 [90.10, 92.60]``."""
+    if value is None:
+        return ""
+    scale, digits = (100, 2) if column in PERCENT else (1, 4)
+    text = f"{value.mean * scale:.{digits}f}"
+    if value.low is None or value.high is None:
+        return text
+    return f"{text} [{value.low * scale:.{digits}f}, {value.high * scale:.{digits}f}]"
+
+
+def show_fact(value: float | None) -> str:
+    """Whole numbers with thousands separators, others with three digits; empty when unknown."""
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.3g}" if value < 1000 else f"{value:,.0f}"
+
+
+def footnotes(table: Table) -> list[str]:
+    """What the marks mean, each with the rows it concerns, then the table's own notes."""
+    found = {
+        f"{word}: {text}" + (f" ({', '.join(methods)})" if len(methods) <= 3 else ""): None
+        for (word, text), methods in _marked(table).items()
+    }
+    return [*found, *table.notes]
+
+
+def _marked(table: Table) -> dict[tuple[str, str], list[str]]:
+    """(mark, meaning) -> methods that carry it."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in table.rows:
+        for mark in row.marks.items():
+            methods = found.setdefault(mark, [])
+            if row.key.method not in methods:
+                methods.append(row.key.method)
+    return found
+
+
+def _rich(table: Table) -> str:
+    """For the terminal: parts that never change stand above the table, which is as wide as it needs to be."""
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    title, (head, body) = _lift_constants(grid(table))
+    shown = RichTable(title=Text(title, style="bold"), title_justify="left")
+    for name, right in zip(head, _right_aligned(head), strict=True):
+        shown.add_column(Text(name), justify="right" if right else "left", overflow="fold")
+    for line in body:
+        shown.add_row(*(Text(cell, "yellow" if name == "marks" else "") for name, cell in zip(head, line, strict=True)))
+    text, terminal = io.StringIO(), sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else UNLIMITED
+    console = Console(file=text, width=width, force_terminal=terminal, highlight=False)
+    console.print(shown)
+    for note in footnotes(table):
+        console.print(Text(note, "dim"), soft_wrap=True)
+    return text.getvalue().rstrip()
+
+
+def _lift_constants(cells: Grid) -> tuple[str, Grid]:
+    """Take out the leading columns that have one value in all rows, as ``dataset: pacs, protocol: paper``."""
+    head, body = cells
+    constant = [i for i, name in enumerate(head) if name in LIFTED and len({line[i] for line in body}) == 1]
+    title = ", ".join(f"{head[i]}: {body[0][i]}" for i in constant)
+    kept = [i for i in range(len(head)) if i not in constant]
+    return title, ([head[i] for i in kept], [[line[i] for i in kept] for line in body])
+
+
+def _right_aligned(head: list[str]) -> list[bool]:
+    return [name not in TEXT_COLUMNS for name in head]
+
+
+def _tabulate(cells: Grid, style: str) -> str:
+    from tabulate import tabulate
+
+    head, body = cells
+    align = ["right" if right else "left" for right in _right_aligned(head)]
+    return tabulate(body, head, tablefmt=style, colalign=align if body else None, disable_numparse=True)
+
+
+def _markdown(table: Table) -> str:
+    head, body = grid(table)
+    text = _tabulate((head, [[cell.replace("|", "\\|") for cell in line] for line in body]), "github")
+    return "\n".join([text, "", *(f"- {note}" for note in footnotes(table))]).rstrip()
+
+
+def _latex(table: Table) -> str:
+    """A booktabs tabular with its notes beneath."""
+    notes = [f"\\par\\noindent{{\\footnotesize {_latex_text(note)}}}" for note in footnotes(table)]
+    return "\n".join([_tabulate(grid(table), "latex_booktabs"), *notes])
+
+
+def _latex_text(text: str) -> str:
+    return "".join(LATEX_SPECIAL.get(char, char) for char in text)
+
+
+def _html(table: Table) -> str:
+    head, body = grid(table)
+    align = [' style="text-align: right"' if right else "" for right in _right_aligned(head)]
+    rows = "".join(f"<tr>{_html_cells('td', line, align)}</tr>\n" for line in body)
+    notes = "".join(f"<li>{html.escape(note)}</li>\n" for note in footnotes(table))
+    return f"<table>\n<tr>{_html_cells('th', head, align)}</tr>\n{rows}</table>\n<ul>\n{notes}</ul>"
+
+
+def _html_cells(tag: str, cells: list[str], align: list[str]) -> str:
+    return "".join(f"<{tag}{style}>{html.escape(cell)}</{tag}>" for cell, style in zip(cells, align, strict=True))
+
+
+def _csv(table: Table) -> str:
+    """For programs: fractions in full precision, an interval as three columns, lists joined by ``; ``."""
+    rows = [_flat(row) for row in to_json(table)]
+    head = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, head, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().rstrip("\n")
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in row.items():
+        if name.removesuffix("_test_selected") in METRICS:
+            flat |= {f"{name}_{end}": (value or {}).get(end) for end in ("mean", "low", "high")}
+        elif name == "failures":
+            flat[name] = len(value)
+        else:
+            flat[name] = "; ".join(value) if isinstance(value, list) else value
+    return flat
+
+
+def _json(table: Table) -> str:
+    return json.dumps(to_json(table), indent=2, ensure_ascii=False)
+
+
+FORMATS: dict[str, Callable[[Table], str]] = {
+    "rich": _rich,
+    "md": _markdown,
+    "csv": _csv,
+    "latex": _latex,
+    "html": _html,
+    "json": _json,
+}

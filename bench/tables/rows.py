@@ -1,0 +1,180 @@
+"""Records -> rows: one row a configuration, averaged over its seeds.
+
+Configurations are told apart by everything in a cell's name but its seeds, so runs with different preprocessing,
+epochs or protocol never meet in one mean. Test-selected runs are kept apart as well.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from bench.cell import Cell
+from bench.records import Record, StageResult
+from bench.records.frame import without_protocol
+from bench.stats import Interval, accuracy_interval, seed_interval
+
+METRICS = (
+    "accuracy",
+    "balanced_accuracy",
+    "macro_precision",
+    "macro_recall",
+    "macro_f1",
+    "paper_f1",
+    "auc",
+    "nll",
+    "ece",
+)
+UNBOUNDED = frozenset({"nll"})  # the others are fractions
+FLOORS = ("majority", "knn")  # baselines that a trained method should beat, the lower one first
+FACTS: dict[str, Callable[[Record, StageResult], float | None]] = {
+    "trainable": lambda record, stage: stage.trainable,
+    "added": lambda record, stage: record.parameters.added,
+    "total": lambda record, stage: record.parameters.total,
+    "macs_backbone": lambda record, stage: record.macs.backbone,
+    "macs_head": lambda record, stage: record.macs.head,
+    "seconds": lambda record, stage: record.hardware.seconds,
+}
+
+
+@dataclass(frozen=True)
+class Key:
+    """What makes a row; the parts are written as in a cell's name."""
+
+    dataset: str
+    protocol: str
+    backbone: str
+    recipe: str
+    method: str
+    stage: str
+    test_selected: bool
+
+    @property
+    def method_name(self) -> str:
+        """The method without its parameters."""
+        return self.method.partition("[")[0]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One configuration.
+
+    Attributes:
+        seeds: Finished runs that the means are over.
+        values: Metric -> mean and interval on the split shown; a metric that is undefined in a run is left out.
+        facts: Name in `FACTS` -> mean over runs, None when unknown.
+        n: Samples of the split shown.
+        marks: Word -> what it means here; see `bench.tables.marks`.
+        failures: Failed runs.
+        cells: Canonical names of the finished runs.
+    """
+
+    key: Key
+    seeds: int
+    values: dict[str, Interval]
+    facts: dict[str, float | None]
+    n: int | None
+    failures: tuple[Record, ...]
+    cells: tuple[str, ...]
+    marks: dict[str, str] = field(default_factory=dict)
+
+
+def group(records: Iterable[Record], stages: bool = False) -> dict[Key, list[Record]]:
+    """Records by row; with ``stages`` every stage has a row, else only the last, which is what a run reports."""
+    groups: dict[Key, list[Record]] = defaultdict(list)
+    for record in records:
+        for stage in _stages(record, stages):
+            groups[_key(record, stage)].append(record)
+    _file_failures(groups)
+    return dict(sorted(groups.items(), key=lambda item: sort_key(item[0])))
+
+
+def make_row(key: Key, records: Sequence[Record], split: str = "test") -> Row:
+    """Average one configuration's runs."""
+    done = [record for record in records if record.status == "done"]
+    results = [_stage(record, key.stage) for record in done]
+    counts = [result.n[split] for result in results if split in result.n]
+    return Row(
+        key=key,
+        seeds=len(done),
+        values=_values([result.metrics.get(split, {}) for result in results], min(counts, default=0)),
+        facts={name: _mean([read(*run) for run in zip(done, results, strict=True)]) for name, read in FACTS.items()},
+        n=min(counts, default=None),
+        failures=tuple(record for record in records if record.status == "failed"),
+        cells=tuple(record.cell for record in done),
+    )
+
+
+def sort_key(key: Key) -> list[Any]:
+    """By data set, backbone and recipe, floors first; numbers inside names by value: k=5 comes before k=20."""
+    setting = [_natural(part) for part in (key.dataset, key.protocol, key.backbone, key.recipe)]
+    floor = FLOORS.index(key.method_name) if key.method_name in FLOORS else len(FLOORS)
+    return [*setting, floor, _natural(key.method), _natural(key.stage), key.test_selected]
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    pieces = re.split(r"([0-9]+)", text)  # text and digits alternate
+    return [(int(piece), "") if i % 2 else (0, piece) for i, piece in enumerate(pieces)]
+
+
+def _stages(record: Record, every: bool) -> list[str]:
+    names = [stage.name for stage in record.stages]
+    return names if every and names else names[-1:] or [""]
+
+
+def _key(record: Record, stage: str) -> Key:
+    dataset, backbone, method, recipe = _parts(record.cell)
+    return Key(dataset, record.protocol, backbone, recipe, method, stage, record.flags.test_selected)
+
+
+@lru_cache(maxsize=1 << 16)
+def _parts(name: str) -> tuple[str, str, str, str]:
+    """Data set without protocol, backbone, method and recipe; a table asks for each record several times."""
+    cell = Cell.parse(name)
+    return str(without_protocol(cell.dataset)), str(cell.backbone), str(cell.method), str(cell.recipe)
+
+
+def _file_failures(groups: dict[Key, list[Record]]) -> None:
+    """Move failures, which know neither their stage nor their selection, into the rows of the runs that succeeded."""
+    alike: dict[tuple[str, ...], list[Key]] = defaultdict(list)
+    for key, records in groups.items():
+        if any(record.status == "done" for record in records):
+            alike[_configuration(key)].append(key)
+    for key in [key for key, records in groups.items() if all(record.status == "failed" for record in records)]:
+        homes = alike[_configuration(key)]
+        for home in homes:
+            groups[home] += groups[key]
+        if homes:
+            del groups[key]
+
+
+def _configuration(key: Key) -> tuple[str, ...]:
+    return key.dataset, key.protocol, key.backbone, key.recipe, key.method
+
+
+def _stage(record: Record, name: str) -> StageResult:
+    return next(stage for stage in record.stages if stage.name == name)
+
+
+def _values(metrics: list[dict[str, float | None]], n: int) -> dict[str, Interval]:
+    values = {}
+    for name in METRICS:
+        found = [run[name] for run in metrics if run.get(name) is not None]
+        if found and len(found) == len(metrics):
+            numbers = [number for number in found if number is not None]
+            values[name] = (
+                accuracy_interval(numbers, n)
+                if name == "accuracy"
+                else seed_interval(numbers, math.inf if name in UNBOUNDED else 1.0)
+            )
+    return values
+
+
+def _mean(numbers: list[float | None]) -> float | None:
+    known = [number for number in numbers if number is not None]
+    return math.fsum(known) / len(known) if known and len(known) == len(numbers) else None

@@ -1,0 +1,44 @@
+"""Whether a record is older than what it was made from."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from bench import recipes, registry
+from bench.cell import Cell
+from bench.errors import UsageError
+from bench.fingerprint import NUMERICS_VERSION, source_fingerprint, values_fingerprint
+from bench.records import Record
+from bench.spec import Spec
+
+
+def stale_reason(record: Record) -> str:
+    """What has changed since the record was made, or an empty string.
+
+    Compares the method's code, the recipe and the core's numerics, which needs neither plug-in imports nor images;
+    `bench run --dry-run` compares data and weights too. What is not known here, such as a method whose plug-in folder
+    was not named, is not judged.
+    """
+    current = {
+        "method": _method(record.method.name),
+        "recipe": _recipe(str(Cell.parse(record.cell).recipe)),
+        "numerics": str(NUMERICS_VERSION),
+    }
+    changed = [name for name, value in current.items() if value and record.fingerprints.get(name) != value]
+    return f"{', '.join(changed)} changed since; run it again" if changed else ""
+
+
+@lru_cache(maxsize=256)
+def _method(name: str) -> str:
+    try:
+        return source_fingerprint(registry.find("baselines", name).path)
+    except UsageError:
+        return ""
+
+
+@lru_cache(maxsize=4096)
+def _recipe(spec: str) -> str:
+    try:
+        return values_fingerprint(recipes.resolve(Spec.parse(spec)).model_dump(mode="json"))
+    except UsageError:
+        return ""
