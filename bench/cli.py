@@ -161,6 +161,26 @@ def run(
     raise typer.Exit(command.run(targets, override or [], settings, dry_run, json))
 
 
+@app.command()
+def table(
+    ctx: typer.Context,
+    filter: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILTER]...", help="As in pacs/*/cladapter, cladapter[k=10], seed=0.")
+    ] = None,
+    results: Results = Path("runs"),
+    format: Annotated[str, typer.Option(metavar="NAME", help="rich, md, csv, latex, html or json.")] = "rich",
+    metrics: Annotated[str | None, typer.Option(metavar="A,B,...", help="Columns to show.")] = None,
+    stages: Annotated[bool, typer.Option("--stages", help="One row for every stage, not only the last.")] = False,
+    split: Annotated[str, typer.Option(metavar="NAME", help="test or val.")] = "test",
+    plugins: Plugins = None,
+) -> None:
+    """Print records as a table: mean and 95 % interval over seeds, and marks for whatever limits a comparison."""
+    from bench.commands import table as command
+
+    _use_plugins(ctx, plugins)
+    typer.echo(command.table(results, " ".join(filter or []) or None, format, metrics, stages, split))
+
+
 @data_app.command("audit")
 def data_audit(
     ctx: typer.Context,

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from dataclasses import asdict
+from json import loads
+from typing import TYPE_CHECKING
 
 from bench.cell import Cell
+from bench.commands.table import table
 from bench.commands.text import as_json, columns
 from bench.settings import Settings
 from bench.suite import load_targets, parse_override
+
+if TYPE_CHECKING:
+    from bench.runner import Outcome
 
 
 def run(targets: list[str], overrides: list[str], settings: Settings, dry_run: bool, json: bool) -> int:
@@ -24,20 +31,20 @@ def run(targets: list[str], overrides: list[str], settings: Settings, dry_run: b
     from bench.runner import run as run_cells
 
     outcome = run_cells(cells, settings)
-    summary = (
-        f"{len(outcome.cells)} cells: {outcome.ran} ran, {outcome.up_to_date} up to date, {len(outcome.failed)} failed."
-    )
-    if not outcome.ran:
-        summary = f"Nothing to do: all {len(outcome.cells)} cells are up to date in {settings.results}."
     if json:
-        print(
-            as_json(
-                {"cells": outcome.cells, "ran": outcome.ran, "up_to_date": outcome.up_to_date, "failed": outcome.failed}
-            )
-        )
+        print(as_json({**asdict(outcome), "table": loads(table(settings.results, outcome.cells, "json"))}))
     elif not settings.quiet:
-        print(summary, file=sys.stderr)
+        print(table(settings.results, outcome.cells))
+        print(summary(outcome, settings), file=sys.stderr)
     return 1 if outcome.failed else 0
+
+
+def summary(outcome: Outcome, settings: Settings) -> str:
+    """One line on what was done."""
+    total = len(outcome.cells)
+    if not outcome.ran:
+        return f"Nothing to do: all {total} cells are up to date in {settings.results}."
+    return f"{total} cells: {outcome.ran} ran, {outcome.up_to_date} were up to date, {len(outcome.failed)} failed."
 
 
 def requested(targets: list[str], overrides: list[str]) -> list[Cell]:
