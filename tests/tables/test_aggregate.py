@@ -1,0 +1,237 @@
+"""The aggregator on hand-made records: means, intervals, and every mark."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from made_records import done, failed
+
+from bench.errors import UsageError
+from bench.records import Flags, Record
+from bench.stats import accuracy_interval, seed_interval
+from bench.tables import aggregate, to_json
+from bench.tables.table import Table
+
+SETTING = "pacs/pico/"
+
+
+def one(method: str, right: tuple[int, ...] | int = 80, seed: int = 0, recipe: str = "quick", **fields: Any) -> Record:
+    right = (right,) if isinstance(right, int) else right
+    return done(f"{SETTING}{method}/{recipe}/seed={seed}", right=right, **fields)[0]
+
+
+FLOORS = [one("majority", 25), one("knn", 70)]
+
+
+def row(table: Table, method: str, stage: str | None = None) -> dict[str, Any]:
+    found = [r for r in to_json(table) if r["method"] == method and stage in (None, r["stage"])]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_golden_row() -> None:
+    """Two seeds with 80 and 90 of 100 right, by hand.
+
+    Items: 0.85 * 0.15 / 100 = 0.001275; seeds: 0.005 / 2 = 0.0025; that is 33.8 items, t(2.27 degrees) = 3.84;
+    Wilson: (0.85 + 0.218) / 1.436 -+ 3.84 / 1.436 * sqrt(0.003775 + 0.003231).
+    """
+    table = aggregate([*FLOORS, one("linear_probe", 80), one("linear_probe", 90, seed=1)])
+    found = row(table, "linear_probe")
+    accuracy = found.pop("accuracy")
+    assert accuracy["mean"] == pytest.approx(0.85)
+    assert (accuracy["low"], accuracy["high"]) == pytest.approx((0.520, 0.967), abs=5e-4)
+    assert found.pop("macro_f1")["mean"] == pytest.approx(0.85, abs=0.01)
+    assert found == {
+        "dataset": "pacs",
+        "protocol": "paper",
+        "backbone": "pico",
+        "method": "linear_probe",
+        "recipe": "quick",
+        "stage": "stage1",
+        "seeds": 2,
+        "n": 100,
+        "trainable": 0,
+        "marks": [],
+        "notes": [],
+        "failures": [],
+        "cells": [f"{SETTING}linear_probe/quick/seed={seed}" for seed in (0, 1)],
+    }
+
+
+def test_intervals_are_those_of_stats() -> None:
+    records = [one("linear_probe", right, seed) for seed, right in enumerate((80, 84, 81))]
+    found = row(aggregate([*FLOORS, *records], columns=["accuracy", "nll"]), "linear_probe")
+    assert found["accuracy"] == vars(accuracy_interval([0.8, 0.84, 0.81], 100))
+    nll = [record.metrics["test"]["nll"] or 0.0 for record in records]
+    assert found["nll"] == vars(seed_interval(nll, highest=float("inf")))
+
+
+def test_settings_never_meet_in_one_mean() -> None:
+    names = [
+        "pacs/pico/knn/quick/seed=0",
+        "pacs[protocol=lodo_art]/pico/knn/quick/seed=0",
+        "pacs[shots=4]/pico/knn/quick/seed=0",
+        "pacs/pico[size=96]/knn/quick/seed=0",
+        "pacs/pico/knn[k=1]/quick/seed=0",
+        "pacs/pico/knn/quick[epochs=2]/seed=0",
+    ]
+    table = aggregate([done(name)[0] for name in names])
+    assert [r.seeds for r in table.rows] == [1] * 6
+    assert {(r.key.dataset, r.key.protocol) for r in table.rows} == {
+        ("pacs", "paper"),
+        ("pacs", "lodo_art"),
+        ("pacs[shots=4]", "paper"),
+    }
+
+
+def test_order_floors_first_then_numbers_by_value() -> None:
+    methods = ["vpt", "knn", "cladapter[k=100]", "cladapter[k=20]", "cladapter[k=5]", "majority"]
+    table = aggregate([one(method) for method in methods])
+    assert [r.key.method for r in table.rows] == [
+        "majority",
+        "knn",
+        "cladapter[k=5]",
+        "cladapter[k=20]",
+        "cladapter[k=100]",
+        "vpt",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("right", "marks"), [(20, ["below majority", "below knn"]), (25, ["below knn"]), (69, ["below knn"]), (70, [])]
+)
+def test_floors(right: int, marks: list[str]) -> None:
+    assert row(aggregate([*FLOORS, one("vpt", right)]), "vpt")["marks"] == marks
+
+
+def test_floors_count_even_when_the_filter_leaves_them_out() -> None:
+    assert row(aggregate([*FLOORS, one("vpt", 60)], "vpt"), "vpt")["marks"] == ["below knn"]
+
+
+def test_a_floor_with_the_rows_own_recipe_comes_first() -> None:
+    records = [
+        *FLOORS,
+        one("knn", 50, recipe="paper"),
+        one("vpt", 60, recipe="paper"),
+        one("vpt", 60, recipe="released"),
+    ]
+    marks = {r.key.recipe: list(r.marks) for r in aggregate(records, "vpt").rows}
+    assert marks == {"paper": [], "released": ["below knn"]}
+
+
+def test_a_floor_below_the_lower_floor_is_marked_and_equal_ones_are_not() -> None:
+    table = aggregate([one("majority", 25), one("knn", 20), one("knn[k=1]", 30)])
+    assert [list(r.marks) for r in table.rows] == [[], ["below majority"], []]
+
+
+def test_missing_floors_are_noted() -> None:
+    notes = " ".join(aggregate([one("vpt"), one("majority")]).notes)
+    assert "knn not run" in notes
+    assert "not run" not in " ".join(aggregate([*FLOORS, one("vpt")]).notes)
+
+
+def test_stages() -> None:
+    records = [*FLOORS, one("cladapter", (60, 80)), one("cladapter", (62, 82), seed=1)]
+    last = row(aggregate(records), "cladapter")
+    assert (last["stage"], last["accuracy"]["mean"]) == ("stage2", pytest.approx(0.81))
+    both = aggregate(records, stages=True)
+    assert row(both, "cladapter", "stage1")["accuracy"]["mean"] == pytest.approx(0.61)
+    assert row(both, "cladapter", "stage1")["marks"] == ["below knn"]
+    assert row(both, "cladapter", "stage2")["marks"] == []
+
+
+def test_flags_are_marked() -> None:
+    flags = Flags(
+        partial=True,
+        differences={"train": "10 of 20"},
+        leaks=["patient"],
+        overlap="tiny_imagenet",
+        batch_norm_frozen=True,
+        absent_classes={"test": [3]},
+        notes=["reported on the public validation set"],
+    )
+    found = row(aggregate([*FLOORS, one("vpt", flags=flags), one("vpt", seed=1)]), "vpt")
+    assert found["marks"] == ["partial", "leaks", "overlap", "frozen batch norm", "absent classes", "note"]
+    assert found["notes"][0] == "partial: the data differ from the published counts (train: 10 of 20)"
+    assert found["notes"][1] == "leaks: the protocol shares patient between its splits"
+
+
+def test_test_selected_runs_have_their_own_row_and_column() -> None:
+    flags = Flags(test_selected=True)
+    table = aggregate([*FLOORS, one("vpt", 80), one("vpt", 95, seed=1, flags=flags)])
+    honest, selected = (r for r in to_json(table) if r["method"] == "vpt")
+    assert honest["accuracy"]["mean"] == 0.8
+    assert "accuracy_test_selected" not in honest
+    assert selected["accuracy"] is None
+    assert selected["accuracy_test_selected"]["mean"] == 0.95
+    assert selected["marks"] == ["test-selected"]
+
+
+def test_a_test_selected_floor_is_no_floor() -> None:
+    records = [one("majority", 25), one("knn", 99, flags=Flags(test_selected=True)), one("vpt", 60)]
+    assert row(aggregate(records), "vpt")["marks"] == []
+
+
+def test_failures() -> None:
+    records = [*FLOORS, one("vpt", 80), failed(f"{SETTING}vpt/quick/seed=1"), failed(f"{SETTING}lora/quick/seed=0")]
+    table = aggregate(records)
+    partly, wholly = row(table, "vpt"), row(table, "lora")
+    assert (partly["seeds"], partly["accuracy"]["mean"], partly["marks"]) == (1, 0.8, ["failed 1/2"])
+    assert partly["failures"] == [
+        {"cell": f"{SETTING}vpt/quick/seed=1", "kind": "non_finite_loss", "message": "loss is nan in epoch 2"}
+    ]
+    assert (wholly["seeds"], wholly["accuracy"], wholly["marks"]) == (0, None, ["failed 1/1"])
+
+
+def test_staged_runs_and_their_failures_share_rows() -> None:
+    records = [one("cladapter", (60, 80)), failed(f"{SETTING}cladapter/quick/seed=1")]
+    assert [list(r.marks) for r in aggregate(records).rows] == [["failed 1/2"]]
+    assert [(r.key.stage, list(r.marks)) for r in aggregate(records, stages=True).rows] == [
+        ("stage1", ["failed 1/2"]),
+        ("stage2", ["failed 1/2"]),
+    ]
+
+
+def test_an_older_success_whose_repetition_failed_is_stale() -> None:
+    name = f"{SETTING}vpt/quick/seed=0"
+    found = row(aggregate([*FLOORS, failed(name), done(name)[0]]), "vpt")
+    assert found["marks"] == ["failed 1/1", "stale"]
+    assert found["notes"][1] == "stale: its repetition failed"
+    assert found["accuracy"]["mean"] == 0.8
+
+
+def test_stale_and_mixed() -> None:
+    new, old = one("vpt", fingerprints={"method": "b"}), one("vpt", seed=1, fingerprints={"method": "a"})
+    table = aggregate(
+        [*FLOORS, new, old], stale=lambda r: "method changed since" if r.fingerprints.get("method") == "a" else ""
+    )
+    assert row(table, "vpt")["notes"] == [
+        "stale: method changed since",
+        "mixed: seeds differ in method; run the suite again",
+    ]
+    data = [one("vpt", fingerprints={"data": "b"}), one("vpt", seed=1, fingerprints={"data": "a"})]
+    assert row(aggregate([*FLOORS, *data]), "vpt")["marks"] == []  # the data of two data seeds differ
+
+
+def test_test_openings_are_counted_over_all_records() -> None:
+    records = [*FLOORS, one("cladapter", (60, 80)), one("cladapter", (60, 80), seed=1)]
+    other = done("digits[protocol=limited]/pico/knn/quick/seed=0")[0]
+    notes = aggregate([*records, other], "cladapter").notes
+    assert "pacs (paper): 3 configurations have opened the test split, 6 times in all" in notes
+    assert not any("digits" in note for note in notes)
+
+
+def test_undefined_metrics_are_left_out() -> None:
+    record = one("vpt")
+    stage = record.stages[0].model_copy(update={"metrics": {"test": {"accuracy": 0.5, "auc": None}}})
+    table = aggregate([record.model_copy(update={"stages": [stage]})], columns=["accuracy", "auc"])
+    assert to_json(table)[0]["auc"] is None
+
+
+def test_split_val_and_unknown_names() -> None:
+    assert to_json(aggregate([one("vpt")], split="val"))[0]["accuracy"] is None
+    with pytest.raises(UsageError, match="Did you mean 'accuracy'"):
+        aggregate([one("vpt")], columns=["acuracy"])
+    with pytest.raises(UsageError, match="No split 'train'"):
+        aggregate([one("vpt")], split="train")

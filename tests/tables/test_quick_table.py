@@ -1,0 +1,49 @@
+"""A small suite on the embedded data: every number of its table, once more from the stored predictions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from recomputed import recomputed
+
+from bench.cell import Cell
+from bench.commands.table import table
+from bench.runner import run
+from bench.settings import Settings
+from bench.tables.rows import METRICS
+
+METHODS = ("majority", "knn", "linear_probe", "cladapter[k=5]")
+CELLS = [f"digits/pico/{method}/quick[epochs=2]/seed={seed}" for method in METHODS for seed in (0, 1)]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    outcome = run([Cell.parse(name) for name in CELLS], Settings(results=folder, device="cpu", quiet=True))
+    assert outcome.failed == {}
+    return folder
+
+
+def test_every_number_of_the_table_follows_from_the_stored_predictions(results: Path) -> None:
+    rows = json.loads(table(results, format="json", metrics=",".join((*METRICS, "n")), stages=True))
+    expected = recomputed(results)
+    assert len(rows) == len(expected) == 5  # the staged method has two
+    for row in rows:
+        name = "/".join(row[part] for part in ("dataset", "backbone", "method", "recipe"))
+        numbers = expected[name, row["stage"]]
+        assert (row["seeds"], row["n"]) == (numbers["seeds"], numbers["n"])
+        for metric in METRICS:
+            assert row[metric] == pytest.approx(numbers[metric], abs=1e-7), (name, metric)
+
+
+def test_marks_follow_from_the_means(results: Path) -> None:
+    means = {name: numbers["accuracy"]["mean"] for name, numbers in recomputed(results).items()}
+    floors = {name.split("/")[2]: mean for (name, _), mean in means.items()}
+    for row in json.loads(table(results, format="json", stages=True)):
+        mean = row["accuracy"]["mean"]
+        assert ("below majority" in row["marks"]) == (mean < floors["majority"])
+        if row["method"] not in ("majority", "knn"):
+            assert ("below knn" in row["marks"]) == (mean < floors["knn"])
+        assert "stale" not in row["marks"]

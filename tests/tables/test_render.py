@@ -1,0 +1,156 @@
+"""Every format, from the same table; marks and their meaning are in each."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from made_records import done, failed
+
+from bench.commands.table import table as command
+from bench.errors import UsageError
+from bench.records import Flags, Parameters, Store
+from bench.tables import FORMATS, Table, aggregate, render, to_json
+from bench.tables.stale import stale_reason
+
+SETTING = "pacs/pico/"
+
+
+@pytest.fixture
+def table() -> Table:
+    made = [
+        done(f"{SETTING}majority/quick/seed=0", right=(25,))[0],
+        done(f"{SETTING}knn/quick/seed=0", right=(70,))[0],
+        done(f"{SETTING}linear_probe/quick/seed=0", right=(60,), parameters=Parameters(trainable=1))[0],
+        done(f'{SETTING}odd[note="a|b<c>_&%"]/quick/seed=0', right=(90,), flags=Flags(leaks=["patient"]))[0],
+        done(f"{SETTING}vpt/quick/seed=0", right=(95,), flags=Flags(test_selected=True))[0],
+        failed(f"{SETTING}lora/quick/seed=0"),
+    ]
+    return aggregate(made)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_marks_and_their_meaning_are_in_every_format(table: Table, format: str) -> None:
+    text = render(table, format).replace("\\_", "_")
+    for phrase in ("below knn", "leaks", "test-selected", "failed 1/1", "non_finite_loss: loss is nan in epoch 2"):
+        assert phrase in text
+    assert "lower than that of the floor baseline knn" in text
+    assert "patient" in text
+
+
+def test_json_is_a_list_of_rows(table: Table) -> None:
+    rows = json.loads(render(table, "json"))
+    assert rows == to_json(table)
+    assert {"dataset", "protocol", "backbone", "method", "recipe", "seeds", "accuracy"} <= rows[0].keys()
+    assert rows[0]["accuracy"].keys() == {"mean", "low", "high"}
+
+
+def test_csv_reads_back_in_full_precision(table: Table) -> None:
+    rows = list(csv.DictReader(io.StringIO(render(table, "csv"))))
+    for read, row in zip(rows, to_json(table), strict=True):
+        assert read["method"] == row["method"]
+        accuracy = row["accuracy"] or {"mean": None}
+        assert (float(read["accuracy_mean"]) if read["accuracy_mean"] else None) == accuracy["mean"]
+    assert next(r for r in rows if r["method"] == "vpt")["accuracy_test_selected_mean"] == "0.95"
+
+
+def test_markdown_cells(table: Table) -> None:
+    lines = render(table, "md").splitlines()
+    assert "| 60.00 [50.20, 69.06] |" in next(line for line in lines if "linear_probe" in line)
+    odd = next(line for line in lines if "odd[" in line)
+    assert r"a\|b<c>" in odd
+    unescaped = [line.replace(r"\|", "").count("|") for line in lines if line.startswith("|")]
+    assert len(set(unescaped)) == 1
+
+
+def test_test_selected_numbers_stand_in_columns_of_their_own(table: Table) -> None:
+    head, _, *body = [line for line in render(table, "md").splitlines() if line.startswith("|")]
+    names = [cell.strip() for cell in head.split("|")]
+    vpt = [cell.strip() for cell in next(line for line in body if "vpt" in line).split("|")]
+    assert vpt[names.index("accuracy %")] == ""
+    assert vpt[names.index("accuracy % (test-selected)")].startswith("95.00")
+
+
+def test_html_is_well_formed(table: Table) -> None:
+    opened: list[str] = []
+    texts: list[str] = []
+
+    class Parser(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            opened.append(tag)
+
+        def handle_endtag(self, tag: str) -> None:
+            assert opened.pop() == tag
+
+        def handle_data(self, data: str) -> None:
+            texts.append(data)
+
+    Parser().feed(render(table, "html"))
+    assert opened == []
+    assert 'odd[note="a|b<c>_&%"]' in texts
+
+
+def test_latex_escapes(table: Table) -> None:
+    text = render(table, "latex")
+    assert r"linear\_probe" in text
+    assert r"accuracy \%" in text
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 1
+    assert r"non\_finite\_loss" in text
+
+
+def test_rich_lifts_what_is_the_same_in_all_rows(table: Table) -> None:
+    text = render(table, "rich")
+    assert text.splitlines()[0].rstrip() == "dataset: pacs, protocol: paper, backbone: pico, recipe: quick"
+    assert "\x1b" not in text  # no colour codes in a pipe
+    assert text.count("pico") == 1 + sum("pico" in line for line in text.splitlines()[1:])
+
+
+def test_an_unknown_format_is_an_error(table: Table) -> None:
+    with pytest.raises(UsageError, match="Did you mean 'latex'"):
+        render(table, "latx")
+
+
+def test_the_command(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No records in"):
+        command(tmp_path)
+    Store(tmp_path).put(*done(f"{SETTING}linear_probe/quick/seed=0", right=(60, 80)))
+    Store(tmp_path).put(*done(f"{SETTING}knn/quick/seed=0"))
+    assert len(json.loads(command(tmp_path, format="json"))) == 2
+    rows = json.loads(command(tmp_path, "linear_probe", "json", metrics="nll, trainable", stages=True))
+    assert [row["stage"] for row in rows] == ["stage1", "stage2"]
+    assert rows[0]["nll"]["mean"] > 0
+    assert "accuracy" not in rows[0]
+    assert len(json.loads(command(tmp_path, {f"{SETTING}knn/quick/seed=0"}, "json"))) == 1
+
+
+def test_staleness_follows_code_recipe_and_numerics() -> None:
+    from bench import recipes, registry
+    from bench.fingerprint import NUMERICS_VERSION, source_fingerprint, values_fingerprint
+    from bench.spec import Spec
+
+    current = {
+        "method": source_fingerprint(registry.find("baselines", "knn").path),
+        "recipe": values_fingerprint(recipes.resolve(Spec("quick", {"epochs": 3})).model_dump(mode="json")),
+        "numerics": str(NUMERICS_VERSION),
+        "data": "not judged here",
+    }
+    name = f"{SETTING}knn/quick[epochs=3]/seed=0"
+    assert stale_reason(done(name, fingerprints=current)[0]) == ""
+    for kind in ("method", "recipe", "numerics"):
+        older = done(name, fingerprints={**current, kind: "older"})[0]
+        assert stale_reason(older) == f"{kind} changed since; run it again"
+    unknown = done(f"{SETTING}somebody_elses/quick[epochs=3]/seed=0", fingerprints=current)[0]
+    assert stale_reason(unknown) == ""
+
+
+def test_tables_import_neither_torch_nor_timm() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, bench.commands.table; print({'torch', 'timm', 'pandas'} & set(sys.modules) or 'none')"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "none"
