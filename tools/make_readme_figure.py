@@ -45,13 +45,13 @@ def figure(table: Table) -> Figure:
             _floor(axes, row)
     for height, row in enumerate(methods):
         _point(axes, height, row, last=not any(_same_run(row, later) for later in methods[height + 1 :]))
-    axes.set_yticks(range(len(methods)), [_label(row) for row in methods])
+    axes.set_yticks(range(len(methods)), [_label(row, methods) for row in methods])
     axes.invert_yaxis()
-    axes.set_xlabel(f"test accuracy % (n = {rows[0].n}, mean and 95 % interval over test items and seeds)")
+    axes.set_xlabel(f"accuracy %, 95 % interval over {rows[0].n} test items and {rows[-1].seeds} seeds")
     axes.set_title("{} on {}".format(*settings.pop()), loc="left")
     axes.grid(axis="x", alpha=0.3)
     if any(row.key.method_name in FLOORS for row in rows):
-        axes.legend(loc="upper left", frameon=False)
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)
     return drawn
 
 
@@ -73,8 +73,10 @@ def _same_run(row: Row, other: Row) -> bool:
     return (row.key.method, row.key.recipe) == (other.key.method, other.key.recipe)
 
 
-def _label(row: Row) -> str:
-    return f"{row.key.method} {row.key.stage}" if row.key.stage not in ("stage1", "fit") else row.key.method
+def _label(row: Row, rows: list[Row]) -> str:
+    """The method, and its stage when it has several."""
+    staged = sum(_same_run(row, other) for other in rows) > 1
+    return f"{row.key.method} {row.key.stage}" if staged else row.key.method
 
 
 def main() -> None:

@@ -34,7 +34,11 @@ def test_points_intervals_and_floors(tmp_path: Path) -> None:
         }
     )
     axes = drawn.axes[0]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["cladapter", "cladapter stage2", "linear_probe"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == [
+        "cladapter stage1",
+        "cladapter stage2",
+        "linear_probe",
+    ]
     points = [line for line in axes.lines if line.get_marker() == "o"]
     assert [float(line.get_xdata()[0]) for line in points] == pytest.approx([75, 90, 60])
     assert [line.get_markerfacecolor() for line in points] == ["white", points[1].get_color(), points[1].get_color()]
