@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Literal, Self, cast
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, Self, cast
 
 import torch
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -14,6 +14,7 @@ from torch.nn.functional import normalize
 from bench.backbones import Features, FeatureSpec
 from bench.errors import UsageError
 from bench.methods import Method, Stage
+from bench.methods.model import Model
 
 
 class ClusterAttention(nn.Module):
@@ -180,3 +181,30 @@ class CLAdapter(Method):
         width = self.bottleneck if self.mode == "channel" else features.tokens
         hidden = round(features.token_dim * self.mlp_ratio)
         return CLAdapterHead(features.token_dim, classes, self.k, width, hidden, self.mode, self.depth, self.dropout)
+
+    def diagnose(self, model: Model, batches: Iterable[tuple[Features, Tensor]]) -> dict[str, Any]:
+        head = cast(CLAdapterHead, model.head)
+        pairs = [(head.attention(features.tokens), labels) for features, labels in batches]
+        return {"routing": routing(torch.cat([beta for beta, _ in pairs]), torch.cat([labels for _, labels in pairs]))}
+
+
+def routing(beta: Tensor, labels: Tensor) -> dict[str, Any]:
+    """How images are routed to centres.
+
+    Args:
+        beta: Routing weights (n, K).
+        labels: Class numbers (n,).
+
+    Returns:
+        ``classes`` present, the mean ``beta`` of each (C, K), its ``entropy`` in nats (at most log K),
+        ``centres_in_use`` (centres that get the largest weight of at least one image), and ``images``.
+    """
+    classes = labels.unique()
+    means = torch.stack([beta[labels == label].double().mean(0) for label in classes])
+    return {
+        "classes": classes.tolist(),
+        "beta": [[round(value, 6) for value in row] for row in means.tolist()],
+        "entropy": torch.special.entr(means).sum(1).tolist(),
+        "centres_in_use": int(beta.argmax(1).unique().numel()),
+        "images": len(beta),
+    }

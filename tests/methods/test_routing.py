@@ -1,0 +1,63 @@
+"""Routing diagnostics and their picture."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from made_records import done
+
+from bench.backbones import Features
+from bench.baselines.cladapter import CLAdapter, routing
+from bench.conformance.tiny import tiny_backbone
+from bench.errors import UsageError
+from bench.methods.build import build_model
+from bench.plots import routing_heatmap
+
+CELL = "pacs/pico/cladapter/paper/seed=0"
+
+
+def test_numbers_by_hand() -> None:
+    beta = torch.tensor([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0], [0.2, 0.7, 0.1]])
+    found = routing(beta, torch.tensor([0, 0, 4]))
+    assert found["classes"] == [0, 4]
+    np.testing.assert_allclose(found["beta"], [[0.75, 0.25, 0.0], [0.2, 0.7, 0.1]], atol=1e-6)
+    expected = [-sum(p * math.log(p) for p in row if p) for row in ([0.75, 0.25], [0.2, 0.7, 0.1])]
+    np.testing.assert_allclose(found["entropy"], expected, rtol=1e-6)
+    assert found["centres_in_use"] == 2
+    assert found["images"] == 3
+
+
+def test_diagnose_gathers_all_batches() -> None:
+    torch.manual_seed(0)
+    method = CLAdapter(k=4, bottleneck=8)
+    model = build_model(tiny_backbone("vit"), method, 3).eval()
+    tokens, labels = torch.randn(6, 4, 64), torch.tensor([0, 1, 2, 0, 1, 2])
+    batches = [(Features(tokens[i : i + 4], tokens[i : i + 4, 0]), labels[i : i + 4]) for i in (0, 4)]
+    with torch.no_grad():
+        found = method.diagnose(model, batches)["routing"]
+        beta = model.head.attention(tokens)
+    np.testing.assert_allclose(found["beta"], [beta[labels == c].mean(0).tolist() for c in range(3)], atol=1e-5)
+    assert found["images"] == 6
+
+
+def block(values: list[list[float]]) -> dict[str, Any]:
+    return {"routing": routing(torch.tensor(values), torch.arange(len(values)))}
+
+
+def test_heatmap_shows_the_record() -> None:
+    record, _ = done(CELL, diagnostics={"stage1": block([[1.0, 0.0]]), "stage2": block([[0.9, 0.1], [0.3, 0.7]])})
+    axes = routing_heatmap(record, class_names=["cat", "dog"]).axes[0]
+    np.testing.assert_allclose(axes.images[0].get_array(), [[0.9, 0.1], [0.3, 0.7]], atol=1e-6)
+    assert [tick.get_text().split()[0] for tick in axes.get_yticklabels()] == ["cat", "dog"]
+    first = routing_heatmap(record, stage="stage1").axes[0]
+    assert first.images[0].get_array().shape == (1, 2)
+
+
+def test_a_record_without_routing_says_so() -> None:
+    record, _ = done(CELL)
+    with pytest.raises(UsageError, match="only cladapter's"):
+        routing_heatmap(record)
