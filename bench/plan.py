@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from bench.data.base import data_root
 from bench.data.prepare import Prepared, prepare
 from bench.fingerprint import NUMERICS_VERSION, source_fingerprint, values_fingerprint
 from bench.methods import Method
-from bench.recipes import STREAM_FIELDS
+from bench.recipes import STREAM_FIELDS, trials
 from bench.records import Record, Store
 from bench.registry import Resolved, resolve
 from bench.settings import Settings
@@ -53,18 +53,25 @@ class Task:
         """Cells with equal keys see the same images through the same trunk."""
         recipe = self.resolved.recipe.model_dump(mode="json", include=set(STREAM_FIELDS))
         size = self.resolved.backbone.size or self.weights.size
-        parts = [self.prepared.identity, self.weights.arch, self.weights.digest, size, recipe, self.cell.data_seed_value, NUMERICS_VERSION]
+        weights = [self.weights.arch, self.weights.digest, size]
+        parts = [self.prepared.identity, weights, recipe, self.cell.data_seed_value, NUMERICS_VERSION]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
     @cached_property
-    def jobs(self) -> list[StageJob]:
-        """The cell's training stages; empty for floor and closed-form methods."""
-        method = self.resolved.method
+    def trials(self) -> list[list[StageJob]]:
+        """The stages of each trial (see `Recipe.lr_grid`); empty for floor and closed-form methods."""
+        method, source = self.resolved.method, self.fingerprints["method"]
         if not isinstance(method, Method):
             return []
-        return stage_jobs(
-            method, self.resolved.recipe, self.cell.seed, self.selection, self.stream_key, self.fingerprints["method"]
-        )
+        return [
+            stage_jobs(method, recipe, self.cell.seed, self.selection, self.stream_key, source)
+            for recipe in trials(self.resolved.recipe)
+        ]
+
+    @property
+    def jobs(self) -> list[StageJob]:
+        """All stages of all trials."""
+        return [job for trial in self.trials for job in trial]
 
     @property
     def shares_trunk(self) -> bool:
@@ -112,10 +119,7 @@ class Planner:
         for cell in cells:
             task = self.task(cell)
             tasks.setdefault(str(task.cell), task)
-        return [
-            Task(t.resolved, t.prepared, t.weights, t.fingerprints, reason(store.get(name), t.fingerprints, store.failure(name)))
-            for name, t in tasks.items()
-        ]  # fmt: skip
+        return [replace(t, reason=reason(store.get(n), t.fingerprints, store.failure(n))) for n, t in tasks.items()]
 
     def _prepare(self, resolved: Resolved) -> Prepared:
         key = (str(resolved.cell.dataset), resolved.cell.data_seed_value)

@@ -24,17 +24,18 @@ class Recipe(Params):
     batch_size: PositiveInt = Field(16, description="training images a step; the last, smaller batch is kept")
     optimizer: Literal["adamw", "adam", "sgd"] = Field("adamw", description="adam couples its weight decay (L2)")
     lr: PositiveFloat = Field(1e-4, description="base learning rate")
+    lr_grid: tuple[PositiveFloat, ...] = Field((), description="trials of the whole cell; validation picks; empty: lr")
     weight_decay: NonNegativeFloat = Field(1e-3, description="on every trainable tensor")
     momentum: float = Field(0.9, ge=0, lt=1, description="beta1 of Adam, momentum of SGD")
-    schedule: Literal["cosine", "released", "constant"] = Field("cosine", description="per step; see training.schedules")
+    schedule: Literal["cosine", "released", "constant"] = Field("cosine", description="of the learning rate, per step")
     warmup_epochs: NonNegativeInt = Field(0, description="linear warm-up, in epochs, of every stage")
     stage2_lr: PositiveFloat = Field(0.1, description="learning rate of later stages, times lr")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="of the cross-entropy")
-    resize: Literal["squash", "crop"] = Field("squash", description="to the input size: both sides, or shorter side and centre crop")
+    resize: Literal["squash", "crop"] = Field("squash", description="both sides, or shorter side and centre crop")
     normalisation: Literal["own", "clip"] = Field("own", description="the weights' own mean and std, or OpenAI CLIP's")
-    augment: Literal["none", "flip", "released"] = Field("none", description="per sample, on the device; see data.augment")
+    augment: Literal["none", "flip", "released"] = Field("none", description="per sample; see data.augment")
     near_black: bool = Field(False, description="repeat the released code's clipping defect in brightness/contrast")
-    views: PositiveInt | None = Field(None, description="finite number of augmented views per image; none: fresh every epoch")
+    views: PositiveInt | None = Field(None, description="augmented views per image; none: fresh every epoch")
     precision: Literal["fp32", "bf16"] = Field("fp32", description="of the forward pass")
     selection: Literal["val_best", "last"] = Field("val_best", description="which epoch is reported")
     ties: Literal["earlier", "later"] = Field("earlier", description="which of equally good epochs is kept")
@@ -55,10 +56,10 @@ class Preset(Params):
 _CODE = "not stated; the released code's value"
 PRESETS: dict[str, Preset] = {
     "paper": Preset(
-        about="CLAdapter as the paper states it (NeurIPS 2025, section 4.1): AdamW, batch 16, lr 1e-4, up to 100 epochs.",
+        about="CLAdapter as the paper states it (NeurIPS 2025): AdamW, batch 16, lr 1e-4, up to 100 epochs.",
         values=dict(
-            epochs=100, batch_size=16, optimizer="adamw", lr=1e-4, weight_decay=1e-3, schedule="released", warmup_epochs=2,
-            resize="squash", augment="released", selection="val_best", ties="later",
+            epochs=100, batch_size=16, optimizer="adamw", lr=1e-4, weight_decay=1e-3, schedule="released",
+            warmup_epochs=2, resize="squash", augment="released", selection="val_best", ties="later",
         ),
         assumed={
             "schedule": _CODE,
@@ -66,23 +67,35 @@ PRESETS: dict[str, Preset] = {
             "stage2_lr": _CODE,
             "resize": _CODE,
             "augment": _CODE + ", without its near-black defect",
-            "normalisation": "not stated; the weights' own (the released code uses CLIP's mean and std for every backbone)",
+            "normalisation": "not stated; the weights' own (the released code: CLIP's for every backbone)",
             "selection": _CODE,
             "ties": _CODE,
         },
     ),
     "released": Preset(
-        about="CLAdapter's released code: Adam with coupled L2, batch 8, CLIP normalisation; near_black=true adds its defect.",
+        about="CLAdapter's released code: Adam with L2, batch 8, CLIP normalisation; near_black=true adds its defect.",
         values=dict(
-            epochs=100, batch_size=8, optimizer="adam", lr=1e-4, weight_decay=1e-3, schedule="released", warmup_epochs=2,
-            resize="squash", normalisation="clip", augment="released", selection="val_best", ties="later",
+            epochs=100, batch_size=8, optimizer="adam", lr=1e-4, weight_decay=1e-3, schedule="released",
+            warmup_epochs=2, resize="squash", normalisation="clip", augment="released", ties="later",
+        ),
+    ),
+    "tuned": Preset(
+        about="Ours, for fair comparisons: AdamW, own normalisation, the same 4 learning rates tried for every method.",
+        values=dict(
+            epochs=20, batch_size=16, weight_decay=1e-3, schedule="cosine", warmup_epochs=1, augment="flip",
+            lr_grid=(1e-4, 3e-4, 1e-3, 3e-3),
         ),
     ),
     "quick": Preset(
-        about="Small and fast, for the embedded default and for trying things: AdamW, lr 2e-3, 5 epochs, no augmentation.",
+        about="Small and fast, for the embedded default and first tries: AdamW, lr 2e-3, 5 epochs, no augmentation.",
         values=dict(epochs=5, batch_size=20, lr=2e-3, weight_decay=1e-3, schedule="cosine", warmup_epochs=1),
     ),
 }  # fmt: skip
+
+
+def trials(recipe: Recipe) -> list[Recipe]:
+    """The recipes a cell tries: one for each learning rate of the grid, or itself."""
+    return [recipe.model_copy(update={"lr": lr, "lr_grid": ()}) for lr in recipe.lr_grid] or [recipe]
 
 
 def preset(name: str) -> Recipe:

@@ -62,7 +62,8 @@ def run(cells: Iterable[Cell], settings: Settings) -> Outcome:
 
 def epochs(groups: list[Group]) -> int:
     """Epochs of training that groups need, each shared stage counted once."""
-    return sum(job.recipe.epochs for group in groups for job in {j.key: j for t in group.tasks for j in t.jobs}.values())
+    unique = {(group.key, job.key): job for group in groups for task in group.tasks for job in task.jobs}
+    return sum(job.recipe.epochs for job in unique.values())
 
 
 def check_writable(settings: Settings) -> None:
@@ -80,13 +81,16 @@ def preflight(tasks: list[Task], planner: Planner, settings: Settings) -> None:
         UsageError: Weights do not fit, a method does not apply to a backbone, or selection lacks validation data.
         DataError: An image is corrupt.
     """
-    loaded = {}
-    for task in tasks:
-        backbone, recipe, method = str(task.cell.backbone), task.resolved.recipe, task.resolved.method
-        if backbone not in loaded:
-            loaded[backbone] = load(task.cell.backbone, planner.weights_folder)
+    specs = {str(task.cell.backbone): task.cell.backbone for task in tasks}
+    backbones = {name: load(spec, planner.weights_folder) for name, spec in specs.items()}
+    for backbone, method in {(str(task.cell.backbone), task.resolved.method) for task in tasks}:
         if isinstance(method, Method):
-            check(loaded[backbone], method)
-        if task.selection == "val_best" and not task.prepared.counts["val"] and isinstance(method, Method):
-            raise UsageError(f"{task.cell.dataset} has no validation split: use selection=last, e.g. -o selection=last.")
-        decoded(task.prepared, loaded[backbone].size, recipe.resize, task.weights.interpolation, quiet=settings.quiet)
+            check(backbones[backbone], method)
+    images = {}
+    for task in tasks:
+        recipe = task.resolved.recipe
+        if not task.prepared.counts["val"] and task.trials and (task.selection == "val_best" or recipe.lr_grid):
+            raise UsageError(f"{task.cell.dataset} has no validation split: use selection=last and no lr_grid.")
+        images[task.prepared.identity, backbones[str(task.cell.backbone)].size, recipe.resize] = task
+    for (_, size, resize), task in images.items():
+        decoded(task.prepared, size, resize, task.weights.interpolation, quiet=settings.quiet)

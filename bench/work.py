@@ -1,37 +1,40 @@
-"""Carrying out one group of cells: context, stages, records."""
+"""Carrying out one group of cells: train, select, report, record."""
 
 from __future__ import annotations
 
+import hashlib
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from filelock import FileLock
 
-from bench.backbones.weights import load
-from bench.data.augment import Preprocess
-from bench.data.base import cache_root
-from bench.data.cache import decoded
 from bench.environment import peak_memory
 from bench.errors import BenchError
 from bench.groups import Group
 from bench.methods import Method
-from bench.methods.accounting import added, macs, model_macs, size
-from bench.methods.build import build_model
-from bench.plan import NUMERICS_VERSION, Planner, Task, reason
+from bench.plan import Planner, Task, reason
 from bench.progress import Reporter
-from bench.records import Hardware, Macs, Parameters, Store
+from bench.records import Hardware, Store
 from bench.settings import Settings
 from bench.training import checkpoint
 from bench.training.assemble import failed_record, trained_record
-from bench.training.bank import FeatureBank
 from bench.training.closed_form import fit_record
-from bench.training.context import EVAL_BATCH, Context
+from bench.training.context import Context
 from bench.training.job import StageJob
 from bench.training.learner import Learner
-from bench.training.stages import Result, StageOutcome, StageRunner
-from bench.training.streams import reseed
+from bench.training.setup import account, build_context
+from bench.training.stages import StageRunner, Trained
+from bench.training.trials import Trial, choose
+
+Results = dict[str, Trained | BenchError]
+
+
+class CellError(BenchError):
+    """An unexpected error inside one cell; the suite goes on, and the record says what and where."""
+
+    kind = "error"
 
 
 @dataclass
@@ -39,7 +42,7 @@ class GroupRun:
     """One group being carried out.
 
     Attributes:
-        results: Stage key -> outcome or error, of the stages run so far.
+        results: Stage key -> what training gave, so far.
     """
 
     group: Group
@@ -48,21 +51,24 @@ class GroupRun:
     store: Store
     device: torch.device
     reporter: Reporter
+    results: Results = field(default_factory=dict)
 
     def run(self) -> None:
         """Run the group's open cells and store their records; what fails is stored as a failure.
 
         Another process that holds the group's lock does the same work: wait for it, then look what is left.
         """
-        folder = self.store.folder / ".checkpoints"
+        name = hashlib.sha256(self.group.key.encode()).hexdigest()[:24]
+        folder = self.store.folder / ".checkpoints" / name
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{_file_name(self.group.key)}.lock"):
+        with FileLock(folder.with_suffix(".lock")):
             tasks = [task for task in self.group.tasks if self._open(task)]
             for task in self.group.tasks:
                 if task not in tasks:
                     self.reporter.cell(str(task.cell))
             if tasks:
                 self._run_open(tasks, folder)
+            checkpoint.drop(folder)
 
     def _open(self, task: Task) -> bool:
         name = str(task.cell)
@@ -75,59 +81,65 @@ class GroupRun:
             for task in tasks:
                 self._fail(task, error)
             return
-        for task in tasks:
-            if not isinstance(task.resolved.method, Method):
-                self._fit(task, context)
-        trained = [task for task in tasks if isinstance(task.resolved.method, Method)]
         runner = StageRunner(context, folder, self.settings.time_limit, self._booked)
-        results: dict[str, Result] = {}
-        self._first_stages(trained, runner, results)
-        for task in trained:
-            self._later_stages(task, runner, results)
-            self._record(task, context, results)
-        for key in {job.key for task in trained for job in task.jobs}:
-            checkpoint.drop(folder / key)
+        self._first_stages(tasks, runner)
+        for task in tasks:
+            try:
+                if isinstance(task.resolved.method, Method):
+                    self._train_and_record(task, runner)
+                else:
+                    self._fit(task, context)
+            except BenchError as error:
+                self._fail(task, error)
+            except Exception as error:  # a method's own code may raise anything; the suite goes on
+                self._fail(task, cell_error(error))
 
     def _booked(self, learner: Learner, images: int) -> None:
         self.reporter.epoch(images)
 
-    def _first_stages(self, tasks: list[Task], runner: StageRunner, results: dict[str, Result]) -> None:
+    def _first_stages(self, tasks: list[Task], runner: StageRunner) -> None:
         """Train every first stage on the shared trunk together, each once."""
-        unique = {job.key: job for task in tasks for job in task.jobs[:1] if job.shares_trunk}
+        unique = {job.key: job for task in tasks for job in task.jobs if job.shares_trunk}
         if unique:
             self.reporter.working(f"{len(unique)} heads on one trunk" if len(unique) > 1 else str(tasks[0].cell.method))
-            results.update(guarded(runner, list(unique.values())))
+            self.results.update(guarded(runner, list(unique.values())))
+        self._report_together(tasks, runner)
 
-    def _later_stages(self, task: Task, runner: StageRunner, results: dict[str, Result]) -> None:
-        """Train what the cell still needs, one stage after another, until one fails."""
-        for job in task.jobs:
-            if job.key not in results:
-                self.reporter.working(f"{task.cell.method} {job.stage.name}")
-                results.update(guarded(runner, [job]))
-            if not isinstance(results[job.key], StageOutcome):
-                return
+    def _report_together(self, tasks: list[Task], runner: StageRunner) -> None:
+        """Cells with one trial report what they train, so their test passes can be shared too."""
+        sure = {job.key for task in tasks if len(task.trials) == 1 for job in task.jobs}
+        try:
+            runner.report([r for key, r in self.results.items() if key in sure and isinstance(r, Trained)])
+        except Exception as error:  # each cell tries again by itself, and the one at fault gets the failure
+            self.reporter.working(f"reporting one by one ({type(error).__name__})")
 
-    def _record(self, task: Task, context: Context, results: dict[str, Result]) -> None:
-        outcomes = []
-        for job in task.jobs:
-            result = results[job.key]
-            if not isinstance(result, StageOutcome):
-                self._fail(task, result)
-                return
-            outcomes.append(result)
-        parameters, counted = account(task, context, outcomes)
-        seconds = sum(outcome.progress.seconds for outcome in outcomes)
-        record, arrays = trained_record(task, outcomes, parameters, counted, self._hardware(seconds))
+    def _train_and_record(self, task: Task, runner: StageRunner) -> None:
+        """Finish a cell's trials, choose one on validation data, open the test split for it, and store the record."""
+        chosen, tuning = choose([self._train_trial(task, jobs, runner) for jobs in task.trials])
+        reported = runner.report(chosen.stages)
+        stages = [reported[stage.job.key] for stage in chosen.stages]
+        parameters, macs = account(task, runner.context, max(stage.trainable for stage in chosen.stages))
+        seconds = sum(r.progress.seconds for job in task.jobs if isinstance(r := self.results[job.key], Trained))
+        record, arrays = trained_record(task, stages, tuning, parameters, macs, self._hardware(seconds))
         self.store.put(record, arrays)
         self.reporter.cell(str(task.cell))
 
+    def _train_trial(self, task: Task, jobs: list[StageJob], runner: StageRunner) -> Trial:
+        """Train what the trial still needs, one stage after another, until one fails."""
+        stages = []
+        for job in jobs:
+            if job.key not in self.results:
+                self.reporter.working(f"{task.cell.method} {job.stage.name}")
+                self.results.update(guarded(runner, [job]))
+            result = self.results[job.key]
+            if not isinstance(result, Trained):
+                self.results.update({later.key: result for later in jobs if later.key not in self.results})
+                return Trial(jobs[0].recipe.lr, stages, result)
+            stages.append(result)
+        return Trial(jobs[0].recipe.lr, stages, None)
+
     def _fit(self, task: Task, context: Context) -> None:
-        image = torch.zeros(1, 3, context.trunk.size, context.trunk.size, device=self.device)
-        try:
-            record, arrays = fit_record(task, context, macs(context.trunk, image), torch.get_num_threads())
-        except BenchError as error:
-            self._fail(task, error)
-            return
+        record, arrays = fit_record(task, context, self._hardware(0.0))
         self.store.put(record, arrays)
         self.reporter.cell(str(task.cell))
 
@@ -136,81 +148,24 @@ class GroupRun:
         self.reporter.cell(str(task.cell), f"{error.kind}: {error}")
 
     def _hardware(self, seconds: float) -> Hardware:
-        return Hardware(
-            seconds=seconds, peak_memory=peak_memory(self.device), device=str(self.device), threads=torch.get_num_threads()
-        )
+        threads, memory = torch.get_num_threads(), peak_memory(self.device)
+        return Hardware(seconds=seconds, peak_memory=memory, device=str(self.device), threads=threads)
 
 
-class CellError(BenchError):
-    """An unexpected error inside one cell; the suite goes on, and the traceback's end is kept."""
+def cell_error(error: Exception) -> CellError:
+    """An unexpected exception with its place, as the error of a cell."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return CellError(f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})")
 
-    kind = "error"
 
-
-def guarded(runner: StageRunner, jobs: list[StageJob]) -> dict[str, Result]:
-    """Run jobs; an error that is nobody's in particular becomes the failure of each job, with its place.
-
-    A group of several is then repeated one by one, so that the culprit fails alone.
-    """
+def guarded(runner: StageRunner, jobs: list[StageJob]) -> Results:
+    """Train jobs; after an error that names no job, a group is repeated one by one, so that the culprit fails alone."""
     try:
-        return runner.run(jobs)
+        return runner.train(jobs)
     except BenchError as error:
         problem = error
-    except Exception as error:  # a method's code may raise anything; the record says what and where
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        problem = CellError(f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})")
+    except Exception as error:  # as above: the record of the failed cell says what and where
+        problem = cell_error(error)
     if len(jobs) == 1:
         return {jobs[0].key: problem}
     return {key: result for job in jobs for key, result in guarded(runner, [job]).items()}
-
-
-def build_context(task: Task, planner: Planner, settings: Settings, device: torch.device) -> Context:
-    """Load trunk and images that the cells of a group share.
-
-    Raises:
-        DataError: An image is corrupt.
-        UsageError: The weights do not fit the architecture.
-    """
-    recipe, prepared, info = task.resolved.recipe, task.prepared, task.weights
-    trunk = load(task.cell.backbone, planner.weights_folder)
-    channels_last = trunk.spec.family == "cnn"
-    trunk.to(device, memory_format=torch.channels_last if channels_last else torch.contiguous_format)
-    trunk.requires_grad_(False)
-    images = decoded(prepared, trunk.size, recipe.resize, info.interpolation, quiet=settings.quiet)
-    preprocess = Preprocess(recipe, info.mean, info.std, trunk.size, info.interpolation, device, channels_last)
-    return Context(
-        prepared=prepared, images=images, trunk=trunk, preprocess=preprocess, recipe=recipe,
-        data_seed=task.cell.data_seed_value, device=device,
-        bank=FeatureBank(cache_root() / "features", settings.bank_gb), identity=bank_identity(task, trunk.size, device),
-    )  # fmt: skip
-
-
-def bank_identity(task: Task, size_: int, device: torch.device) -> dict[str, object]:
-    """What decides the bits of frozen, un-augmented features; thread count and library are part of it."""
-    recipe, info = task.resolved.recipe, task.weights
-    return {
-        "data": task.prepared.identity, "weights": [info.arch, info.digest], "size": size_, "batch": EVAL_BATCH,
-        "resize": recipe.resize, "normalisation": recipe.normalisation, "precision": recipe.precision,
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        "torch": torch.__version__, "threads": torch.get_num_threads(), "numerics": NUMERICS_VERSION,
-    }  # fmt: skip
-
-
-def account(task: Task, context: Context, outcomes: list[StageOutcome]) -> tuple[Parameters, Macs]:
-    """Parameters and MACs of a cell's model; the backbone's MACs include what the method injected."""
-    method = task.resolved.method
-    assert isinstance(method, Method)
-    reseed(task.cell.seed, "init")
-    backbone = context.own_trunk() if method.injects else context.trunk
-    model = build_model(backbone, method, context.prepared.classes).to(context.device)
-    backbone_macs, head_macs = model_macs(model)
-    parameters = Parameters(
-        trainable=max(outcome.trainable for outcome in outcomes), added=added(model, context.trunk), total=size(model)
-    )
-    return parameters, Macs(backbone=backbone_macs, head=head_macs)
-
-
-def _file_name(key: str) -> str:
-    import hashlib
-
-    return hashlib.sha256(key.encode()).hexdigest()[:24]

@@ -70,10 +70,12 @@ def from_hub(name: str, local: dict[str, Path]) -> WeightsInfo:
 
     arch = name.split(".")[0]
     if not timm.is_model(arch):
-        raise UsageError(f"No backbone {name!r}. {nearest(name, [*local, *timm.list_models()])} See bench list backbones.")
+        raise UsageError(
+            f"No backbone {name!r}. {nearest(name, [*local, *timm.list_models()])} See bench list backbones."
+        )
     config = timm.get_pretrained_cfg(name, allow_unregistered=False)
     if config is None or not config.has_weights:
-        tags = [tag for tag in timm.list_pretrained(arch + "*")]
+        tags = list(timm.list_pretrained(arch + "*"))
         raise UsageError(f"timm has no weights {name!r}. {nearest(name, tags)}")
     return WeightsInfo(
         arch=name,

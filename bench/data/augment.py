@@ -38,16 +38,22 @@ class Preprocess:
     @torch.no_grad()
     def __call__(self, images: Tensor, augment: bool) -> Tensor:
         """Turn uint8 (B, H, W, 3) into normalised float32 (B, 3, S, S); the caller seeds the augmentation."""
-        batch = self.to_float(images)
-        if augment and self.augmentation is not None:
-            batch = self.augmentation(batch)
+        batch = self.augmented(images) if augment else self.to_float(images)
         return ((batch - self.mean) / self.std).contiguous(memory_format=self.memory_format)
+
+    @torch.no_grad()
+    def augmented(self, images: Tensor) -> Tensor:
+        """uint8 (B, H, W, 3) to augmented float32 (B, 3, S, S) in 0..1, not normalised."""
+        batch = self.to_float(images)
+        return batch if self.augmentation is None else self.augmentation(batch)
 
     def to_float(self, images: Tensor) -> Tensor:
         """uint8 (B, H, W, 3) to float32 (B, 3, S, S) in 0..1."""
         batch = images.to(self.device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)
         if batch.shape[-1] != self.size:
-            batch = interpolate(batch, size=(self.size, self.size), mode=self.interpolation, align_corners=False).clamp_(0, 1)
+            batch = interpolate(
+                batch, size=(self.size, self.size), mode=self.interpolation, align_corners=False
+            ).clamp_(0, 1)
         return batch
 
 

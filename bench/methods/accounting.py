@@ -21,13 +21,21 @@ def macs(module: nn.Module, *inputs: object) -> int:
     return counter.get_total_flops() // 2
 
 
+def trunk_macs(backbone: Backbone) -> int:
+    """MACs of a backbone for one image."""
+    return macs(backbone, blank_image(backbone))
+
+
 def model_macs(model: Model) -> tuple[int, int]:
     """MACs of (backbone, head) for one image."""
-    backbone = model.backbone
-    image = torch.zeros(1, 3, backbone.size, backbone.size, device=next(backbone.parameters()).device)
     with torch.no_grad():
-        features = backbone.eval()(image)
-    return macs(backbone, image), macs(model.head, features)
+        features = model.backbone.eval()(blank_image(model.backbone))
+    return trunk_macs(model.backbone), macs(model.head, features)
+
+
+def blank_image(backbone: Backbone) -> torch.Tensor:
+    """One black image (1, 3, S, S) on the backbone's device."""
+    return torch.zeros(1, 3, backbone.size, backbone.size, device=next(backbone.parameters()).device)
 
 
 def size(module: nn.Module) -> int:

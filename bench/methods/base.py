@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from torch import Tensor, nn
 
-from bench.backbones import FeatureSpec
+from bench.backbones import Features, FeatureSpec
 from bench.params import Params
 
 if TYPE_CHECKING:
@@ -69,6 +69,15 @@ class Method(Params):
             start: The pre-trained backbone parameters by the same names.
         """
         return None
+
+    def diagnose(self, model: Model, batches: Iterable[tuple[Features, Tensor]]) -> dict[str, Any]:
+        """What a reader may want to know of the trained model; JSON values that enter the record.
+
+        Args:
+            model: In evaluation mode, with the selected parameters; gradients are off.
+            batches: Features and labels (B,) of the validation split (of the test split where there is none).
+        """
+        return {}
 
     @property
     def injects(self) -> bool:

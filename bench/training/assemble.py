@@ -12,8 +12,19 @@ from bench.metrics import classification
 from bench.plan import Task
 from bench.recipes import PRESETS
 from bench.records import Record
-from bench.records.schema import Curves, Failure, Flags, Hardware, Macs, Parameters, Part, Selection, StageResult, prediction_key
-from bench.training.stages import StageOutcome
+from bench.records.schema import (
+    Curves,
+    Failure,
+    Flags,
+    Hardware,
+    Macs,
+    Parameters,
+    Part,
+    Selection,
+    StageResult,
+    prediction_key,
+)
+from bench.training.stages import Reported
 
 SPLITS = ("val", "test")
 
@@ -23,18 +34,18 @@ def labels_of(task: Task, split: str) -> np.ndarray:
     return task.prepared.table["label"].to_numpy(dtype=np.int64)[task.prepared.rows(split)]
 
 
-def stage_result(task: Task, outcome: StageOutcome) -> StageResult:
+def stage_result(task: Task, outcome: Reported) -> StageResult:
     """Metrics and curves of one stage."""
-    progress = outcome.progress
+    job, progress = outcome.trained.job, outcome.trained.progress
     return StageResult(
-        name=outcome.job.stage.name,
+        name=job.stage.name,
         epochs=progress.epoch,
         best_epoch=progress.best_epoch + 1,
-        selection=outcome.job.selection,
+        selection=job.selection,
         metrics={split: classification(labels_of(task, split), logits) for split, logits in outcome.logits.items()},
         n={split: len(logits) for split, logits in outcome.logits.items()},
         curves=Curves(**progress.curves),
-        trainable=outcome.trainable,
+        trainable=outcome.trained.trainable,
     )
 
 
@@ -79,7 +90,7 @@ def flags(task: Task, notes: list[str]) -> Flags:
         partial=bool(prepared.differences),
         differences=prepared.differences,
         leaks=list(prepared.dataset.rule.leaks),
-        overlap=weights.trained_on if any(w.lower() in weights.trained_on.lower() for w in prepared.dataset.overlaps) else "",
+        overlap=weights.trained_on if seen_in_pretraining(prepared.dataset.overlaps, weights.trained_on) else "",
         test_selected=task.selection == "test_best",
         batch_norm_frozen=weights.batch_norm == "frozen",
         assumed=sorted(PRESETS[task.cell.recipe.name].assumed),
@@ -87,23 +98,38 @@ def flags(task: Task, notes: list[str]) -> Flags:
     )
 
 
+def seen_in_pretraining(words: tuple[str, ...], trained_on: str) -> bool:
+    """Whether what the weights were trained on names (part of) the data set."""
+    return any(word.lower() in trained_on.lower() for word in words)
+
+
 def trained_record(
-    task: Task, outcomes: list[StageOutcome], parameters: Parameters, macs: Macs, hardware: Hardware
+    task: Task,
+    stages: list[Reported],
+    tuning: list[dict[str, Any]],
+    parameters: Parameters,
+    macs: Macs,
+    hardware: Hardware,
 ) -> tuple[Record, dict[str, np.ndarray]]:
-    """Record and predictions of a cell whose stages have all finished."""
-    notes = [f"micro-batches: {o.micro_batches}" for o in outcomes if o.micro_batches > 1]
+    """Record and predictions of a cell whose stages have all finished.
+
+    Args:
+        tuning: What each trial of a learning-rate grid gave; empty without a grid.
+    """
+    parts = [stage.trained.micro_batches for stage in stages]
+    diagnostics: dict[str, Any] = {s.trained.job.stage.name: s.diagnostics for s in stages if s.diagnostics}
     record = Record(
         **identity_fields(task),
-        stages=[stage_result(task, outcome) for outcome in outcomes],
+        stages=[stage_result(task, stage) for stage in stages],
         selection=_selection(task),
-        test_openings=sum(outcome.openings for outcome in outcomes),
+        test_openings=sum(stage.openings for stage in stages),
         parameters=parameters,
         macs=macs,
-        flags=flags(task, notes),
-        diagnostics={o.job.stage.name: o.diagnostics for o in outcomes if o.diagnostics},
+        flags=flags(task, [f"micro-batches: {number}" for number in parts if number > 1]),
+        diagnostics={**diagnostics, **({"tuning": tuning} if tuning else {})},
         hardware=hardware,
     )
-    return record, predictions(task, {o.job.stage.name: o.logits for o in outcomes})
+    return record, predictions(task, {stage.trained.job.stage.name: stage.logits for stage in stages})
 
 
 def failed_record(task: Task, error: BenchError, hardware: Hardware) -> Record:

@@ -19,7 +19,7 @@ from bench.training.learner import Learner, Progress
 def save(folder: Path, learner: Learner) -> None:
     """Write the learner's whole state as of its last finished epoch.
 
-    Tensors first, then the JSON that names them, so that a kill at any moment leaves the previous checkpoint or this one.
+    Tensors first, then the JSON that names them: a kill at any moment leaves the previous checkpoint or this one.
     """
     progress = learner.progress
     files = {"now": f"now-{progress.epoch}.safetensors", "best": f"best-{progress.best_epoch}.safetensors"}

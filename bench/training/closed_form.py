@@ -6,19 +6,19 @@ import time
 
 import numpy as np
 
-from bench.environment import peak_memory
 from bench.methods import FeatureMethod, FeatureSplit, Fitted
+from bench.methods.accounting import trunk_macs
+from bench.metrics import classification
 from bench.plan import Task
 from bench.records import Record
 from bench.records.schema import Hardware, Macs, Parameters, Selection, StageResult
-from bench.metrics import classification
 from bench.training.assemble import SPLITS, flags, identity_fields, labels_of, predictions
 from bench.training.context import Context, parts
 
 STAGE = "fit"
 
 
-def fit_record(task: Task, context: Context, macs: int, threads: int) -> tuple[Record, dict[str, np.ndarray]]:
+def fit_record(task: Task, context: Context, hardware: Hardware) -> tuple[Record, dict[str, np.ndarray]]:
     """Fit the cell's method and predict; the test split is opened once, after fitting."""
     method, began = task.resolved.method, time.perf_counter()
     assert isinstance(method, FeatureMethod)
@@ -33,14 +33,11 @@ def fit_record(task: Task, context: Context, macs: int, threads: int) -> tuple[R
         selection=_selection(fitted),
         test_openings=1,
         parameters=Parameters(trainable=fitted.parameters, added=fitted.parameters, total=trunk + fitted.parameters),
-        macs=Macs(backbone=macs, head=None),
+        macs=Macs(backbone=trunk_macs(context.trunk), head=None),
         flags=flags(task, []),
         diagnostics={STAGE: fitted.chosen} if fitted.chosen else {},
-        hardware=Hardware(
-            seconds=time.perf_counter() - began, peak_memory=peak_memory(context.device),
-            device=str(context.device), threads=threads,
-        ),
-    )  # fmt: skip
+        hardware=hardware.model_copy(update={"seconds": time.perf_counter() - began}),
+    )
     return record, predictions(task, {STAGE: logits})
 
 

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from bench.recipes import Recipe
 from bench.training.bank import Banked, FeatureBank
 from bench.training.learner import autocast
 from bench.training.streams import generator, reseed
+from bench.training.views import view_images
 
 # Also the fixed batch shape of banked features: a change changes bits, so it goes with NUMERICS_VERSION.
 EVAL_BATCH = 128
@@ -34,7 +36,7 @@ class Context:
         trunk: The pre-trained backbone, in evaluation mode, on the device; never changed.
         recipe: Any recipe of the group; only its stream fields are used here.
         identity: What decides the bits of un-augmented features, except the split.
-        opened: How often each split's labels have been compared with predictions, by stage key.
+        folder: Where features and views are kept.
     """
 
     prepared: Prepared
@@ -46,7 +48,9 @@ class Context:
     device: torch.device
     bank: FeatureBank
     identity: dict[str, object]
-    _banked: dict[tuple[str, bool], Banked] = field(default_factory=dict)
+    folder: Path
+    _banked: dict[tuple[str, bool, int], Banked] = field(default_factory=dict)
+    _views: dict[int, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.labels = torch.tensor(self.prepared.table["label"].to_numpy(), dtype=torch.int64).to(self.device)
@@ -62,20 +66,56 @@ class Context:
             features = self.trunk(images)
         return Features(features.tokens.float(), features.pooled.float())
 
-    def images_of(self, rows: np.ndarray, augment: bool = False) -> Tensor:
-        """Normalised images (B, 3, H, W) of table rows."""
-        return self.preprocess(torch.from_numpy(self.images[rows]), augment)
+    def images_of(self, rows: np.ndarray) -> Tensor:
+        """Normalised images (B, 3, H, W) of table rows, not augmented."""
+        return self.preprocess(torch.from_numpy(self.images[rows]), augment=False)
 
-    def banked(self, split: str, tokens: bool) -> Banked | None:
-        """The frozen features of a split, or None when they are too large to keep."""
-        rows = self.prepared.rows(split)
-        if not self.bank.fits(len(rows), self.trunk.spec, tokens):
+    @property
+    def finite(self) -> bool:
+        """Whether the training images are a finite set, so that their frozen features may be kept."""
+        return self.recipe.augment == "none" or self.recipe.views is not None
+
+    def view_number(self, epoch: int) -> int:
+        """Which view an epoch shows; -1 where there are none."""
+        return -1 if self.recipe.views is None or self.recipe.augment == "none" else epoch % self.recipe.views
+
+    def view(self, number: int) -> np.ndarray:
+        """One augmented view of the training split, uint8 (n, S, S, 3), in table order."""
+        if number not in self._views:
+            named = {**self.identity, "augment": self.recipe.augment, "near_black": self.recipe.near_black}
+            identity = {**named, "data_seed": self.data_seed, "view": number}
+            self._views[number] = view_images(self.folder / "views", identity, lambda: self._draw(number))
+        return self._views[number]
+
+    def _draw(self, number: int) -> Iterator[Tensor]:
+        rows = self.prepared.rows("train")
+        for part in parts(len(rows)):
+            reseed(self.data_seed, "view", number, part.start)
+            yield self.preprocess.augmented(torch.from_numpy(self.images[rows[part]]))
+
+    def banked(self, split: str, tokens: bool, view: int = -1) -> Banked | None:
+        """The frozen features of a split (of one of its views), or None when they are too large to keep."""
+        count, spec = len(self.prepared.rows(split)), self.trunk.spec
+        if not self.bank.fits(count, spec, tokens):
             return None
-        if (split, tokens) not in self._banked:
-            compute = lambda: ((part, self.features(self.images_of(rows[part]))) for part in parts(len(rows)))  # noqa: E731
+        key = (split, tokens, view)
+        if key not in self._banked:
             identity = {**self.identity, "split": split}
-            self._banked[split, tokens] = self.bank.get(identity, len(rows), self.trunk.spec, tokens, compute)
-        return self._banked[split, tokens]
+            if view >= 0:
+                drawn = {"view": view, "augment": self.recipe.augment, "near_black": self.recipe.near_black}
+                identity |= {**drawn, "data_seed": self.data_seed}
+            compute = lambda: self._split_features(split, view)  # noqa: E731
+            self._banked[key] = self.bank.get(identity, count, spec, tokens, compute)
+        return self._banked[key]
+
+    def _split_features(self, split: str, view: int) -> Iterator[tuple[slice, Features]]:
+        rows = self.prepared.rows(split)
+        for part in parts(len(rows)):
+            if view < 0:
+                images = self.images_of(rows[part])
+            else:
+                images = self.preprocess(torch.from_numpy(self.view(view)[part]), augment=False)
+            yield part, self.features(images)
 
     def steps_per_epoch(self) -> int:
         """Optimiser steps in an epoch; the last, smaller batch is kept."""
@@ -90,19 +130,21 @@ class Context:
 
         The next batch is gathered and copied while the current one trains; chance is drawn only here, in order.
         """
-        rows = self.prepared.rows("train")[self.order(stage, epoch)]
-        chunks = [rows[i : i + self.recipe.batch_size] for i in range(0, len(rows), self.recipe.batch_size)]
+        order, number = self.order(stage, epoch), self.view_number(epoch)
+        rows = self.prepared.rows("train")[order]
+        source, places = (self.images, rows) if number < 0 else (self.view(number), order)
+        chunks = list(parts(len(rows), self.recipe.batch_size))
         with ThreadPoolExecutor(1) as pool:
-            waiting = pool.submit(self._gather, chunks[0])
+            waiting = pool.submit(self._gather, source, places[chunks[0]])
             for step, chunk in enumerate(chunks):
                 raw = waiting.result()
                 if step + 1 < len(chunks):
-                    waiting = pool.submit(self._gather, chunks[step + 1])
+                    waiting = pool.submit(self._gather, source, places[chunks[step + 1]])
                 reseed(self.data_seed, "augment", stage, epoch, step)
-                yield step, chunk, self.preprocess(raw, augment=True)
+                yield step, rows[chunk], self.preprocess(raw, augment=number < 0)
 
-    def _gather(self, rows: np.ndarray) -> Tensor:
-        raw = torch.from_numpy(self.images[rows])
+    def _gather(self, source: np.ndarray, places: np.ndarray) -> Tensor:
+        raw = torch.from_numpy(source[places])
         return raw.pin_memory() if self.device.type == "cuda" else raw
 
 

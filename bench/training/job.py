@@ -64,9 +64,7 @@ def stage_jobs(
     return jobs
 
 
-def _key(
-    method: Method, recipe: Recipe, seed: int, selection: str, context_key: str, source: str, index: int
-) -> str:
+def _key(method: Method, recipe: Recipe, seed: int, selection: str, context_key: str, source: str, index: int) -> str:
     dropped = set(STREAM_FIELDS) | (LATER_STAGE_FIELDS if index == 0 else set())
     stages = [
         [stage.name, stage.trains if isinstance(stage.trains, str) else repr(method)]

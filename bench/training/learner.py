@@ -20,6 +20,7 @@ from bench.training.schedules import learning_rate
 from bench.training.streams import reseed
 
 State = dict[str, Tensor]
+CURVES = ("lr", "train_loss", "val_loss", "val_accuracy")
 
 
 @dataclass
@@ -30,7 +31,7 @@ class Progress:
     best_epoch: int = -1
     best_score: float = -1.0
     seconds: float = 0.0
-    curves: dict[str, list[float]] = field(default_factory=lambda: {k: [] for k in ("lr", "train_loss", "val_loss", "val_accuracy")})
+    curves: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in CURVES})
 
 
 class Learner:

@@ -64,9 +64,9 @@ def inputs_of_epoch(
 ) -> Iterator[tuple[int, np.ndarray, Inputs]]:
     """Yield (step, table rows, inputs): features for learners on the shared trunk, else images.
 
-    Without augmentation the frozen features come from the bank, for a single learner as for many.
+    Where the training images are a finite set, the frozen features come from the bank, for one learner as for many.
     """
-    bank = context.banked("train", tokens) if shared and context.recipe.augment == "none" else None
+    bank = context.banked("train", tokens, context.view_number(epoch)) if shared and context.finite else None
     if bank is None:
         for step, rows, images in context.batches(stage, epoch):
             yield step, rows, context.features(images) if shared else images
@@ -81,12 +81,11 @@ def validate(context: Context, learners: list[Learner]) -> list[tuple[float, flo
     split = selection_split(context, learners[0])
     if split is None:
         return [(float("nan"), float("nan"))] * len(learners)
-    labels = context.prepared.table["label"].to_numpy()[context.prepared.rows(split)]
-    found = predict(context, learners, split)
+    labels = context.labels[torch.from_numpy(context.prepared.rows(split))].cpu()
     return [
-        (float(cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels))), float(accuracy_score(labels, logits.argmax(1))))
-        for logits in found
-    ]  # fmt: skip
+        (float(cross_entropy(logits, labels)), float(accuracy_score(labels, logits.argmax(1))))
+        for logits in map(torch.from_numpy, predict(context, learners, split))
+    ]
 
 
 def selection_split(context: Context, learner: Learner) -> str | None:

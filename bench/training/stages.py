@@ -1,26 +1,27 @@
-"""From stage jobs to outcomes: building learners, training them together, opening the test split once."""
+"""Stage jobs: trained together, selected on validation, and only then shown the test split, once."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.numpy import load_file, save_file
-
-import numpy as np
+from torch import Tensor
 
 from bench.atomic import write_atomic, write_text
+from bench.backbones import Features
 from bench.errors import BenchError, UsageError
 from bench.methods.build import build_model, trainable_names
 from bench.training import checkpoint
 from bench.training.context import Context
 from bench.training.job import StageJob
 from bench.training.learner import Learner, Progress
-from bench.training.loop import predict, selection_split, train
+from bench.training.loop import inputs_of_split, predict, train
 from bench.training.streams import reseed
 
 
@@ -31,26 +32,35 @@ class OutOfMemory(BenchError):
 
 
 @dataclass(frozen=True)
-class StageOutcome:
-    """What a finished stage gives to the records of its cells.
+class Trained:
+    """A stage whose epochs are done and whose best epoch is chosen; the test split is still sealed.
 
     Attributes:
-        logits: Split -> (n, C) float32 of the selected epoch, in table order.
         trainable: Number of parameters trained.
         micro_batches: Parts a batch was split into for lack of memory; more than 1 changes rounding.
-        openings: How often the test labels were looked at.
     """
 
     job: StageJob
     progress: Progress
-    logits: dict[str, np.ndarray]
     trainable: int
     micro_batches: int
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What a stage gives to the records of its cells.
+
+    Attributes:
+        logits: Split -> (n, C) float32 of the selected epoch, in table order.
+        openings: How often the test labels were looked at.
+    """
+
+    trained: Trained
+    logits: dict[str, np.ndarray]
     openings: int
     diagnostics: dict[str, Any]
 
 
-Result = StageOutcome | BenchError
 Booked = Callable[[Learner, int], None]
 
 
@@ -68,21 +78,29 @@ class StageRunner:
     time_limit: float | None
     booked: Booked
 
-    def run(self, jobs: list[StageJob]) -> dict[str, Result]:
-        """Train jobs that may share a pass; a job that fails gives its error and leaves the others alone."""
-        done = {job.key: outcome for job in jobs if (outcome := self.finished(job))}
+    def train(self, jobs: list[StageJob]) -> dict[str, Trained | BenchError]:
+        """Train jobs that may share a pass; one that fails gives its error and leaves the others alone."""
+        done = {job.key: found for job in jobs if (found := self._finished(job))}
         waiting = [job for job in jobs if job.key not in done]
         return {**done, **(self._fit_in_memory(waiting, 1) if waiting else {})}
 
-    def finished(self, job: StageJob) -> StageOutcome | None:
-        """The outcome of a job that an earlier, interrupted run has finished."""
-        folder = self.checkpoints / job.key
-        if not (folder / "outcome.json").exists():
-            return None
-        saved = json.loads((folder / "outcome.json").read_text())
-        return StageOutcome(job=job, progress=Progress(**saved.pop("progress")), logits=load_file(folder / "logits.safetensors"), **saved)
+    def report(self, stages: list[Trained]) -> dict[str, Reported]:
+        """Open the test split for stages whose selection is final; what an interrupted run has opened is read back."""
+        done = {stage.job.key: found for stage in stages if (found := self._reported(stage))}
+        waiting = [stage for stage in stages if stage.job.key not in done]
+        shared = [stage for stage in waiting if stage.job.shares_trunk]
+        for together in [shared, *([stage] for stage in waiting if stage not in shared)]:
+            done.update(self._open_test(together))
+        return done
 
-    def _fit_in_memory(self, jobs: list[StageJob], micro_batches: int) -> dict[str, Result]:
+    def _finished(self, job: StageJob) -> Trained | None:
+        file = self.checkpoints / job.key / "trained.json"
+        if not file.exists():
+            return None
+        saved = json.loads(file.read_text())
+        return Trained(job, Progress(**saved["progress"]), saved["trainable"], saved["micro_batches"])
+
+    def _fit_in_memory(self, jobs: list[StageJob], micro_batches: int) -> dict[str, Trained | BenchError]:
         """Train; when memory runs out, first split the group, then the batch."""
         try:
             return self._train(jobs, micro_batches)
@@ -95,22 +113,27 @@ class StageRunner:
             half = len(jobs) // 2
             return {**self._fit_in_memory(jobs[:half], 1), **self._fit_in_memory(jobs[half:], 1)}
         if 2 * micro_batches > self.context.recipe.batch_size:
-            return {jobs[0].key: OutOfMemory("Out of memory even with one image at a time. Use a smaller size or backbone.")}
+            return {jobs[0].key: OutOfMemory("Out of memory even with one image at a time. Use a smaller size.")}
         return self._fit_in_memory(jobs, 2 * micro_batches)
 
-    def _train(self, jobs: list[StageJob], micro_batches: int) -> dict[str, Result]:
-        learners = [self._learner(job, micro_batches) for job in jobs]
-        train(self.context, learners, self._time_left(jobs), self._book)
-        return {learner.job.key: learner.failure or self._finish(learner) for learner in learners}
+    def _train(self, jobs: list[StageJob], micro_batches: int) -> dict[str, Trained | BenchError]:
+        learners = [self._learner(job) for job in jobs]
+        for learner in learners:
+            checkpoint.restore(self.checkpoints / learner.job.key, learner)
+            learner.micro_batches = micro_batches
+            if micro_batches > 1 and learner.updates_batch_norm():
+                raise UsageError("Out of memory, and train-mode batch norm forbids micro-batches. Lower batch_size.")
+        train(self.context, learners, self._time_left(jobs[0]), self._book)
+        return {learner.job.key: learner.failure or self._keep_trained(learner) for learner in learners}
 
-    def _time_left(self, jobs: list[StageJob]) -> float | None:
-        if self.time_limit is None or jobs[0].parent is None:
+    def _time_left(self, job: StageJob) -> float | None:
+        if self.time_limit is None or job.parent is None:
             return self.time_limit
-        earlier = [self.finished(job) for job in jobs[0].parent.chain()]
-        return self.time_limit - sum(outcome.progress.seconds for outcome in earlier if outcome)
+        earlier = [self._finished(stage) for stage in job.parent.chain()]
+        return self.time_limit - sum(stage.progress.seconds for stage in earlier if stage)
 
-    def _learner(self, job: StageJob, micro_batches: int) -> Learner:
-        """Build model and optimiser, starting from the parent's best state, and resume where a checkpoint ends."""
+    def _learner(self, job: StageJob) -> Learner:
+        """Build model and optimiser, starting from the parent's best state."""
         context = self.context
         reseed(job.seed, "init")
         backbone = context.trunk if job.shares_trunk else context.own_trunk()
@@ -120,10 +143,6 @@ class StageRunner:
         if job.parent is not None:
             learner.load(checkpoint.load_best(self.checkpoints / job.parent.key, context.device))
             learner.best = learner.state()
-        learner.micro_batches = micro_batches
-        if micro_batches > 1 and learner.updates_batch_norm():
-            raise UsageError("Out of memory, and train-mode batch norm forbids smaller micro-batches. Lower batch_size.")
-        checkpoint.restore(self.checkpoints / job.key, learner)
         return learner
 
     def _book(self, learner: Learner, images: int) -> None:
@@ -131,33 +150,55 @@ class StageRunner:
             checkpoint.save(self.checkpoints / learner.job.key, learner)
         self.booked(learner, images)
 
-    def _finish(self, learner: Learner) -> StageOutcome:
-        """Load the selected state, predict, and keep the outcome, so that the test split is opened once."""
-        learner.load(learner.best)
-        openings = 1 + (learner.job.recipe.epochs if learner.job.selection == "test_best" else 0)
-        splits = [s for s in ("val", "test") if len(self.context.prepared.rows(s))]
-        outcome = StageOutcome(
-            job=learner.job,
-            progress=learner.progress,
-            logits={split: predict(self.context, [learner], split)[0] for split in splits},
-            trainable=sum(parameter.numel() for parameter in learner.parameters),
-            micro_batches=learner.micro_batches,
-            openings=openings,
-            diagnostics={},
-        )
-        self._keep(outcome)
-        return outcome
+    def _keep_trained(self, learner: Learner) -> Trained:
+        count = sum(parameter.numel() for parameter in learner.parameters)
+        kept = {"trainable": count, "micro_batches": learner.micro_batches, "progress": asdict(learner.progress)}
+        write_text(self.checkpoints / learner.job.key / "trained.json", json.dumps(kept), point="trained")
+        return Trained(learner.job, learner.progress, count, learner.micro_batches)
 
-    def _keep(self, outcome: StageOutcome) -> None:
-        folder = self.checkpoints / outcome.job.key
-        write_atomic(folder / "logits.safetensors", lambda path: save_file(outcome.logits, path))
-        saved = {k: getattr(outcome, k) for k in ("trainable", "micro_batches", "openings", "diagnostics")}
-        write_text(folder / "outcome.json", json.dumps({**saved, "progress": asdict(outcome.progress)}))
+    def _open_test(self, stages: list[Trained]) -> dict[str, Reported]:
+        """Load the selected states and predict; learners on the shared trunk share the passes."""
+        if not stages:
+            return {}
+        learners = [self._learner(stage.job) for stage in stages]
+        for learner in learners:
+            learner.load(checkpoint.load_best(self.checkpoints / learner.job.key, self.context.device))
+        splits = [split for split in ("val", "test") if len(self.context.prepared.rows(split))]
+        logits = {split: predict(self.context, learners, split) for split in splits}
+        return {
+            stage.job.key: self._keep_reported(stage, learner, {split: logits[split][i] for split in splits})
+            for i, (stage, learner) in enumerate(zip(stages, learners, strict=True))
+        }
+
+    def _keep_reported(self, stage: Trained, learner: Learner, logits: dict[str, np.ndarray]) -> Reported:
+        peeks = stage.job.recipe.epochs if stage.job.selection == "test_best" else 0
+        split = "val" if "val" in logits else "test"
+        with torch.no_grad():
+            diagnostics = stage.job.method.diagnose(learner.model, self._labelled_features(learner, split))
+        folder = self.checkpoints / stage.job.key
+        write_atomic(folder / "logits.safetensors", lambda path: save_file(logits, path), point="logits")
+        kept = {"openings": 1 + peeks, "diagnostics": diagnostics}
+        write_text(folder / "reported.json", json.dumps(kept), point="reported")
+        return Reported(stage, logits, 1 + peeks, diagnostics)
+
+    def _reported(self, stage: Trained) -> Reported | None:
+        folder = self.checkpoints / stage.job.key
+        if not (folder / "reported.json").exists():
+            return None
+        saved = json.loads((folder / "reported.json").read_text())
+        return Reported(stage, load_file(folder / "logits.safetensors"), **saved)
+
+    def _labelled_features(self, learner: Learner, split: str) -> Iterator[tuple[Features, Tensor]]:
+        """Features as the head sees them, with labels (B,), in evaluation mode."""
+        learner.eval_mode()
+        labels, at = self.context.labels[torch.from_numpy(self.context.prepared.rows(split))], 0
+        for inputs in inputs_of_split(self.context, split, learner.job.shares_trunk, learner.job.method.needs_tokens):
+            features = inputs if isinstance(inputs, Features) else learner.model.backbone(inputs)
+            count = len(features.pooled)
+            yield features, labels[at : at + count]
+            at += count
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error means that memory ran out, on a device or on the host."""
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)
-
-
-__all__ = ["OutOfMemory", "Result", "StageOutcome", "StageRunner", "selection_split"]
