@@ -31,7 +31,7 @@ def table(
         UsageError: There are no records, or a filter, format, column or split is wrong.
         CorruptRecord: A file is not a record.
     """
-    records = list(Store(results).all())
+    records = [record.slim() for record in Store(results).all()]
     if not records:
         raise UsageError(f"No records in {results}. Run `bench run quick`, or name another folder by --results.")
     columns = [name.strip() for name in metrics.split(",")] if metrics else DEFAULT_COLUMNS

@@ -12,6 +12,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -60,8 +61,7 @@ class Store:
         Raises:
             UsageError: ``cell`` is not a canonical name.
         """
-        *folders, seed = (component(part) for part in Cell.parse(cell).parts())
-        return self.folder.joinpath(*folders, f"{seed}.json")
+        return self.folder / address(cell)
 
     def get(self, cell: str) -> Record | None:
         """The cell's finished record, or None.
@@ -182,6 +182,12 @@ class Store:
             yield
         finally:
             held.release()
+
+
+@lru_cache(maxsize=1 << 16)
+def address(cell: str) -> str:
+    """The path of a cell's record below the results folder; planning asks for each several times."""
+    return "/".join(component(part) for part in Cell.parse(cell).parts()) + ".json"
 
 
 def component(part: str) -> str:

@@ -1,0 +1,137 @@
+"""20,000 synthetic records: time and peak memory to plan a suite over them, to make a table, and to load a DataFrame.
+
+    python perf/store_scale.py [--records 20000]
+
+Each step runs in a process of its own, imports included, on records with the size of real ones (two stages of 100
+epochs). Planning also resolves every cell and fingerprints its plug-ins, data and weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+METRICS = (
+    "accuracy", "balanced_accuracy", "macro_precision", "macro_recall", "macro_f1", "paper_f1", "auc", "nll", "ece",
+)  # fmt: skip
+SEEDS = 20
+
+
+def names(count: int) -> list[str]:
+    """Cells of one suite: K x learning rate x seed."""
+    grid = [(k, lr) for k in range(1, 51) for lr in range(1, count // (50 * SEEDS) + 1)]
+    return [
+        f"digits/pico/cladapter[k={k}]/paper[lr={lr / 1000}]/seed={seed}" for k, lr in grid for seed in range(SEEDS)
+    ]
+
+
+def write(folder: Path, count: int) -> None:
+    """Fill the store with up-to-date records; their predictions are left out, since neither step reads them."""
+    from bench.cell import Cell
+    from bench.plan import Planner
+    from bench.records import Store
+    from bench.settings import Settings
+
+    store, planner, rng = Store(folder), Planner(Settings(results=folder)), np.random.default_rng(0)
+    for name in names(count):
+        task = planner.task(Cell.parse(name))
+        path = store.path(str(task.cell))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(synthetic(task, rng).model_dump_json(indent=1))
+
+
+def synthetic(task, rng: np.random.Generator):  # type: ignore[no-untyped-def]  # Task and Record are imported late
+    """A record with random numbers."""
+    from bench.records import Curves, Parameters, Record, StageResult
+    from bench.training.assemble import flags, identity_fields
+
+    def stage(name: str) -> StageResult:
+        curve = rng.random(100).tolist()
+        metrics = {split: dict(zip(METRICS, rng.random(9).tolist(), strict=True)) for split in ("val", "test")}
+        curves = Curves(train_loss=curve, val_loss=curve, val_accuracy=curve, lr=curve)
+        return StageResult(
+            name=name, epochs=100, best_epoch=50, metrics=metrics, n={"val": 200, "test": 1397}, curves=curves
+        )
+
+    return Record(
+        **identity_fields(task),
+        stages=[stage("stage1"), stage("stage2")],
+        test_openings=2,
+        parameters=Parameters(trainable=10**6, added=10**6, total=4 * 10**6),
+        flags=flags(task, []),
+    )
+
+
+def plan(folder: Path, count: int) -> str:
+    """Find out that nothing has to run."""
+    from bench.cell import Cell
+    from bench.plan import Planner
+    from bench.records import Store
+    from bench.settings import Settings
+
+    tasks = Planner(Settings(results=folder)).plan(map(Cell.parse, names(count)), Store(folder))
+    return f"{sum(bool(task.reason) for task in tasks)} of {len(tasks)} cells would run"
+
+
+def table(folder: Path, count: int) -> str:
+    """The table of everything."""
+    from bench.commands.table import table as make
+
+    return f"{len(make(folder, format='csv').splitlines()) - 1} rows"
+
+
+def frame(folder: Path, count: int) -> str:
+    """The DataFrame of everything."""
+    from bench.records import load_records
+
+    return "{} x {}".format(*load_records(folder).shape)
+
+
+STEPS: dict[str, Callable[[Path, int], str]] = {"plan": plan, "table": table, "load_records": frame}
+
+
+def measure(step: str, folder: Path, count: int) -> None:
+    """Run one step and print a row of the report."""
+    began = time.perf_counter()
+    found = STEPS[step](folder, count)
+    seconds, peak = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"| {step} | {seconds:.1f} s | {1e6 * seconds / count:.0f} us | {peak:.0f} MiB | {found} |", flush=True)
+
+
+def main() -> None:
+    """Run one step, or all of them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--records", type=int, default=20_000, help="multiples of 1000")
+    parser.add_argument("--step", choices=["write", *STEPS], help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.step == "write":
+        write(given.folder, given.records)
+    elif given.step:
+        measure(given.step, given.folder, given.records)
+    else:
+        report(given.records)
+
+
+def report(count: int) -> None:
+    """Write the records, then measure each step; this process stays small, since children inherit its peak memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, __file__, "--folder", folder, "--records", str(count), "--step"]
+        subprocess.run([*command, "write"], check=True)
+        size = sum(file.stat().st_size for file in Path(folder).rglob("*.json")) / 2**20
+        print(f"{count} records, {size:.0f} MiB of JSON\n")
+        print("| step | time | per record | peak memory | result |\n|---|---|---|---|---|", flush=True)
+        for step in STEPS:
+            subprocess.run([*command, step], check=True)
+
+
+if __name__ == "__main__":
+    main()
