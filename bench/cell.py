@@ -9,6 +9,7 @@ address of the cell's record.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from bench.errors import UsageError
 from bench.spec import Scanner, Spec
@@ -57,22 +58,27 @@ class Cell:
             UsageError: The text is not ``dataset/backbone/method/recipe/seed=N``.
         """
         scanner = Scanner(text)
-        specs = []
-        for _ in range(4):
-            specs.append(scanner.spec())
-            scanner.take("/")
+        specs = [_leading_spec(scanner) for _ in range(4)]
         seeds = dict([scanner.pair()])
         while scanner.peek() == ",":
             scanner.take(",")
             seeds.update([scanner.pair()])
         scanner.end()
-        return cls(*specs, **_seeds(text, seeds))
+        dataset, backbone, method, recipe = specs
+        seed, data_seed = _seeds(text, seeds)
+        return cls(dataset, backbone, method, recipe, seed, data_seed)
 
 
-def _seeds(text: str, seeds: dict[str, object]) -> dict[str, int]:
+def _leading_spec(scanner: Scanner) -> Spec:
+    spec = scanner.spec()
+    scanner.take("/")
+    return spec
+
+
+def _seeds(text: str, seeds: dict[str, Any]) -> tuple[int, int | None]:
     if "seed" not in seeds or set(seeds) - {"seed", "data_seed"}:
         raise UsageError(f"Cannot read {text!r}: a cell ends in seed=N or seed=N,data_seed=M.")
     for key, value in seeds.items():
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
             raise UsageError(f"{key} must be a whole number from 0 up, not {value!r}.")
-    return seeds  # type: ignore[return-value]
+    return seeds["seed"], seeds.get("data_seed")

@@ -115,7 +115,7 @@ class Planner:
 
     def plan(self, cells: Iterable[Cell], store: Store) -> list[Task]:
         """Resolve cells and say for each why it has to run; the order is kept, repetitions are dropped."""
-        tasks = {}
+        tasks: dict[str, Task] = {}
         for cell in cells:
             task = self.task(cell)
             tasks.setdefault(str(task.cell), task)

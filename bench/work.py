@@ -126,7 +126,7 @@ class GroupRun:
 
     def _train_trial(self, task: Task, jobs: list[StageJob], runner: StageRunner) -> Trial:
         """Train what the trial still needs, one stage after another, until one fails."""
-        stages = []
+        stages: list[Trained] = []
         for job in jobs:
             if job.key not in self.results:
                 self.reporter.working(f"{task.cell.method} {job.stage.name}")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from typing import Any
+
 import timm
 import torch
-from timm.layers import NormMlpClassifierHead  # noqa: F401  (documents where ConvNeXt's final norm lives)
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from bench.backbones.base import Backbone, WeightsInfo, probe_shape
@@ -18,6 +22,8 @@ class TimmBackbone(Backbone):
     Tokens are the final patch tokens (class and register tokens dropped) or the flattened feature map; ``pooled``
     is `forward_head(pre_logits=True)`, so that a norm that lives in the head (ConvNeXt) is applied.
     """
+
+    model: Any  # timm's models share methods, not a base class that declares them
 
     def __init__(self, model: nn.Module, info: WeightsInfo, size: int) -> None:
         super().__init__()
@@ -71,6 +77,8 @@ def build(info: WeightsInfo, size: int | None, name: str) -> TimmBackbone:
     if _fixed_size(info.arch) and size != info.size:
         options["img_size"] = size
     overlay = {"file": info.file} if info.file else None
+    if info.file:
+        _check_names(name, info, options)
     try:
         model = timm.create_model(info.arch, pretrained=True, pretrained_cfg_overlay=overlay, **options)
     except (RuntimeError, KeyError, AssertionError) as error:
@@ -79,9 +87,35 @@ def build(info: WeightsInfo, size: int | None, name: str) -> TimmBackbone:
             f"{name}: cannot load {info.file or 'the hub weights'} into {info.arch} at size {size} "
             f"({reason[0][:160] if reason else type(error).__name__}). Check timm_arch, model_args and size."
         ) from error
-    model.reset_classifier(0)
+    model.reset_classifier(0)  # type: ignore[operator]
     return TimmBackbone(model, info, size)
 
 
+def _check_names(name: str, info: WeightsInfo, options: dict[str, Any]) -> None:
+    """timm loads what fits and leaves the rest random; a file must hold every tensor but the classifier's.
+
+    Raises:
+        UsageError: The file's tensors are not those of the architecture.
+    """
+    with torch.device("meta"):
+        model = timm.create_model(info.arch, pretrained=False, **options)
+    with safe_open(str(info.file), framework="pt") as file:
+        given = set(file.keys())
+    head = tuple(f"{prefix}." for prefix in _classifiers(model))
+    expected = set(model.state_dict())
+    wrong = sorted(key for key in expected ^ given if not key.startswith(head))
+    if wrong:
+        raise UsageError(
+            f"{name}: {info.file} does not hold the weights of {info.arch}: {len(wrong)} tensors are missing or "
+            f"foreign, e.g. {wrong[0]}. Correct timm_arch and model_args in its metadata."
+        )
+
+
+def _classifiers(model: nn.Module) -> tuple[str, ...]:
+    names = getattr(model, "pretrained_cfg", {}).get("classifier") or "head"
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
 def _fixed_size(arch: str) -> bool:
-    return bool(timm.get_pretrained_cfg(arch, allow_unregistered=False).fixed_input_size)
+    config = timm.get_pretrained_cfg(arch, allow_unregistered=False)
+    return config is not None and bool(config.fixed_input_size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -53,7 +54,7 @@ class FeatureBank:
 
     def fits(self, count: int, spec: FeatureSpec, tokens: bool) -> bool:
         """Whether the features of ``count`` images may be kept."""
-        return sum(4 * np.prod(shape) for shape in _shapes(count, spec, tokens).values()) <= self.limit
+        return sum(4 * math.prod(shape) for shape in _shapes(count, spec, tokens).values()) <= self.limit
 
     def get(
         self, identity: dict[str, Any], count: int, spec: FeatureSpec, tokens: bool,

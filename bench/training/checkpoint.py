@@ -63,7 +63,7 @@ def _packed(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.contiguous() for name, value in state.items()}
 
 
-def _flat(state: dict[int, dict[str, Any]]) -> dict[str, Tensor]:
+def _flat(state: dict[Any, dict[str, Any]]) -> dict[str, Tensor]:
     return {f"optimizer.{i}.{k}": v for i, entry in state.items() for k, v in entry.items() if isinstance(v, Tensor)}
 
 

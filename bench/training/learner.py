@@ -162,7 +162,7 @@ class Learner:
         self.train_mode()
         return any(m.training for m in self.model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm))
 
-    def optimizer_state(self) -> dict[str, Any]:
+    def optimizer_state(self) -> dict[int, dict[str, Any]]:
         """The optimiser's tensors, by parameter number."""
         return self.optimizer.state_dict()["state"]
 

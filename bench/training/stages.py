@@ -20,7 +20,7 @@ from bench.methods.build import build_model, trainable_names
 from bench.training import checkpoint
 from bench.training.context import Context
 from bench.training.job import StageJob
-from bench.training.learner import Learner, Progress
+from bench.training.learner import Learner, Progress, State
 from bench.training.loop import inputs_of_split, predict, train
 from bench.training.streams import reseed
 
@@ -137,7 +137,7 @@ class StageRunner:
         context = self.context
         reseed(job.seed, "init")
         backbone = context.trunk if job.shares_trunk else context.own_trunk()
-        start = {f"backbone.{k}": v for k, v in context.trunk.named_parameters()}
+        start: State = {f"backbone.{k}": v for k, v in context.trunk.named_parameters()}
         model = build_model(backbone, job.method, context.prepared.classes).to(context.device)
         learner = Learner(job, model, trainable_names(model, job.stage), start, context.steps_per_epoch())
         if job.parent is not None:
