@@ -189,7 +189,6 @@ def _progress(images: Iterator[np.ndarray], total: int, name: str, quiet: bool) 
     from rich.console import Console
     from rich.progress import track
 
-    if quiet:
-        return images
     console = Console(stderr=True)
-    return iter(track(images, total=total, description=f"decoding {name}", console=console, transient=True))
+    silent = quiet or not console.is_terminal
+    return iter(track(images, f"decoding {name}", total, console=console, transient=True, disable=silent))

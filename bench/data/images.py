@@ -67,6 +67,7 @@ def resized(image: np.ndarray, size: int, resize: Resize, interpolation: str) ->
         side = min(height, width)
         left, top = (width - side) / 2, (height - side) / 2
         box = (left, top, left + side, top + side)
+    # The filter reaches beyond the box, so this is resizing the whole image and then cutting out the centre.
     picture = Image.fromarray(image).resize((size, size), _FILTERS[interpolation], box=box)
     return np.asarray(picture)
 

@@ -1,0 +1,315 @@
+"""Adapters on synthetic trees in the official naming: published counts, labels, and what goes wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_images import picture, pixels, stubs
+
+from bench.data.base import rows_of
+from bench.data.prepare import Prepared, prepare
+from bench.datasets.breakhis import TYPES, BreakHis
+from bench.datasets.digits import Digits
+from bench.datasets.digits_shift import DigitsShift
+from bench.datasets.kth_tips2b import KTHTips2b
+from bench.datasets.medmnist import MedMNIST
+from bench.datasets.plant_pathology_2020 import CLASSES, PlantPathology2020
+from bench.datasets.tiny_imagenet import TinyImageNet
+from bench.errors import DataError, MissingData, UsageError
+
+
+def slide(kind: str, case: str, magnification: int, count: int) -> list[str]:
+    side, letter = ("benign", "B") if kind in ("A", "F", "PT", "TA") else ("malignant", "M")
+    folder = f"histology_slides/breast/{side}/SOB/{TYPES[kind]}/SOB_{letter}_{kind}_14-{case}/{magnification}X"
+    return [f"{folder}/SOB_{letter}_{kind}-14-{case}-{magnification}-{n:03d}.png" for n in range(1, count + 1)]
+
+
+def breakhis(root: Path, magnification: int = 200) -> None:
+    """The malignant part at full published size, spread over slides; 13412 lies under DC and LC."""
+    sizes = {"DC": 896, "LC": 163, "MC": 196, "PC": 135}
+    paths: list[str] = []
+    for kind, size in sizes.items():
+        slides = 9
+        for number in range(slides):
+            case = "13412" if number == 0 and kind in ("DC", "LC") else f"{2000 + number}{list(sizes).index(kind)}AB"
+            paths += slide(kind, case, magnification, size // slides + (number < size % slides))
+    stubs(root / "BreaKHis_v1", paths)
+
+
+def crosstab(prepared: Prepared) -> dict[str, list[int]]:
+    return {
+        s: np.bincount(prepared.table["label"].to_numpy()[prepared.rows(s)]).tolist() for s in ("train", "val", "test")
+    }
+
+
+def test_breakhis_paper_has_the_published_counts_and_declares_its_leak(root: Path) -> None:
+    breakhis(root)
+    prepared = prepare(BreakHis(), root, 0)
+    assert prepared.counts == {"train": 834, "val": 278, "test": 278}
+    assert prepared.class_names == (
+        "ductal_carcinoma",
+        "lobular_carcinoma",
+        "mucinous_carcinoma",
+        "papillary_carcinoma",
+    )
+    assert sum(map(np.array, crosstab(prepared).values())).tolist() == [896, 163, 196, 135]  # type: ignore[arg-type]
+    assert prepared.leaks["patient"] > 20
+
+
+def test_breakhis_patients_are_disjoint(root: Path) -> None:
+    breakhis(root)
+    table = prepare(BreakHis(protocol="patient"), root, 0).table
+    assert table.groupby("group")["split"].nunique().max() == 1
+    assert table[table["group"] == "14-13412"]["label"].nunique() == 2
+
+
+def test_breakhis_letters_name_blocks_of_one_case(root: Path) -> None:
+    breakhis(root)
+    assert "14-20010" in set(prepare(BreakHis(), root, 0).table["group"])
+
+
+@pytest.mark.parametrize(("n_classes", "labels"), [(2, [0, 0, 1]), (8, [0, 3, 5])])
+def test_breakhis_classes(root: Path, n_classes: int, labels: list[int]) -> None:
+    stubs(root / "BreaKHis_v1", [*slide("A", "1", 40, 1), *slide("TA", "2", 40, 1), *slide("LC", "3", 40, 1)])
+    table = BreakHis(n_classes=n_classes, magnification=40).samples(root)
+    by_type = table.set_index(table["path"].str.extract(r"SOB_._([A-Z]+)-")[0])["label"]
+    assert [by_type[kind] for kind in ("A", "TA", "LC")] == labels
+
+
+def test_breakhis_says_which_magnifications_there_are(root: Path) -> None:
+    stubs(root / "BreaKHis_v1", slide("DC", "1", 100, 1))
+    with pytest.raises(DataError, match=r"no 200X images.*found 100X"):
+        BreakHis().samples(root)
+
+
+@pytest.mark.parametrize("name", ["SOB_M_XX-14-1-200-001.png", "holiday.png", "SOB_M_LC-14-1-200-001.png"])
+def test_breakhis_refuses_strange_names(root: Path, name: str) -> None:
+    paths = slide("DC", "1", 200, 1)
+    stubs(root / "BreaKHis_v1", [*paths, str(Path(paths[0]).with_name(name))])
+    with pytest.raises(DataError, match=name):
+        BreakHis().samples(root)
+
+
+def kth(root: Path) -> None:
+    names = [
+        f"{material}/sample_{letter}/{number}{letter}-scale_{scale}_im_{image}_col.png"
+        for number, material in enumerate(KTHTips2b.classes, start=15)
+        for letter in "abcd"
+        for scale in range(2, 11)
+        for image in range(1, 13)
+    ]
+    stubs(root / "KTH-TIPS2-b", names)
+
+
+def test_kth_splits_test_one_physical_sample_each(root: Path) -> None:
+    kth(root)
+    for number, sample in enumerate(("sample_a", "sample_b", "sample_c", "sample_d"), start=1):
+        prepared = prepare(KTHTips2b(protocol=f"split{number}"), root, 0)
+        assert prepared.counts == {"train": 3564, "val": 0, "test": 1188}
+        assert set(prepared.table["domain"].iloc[prepared.rows("test")]) == {sample}
+        assert prepared.leaks == {}
+
+
+def plants(root: Path, rows: list[tuple[int, ...]]) -> None:
+    place = root / "plant_pathology_2020"
+    stubs(place, [f"images/Train_{number}.jpg" for number in range(len(rows))])
+    lines = [f"Train_{number},{','.join(map(str, flags))}" for number, flags in enumerate(rows)]
+    (place / "train.csv").write_text("\n".join(["image_id," + ",".join(CLASSES), *lines]) + "\n")
+
+
+def one_hot(label: int) -> tuple[int, ...]:
+    return tuple(int(label == other) for other in range(4))
+
+
+def test_plant_pathology_has_the_published_counts(root: Path) -> None:
+    sizes = (516, 91, 622, 592)
+    order = np.random.default_rng(0).permutation(np.repeat(range(4), sizes))
+    plants(root, [one_hot(int(label)) for label in order])
+    assert prepare(PlantPathology2020(), root, 0).counts == {"train": 1366, "val": 0, "test": 455}
+    prepared = prepare(PlantPathology2020(protocol="holdout"), root, 0)
+    labels = dict(zip(prepared.table["path"], prepared.table["label"], strict=True))
+    assert [labels[f"images/Train_{number}.jpg"] for number in range(5)] == order[:5].tolist()
+
+
+@pytest.mark.parametrize("flags", [(1, 1, 0, 0), (0, 0, 0, 0), (0, 0, 2, 0)])
+def test_plant_pathology_refuses_rows_that_are_not_one_hot(root: Path, flags: tuple[int, ...]) -> None:
+    plants(root, [one_hot(0), flags])
+    with pytest.raises(DataError, match="Train_1 does not have exactly one class"):
+        PlantPathology2020().samples(root)
+
+
+def test_plant_pathology_names_an_image_that_is_not_there(root: Path) -> None:
+    plants(root, [one_hot(number % 4) for number in range(40)])
+    (root / "plant_pathology_2020" / "images" / "Train_7.jpg").unlink()
+    with pytest.raises(DataError, match=r"Train_7\.jpg"):
+        prepare(PlantPathology2020(), root, 0, partial=True)
+
+
+def tiny(root: Path, classes: int = 200, train: int = 11) -> list[str]:
+    """The official layout; class numbers do not follow the order of the lists."""
+    place = root / "tiny-imagenet-200"
+    names = [f"n{number:08d}" for number in np.random.default_rng(0).permutation(classes)]
+    stubs(place, [f"train/{name}/images/{name}_{k}.JPEG" for name in names for k in range(train)])
+    stubs(place, [f"train/{name}/{name}_boxes.txt" for name in names])
+    stubs(place, [f"val/images/val_{k}.JPEG" for k in range(classes)])
+    (place / "wnids.txt").write_text("\n".join(names))
+    boxes = [f"val_{k}.JPEG\t{name}\t0\t32\t44\t62" for k, name in enumerate(names)]
+    (place / "val" / "val_annotations.txt").write_text("\n".join(boxes) + "\n")
+    return names
+
+
+def test_tiny_imagenet_reads_labels_from_folders_and_annotations(root: Path) -> None:
+    names = tiny(root)
+    prepared = prepare(TinyImageNet(), root, 0, partial=True)
+    assert prepared.counts == {"train": 2200, "val": 0, "test": 200}
+    assert prepared.class_names == tuple(sorted(names))
+    labels = dict(zip(prepared.table["path"], prepared.table["label"], strict=True))
+    assert labels["val/images/val_3.JPEG"] == labels[f"train/{names[3]}/images/{names[3]}_0.JPEG"]
+    assert labels["val/images/val_3.JPEG"] == sorted(names).index(names[3])
+
+
+def test_tiny_imagenet_expects_the_full_set(root: Path) -> None:
+    tiny(root, train=2)
+    with pytest.raises(DataError, match="train 400 instead of 100000, test 200 instead of 10000"):
+        prepare(TinyImageNet(), root, 0)
+
+
+def test_tiny_imagenet_without_test_labels_says_what_is_reported() -> None:
+    rule = TinyImageNet().rule
+    assert "validation images" in rule.note
+    assert rule.selection == "last"
+
+
+def test_tiny_imagenet_holdout_selects_on_training_images(root: Path) -> None:
+    tiny(root, classes=20, train=20)
+    prepared = prepare(TinyImageNet(protocol="holdout"), root, 0, partial=True)
+    assert prepared.counts == {"train": 360, "val": 40, "test": 20}
+    assert prepared.table["path"].iloc[prepared.rows("val")].str.startswith("train/").all()
+
+
+def test_tiny_imagenet_names_an_image_without_annotation(root: Path) -> None:
+    tiny(root, classes=3)
+    stubs(root / "tiny-imagenet-200", ["val/images/val_99.JPEG"])
+    with pytest.raises(DataError, match=r"val_99\.JPEG"):
+        TinyImageNet().samples(root)
+
+
+def npz(root: Path, name: str, channels: int = 0, depth: int = 0) -> dict[str, np.ndarray]:
+    """A file as MedMNIST publishes it: labels (n, 1), images (n, 28, 28[, 3]) or (n, 28, 28, 28)."""
+    arrays = {}
+    for seed, (split, count) in enumerate((("train", 6), ("val", 3), ("test", 4))):
+        values = pixels(seed, 28, 28 * count * max(1, depth), 3)
+        shape = (count, depth, 28, 28) if depth else (count, 28, 28, 3) if channels else (count, 28, 28)
+        arrays[f"{split}_images"] = np.resize(values, shape)
+        arrays[f"{split}_labels"] = np.array([[i % 2] for i in range(count)], dtype=np.uint8)
+    (root / "medmnist").mkdir(exist_ok=True)
+    np.savez(root / "medmnist" / name, **arrays)
+    return arrays
+
+
+def test_medmnist_reads_grey_colour_and_volumes(root: Path) -> None:
+    for subset, options, shape in (
+        ("breastmnist", {}, (28, 28, 3)),
+        ("bloodmnist", {"channels": 3}, (28, 28, 3)),
+        ("adrenalmnist3d", {"depth": 28}, (28, 28, 28)),
+    ):
+        arrays = npz(root, f"{subset}.npz", **options)
+        dataset = MedMNIST(subset=subset)
+        prepared = prepare(dataset, root, 0, partial=True)
+        assert prepared.counts == {"train": 6, "val": 3, "test": 4}
+        read = [dataset.read(sample) for sample in rows_of(dataset, prepared.table, root)]
+        assert {array.shape for array in read} == {shape}
+        plain = read[8][..., 0] if subset == "breastmnist" else read[8]
+        assert np.array_equal(plain, arrays["val_images"][2])
+        assert prepared.table["label"].tolist() == [0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 1, 0, 1]
+
+
+def test_medmnist_compares_counts_and_md5_with_the_published(root: Path) -> None:
+    npz(root, "breastmnist.npz")
+    with pytest.raises(DataError, match=r"train 6 instead of 546.*breastmnist.npz md5:"):
+        prepare(MedMNIST(), root, 0)
+    found = prepare(MedMNIST(), root, 0, partial=True).differences
+    assert found["breastmnist.npz"]["expected"] == "md5:750601b1f35ba3300ea97c75c52ff8f6"
+
+
+def test_medmnist_sizes_are_files(root: Path) -> None:
+    assert MedMNIST(subset="pathmnist", size=224).file == "pathmnist_224.npz"
+    with pytest.raises(MissingData, match=r"pathmnist_224\.npz"):
+        MedMNIST(subset="pathmnist", size=224).samples(root)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"subset": "chestmnist"}, "multi-label"),
+        ({"subset": "cifar"}, "known: bloodmnist"),
+        ({"subset": "organmnist3d", "size": 128}, "sizes 28 and 64"),
+        ({"size": 32}, "28, 64, 128 or 224"),
+    ],
+)
+def test_medmnist_says_what_it_cannot_do(values: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        MedMNIST.build("medmnist", values)
+
+
+def test_medmnist_names_a_broken_file(root: Path) -> None:
+    npz(root, "breastmnist.npz")
+    file = root / "medmnist" / "breastmnist.npz"
+    file.write_bytes(file.read_bytes()[:500])
+    with pytest.raises(DataError, match=r"breastmnist\.npz"):
+        MedMNIST().samples(root)
+
+
+def test_digits_shift_has_disjoint_domains(root: Path) -> None:
+    prepared = prepare(DigitsShift(), root, 0)
+    assert len(prepared.table) == len(set(prepared.table["index"])) == 1797
+    assert prepared.table.groupby("domain")["index"].size().between(299, 300).all()
+    assert set(prepared.table["domain"].iloc[prepared.rows("test")]) == {"r75"}
+
+
+def test_digits_shift_turns_the_digit(root: Path) -> None:
+    dataset = DigitsShift()
+    table = dataset.samples(root)
+    for domain, change in (("r00", False), ("r75", True)):
+        sample = next(rows_of(dataset, table[table["domain"] == domain], root))
+        image = dataset.read(sample)
+        assert image.shape == (32, 32, 3)
+        upright = np.asarray(Digits().read(sample)).astype(float)
+        small = image.reshape(8, 4, 8, 4, 3).mean(axis=(1, 3))
+        assert (np.corrcoef(small.ravel(), upright.ravel())[0, 1] < 0.9) == change
+
+
+def test_an_empty_folder_counts_as_missing(root: Path) -> None:
+    (root / "KTH-TIPS2-b").mkdir()
+    with pytest.raises(MissingData, match=r"kth_tips2b: no data.*licence: research use"):
+        prepare(KTHTips2b(), root, 0)
+
+
+def test_tables_are_the_same_whatever_order_the_disk_gives(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kth(root)
+    first = KTHTips2b().samples(root)
+    import os
+
+    scandir = os.scandir
+
+    class Backwards:
+        def __init__(self, folder: Path) -> None:
+            self.entries = list(scandir(folder))[::-1]
+
+        def __enter__(self) -> list[os.DirEntry[str]]:
+            return self.entries
+
+        def __exit__(self, *error: object) -> None: ...
+
+    monkeypatch.setattr(os, "scandir", Backwards)
+    pd.testing.assert_frame_equal(KTHTips2b().samples(root), first)
+
+
+def test_a_stray_file_among_the_images_is_named(root: Path) -> None:
+    kth(root)
+    picture(root / "KTH-TIPS2-b" / "cork" / "sample_a" / "more" / "x.png", 1)
+    with pytest.raises(DataError, match="cork/sample_a/more"):
+        KTHTips2b().samples(root)

@@ -1,0 +1,156 @@
+"""The decoded cache: right pixels, built once, never half."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from made_images import class_folders, picture
+from PIL import Image
+
+from bench.data import cache
+from bench.data.cache import cache_folder, decoded
+from bench.data.prepare import Prepared, prepare
+from bench.datasets.digits import Digits
+from bench.datasets.image_folder import ImageFolder
+from bench.errors import DataError, UsageError
+
+
+def made(root: Path, **fields: Any) -> Prepared:
+    return prepare(ImageFolder(path="own", **fields), root, 0)
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.rglob("*") if file.is_file() and file.suffix != ".lock")
+
+
+def test_rows_are_the_tables_rows_resized(root: Path) -> None:
+    class_folders(root / "own", height=30, width=20)
+    prepared = made(root)
+    array = decoded(prepared, 8, "squash", "bilinear")
+    assert isinstance(array, np.memmap)
+    assert array.shape == (10, 8, 8, 3)
+    assert array.dtype == np.uint8
+    for row, path in enumerate(prepared.table["path"]):
+        image = Image.open(root / "own" / path).resize((8, 8), Image.Resampling.BILINEAR)
+        assert np.array_equal(array[row], np.asarray(image))
+
+
+def test_the_array_is_read_only(root: Path) -> None:
+    array = decoded(prepare(Digits(), root, 0), 32, "squash", "bicubic")
+    with pytest.raises(ValueError, match="read-only"):
+        array[0] = 0
+
+
+def test_smaller_square_images_stay_native(root: Path) -> None:
+    assert decoded(prepare(Digits(), root, 0), 32, "squash", "bicubic").shape == (1797, 8, 8, 3)
+    assert decoded(prepare(Digits(), root, 0), 4, "squash", "bicubic").shape == (1797, 4, 4, 3)
+
+
+@pytest.mark.parametrize(("height", "width"), [(10, 12), (32, 20)])
+def test_other_images_are_resized(root: Path, height: int, width: int) -> None:
+    class_folders(root / "own", height=height, width=width)
+    assert decoded(made(root), 32, "squash", "bicubic").shape == (10, 32, 32, 3)
+
+
+def test_one_odd_image_makes_all_resized(root: Path) -> None:
+    class_folders(root / "own", height=8, width=8)
+    picture(root / "own" / "c1" / "4.png", 1, height=9, width=9)
+    assert decoded(made(root), 16, "squash", "bicubic").shape == (10, 16, 16, 3)
+
+
+def test_all_protocols_and_subsets_share_one_array(root: Path) -> None:
+    class_folders(root / "own")
+    for fields in ({}, {"shots": 1}, {"fraction": 0.5}):
+        decoded(made(root, **fields), 8, "squash", "bilinear")
+    assert len(list(cache_folder().glob("*/images.npy"))) == 1
+
+
+def test_a_changed_file_or_parameter_makes_a_new_array(root: Path) -> None:
+    class_folders(root / "own", height=20, width=20)
+    before = decoded(made(root), 8, "squash", "bilinear").copy()
+    decoded(made(root), 8, "squash", "bicubic")
+    decoded(made(root), 8, "crop", "bilinear")
+    decoded(made(root), 9, "squash", "bilinear")
+    picture(root / "own" / "c0" / "0.png", 99, height=20, width=20)
+    after = decoded(made(root), 8, "squash", "bilinear")
+    assert len(list(cache_folder().glob("*/images.npy"))) == 5
+    assert not np.array_equal(before[0], after[0])
+    assert np.array_equal(before[1:], after[1:])
+
+
+def test_a_second_call_decodes_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class_folders(root / "own")
+    prepared = made(root)
+    first = decoded(prepared, 8, "squash", "bilinear")
+    monkeypatch.setattr(cache, "_build", None)
+    assert np.array_equal(decoded(prepared, 8, "squash", "bilinear"), first)
+
+
+def test_a_corrupt_image_is_named_and_nothing_is_left(root: Path) -> None:
+    class_folders(root / "own", height=40, width=40)
+    broken = root / "own" / "c1" / "2.png"
+    broken.write_bytes(broken.read_bytes()[:300])
+    with pytest.raises(DataError, match=r"c1/2\.png"):
+        decoded(made(root), 8, "squash", "bilinear")
+    assert files(cache_folder()) == []
+
+
+def test_what_a_killed_process_left_is_cleared(root: Path) -> None:
+    class_folders(root / "own")
+    prepared = made(root)
+    place = cache_folder() / cache._key(prepared, 8, "squash", "bilinear")
+    place.mkdir(parents=True)
+    (place / ".tmp-1-half.npy").write_bytes(b"half")
+    decoded(prepared, 8, "squash", "bilinear")
+    assert sorted(file.name for file in place.iterdir()) == ["about.json", "images.npy"]
+    assert json.loads((place / "about.json").read_text())["shape"] == [10, 8, 8, 3]
+
+
+def _build(root: Path, start: Any, results: Any) -> None:
+    start.wait()
+    results.put(int(decoded(made(root), 8, "squash", "bilinear").astype(int).sum()))
+
+
+def test_several_processes_build_one_array(root: Path) -> None:
+    class_folders(root / "own", classes=3, each=20)
+    context = multiprocessing.get_context("fork")
+    start, results = context.Barrier(3), context.Queue()
+    workers = [context.Process(target=_build, args=(root, start, results)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    sums = {results.get(timeout=60) for _ in workers}
+    for worker in workers:
+        worker.join(timeout=60)
+    assert len(sums) == 1
+    assert len(list(cache_folder().glob("*/images.npy"))) == 1
+
+
+def test_an_array_over_the_limit_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = prepare(Digits(), root, 0)
+    with pytest.raises(UsageError, match=r"more than the limit of 1e-06 GB.*BENCH_CACHE_LIMIT_GB"):
+        decoded(prepared, 32, "squash", "bicubic", limit_gb=1e-6)
+    monkeypatch.setenv("BENCH_CACHE_LIMIT_GB", "0.00001")
+    with pytest.raises(UsageError, match="more than the limit"):
+        decoded(prepared, 32, "squash", "bicubic")
+    monkeypatch.setenv("BENCH_CACHE_LIMIT_GB", "much")
+    with pytest.raises(UsageError, match="must be a number"):
+        decoded(prepared, 32, "squash", "bicubic")
+    assert files(cache_folder()) == []
+
+
+def test_a_full_disk_is_seen_beforehand(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = type("Usage", (), {"free": 10})()
+    monkeypatch.setattr(cache.shutil, "disk_usage", lambda place: full)
+    with pytest.raises(UsageError, match="GB free"):
+        decoded(prepare(Digits(), root, 0), 32, "squash", "bicubic")
+
+
+def test_an_own_folder_may_be_given(root: Path, tmp_path: Path) -> None:
+    decoded(prepare(Digits(), root, 0), 32, "squash", "bicubic", folder=tmp_path / "here")
+    assert files(tmp_path / "here") == ["about.json", "images.npy"]
+    assert files(cache_folder()) == []

@@ -1,0 +1,109 @@
+"""PACS: domains, folds and the official lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from made_images import stubs
+
+from bench.data.audit import audit
+from bench.data.prepare import prepare
+from bench.datasets.pacs import PACS, SIZES
+from bench.errors import DataError, MissingData
+
+EACH = 6
+
+
+def pacs(root: Path, lists: bool = True) -> None:
+    """Six images a domain and class; per class the lists give four to train and two to crossval."""
+    for domain in SIZES:
+        paths = [f"{domain}/{name}/pic_{n}.jpg" for name in PACS.classes for n in range(EACH)]
+        stubs(root / "pacs", paths)
+        if lists:
+            write_list(root, domain, "train", lambda n: n < 4)
+            write_list(root, domain, "crossval", lambda n: n >= 4)
+            write_list(root, domain, "test", lambda n: True)
+
+
+def write_list(root: Path, domain: str, part: str, keep: object) -> None:
+    lines = [
+        f"{domain}/{name}/pic_{n}.jpg {label}"
+        for label, name in enumerate(PACS.classes, start=1)
+        for n in range(EACH)
+        if keep(n)  # type: ignore[operator]
+    ]
+    (root / "pacs_splits").mkdir(exist_ok=True)
+    (root / "pacs_splits" / f"{domain}_{part}_kfold.txt").write_text("\n".join(lines) + "\n")
+
+
+def test_a_domain_is_left_out(root: Path) -> None:
+    pacs(root, lists=False)
+    for domain in SIZES:
+        prepared = prepare(PACS(protocol=f"leave_{domain}"), root, 0, partial=True)
+        assert set(prepared.table["domain"].iloc[prepared.rows("test")]) == {domain}
+        assert prepared.counts["test"] == 7 * EACH
+        assert sum(prepared.counts.values()) == 4 * 7 * EACH
+
+
+def test_official_lists_give_train_and_val_of_the_other_domains(root: Path) -> None:
+    pacs(root)
+    prepared = prepare(PACS(protocol="official_sketch"), root, 0, partial=True)
+    assert prepared.counts == {"train": 3 * 7 * 4, "val": 3 * 7 * 2, "test": 7 * EACH}
+    assert set(prepared.table["domain"].iloc[prepared.rows("test")]) == {"sketch"}
+    assert prepared.table["path"].iloc[prepared.rows("val")].str.fullmatch(r".*pic_[45]\.jpg").all()
+
+
+def test_other_protocols_need_no_lists(root: Path) -> None:
+    pacs(root, lists=False)
+    assert prepare(PACS(protocol="leave_photo"), root, 0, partial=True).counts["train"] > 0
+    with pytest.raises(MissingData, match=r"art_painting_train_kfold\.txt"):
+        prepare(PACS(protocol="official_photo"), root, 0, partial=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("cartoon/elephant/pic_4.jpg 1", "has the label 1 instead of 2"),
+        ("cartoon/elephant/pic_9.jpg 2", "names an image that is not there"),
+        ("cartoon/dog/pic_0.jpg 1", "names an image a second time"),
+        ("cartoon/elephant/pic_4.jpg", "names an image that is not there"),
+    ],
+)
+def test_an_altered_line_is_named(root: Path, line: str, problem: str) -> None:
+    pacs(root)
+    file = root / "pacs_splits" / "cartoon_crossval_kfold.txt"
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([*lines[:2], line, *lines[3:]]) + "\n")
+    with pytest.raises(DataError, match=rf"cartoon_crossval_kfold\.txt, line 3: .*{problem}"):
+        prepare(PACS(protocol="official_photo"), root, 0, partial=True)
+    assert prepare(PACS(protocol="leave_photo"), root, 0, partial=True).counts["test"] == 42
+
+
+def test_a_corrected_copy_wins_and_the_audit_tells(root: Path) -> None:
+    pacs(root)
+    file = root / "pacs_splits" / "cartoon_crossval_kfold.txt"
+    right = file.read_text()
+    file.write_text(right.replace("cartoon/dog/pic_4.jpg 1", "cartoon/dog/pic_4.jpg 0"))
+    (file.parent / "corrected").mkdir()
+    (file.parent / "corrected" / file.name).write_text(right)
+    assert prepare(PACS(protocol="official_photo"), root, 0, partial=True).counts["val"] == 42
+    remarks = [problem["detail"] for problem in audit(PACS(), root)["problems"] if problem["kind"] == "source"]
+    assert len(remarks) == 1
+    assert "cartoon_crossval_kfold.txt differs from" in remarks[0]
+
+
+def test_an_unlisted_image_is_named(root: Path) -> None:
+    pacs(root)
+    stubs(root / "pacs", ["photo/dog/pic_77.jpg"])
+    with pytest.raises(DataError, match=r"photo/dog/pic_77\.jpg is in none of the lists"):
+        prepare(PACS(protocol="official_sketch"), root, 0, partial=True)
+
+
+def test_a_missing_class_folder_is_named(root: Path) -> None:
+    pacs(root)
+    for file in (root / "pacs" / "photo" / "house").iterdir():
+        file.unlink()
+    (root / "pacs" / "photo" / "house").rmdir()
+    with pytest.raises(DataError, match="photo/house"):
+        prepare(PACS(), root, 0, partial=True)

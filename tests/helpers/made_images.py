@@ -1,0 +1,41 @@
+"""Small images and files for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+
+def pixels(seed: int, height: int = 10, width: int = 12, channels: int = 3) -> np.ndarray:
+    """Random uint8 (height, width, channels)."""
+    return np.random.default_rng(seed).integers(0, 256, (height, width, channels), dtype=np.uint8)
+
+
+def picture(path: Path, seed: int, height: int = 10, width: int = 12, mode: str = "RGB", **options: Any) -> Path:
+    """Write a random image; its bytes depend on the seed alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels(seed, height, width)).convert(mode).save(path, **options)
+    return path
+
+
+def class_folders(root: Path, classes: int = 2, each: int = 5, **options: Any) -> Path:
+    """``root/c0/0.png`` and so on, every image different."""
+    for label in range(classes):
+        for number in range(each):
+            picture(root / f"c{label}" / f"{number}.png", 1000 * label + number, **options)
+    return root
+
+
+def stubs(root: Path, paths: Iterable[str]) -> None:
+    """Files whose bytes differ but are no images: enough where nothing is decoded."""
+    made: set[Path] = set()
+    for path in paths:
+        file = root / path
+        if file.parent not in made:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            made.add(file.parent)
+        file.write_bytes(path.encode())
