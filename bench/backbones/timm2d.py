@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from typing import Any
-
 import timm
 import torch
 from safetensors import safe_open
@@ -77,9 +75,9 @@ def build(info: WeightsInfo, size: int | None, name: str) -> TimmBackbone:
     if _fixed_size(info.arch) and size != info.size:
         options["img_size"] = size
     overlay = {"file": info.file} if info.file else None
-    if info.file:
-        _check_names(name, info, options)
     try:
+        if info.file:
+            _check_names(name, info, options)
         model = timm.create_model(info.arch, pretrained=True, pretrained_cfg_overlay=overlay, **options)
     except (RuntimeError, KeyError, AssertionError) as error:
         reason = str(error).strip().splitlines()

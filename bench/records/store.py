@@ -149,7 +149,7 @@ class Store:
     def _read(self, path: Path, cell: str | None) -> Record | None:
         try:
             record = Record.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (ValidationError, OSError) as error:
             problem = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
