@@ -61,6 +61,9 @@ class Curves(Block):
     lr: Numbers = []
 
 
+NO_CURVES = Curves()
+
+
 class StageResult(Block):
     """One stage of training.
 
@@ -78,7 +81,7 @@ class StageResult(Block):
     selection: str = "last"
     metrics: dict[str, Metrics] = {}
     n: dict[str, int] = {}
-    curves: Curves = Curves()
+    curves: Curves = NO_CURVES
     trainable: int = 0
 
 
@@ -204,7 +207,7 @@ class Record(Block):
 
     def slim(self) -> Self:
         """The record without curves, diagnostics and environment: all that tables need, at a tenth of the memory."""
-        stages = [stage.model_copy(update={"curves": Curves()}) for stage in self.stages]
+        stages = [stage.model_copy(update={"curves": NO_CURVES}) for stage in self.stages]
         return self.model_copy(update={"stages": stages, "diagnostics": {}, "environment": {}})
 
 

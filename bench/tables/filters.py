@@ -65,7 +65,8 @@ def select(records: Iterable[Record], filter: str | Collection[str] | None) -> l
     """
     records = list(records)
     if filter is not None and not isinstance(filter, str):
-        return [record for record in records if record.cell in filter]
+        names = set(filter)
+        return [record for record in records if record.cell in names]
     tests = [parse_term(term) for term in split_outside(filter or "", " ")]
     chosen = [record for record in records if all(test(record) for test in tests)]
     if records and not chosen:

@@ -128,12 +128,12 @@ def _stages(record: Record, every: bool) -> list[str]:
 
 
 def _key(record: Record, stage: str) -> Key:
-    dataset, backbone, method, recipe = _parts(record.cell)
+    dataset, backbone, method, recipe = cell_parts(record.cell)
     return Key(dataset, record.protocol, backbone, recipe, method, stage, record.flags.test_selected)
 
 
 @lru_cache(maxsize=1 << 16)
-def _parts(name: str) -> tuple[str, str, str, str]:
+def cell_parts(name: str) -> tuple[str, str, str, str]:
     """Data set without protocol, backbone, method and recipe; a table asks for each record several times."""
     cell = Cell.parse(name)
     return str(without_protocol(cell.dataset)), str(cell.backbone), str(cell.method), str(cell.recipe)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 
 from bench import recipes, registry
-from bench.cell import Cell
 from bench.errors import UsageError
 from bench.fingerprint import NUMERICS_VERSION, source_fingerprint, values_fingerprint
 from bench.records import Record
 from bench.spec import Spec
+from bench.tables.rows import cell_parts
 
 
 def stale_reason(record: Record) -> str:
@@ -21,7 +21,7 @@ def stale_reason(record: Record) -> str:
     """
     current = {
         "method": _method(record.method.name),
-        "recipe": _recipe(str(Cell.parse(record.cell).recipe)),
+        "recipe": _recipe(cell_parts(record.cell)[3]),
         "numerics": str(NUMERICS_VERSION),
     }
     changed = [name for name, value in current.items() if value and record.fingerprints.get(name) != value]

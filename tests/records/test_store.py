@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_records import done, failed
 
+import bench
 from bench.cell import Cell
 from bench.errors import UsageError
 from bench.records import CorruptRecord, Record, Store, load_records
@@ -230,6 +231,7 @@ def test_load_records(store: Store) -> None:
     assert frame.loc[0, "n_test"] == 100
     assert frame.loc[1, "status"] == "failed"
     assert frame.loc[1, "error_kind"] == "non_finite_loss"
+    assert bench.load_records is load_records
     with pytest.raises(UsageError, match="no results folder"):
         load_records(store.folder / "elsewhere")
 
