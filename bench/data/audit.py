@@ -142,7 +142,7 @@ def _files(seen: list[Inspection]) -> Iterator[Problem]:
         for oddity in sample.oddities:
             odd[oddity].append(sample.id)
     for oddity, ids in odd.items():
-        yield Problem("odd_file", "note", f"{oddity}; converted when read", len(ids), tuple(ids[:_SHOWN]))
+        yield Problem("odd_file", "note", oddity, len(ids), tuple(ids[:_SHOWN]))
 
 
 def _unlisted(dataset: Dataset, root: Path, views: list[View]) -> Iterator[Problem]:

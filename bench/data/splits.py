@@ -113,7 +113,7 @@ class LeaveDomainOut(Split):
     Attributes:
         test: The held-out domain.
         folds: How many folds the other domains make.
-        train: Which of these folds train, by number in scikit-learn's order; the rest validates.
+        train: Which of these folds train, by number in scikit-learn's order; the rest validates. All: no validation.
     """
 
     test: str
@@ -125,9 +125,11 @@ class LeaveDomainOut(Split):
         inside = need(table, "domain") != self.test
         if inside.all():
             raise DataError(f"No sample has the domain {self.test!r}.")
-        numbers = fold_numbers(table[inside], self.folds, self.random_state)
         assigned = blank(table, "test")
-        assigned[inside] = np.where(np.isin(numbers, self.train), "train", "val")
+        assigned[inside] = "train"
+        if set(self.train) != set(range(self.folds)):
+            numbers = fold_numbers(table[inside], self.folds, self.random_state)
+            assigned[inside] = np.where(np.isin(numbers, self.train), "train", "val")
         return assigned
 
 

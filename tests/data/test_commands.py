@@ -1,0 +1,78 @@
+"""`bench data` and `bench cache` as a user calls them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from made_images import class_folders
+from typer.testing import CliRunner, Result
+
+from bench.cli import app
+from bench.data.base import cache_root
+from bench.data.cache import decoded
+from bench.data.prepare import prepare
+from bench.datasets.digits import Digits
+
+
+def bench(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words))
+
+
+def test_audit_of_clean_data_as_json(root: Path) -> None:
+    result = bench("data", "audit", "digits", "--data", str(root), "--json")
+    assert result.exit_code == 0
+    report = json.loads(result.stdout)
+    assert set(report) == {"dataset", "samples", "protocols", "duplicates", "problems"}
+    assert report["protocols"]["limited"] == {"train": 200, "val": 200, "test": 1397, "leaks": {}}
+
+
+def test_audit_ends_with_1_on_a_problem_and_shows_it(root: Path) -> None:
+    class_folders(root / "own", each=6)
+    (root / "own" / "c1" / "[bold]5.png").write_bytes(b"no image")
+    result = bench("data", "audit", "image_folder[path=own]", "--data", str(root))
+    assert result.exit_code == 1
+    assert "undeclared: unreadable (1)" in result.stdout
+    assert "c1/[bold]5.png" in result.stdout
+    assert "12" not in result.stdout.splitlines()[0]
+    assert "13 samples" in result.stdout
+
+
+def test_audit_without_data_ends_with_2(root: Path) -> None:
+    result = bench("data", "audit", "kth_tips2b", "--data", str(root))
+    assert result.exit_code == 2
+    assert "no data at" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["pcas", "pacs[protocoll=paper]", "pacs[", "medmnist[subset=chestmnist]"])
+def test_a_wrong_name_ends_with_2(root: Path, name: str) -> None:
+    assert bench("data", "audit", name, "--data", str(root)).exit_code == 2
+
+
+def test_path_needs_no_data(root: Path) -> None:
+    result = bench("data", "path", "breakhis[magnification=100]", "--data", str(root))
+    assert result.stdout.strip() == str(root / "BreaKHis_v1")
+
+
+def test_fetch_says_what_it_cannot_do(root: Path) -> None:
+    assert bench("data", "fetch", "digits", "--data", str(root)).exit_code == 0
+    result = bench("data", "fetch", "kth_tips2b", "--data", str(root))
+    assert result.exit_code == 2
+    assert "no mirror that can be checked" in result.stderr
+
+
+def test_cache_is_listed_and_cleared(root: Path) -> None:
+    decoded(prepare(Digits(), root, 0), 32, "squash", "bicubic")
+    (cache_root() / "data" / "pacs").mkdir(parents=True)
+    names = [entry["name"] for entry in json.loads(bench("cache", "ls", "--json").stdout)]
+    assert len(names) == 1
+    assert names[0].startswith("decoded/digits-")
+    assert "1 entries, 0.3 MB" in bench("cache", "ls").stdout
+    assert bench("cache", "clear", "decoded/pacs").exit_code == 2
+    assert "Deleted 1 entries" in bench("cache", "clear", "decoded/digits").stdout
+    assert json.loads(bench("cache", "ls", "--json").stdout) == []
+    assert (cache_root() / "data" / "pacs").is_dir()
+    decoded(prepare(Digits(), root, 0), 32, "squash", "bicubic")
+    assert len(json.loads(bench("cache", "ls", "--json").stdout)) == 1

@@ -1,0 +1,223 @@
+"""The shipped checks pass on every built-in data set, and fail on broken ones."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_images import class_folders, picture, stubs
+
+from bench import registry
+from bench.conformance import Check, Skipped, Violation, examine
+from bench.conformance.datasets import CHECKS, DatasetCase
+from bench.data import Dataset, Folds, Official
+from bench.datasets.digits import Digits
+from bench.datasets.image_folder import ImageFolder
+
+MATERIALS = ("aluminium_foil", "brown_bread", "corduroy", "cork", "cotton", "cracker", "lettuce_leaf", "linen",
+             "white_bread", "wood", "wool")  # fmt: skip
+
+
+def _images(root: Path, paths: list[str]) -> None:
+    for seed, path in enumerate(paths):
+        picture(root / path, seed)
+
+
+def _pacs(root: Path) -> dict[str, Any]:
+    kinds = ("dog", "elephant", "giraffe", "guitar", "horse", "house", "person")
+    domains = ("art_painting", "cartoon", "photo", "sketch")
+    paths = [f"{domain}/{kind}/{n}.png" for domain in domains for kind in kinds for n in range(4)]
+    _images(root / "pacs", paths)
+    (root / "pacs_splits").mkdir()
+    for domain in domains:
+        for part, numbers in (("train", "012"), ("crossval", "3"), ("test", "0123")):
+            lines = [f"{domain}/{kind}/{n}.png {label}" for label, kind in enumerate(kinds, 1) for n in numbers]
+            (root / "pacs_splits" / f"{domain}_{part}_kfold.txt").write_text("\n".join(lines))
+    return {}
+
+
+def _breakhis(root: Path) -> dict[str, Any]:
+    types = {
+        "DC": "ductal_carcinoma",
+        "LC": "lobular_carcinoma",
+        "MC": "mucinous_carcinoma",
+        "PC": "papillary_carcinoma",
+    }
+    _images(
+        root / "BreaKHis_v1" / "histology_slides/breast/malignant/SOB",
+        [
+            f"{name}/SOB_M_{kind}_14-{slide}{number}/200X/SOB_M_{kind}-14-{slide}{number}-200-{image:03d}.png"
+            for number, (kind, name) in enumerate(types.items())
+            for slide in range(5)
+            for image in range(2)
+        ],
+    )
+    return {}
+
+
+def _kth(root: Path) -> dict[str, Any]:
+    _images(
+        root / "KTH-TIPS2-b", [f"{name}/sample_{x}/{n}.png" for name in MATERIALS for x in "abcd" for n in range(2)]
+    )
+    return {}
+
+
+def _plants(root: Path) -> dict[str, Any]:
+    place = root / "plant_pathology_2020"
+    _images(place, [f"images/Train_{n}.jpg" for n in range(40)])
+    rows = [f"Train_{n}," + ",".join(str(int(n % 4 == k)) for k in range(4)) for n in range(40)]
+    (place / "train.csv").write_text("\n".join(["image_id,healthy,multiple_diseases,rust,scab", *rows]))
+    return {}
+
+
+def _tiny(root: Path) -> dict[str, Any]:
+    place = root / "tiny-imagenet-200"
+    names = ("n02", "n01")
+    _images(place, [f"train/{name}/images/{name}_{n}.JPEG" for name in names for n in range(20)])
+    _images(place / "val" / "images", [f"val_{n}.JPEG" for n in range(100, 104)])
+    for n in range(100, 104):
+        picture(place / "val" / "images" / f"val_{n}.JPEG", n)
+    (place / "wnids.txt").write_text("\n".join(names))
+    lines = [f"val_{n}.JPEG\t{names[n % 2]}\t0\t0\t9\t9" for n in range(100, 104)]
+    (place / "val" / "val_annotations.txt").write_text("\n".join(lines))
+    return {}
+
+
+def _medmnist(root: Path) -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for split, count in (("train", 16), ("val", 6), ("test", 6)):
+        arrays[f"{split}_images"] = rng.integers(0, 255, (count, 28, 28), dtype=np.uint8)
+        arrays[f"{split}_labels"] = (np.arange(count) % 2)[:, None].astype(np.uint8)
+    (root / "medmnist").mkdir()
+    np.savez(root / "medmnist" / "breastmnist.npz", **arrays)
+    return {}
+
+
+def _folder(root: Path) -> dict[str, Any]:
+    class_folders(root / "own", each=10)
+    return {"path": "own"}
+
+
+def _csv(root: Path) -> dict[str, Any]:
+    class_folders(root / "own", each=10)
+    lines = [f"c{label}/{n}.png,{label}" for label in range(2) for n in range(10)]
+    (root / "own" / "list.csv").write_text("\n".join(["path,label", *lines]))
+    return {"path": "own/list.csv"}
+
+
+MADE: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "pacs": _pacs,
+    "breakhis": _breakhis,
+    "kth_tips2b": _kth,
+    "plant_pathology_2020": _plants,
+    "tiny_imagenet": _tiny,
+    "medmnist": _medmnist,
+    "image_folder": _folder,
+    "csv_images": _csv,
+    "digits": lambda root: {},
+    "digits_shift": lambda root: {},
+}
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, DatasetCase]:
+    """Every built-in data set with a small synthetic copy of its data."""
+    made = {}
+    for name in registry.catalog("datasets"):
+        root = tmp_path_factory.mktemp(name)
+        made[name] = DatasetCase(
+            registry.load("datasets", name)(**MADE[name](root)), root, partial=not name.startswith("digits")
+        )
+    return made
+
+
+def test_every_built_in_has_synthetic_data() -> None:
+    assert set(MADE) == set(registry.catalog("datasets"))
+
+
+@pytest.mark.parametrize("name", sorted(MADE))
+def test_built_in_data_sets_conform(cases: dict[str, DatasetCase], name: str) -> None:
+    verdicts = {verdict.check: verdict for verdict in examine(cases[name], CHECKS)}
+    assert {check: verdict.problem for check, verdict in verdicts.items() if verdict.problem} == {}
+    allowed = {"missing_data", "expected_counts"}
+    assert {check for check, verdict in verdicts.items() if verdict.skipped} <= allowed
+
+
+def named(name: str) -> Check:
+    return next(check for check in CHECKS if check.__name__ == f"check_{name}")
+
+
+class Broken(ImageFolder):
+    """A data set that a test breaks."""
+
+
+def broken(**members: Any) -> type[Dataset]:
+    return type(
+        "Broken", (Broken,), {**members, "__module__": __name__, "__doc__": members.pop("doc", "Made to fail.")}
+    )
+
+
+def unsorted(self: ImageFolder, root: Path) -> pd.DataFrame:
+    return ImageFolder.samples(self, root).sample(frac=1, ignore_index=True)
+
+
+def floats(self: ImageFolder, sample: Any) -> np.ndarray:
+    return np.zeros((4, 4, 3))
+
+
+def noisy(self: ImageFolder, sample: Any) -> np.ndarray:
+    return np.frombuffer(os.urandom(48), dtype=np.uint8).reshape(4, 4, 3)
+
+
+FLAWS: list[tuple[str, dict[str, Any], str]] = [
+    ("card", {"licence": ""}, "needs licence"),
+    ("card", {"expected": {"nowhere": {}}}, "protocols that do not exist"),
+    ("table", {"samples": unsorted}, "another table the second time"),
+    ("determinism", {"samples": unsorted}, "differ"),
+    ("read", {"read": floats}, "expected uint8"),
+    ("read", {"read": noisy}, "other values the second time"),
+    ("protocols", {"protocols": {"holdout": Folds(folds=2, train=(0,), test=(1,))}}, "must name a selection"),
+    ("protocols", {"protocols": {"holdout": Official(column="nowhere")}}, "needs the column"),
+    ("expected_counts", {"expected": {"holdout": {"train": 99}}}, "99"),
+]
+
+
+@pytest.mark.parametrize(("check", "members", "message"), FLAWS, ids=[f"{flaw[0]}-{n}" for n, flaw in enumerate(FLAWS)])
+def test_a_broken_data_set_is_told_what_is_wrong(root: Path, check: str, members: dict[str, Any], message: str) -> None:
+    class_folders(root / "own", each=10)
+    case = DatasetCase(broken(**members)(path="own"), root)
+    (verdict,) = examine(case, [named(check)])
+    assert verdict.problem is not None
+    assert message in verdict.problem
+
+
+def test_a_set_that_does_not_say_what_is_missing(root: Path) -> None:
+    silent = broken(folder="somewhere", samples=lambda self, root: pd.DataFrame({"id": [], "label": []}))
+    with pytest.raises(Violation, match="must raise MissingData"):
+        named("missing_data")(DatasetCase(silent(path="own"), root))
+
+
+def test_checks_of_data_are_skipped_without_data(root: Path) -> None:
+    case = DatasetCase(registry.load("datasets", "kth_tips2b")(), root)
+    with pytest.raises(Skipped, match="no data at"):
+        named("protocols")(case)
+
+
+def test_a_leak_is_found(root: Path) -> None:
+    for number, split in enumerate(("train", "test")):
+        class_folders(root / "own" / split, height=9 + number)
+    stubs(root / "own", ["train/c0/x.png"])
+    (root / "own" / "test" / "c0" / "x.png").write_bytes((root / "own" / "train" / "c0" / "x.png").read_bytes())
+    (verdict,) = examine(DatasetCase(ImageFolder(path="own", protocol="split_without_val"), root), [named("protocols")])
+    assert "duplicate(s) in several splits" in str(verdict.problem)
+
+
+def test_digits_pass_every_check_that_applies(root: Path) -> None:
+    skipped = {verdict.check for verdict in examine(DatasetCase(Digits(), root), CHECKS) if verdict.skipped}
+    assert skipped == {"missing_data"}

@@ -1,0 +1,205 @@
+"""image_folder and csv_images: a user's own data, with a user's own mistakes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_images import class_folders, picture
+
+from bench.data.cache import decoded
+from bench.data.prepare import Prepared, prepare
+from bench.datasets.csv_images import CsvImages
+from bench.datasets.image_folder import ImageFolder
+from bench.errors import DataError, MissingData
+from bench.spec import Spec
+
+
+def folder(root: Path, **fields: Any) -> Prepared:
+    return prepare(ImageFolder(path="own", **fields), root, 0)
+
+
+def listed(root: Path, text: str, **fields: Any) -> Prepared:
+    (root / "own").mkdir(exist_ok=True)
+    (root / "own" / "list.csv").write_text(text)
+    return prepare(CsvImages(path="own/list.csv", **fields), root, 0)
+
+
+def rows(count: int, header: str, line: str) -> str:
+    """A CSV text with columns that may use n, the row's number."""
+    return "\n".join([header, *(line.format(n=n, m=n % 2, g=n // 4) for n in range(count))]) + "\n"
+
+
+def pictures(root: Path, count: int) -> None:
+    for number in range(count):
+        picture(root / "own" / f"{number}.png", number)
+
+
+def test_class_folders(root: Path) -> None:
+    class_folders(root / "own", classes=3, each=10)
+    prepared = folder(root)
+    assert prepared.counts == {"train": 18, "val": 6, "test": 6}
+    assert prepared.class_names == ("c0", "c1", "c2")
+    assert (prepared.table["path"].str[1].astype(int) == prepared.table["label"]).all()
+
+
+@pytest.mark.parametrize("names", [("train", "val", "test"), ("Training", "validation", "testing")])
+def test_split_folders(root: Path, names: tuple[str, ...]) -> None:
+    for number, name in enumerate(names):
+        class_folders(root / "own" / name, each=2 + number, height=9 + number)
+    assert folder(root, protocol="split").counts == {"train": 4, "val": 6, "test": 8}
+
+
+def test_domain_folders(root: Path) -> None:
+    for number, name in enumerate(("day", "night")):
+        class_folders(root / "own" / name, each=5, height=9 + number)
+    prepared = folder(root, protocol="leave_domain_out", test_domain="night")
+    assert prepared.counts == {"train": 8, "val": 2, "test": 10}
+    assert set(prepared.table["domain"].iloc[prepared.rows("test")]) == {"night"}
+    with pytest.raises(DataError, match="one of the domains: day, night"):
+        folder(root, protocol="leave_domain_out")
+
+
+@pytest.mark.parametrize(
+    ("folders", "protocol", "message"),
+    [
+        (("train", "test"), "holdout", "use protocol=split"),
+        (("train", "test"), "split", "use protocol=split_without_val"),
+        (("train", "val", "test"), "split_without_val", "use protocol=split"),
+        (("train",), "split", "the split 'test' is missing"),
+    ],
+)
+def test_the_wrong_layout_is_explained(root: Path, folders: tuple[str, ...], protocol: str, message: str) -> None:
+    for number, name in enumerate(folders):
+        class_folders(root / "own" / name, each=5, height=9 + number)
+    with pytest.raises(DataError, match=message):
+        folder(root, protocol=protocol)
+
+
+def test_without_validation_the_last_epoch_is_declared(root: Path) -> None:
+    for number, name in enumerate(("train", "test")):
+        class_folders(root / "own" / name, height=9 + number)
+    assert folder(root, protocol="split_without_val").dataset.rule.selection == "last"
+
+
+def test_one_class_is_not_enough(root: Path) -> None:
+    class_folders(root / "own", classes=1)
+    with pytest.raises(DataError, match="two or more are needed"):
+        folder(root)
+
+
+@pytest.mark.parametrize("stray", ["c0/notes.txt", "loose.png", "c1/deep/scan.dcm"])
+def test_a_file_that_is_no_sample_is_named(root: Path, stray: str) -> None:
+    class_folders(root / "own")
+    (root / "own" / stray).parent.mkdir(exist_ok=True)
+    (root / "own" / stray).write_bytes(b"x")
+    with pytest.raises(DataError, match=stray):
+        folder(root)
+
+
+def test_clutter_of_file_managers_is_passed_over(root: Path) -> None:
+    class_folders(root / "own")
+    for name in (".DS_Store", "c0/Thumbs.db", "c1/.hidden.png"):
+        (root / "own" / name).write_bytes(b"x")
+    assert len(folder(root).table) == 10
+
+
+def test_links_are_followed_and_loops_end(root: Path) -> None:
+    class_folders(root / "elsewhere", classes=1)
+    class_folders(root / "own", classes=2, height=9)
+    (root / "own" / "c2").symlink_to(root / "elsewhere" / "c0")
+    (root / "own" / "c0" / "loop").symlink_to(root / "own" / "c0")
+    assert len(folder(root).table) == 15
+
+
+def test_nested_folders_in_a_class_belong_to_it(root: Path) -> None:
+    class_folders(root / "own")
+    picture(root / "own" / "c1" / "2024" / "may" / "x.JPG", 5)
+    table = folder(root).table
+    assert table.set_index("id")["label"]["c1/2024/may/x.JPG"] == 1
+
+
+def test_names_that_are_not_utf8_or_ascii(root: Path) -> None:
+    class_folders(root / "own", each=4)
+    strange = os.fsdecode(b"caf\xe9.png")
+    picture(root / "own" / "c0" / strange, 50)
+    picture(root / "own" / "c1" / "naïve 図.png", 51)
+    prepared = folder(root)
+    assert {"c0/caf\\xe9.png", "c1/naïve 図.png"} <= set(prepared.table["id"])
+    assert all(name.encode() for name in prepared.table["id"])
+    assert decoded(prepared, 8, "squash", "bilinear").shape == (10, 8, 8, 3)
+
+
+def test_accepted_leaks_are_part_of_the_name(root: Path) -> None:
+    for number, split in enumerate(("train", "test")):
+        class_folders(root / "own" / split, height=9 + number)
+    (root / "own" / "test" / "c0" / "0.png").write_bytes((root / "own" / "train" / "c0" / "0.png").read_bytes())
+    spec = Spec.parse("image_folder[path=own,protocol=split_without_val,accept_leaks=[duplicate]]")
+    dataset = ImageFolder.build(spec.name, spec.params)
+    assert prepare(dataset, root, 0).leaks == {"duplicate": 1}
+    assert str(Spec("image_folder", dataset.changed())) == str(
+        Spec("image_folder", {"protocol": "split_without_val", "path": "own", "accept_leaks": ["duplicate"]})
+    )
+
+
+def test_an_absolute_path_is_taken_as_it_is(root: Path, tmp_path: Path) -> None:
+    class_folders(tmp_path / "far")
+    assert len(prepare(ImageFolder(path=str(tmp_path / "far")), root, 0).table) == 10
+
+
+def test_csv_labels_are_words_or_numbers(root: Path) -> None:
+    pictures(root, 20)
+    assert listed(root, rows(20, "path,label", "{n}.png,w{m}")).class_names == ("w0", "w1")
+    numbered = listed(root, "path,label\n" + "".join(f"{n}.png,{(2, 10)[n % 2]}\n" for n in range(20)))
+    assert numbered.class_names == ("2", "10")
+    assert numbered.table.set_index("id")["label"]["1.png"] == 1
+
+
+def test_csv_splits_groups_and_domains(root: Path) -> None:
+    pictures(root, 40)
+    text = rows(40, "path,label,split,group,domain", "{n}.png,{m},{n},p{g},d{m}")
+    for number in range(40):
+        text = text.replace(
+            f",{number % 2},{number},", f",{number % 2},{('train', 'valid', 'test')[number // 4 % 3]},", 1
+        )
+    prepared = listed(root, text, protocol="split")
+    assert prepared.counts == {"train": 16, "val": 12, "test": 12}
+    grouped = listed(root, text, protocol="grouped")
+    assert grouped.table.groupby("group")["split"].nunique().max() == 1
+    with pytest.raises(DataError, match="group"):
+        listed(root, text, protocol="holdout")
+    assert listed(root, text, protocol="holdout", accept_leaks=("group",)).leaks["group"] > 0
+
+
+def test_csv_columns_may_have_other_names(root: Path) -> None:
+    pictures(root, 20)
+    text = rows(20, "file,diagnosis", "{n}.png,{m}")
+    with pytest.raises(DataError, match="no column 'path'; it has file, diagnosis"):
+        listed(root, text)
+    assert len(listed(root, text, path_column="file", label_column="diagnosis").table) == 20
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,label\n0.png,\n", r"line 2: label is empty"),
+        ("path,label\n0.png,a\n ,b\n", r"line 3: path is empty"),
+        ("", "cannot read"),
+    ],
+)
+def test_csv_mistakes_are_placed(root: Path, text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        listed(root, text)
+
+
+def test_csv_names_a_file_that_is_not_there(root: Path) -> None:
+    pictures(root, 19)
+    with pytest.raises(DataError, match=r"19\.png"):
+        listed(root, rows(20, "path,label", "{n}.png,{m}"))
+
+
+def test_csv_path_must_be_there(root: Path) -> None:
+    with pytest.raises(MissingData, match=r"nothing at .*list\.csv"):
+        prepare(CsvImages(path="list.csv"), root, 0)
