@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.data.overlap import overlaps
 from bench.environment import environment, git_revision
 from bench.errors import BenchError
 from bench.metrics import classification
@@ -90,17 +91,12 @@ def flags(task: Task, notes: list[str]) -> Flags:
         partial=bool(prepared.differences),
         differences=prepared.differences,
         leaks=list(prepared.dataset.rule.leaks),
-        overlap=weights.trained_on if seen_in_pretraining(prepared.dataset.overlaps, weights.trained_on) else "",
+        overlap=weights.trained_on if overlaps(prepared.dataset, weights.trained_on) else "",
         test_selected=task.selection == "test_best",
         batch_norm_frozen=weights.batch_norm == "frozen",
         assumed=sorted(PRESETS[task.cell.recipe.name].assumed),
         notes=[note for note in (prepared.dataset.rule.note, *notes) if note],
     )
-
-
-def seen_in_pretraining(words: tuple[str, ...], trained_on: str) -> bool:
-    """Whether what the weights were trained on names (part of) the data set."""
-    return any(word.lower() in trained_on.lower() for word in words)
 
 
 def trained_record(
