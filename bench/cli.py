@@ -15,6 +15,7 @@ Data = Annotated[
     Path | None, typer.Option("--data", metavar="DIR", help="Data root (else BENCH_DATA, else a user cache).")
 ]
 Device = Annotated[str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1, ...")]
+Folder = Annotated[Path, typer.Option("--folder", metavar="DIR", help="Where to write the file.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON for scripts.")]
 Plugins = Annotated[
     list[Path] | None, typer.Option("--plugins", metavar="DIR", help="Folder of your own plug-ins; may be repeated.")
@@ -179,6 +180,40 @@ def table(
 
     _use_plugins(ctx, plugins)
     typer.echo(command.table(results, " ".join(filter or []) or None, format, metrics, stages, split))
+
+
+@app.command()
+def check(
+    ctx: typer.Context,
+    target: Annotated[str, typer.Argument(metavar="FILE|NAME", help="A plug-in's file, or its name.")],
+    data: Data = None,
+    partial: Annotated[bool, typer.Option("--partial", help="The data at hand are incomplete.")] = False,
+    plugins: Plugins = None,
+    json: Json = False,
+) -> None:
+    """Check that a baseline or data set keeps its contract; exit code 1 when it does not."""
+    from bench.commands import check as command
+
+    _use_plugins(ctx, plugins)
+    raise typer.Exit(0 if command.check(target, data, partial, json) else 1)
+
+
+@new_app.command("baseline")
+def new_baseline(ctx: typer.Context, name: str, folder: Folder = Path("plugins"), plugins: Plugins = None) -> None:
+    """Write FOLDER/NAME.py with a method that trains."""
+    from bench.commands import new as command
+
+    _use_plugins(ctx, plugins)
+    typer.echo(command.write("baseline", name, folder))
+
+
+@new_app.command("dataset")
+def new_dataset(ctx: typer.Context, name: str, folder: Folder = Path("plugins"), plugins: Plugins = None) -> None:
+    """Write FOLDER/NAME.py with an adapter for images in class folders."""
+    from bench.commands import new as command
+
+    _use_plugins(ctx, plugins)
+    typer.echo(command.write("dataset", name, folder))
 
 
 @data_app.command("audit")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bench.recipes import Recipe
 
 ENTRY_POINTS = "bench.plugins"
+PLURALS: dict[str, Kind] = {"dataset": "datasets", "baseline": "baselines", "suite": "suites"}
 SINGULAR = {"datasets": "data set", "baselines": "method", "suites": "suite"}
 _user_folders: list[Path] = []
 
@@ -42,6 +43,11 @@ def use_folders(folders: list[Path]) -> None:
         UsageError: A folder is not there.
     """
     _user_folders[:] = [_existing(folder, "--plugins") for folder in folders]
+
+
+def user_folders() -> list[Path]:
+    """The folders set by `use_folders`."""
+    return list(_user_folders)
 
 
 def catalog(kind: Kind) -> dict[str, Entry]:
