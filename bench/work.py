@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from filelock import FileLock
 
+from bench.atomic import DiskFull
 from bench.environment import peak_memory
 from bench.errors import BenchError
 from bench.groups import Group
@@ -89,6 +90,8 @@ class GroupRun:
                     self._train_and_record(task, runner)
                 else:
                     self._fit(task, context)
+            except DiskFull:
+                raise  # no cell's fault, and no record of it could be written
             except BenchError as error:
                 self._fail(task, error)
             except Exception as error:  # a method's own code may raise anything; the suite goes on
@@ -110,6 +113,8 @@ class GroupRun:
         sure = {job.key for task in tasks if len(task.trials) == 1 for job in task.jobs}
         try:
             runner.report([r for key, r in self.results.items() if key in sure and isinstance(r, Trained)])
+        except DiskFull:
+            raise
         except Exception as error:  # each cell tries again by itself, and the one at fault gets the failure
             self.reporter.working(f"reporting one by one ({type(error).__name__})")
 
@@ -162,6 +167,8 @@ def guarded(runner: StageRunner, jobs: list[StageJob]) -> Results:
     """Train jobs; after an error that names no job, a group is repeated one by one, so that the culprit fails alone."""
     try:
         return runner.train(jobs)
+    except DiskFull:
+        raise
     except BenchError as error:
         problem = error
     except Exception as error:  # as above: the record of the failed cell says what and where

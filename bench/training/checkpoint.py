@@ -24,10 +24,10 @@ def save(folder: Path, learner: Learner) -> None:
     progress = learner.progress
     files = {"now": f"now-{progress.epoch}.safetensors", "best": f"best-{progress.best_epoch}.safetensors"}
     now = {f"model.{k}": v for k, v in learner.state().items()} | _flat(learner.optimizer_state())
-    write_atomic(folder / files["now"], lambda path: save_file(_packed(now), path))
+    write_atomic(folder / files["now"], lambda path: save_file(_packed(now), path), point="checkpoint")
     if not (folder / files["best"]).exists():
-        write_atomic(folder / files["best"], lambda path: save_file(_packed(learner.best), path))
-    write_text(folder / "progress.json", json.dumps({"files": files, "progress": asdict(progress)}))
+        write_atomic(folder / files["best"], lambda path: save_file(_packed(learner.best), path), point="best")
+    write_text(folder / "progress.json", json.dumps({"files": files, "progress": asdict(progress)}), point="progress")
     for file in folder.glob("*.safetensors"):
         if file.name not in files.values():
             file.unlink()

@@ -114,7 +114,7 @@ class Context:
             if view < 0:
                 images = self.images_of(rows[part])
             else:
-                images = self.preprocess(torch.from_numpy(self.view(view)[part]), augment=False)
+                images = self.preprocess(torch.from_numpy(np.array(self.view(view)[part])), augment=False)
             yield part, self.features(images)
 
     def steps_per_epoch(self) -> int:
