@@ -1,20 +1,24 @@
-"""Tiny randomly initialised backbones, one of each kind that a method may meet."""
+"""Tiny randomly initialised backbones, one of each kind that a method may meet, and a tiny data set."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+import numpy as np
 import timm
 import torch
+from PIL import Image
 from safetensors.torch import save_file
+from torch import nn
 
 from bench.backbones.base import WeightsInfo
 from bench.backbones.timm2d import TimmBackbone
 
 SIZE = 32
-# a plain ViT, a CNN with layer norms whose final norm lives in the head, and a CNN with batch norms
-ARCHITECTURES = {"vit": "test_vit", "cnn": "test_convnext", "batch_norm_cnn": "test_efficientnet"}
+# a plain ViT, a CNN with layer norms whose final norm lives in the head, and one with batch norms whose pooled width
+# differs from that of its tokens
+ARCHITECTURES = {"vit": "test_vit", "cnn": "test_convnext", "batch_norm_cnn": "mobilenetv3_small_050"}
 _HALF = (0.5, 0.5, 0.5)
 
 
@@ -40,8 +44,32 @@ def tiny_weights(folder: Path, kind: str) -> str:
     return name
 
 
-def _model(kind: str) -> torch.nn.Module:
+def tiny_images(folder: Path, classes: int = 3, each: int = 10) -> str:
+    """Write class folders of noise images below ``folder`` and return the data set to use in a cell."""
+    rng = np.random.default_rng(0)
+    for label in range(classes):
+        place = folder / "images" / f"class{label}"
+        place.mkdir(parents=True)
+        for number in range(each):
+            pixels = rng.integers(0, 256, size=(SIZE, SIZE, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(place / f"{number}.png")
+    return "image_folder[path=images]"
+
+
+def _model(kind: str) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        options = {"img_size": SIZE} if kind == "vit" else {}
-        return timm.create_model(ARCHITECTURES[kind], num_classes=0, **options)
+        size = {"img_size": SIZE} if kind == "vit" else {}
+        model: nn.Module = timm.create_model(ARCHITECTURES[kind], num_classes=0, **size)  # type: ignore[arg-type]
+        _as_if_trained(model)
+    return model
+
+
+@torch.no_grad()
+def _as_if_trained(model: nn.Module) -> None:
+    """Layer scales of 1e-6 would hide whole blocks, and statistics of 0 and 1 their own changes: draw both."""
+    for name, value in model.state_dict().items():
+        if name.endswith((".gamma", "running_var")):
+            value.uniform_(0.5, 1.5)
+        elif name.endswith("running_mean"):
+            value.normal_(std=0.1)

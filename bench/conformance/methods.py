@@ -1,0 +1,249 @@
+"""What every method must do, tried on tiny backbones. The subject of a check is the method's class."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.backbones import Features
+from bench.backbones.base import Backbone
+from bench.cell import Cell
+from bench.conformance import Check, require
+from bench.conformance.tiny import SIZE, tiny_backbone, tiny_images, tiny_weights
+from bench.methods import FeatureMethod, FeatureSplit, Method, Stage
+from bench.methods.build import build_model, check, trainable_names
+from bench.recipes import preset
+from bench.spec import Spec
+from bench.training.job import stage_jobs
+from bench.training.learner import Learner
+from bench.training.streams import reseed
+
+CLASSES, BATCH = 5, 6
+KINDS = {"vit": ("vit",), "cnn": ("cnn", "batch_norm_cnn")}  # family -> tiny backbones
+State = dict[str, Tensor]
+
+
+def check_card(cls: type[Method] | type[FeatureMethod]) -> None:
+    """The docstring is there, the families are known, every field has a default and a description."""
+    require(
+        cls.__doc__ and cls.__doc__ not in (Method.__doc__, FeatureMethod.__doc__), f"{cls.__name__} needs a docstring."
+    )
+    require(
+        cls.families and set(cls.families) <= set(KINDS),
+        f"families must be some of {', '.join(KINDS)}: {cls.families}.",
+    )
+    for name, field in cls.model_fields.items():
+        require(field.description, f"The field {name} needs a description: Field(..., description=...).")
+        require(not field.is_required(), f"The field {name} needs a default.")
+
+
+def check_name(cls: type[Method] | type[FeatureMethod]) -> None:
+    """The name with its fields parses back to the same method."""
+    method = cls()
+    text = str(Spec(cls.plugin_name(), method.model_dump(mode="json")))
+    spec = Spec.parse(text)
+    require(cls.build(spec.name, spec.params) == method, f"{text} does not parse back.")
+
+
+def check_stages(cls: type[Method]) -> None:
+    """There is at least one stage, their names differ, `stage_only` names fields."""
+    names = [stage.name for stage in cls().stages()]
+    require(names and len(names) == len(set(names)), f"stages() must give stages of different names, not {names}.")
+    unknown = cls.stage_only - set(cls.model_fields)
+    require(not unknown, f"stage_only names no field: {sorted(unknown)}.")
+
+
+def check_injection(cls: type[Method]) -> None:
+    """What the method adds to a backbone takes part in its forward pass."""
+    for backbone in backbones(cls):
+        check(backbone, cls())
+
+
+def check_shapes(cls: type[Method]) -> None:
+    """Images (B, 3, S, S) give finite logits (B, classes), and no image changes another's."""
+    for backbone in backbones(cls):
+        reseed(0, "init")
+        model = build_model(backbone, cls(), CLASSES).eval()
+        with torch.no_grad():
+            logits, alone = model(images()), model(images()[:1])
+        require(logits.shape == (BATCH, CLASSES), f"{where(backbone)} logits have shape {tuple(logits.shape)}.")
+        require(logits.isfinite().all(), f"{where(backbone)} logits are not finite before training.")
+        close = torch.allclose(alone, logits[:1], rtol=1e-3, atol=1e-4)
+        require(close, f"{where(backbone)} an image's logits depend on the other images of its batch.")
+
+
+def check_features_untouched(cls: type[Method]) -> None:
+    """The head leaves the features as they are: several heads read the same ones."""
+    for backbone in backbones(cls):
+        features = frozen_features(backbone)
+        copies = features.tokens.clone(), features.pooled.clone()
+        head = cls().head(backbone.spec, CLASSES).train()
+        head(features)
+        same = torch.equal(features.tokens, copies[0]) and torch.equal(features.pooled, copies[1])
+        require(same, f"{where(backbone)} the head changes the features in place.")
+
+
+def check_needs_tokens(cls: type[Method]) -> None:
+    """A method that says it needs no tokens gives the same logits without them."""
+    for backbone in () if cls.needs_tokens else backbones(cls):
+        features = frozen_features(backbone)
+        head = cls().head(backbone.spec, CLASSES).eval()
+        without = Features(torch.full_like(features.tokens, torch.nan), features.pooled)
+        require(torch.equal(head(features), head(without)), "needs_tokens is False, but the head reads tokens.")
+
+
+def check_frozen(cls: type[Method]) -> None:
+    """What a stage does not train stays as it is, running statistics too; what it adds, the loss reaches."""
+    for backbone in backbones(cls):
+        for part in train_tiny(cls(), backbone, seed=0):
+            moved = {name for name, value in part.before.items() if not torch.equal(value, part.after[name])}
+            wrong = sorted(moved - part.trainable - part.may_follow)
+            require(not wrong, f"{where(backbone)} {part.stage.name} changes {wrong[:1]}, which it does not train.")
+            idle = f"{where(backbone)} {part.stage.name} counts {part.idle[:1]} as trained, but the loss ignores it."
+            require(not part.idle, idle)
+
+
+def check_same_bits(cls: type[Method]) -> None:
+    """Training twice with one seed gives the same bits; all chance comes from torch's global generator."""
+    kind = kinds(cls)[-1]
+    first, second = (train_tiny(cls(), tiny_backbone(kind), seed=1)[-1].after for _ in range(2))
+    different = [name for name, value in first.items() if not torch.equal(value, second[name])]
+    require(not different, f"{different[:1]} differs between two runs with one seed.")
+
+
+def check_fit(cls: type[FeatureMethod]) -> None:
+    """Fitting gives finite scores (n, classes), with and without validation data, and with a class missing in train."""
+    train, val = feature_split(60, seed=0), feature_split(30, seed=1)
+    lacking = FeatureSplit(train.x[train.y > 0], train.y[train.y > 0])
+    for case, fit in {"": train, " without a class": lacking}.items():
+        for held_out in (val, None):
+            scores = cls().fit(fit, held_out, CLASSES).predict(val.x)
+            require(scores.shape == (30, CLASSES), f"fit{case}: predict gave shape {scores.shape}.")
+            require(np.isfinite(scores).all(), f"fit{case}: predict gave scores that are not finite.")
+
+
+def check_fit_same_bits(cls: type[FeatureMethod]) -> None:
+    """Fitting twice gives the same bits and leaves the features as they are."""
+    train, val = feature_split(60, seed=0), feature_split(30, seed=1)
+    copies = train.x.copy(), val.x.copy()
+    first, second = (cls().fit(train, val, CLASSES).predict(val.x) for _ in range(2))
+    require(np.array_equal(first, second), "Two fits on the same features differ.")
+    require(np.array_equal(train.x, copies[0]) and np.array_equal(val.x, copies[1]), "fit() changes the features.")
+
+
+def check_end_to_end(cls: type[Method] | type[FeatureMethod]) -> None:
+    """`bench run` makes a record of a tiny cell, and a second run has nothing to do."""
+    from bench import runner
+    from bench.records import Store
+    from bench.settings import Settings
+
+    with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, BENCH_CACHE=f"{folder}/cache"):
+        place = Path(folder)
+        backbone = tiny_weights(place, kinds(cls)[0])
+        cell = Cell.parse(f"{tiny_images(place)}/{backbone}/{cls.plugin_name()}/quick[epochs=1]/seed=0")
+        settings = Settings(results=place / "runs", data=place, weights=place, device="cpu", quiet=True)
+        outcome = runner.run([cell], settings)
+        require(not outcome.failed, f"{cell} failed: {'; '.join(outcome.failed.values())}")
+        record = Store(settings.results).get(outcome.cells[0])
+        require(record is not None and record.metrics["test"]["accuracy"] is not None, f"{cell} left no record.")
+        require(runner.run([cell], settings).ran == 0, f"{cell} runs again although nothing has changed.")
+
+
+@dataclass(frozen=True)
+class TrainedStage:
+    """A stage's parameters and buffers by name, before and after two steps.
+
+    Attributes:
+        trainable: Names that the stage trains.
+        may_follow: Buffers that may move with them: the head's, and the backbone's where all of it trains.
+        idle: Trained parameters of the method's own that got no gradient.
+    """
+
+    stage: Stage
+    before: State
+    after: State
+    trainable: set[str]
+    may_follow: set[str]
+    idle: list[str]
+
+
+def train_tiny(method: Method, backbone: Backbone, seed: int) -> list[TrainedStage]:
+    """Run two steps of every stage with the engine's own learner."""
+    reseed(seed, "init")
+    start = {f"backbone.{name}": p.detach().clone() for name, p in backbone.named_parameters()}
+    model = build_model(backbone, method, CLASSES)
+    done = []
+    for job in stage_jobs(method, preset("quick"), seed, "val_best", "conformance", "source"):
+        learner = Learner(job, model, trainable_names(model, job.stage), start, steps_per_epoch=2)
+        before = snapshot(model)
+        learner.train_mode()
+        for step in range(2):
+            inputs = frozen_features(model.backbone) if job.shares_trunk else images()
+            learner.step(inputs, torch.arange(BATCH) % CLASSES, 0, step)
+        trainable = set(learner.trainable)
+        whole = all(name in trainable for name, _ in model.named_parameters())
+        buffers = {name for name, _ in model.named_buffers() if whole or name.startswith("head.")}
+        idle = sorted(name for name in trainable & model.added if model.get_parameter(name).grad is None)
+        done.append(TrainedStage(job.stage, before, snapshot(model), trainable, buffers, idle))
+    return done
+
+
+def snapshot(model: torch.nn.Module) -> State:
+    """Copies of all parameters and buffers."""
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
+@torch.no_grad()
+def frozen_features(backbone: Backbone) -> Features:
+    """Features of `images` in evaluation mode."""
+    return backbone.eval()(images())
+
+
+@cache
+def images() -> Tensor:
+    """(BATCH, 3, SIZE, SIZE), always the same."""
+    return torch.randn(BATCH, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+
+
+def feature_split(n: int, seed: int) -> FeatureSplit:
+    """n features that lie around their class's centre."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % CLASSES
+    centres = np.random.default_rng(99).normal(size=(CLASSES, 16))
+    return FeatureSplit((centres[labels] + rng.normal(size=(n, 16))).astype(np.float32), labels)
+
+
+def kinds(cls: type[Method] | type[FeatureMethod]) -> list[str]:
+    """The tiny backbones that the method applies to."""
+    return [kind for family in cls.families for kind in KINDS[family]]
+
+
+def backbones(cls: type[Method]) -> Iterator[Backbone]:
+    """Fresh ones, since methods may change them."""
+    return (tiny_backbone(kind) for kind in kinds(cls))
+
+
+def where(backbone: Backbone) -> str:
+    """How messages name a backbone."""
+    return f"On {backbone.info.arch}:"
+
+
+TRAINED: tuple[Check, ...] = (
+    check_card, check_name, check_stages, check_injection, check_shapes, check_features_untouched, check_needs_tokens,
+    check_frozen, check_same_bits, check_end_to_end,
+)  # fmt: skip
+FITTED: tuple[Check, ...] = (check_card, check_name, check_fit, check_fit_same_bits, check_end_to_end)
+
+
+def checks_for(cls: type[Method] | type[FeatureMethod]) -> tuple[Check, ...]:
+    """The checks of methods trained by gradient descent, or of those fitted on features."""
+    return TRAINED if issubclass(cls, Method) else FITTED

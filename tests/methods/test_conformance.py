@@ -1,0 +1,214 @@
+"""All built-in methods pass the shipped checks, and each check catches what it is for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from bench import registry
+from bench.backbones import Features, FeatureSpec
+from bench.backbones.base import Backbone
+from bench.conformance import examine
+from bench.conformance import methods as conformance
+from bench.methods import FeatureMethod, FeatureSplit, Fitted, Method, PooledLinear, Stage
+
+TEMPLATE = Path(conformance.__file__).parent.parent / "templates" / "baseline.py.txt"
+
+
+def cases() -> Iterator[tuple[str, str]]:
+    for name in registry.catalog("baselines"):
+        for check in conformance.checks_for(registry.load("baselines", name)):
+            yield name, check.__name__
+
+
+@pytest.mark.parametrize(("name", "check"), list(cases()))
+def test_built_in_method(name: str, check: str) -> None:
+    [verdict] = examine(registry.load("baselines", name), [getattr(conformance, check)])
+    assert verdict.problem is None
+    assert verdict.skipped is None
+    assert verdict.about
+
+
+def test_the_template_passes(plugin_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = TEMPLATE.read_text().replace("NAME", "my_probe").replace("CLASS", "MyProbe")
+    (plugin_folder / "my_probe.py").write_text(text)
+    monkeypatch.setenv("BENCH_PLUGINS", str(plugin_folder))
+    cls = registry.load("baselines", "my_probe")
+    assert [(v.check, v.problem) for v in examine(cls, conformance.checks_for(cls)) if v.problem] == []
+
+
+class Good(Method):
+    """A linear probe; the broken ones below differ in one thing each."""
+
+    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
+        return PooledLinear(features.pooled_dim, classes)
+
+
+class Undescribed(Good):
+    """A field without a description."""
+
+    rate: float = 0.1
+
+
+class Required(Good):
+    """A field without a default."""
+
+    rate: float = Field(description="must be given")
+
+
+class NoFamily(Good):
+    """Fits no backbone."""
+
+    families = ()
+
+
+class TwiceNamed(Good):
+    """Two stages with one name."""
+
+    def stages(self) -> list[Stage]:
+        return [Stage("stage1"), Stage("stage1", trains="all")]
+
+
+class UnknownStageField(Good):
+    """Names a field that is not there."""
+
+    stage_only = frozenset({"tuning"})
+
+
+class Unused(Good):
+    """Injects a parameter that the forward pass ignores."""
+
+    families = ("vit",)
+
+    def inject(self, backbone: Backbone) -> None:
+        backbone.register_parameter("idle", nn.Parameter(torch.zeros(3)))
+
+
+class WrongWidth(Good):
+    """Gives one logit too many."""
+
+    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
+        return PooledLinear(features.pooled_dim, classes + 1)
+
+
+class Mixing(Good):
+    """Normalises over the batch in evaluation mode."""
+
+    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
+        return _Mixing(features.pooled_dim, classes)
+
+
+class _Mixing(PooledLinear):
+    def forward(self, features: Features) -> Tensor:
+        return self.fc(features.pooled - features.pooled.mean(0))
+
+
+class InPlace(Good):
+    """Changes the features that it is given."""
+
+    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
+        return _InPlace(features.pooled_dim, classes)
+
+
+class _InPlace(PooledLinear):
+    def forward(self, features: Features) -> Tensor:
+        return self.fc(features.pooled.mul_(2))
+
+
+class ReadsTokens(Good):
+    """Says it needs no tokens, and reads them."""
+
+    needs_tokens = False
+
+    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
+        return _ReadsTokens(features.token_dim, classes)
+
+
+class _ReadsTokens(PooledLinear):
+    def forward(self, features: Features) -> Tensor:
+        return self.fc(features.tokens.mean(1))
+
+
+class Thaws(Good):
+    """Changes a frozen parameter behind the optimiser's back."""
+
+    families = ("vit",)
+
+    def inject(self, backbone: Backbone) -> None:
+        def nudge(module: nn.Module, inputs: object) -> None:
+            if torch.is_grad_enabled():
+                next(backbone.parameters()).data.add_(1)
+
+        backbone.register_forward_pre_hook(nudge)
+
+
+class Idle(Good):
+    """A head with a layer that it does not use."""
+
+    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
+        head = PooledLinear(features.pooled_dim, classes)
+        head.spare = nn.Linear(2, 2)
+        return head
+
+
+class OwnChance(Good):
+    """Draws its initial weights from a generator that nobody seeds."""
+
+    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
+        head = PooledLinear(features.pooled_dim, classes)
+        head.fc.weight.data = torch.from_numpy(np.random.default_rng().normal(size=head.fc.weight.shape)).float()
+        return head
+
+
+class FittedWrongly(FeatureMethod):
+    """Forgets a class that training lacks, and changes the features."""
+
+    def fit(self, train: FeatureSplit, val: FeatureSplit | None, classes: int) -> Fitted:
+        train.x[:] += 1
+        return Fitted(predict=lambda x: np.zeros((len(x), len(np.unique(train.y)))))
+
+
+@pytest.mark.parametrize(
+    ("cls", "check", "words"),
+    [
+        (Undescribed, "card", "rate needs a description"),
+        (Required, "card", "rate needs a default"),
+        (NoFamily, "card", "families"),
+        (TwiceNamed, "stages", "different names"),
+        (UnknownStageField, "stages", "tuning"),
+        (Unused, "injection", "idle"),
+        (WrongWidth, "shapes", r"\(6, 6\)"),
+        (Mixing, "shapes", "other images"),
+        (InPlace, "features_untouched", "in place"),
+        (ReadsTokens, "needs_tokens", "reads tokens"),
+        (Thaws, "frozen", "does not train"),
+        (Idle, "frozen", "head.spare.bias"),
+        (OwnChance, "same_bits", "head.fc.weight"),
+        (FittedWrongly, "fit", "without a class"),
+        (FittedWrongly, "fit_same_bits", "changes the features"),
+    ],
+)
+def test_a_broken_method_is_caught(cls: type, check: str, words: str) -> None:
+    [verdict] = examine(cls, [getattr(conformance, f"check_{check}")])
+    assert verdict.problem is not None
+    assert re.search(words, verdict.problem), verdict.problem
+
+
+def test_examine_goes_on_after_an_exception() -> None:
+    def check_breaks(subject: object) -> None:
+        raise KeyError("lost")
+
+    def check_holds(subject: object) -> None:
+        """Holds."""
+
+    first, second = examine(Good, [check_breaks, check_holds])
+    assert first.problem is not None
+    assert "KeyError: 'lost' (test_conformance.py:" in first.problem
+    assert (second.check, second.about, second.problem) == ("holds", "Holds.", None)
