@@ -9,7 +9,7 @@ import numpy as np
 from bench.data.overlap import overlaps
 from bench.environment import environment, git_revision
 from bench.errors import BenchError
-from bench.metrics import classification
+from bench.metrics import absent_classes, classification
 from bench.plan import Task
 from bench.recipes import PRESETS
 from bench.records import Record
@@ -95,8 +95,15 @@ def flags(task: Task, notes: list[str]) -> Flags:
         test_selected=task.selection == "test_best",
         batch_norm_frozen=weights.batch_norm == "frozen",
         assumed=sorted(PRESETS[task.cell.recipe.name].assumed),
+        absent_classes={split: absent for split in SPLITS if (absent := _absent(task, split))},
         notes=[note for note in (prepared.dataset.rule.note, *notes) if note],
     )
+
+
+def _absent(task: Task, split: str) -> list[int]:
+    """Classes that macro averages leave out; an empty split has no averages."""
+    labels = labels_of(task, split)
+    return absent_classes(labels, task.prepared.classes) if len(labels) else []
 
 
 def trained_record(
