@@ -183,6 +183,27 @@ def table(
 
 
 @app.command()
+def reproduce(
+    ctx: typer.Context,
+    record: Annotated[Path, typer.Argument(metavar="RECORD", help="A seed=N.json below a results folder.")],
+    data: Data = None,
+    weights: Weights = None,
+    device: Device = None,
+    partial: Annotated[bool, typer.Option("--partial", help="The data at hand are incomplete.")] = False,
+    quiet: Quiet = False,
+    json: Json = False,
+    plugins: Plugins = None,
+) -> None:
+    """Run a record's cell again and compare: equal, within rounding, or different (exit code 1)."""
+    from bench.commands import reproduce as command
+    from bench.settings import Settings
+
+    _use_plugins(ctx, plugins)
+    settings = Settings(data=data, weights=weights, device=device, partial=partial, quiet=quiet or json)
+    raise typer.Exit(command.show(record, settings, json))
+
+
+@app.command()
 def check(
     ctx: typer.Context,
     target: Annotated[str, typer.Argument(metavar="FILE|NAME", help="A plug-in's file, or its name.")],

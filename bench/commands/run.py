@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.cell import Cell
 from bench.commands.table import table
-from bench.commands.text import as_json, columns
+from bench.commands.text import as_json, columns, duration, size
 from bench.settings import Settings
 from bench.suite import load_targets, parse_override
 
@@ -55,20 +55,30 @@ def requested(targets: list[str], overrides: list[str]) -> list[Cell]:
 
 def preview(cells: Iterable[Cell], settings: Settings, json: bool) -> str:
     """Which cells would run, why, and what sharing spares."""
+    from bench.environment import choose_device
+    from bench.estimate import estimate
     from bench.groups import group_tasks
     from bench.plan import Planner
     from bench.records import Store
 
-    tasks = Planner(settings).plan(cells, Store(settings.results))
+    planner, device = Planner(settings), choose_device(settings.device)
+    tasks = planner.plan(cells, Store(settings.results))
     groups = group_tasks([task for task in tasks if task.reason], settings.fuse)
     if json:
         plan = [{"cell": str(task.cell), "reason": task.reason} for task in tasks]
         shared = [
-            {"cells": [str(t.cell) for t in g.tasks], "trunk_epochs_spared": g.trunk_passes_saved} for g in groups
+            {
+                "cells": [str(t.cell) for t in group.tasks],
+                "trunk_epochs_spared": group.trunk_passes_saved,
+                **asdict(estimate(group, planner, device)),
+            }
+            for group in groups
         ]
         return as_json({"cells": plan, "groups": shared})
     lines = [columns([task.reason or "up to date", str(task.cell)] for task in tasks)]
     for number, group in enumerate(groups, 1):
         spared = f", sharing spares {group.trunk_passes_saved} epochs of the trunk" if group.trunk_passes_saved else ""
-        lines.append(f"group {number}: {len(group.tasks)} cells{spared}")
+        cost = estimate(group, planner, device)
+        about = f"about {duration(cost.seconds)}, disk {size(cost.disk)}, memory {size(cost.memory)}"
+        lines.append(f"group {number}: {len(group.tasks)} cells{spared}; {about}")
     return "\n".join([*lines, f"{sum(bool(t.reason) for t in tasks)} of {len(tasks)} cells would run."])

@@ -33,3 +33,15 @@ def wrapped(label: str, text: str, width: int = 100) -> str:
 def as_json(value: Any) -> str:
     """JSON for scripts."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``12 min`` or ``3.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def size(count: int) -> str:
+    """Bytes as ``12 MB`` or ``3.4 GB``."""
+    return f"{count / 1e6:.0f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"

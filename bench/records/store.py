@@ -146,6 +146,14 @@ class Store:
             if record is not None:
                 yield record
 
+    def at(self, path: Path) -> Record | None:
+        """The record in one file of this folder, or None when there is no such file.
+
+        Raises:
+            CorruptRecord: The file is not a record.
+        """
+        return self._read(path, None)
+
     def _read(self, path: Path, cell: str | None) -> Record | None:
         try:
             record = Record.model_validate_json(path.read_bytes())

@@ -1,0 +1,77 @@
+"""bench reproduce and bench run --dry-run tell the truth about a small world."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.cell import Cell
+from bench.errors import UsageError
+from bench.estimate import estimate
+from bench.groups import group_tasks
+from bench.plan import Planner
+from bench.records import Store
+from bench.reproduce import compare, reproduce
+from bench.settings import Settings
+from tests.engine.conftest import RunCells
+
+
+def test_a_record_reproduces_bit_for_bit(run_cells: RunCells, weights: Path, tmp_path: Path) -> None:
+    run_cells(tmp_path, ["cladapter[k=2]"])
+    (record,) = Store(tmp_path).all()
+    comparison = reproduce(Store(tmp_path).path(record.cell), Settings(weights=weights, quiet=True, device="cpu"))
+    assert (comparison.verdict, comparison.largest, comparison.changed) == ("equal", 0.0, {})
+
+
+@pytest.mark.parametrize(("noise", "verdict"), [(0.0, "equal"), (1e-4, "within rounding"), (1.0, "different")])
+def test_verdicts(noise: float, verdict: str, run_cells: RunCells, tmp_path: Path) -> None:
+    run_cells(tmp_path, ["linear_probe"])
+    (record,) = Store(tmp_path).all()
+    arrays = Store(tmp_path).predictions(record.cell)
+    rng = np.random.default_rng(0)
+    others = {
+        name: (array + noise * array.std() * rng.standard_normal(array.shape)).astype(array.dtype)
+        if name.endswith("logits")
+        else array
+        for name, array in arrays.items()
+    }
+    older = record.model_copy(update={"fingerprints": {**record.fingerprints, "method": "older"}})
+    comparison = compare(older, arrays, record, others)
+    assert comparison.verdict == verdict
+    assert list(comparison.changed) == ["method"]
+
+
+def test_what_is_no_record_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no record"):
+        reproduce(tmp_path / "nothing.json", Settings())
+
+
+def test_estimates_grow_with_the_work(weights: Path, tmp_path: Path) -> None:
+    def cost(method: str, epochs: int) -> float:
+        planner = Planner(Settings(weights=weights))
+        cell = Cell.parse(f"digits/tiny_vit/{method}/paper[epochs={epochs}]/seed=0")
+        (group,) = group_tasks(planner.plan([cell], Store(tmp_path)), fuse=True)
+        import torch
+
+        found = estimate(group, planner, torch.device("cpu"))
+        assert found.disk > 0
+        assert found.memory > 0
+        return found.memory if epochs == 1 else found.seconds
+
+    assert cost("full_finetune", 1) > cost("linear_probe", 1)
+    assert cost("full_finetune", 100) > cost("linear_probe", 10)
+
+
+def test_groups_share_what_they_can(weights: Path, tmp_path: Path) -> None:
+    names = ["linear_probe/quick", "cladapter[tuning=frozen]/quick", "cladapter/quick", "linear_probe/quick[lr=0.1]"]
+    others = ["full_finetune/quick", "linear_probe/quick[batch_size=8]", "lora/quick"]
+    cells = [
+        Cell.parse(f"digits/tiny_vit/{name}/seed={seed},data_seed=0") for seed in (0, 1) for name in names + others
+    ]
+    planner = Planner(Settings(weights=weights))
+    tasks = planner.plan(cells, Store(tmp_path))
+    sizes = sorted(len(group.tasks) for group in group_tasks(tasks, fuse=True))
+    assert sizes == [1, 1, 1, 1, 2, 8]
+    assert [len(group.tasks) for group in group_tasks(tasks, fuse=False)] == [1] * 14
