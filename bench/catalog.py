@@ -184,6 +184,8 @@ def _card(line: list[Located]) -> tuple[tuple[str, str], ...]:
 
 def _protocols(line: list[Located]) -> tuple[str, ...]:
     value = class_variables(line).get("protocols")
+    if isinstance(value, ast.DictComp):
+        return (_pattern(value.key),)
     return tuple(_keys(value)) if isinstance(value, ast.Dict) else ()
 
 

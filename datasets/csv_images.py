@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 from pydantic import Field
 
-from bench.data import Folds
+from bench.data import LeaveDomainOut, Official
 from bench.data.folders import file_table
-from bench.data.own import OwnImages, split_name
+from bench.data.own import HOLDOUT, OwnImages, split_name
 from bench.errors import DataError
 
 
@@ -22,7 +23,13 @@ class CsvImages(OwnImages):
 
     homepage = "docs/datasets.md#your-own-images"
     beside = ("*",)  # the list decides what belongs to the set
-    protocols = {**OwnImages.protocols, "grouped": Folds(folds=5, train=(0, 1, 2), val=(3,), test=(4,), group="group")}
+    protocols = {
+        "holdout": HOLDOUT,
+        "grouped": replace(HOLDOUT, group="group"),
+        "split": Official(),
+        "split_without_val": Official(selection="last"),
+        "leave_domain_out": LeaveDomainOut(test=""),
+    }
 
     path_column: str = Field("path", description="column with the image's path")
     label_column: str = Field("label", description="column with its class")

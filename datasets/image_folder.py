@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from bench.data import LeaveDomainOut, Official
 from bench.data.folders import IMAGE_SUFFIXES, file_table, is_clutter, printable, subfolders, walk
-from bench.data.own import OwnImages, split_name
+from bench.data.own import HOLDOUT, OwnImages, split_name
 from bench.errors import DataError
 
 
@@ -21,6 +22,12 @@ class ImageFolder(OwnImages):
     """
 
     homepage = "docs/datasets.md#your-own-images"
+    protocols = {
+        "holdout": HOLDOUT,
+        "split": Official(),
+        "split_without_val": Official(selection="last"),
+        "leave_domain_out": LeaveDomainOut(test=""),
+    }
 
     def location(self, root: Path) -> Path:
         return root / self.path

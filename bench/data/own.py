@@ -4,31 +4,27 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 from pydantic import Field
 
 from bench.data.base import Dataset
-from bench.data.splits import Folds, LeaveDomainOut, Official, Split
+from bench.data.splits import Folds, LeaveDomainOut, Split
 from bench.errors import DataError, MissingData
 
 _SPELLINGS = {"training": "train", "valid": "val", "validation": "val", "dev": "val", "testing": "test"}
 
 
+HOLDOUT = Folds(folds=5, train=(0, 1, 2), val=(3,), test=(4,))
+
+
 class OwnImages(Dataset):
     """Base of adapters for images that come with no published protocol.
 
-    Protocols: ``holdout`` (stratified 60 / 20 / 20 %), ``split`` and ``split_without_val`` (as given),
-    ``leave_domain_out`` (``test_domain`` tests).
+    Names of protocols carry meaning here: ``split`` and ``split_without_val`` take the splits as given,
+    ``leave_domain_out`` tests on ``test_domain``; `HOLDOUT` is a stratified 60 / 20 / 20 %.
     """
 
     licence = "your own"
-    protocols: ClassVar[dict[str, Split]] = {
-        "holdout": Folds(folds=5, train=(0, 1, 2), val=(3,), test=(4,)),
-        "split": Official(),
-        "split_without_val": Official(selection="last"),
-        "leave_domain_out": LeaveDomainOut(test=""),
-    }
 
     path: str = Field("", description="where the data lie, below the data root or absolute")
     test_domain: str = Field("", description="held-out domain of the protocol leave_domain_out")

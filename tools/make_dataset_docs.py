@@ -1,0 +1,155 @@
+"""Write docs/datasets.md from the data sets' cards.
+
+``python tools/make_dataset_docs.py`` writes the file; with ``--check`` it only says whether the file is up to date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import fields
+from inspect import cleandoc
+from pathlib import Path
+
+from bench import registry
+from bench.data.base import Counts, Dataset
+from bench.data.splits import Split
+from bench.spec import format_value
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "datasets.md"
+INTRODUCTION = """\
+# Data sets
+
+This page is made from the data sets' cards by `python tools/make_dataset_docs.py`.
+
+A data set is a table of samples and a way to read one. A *protocol* turns the table into train / val / test.
+`shots=16` or `fraction=0.1` keep part of any protocol's training split: subsets are nested (4 shots are among the 8
+shots) and chosen by the data seed; validation and test stay whole.
+
+A cell names the data set with its protocol and fields: `pacs`, `pacs[protocol=leave_photo]`,
+`breakhis[magnification=100,shots=16]`.
+
+- **Where data lie**: below `--data`, else `BENCH_DATA`, else a cache folder of yours. `bench data path NAME` says
+  where, `bench data fetch NAME` downloads the sets that have a mirror with a checksum, and a missing set says what to
+  get.
+- **Are they right**: counts (and checksums, where published) that differ from the expected ones stop a run;
+  `--partial` accepts them, and every table then says "partial". Groups (patients, slides) or identical files in more
+  than one split stop a run too, unless the protocol declares that the published one has them.
+- `bench data audit NAME` decodes everything: unreadable, odd and unlisted files, equal pixels, conflicting labels,
+  leaks of every protocol. Exit code 1: something is wrong that is not declared.
+- **The cache**: images are decoded and resized once (`bench cache ls`, `bench cache clear`); `BENCH_CACHE` moves it,
+  `BENCH_CACHE_LIMIT_GB` (20) bounds one array.
+
+## Your own images
+
+Put them in class folders, say 200 images in `data/pets/cat/*.jpg`, `data/pets/dog/*.jpg`, and so on. Two commands:
+
+```
+bench data audit "image_folder[path=pets]" --data data
+bench run quick -o "dataset=image_folder[path=pets]" --data data
+```
+
+The first says what is wrong with the files, if anything is; the second trains the quick methods on a stratified
+60 / 20 / 20 % split and prints their table. Folders of splits (`train/cat/...`) or domains (`night/cat/...`) are other
+protocols of [`image_folder`](#image_folder); patients, slides or anything else that must stay together need a list of
+the images: [`csv_images`](#csv_images).
+
+A data set that others will use deserves an adapter: `bench new dataset NAME` writes a file that works,
+`bench check FILE` tells what it still lacks.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    datasets = {name: registry.load("datasets", name) for name in sorted(registry.catalog("datasets"))}
+    overview = [f"| [`{name}`](#{name}) | {_summary(cls)} | {cls.licence} |" for name, cls in datasets.items()]
+    parts = [INTRODUCTION, "## Built-in data sets\n", "| name | what | licence |", "|---|---|---|", *overview, ""]
+    for name, cls in datasets.items():
+        parts += card(name, cls())
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def card(name: str, dataset: Dataset) -> Iterator[str]:
+    """One data set's lines."""
+    cls = type(dataset)
+    yield f"### {name}\n"
+    yield _text(cls) + "\n"
+    for label, value in (
+        ("Homepage", cls.homepage),
+        ("Licence", cls.licence),
+        ("Cite", cls.citation),
+        ("Folder below the data root", f"`{cls.folder}`" if cls.folder else ""),
+        ("Get it from", cls.download),
+        ("Pre-trained backbones that have seen it", ", ".join(f"`{word}`" for word in cls.overlaps)),
+    ):
+        if value:
+            yield f"- {label}: {value}"
+    yield ""
+    yield from _fields(cls)
+    yield "| protocol | rule | expected train / val / test | declared |"
+    yield "|---|---|---|---|"
+    for protocol in cls.protocols:
+        one = dataset.under(protocol)
+        yield f"| `{protocol}` | {_rule(one.rule)} | {_expected(one.expects())} | {_declared(one.rule)} |"
+    yield ""
+
+
+def _summary(cls: type[Dataset]) -> str:
+    return _text(cls).splitlines()[0].rstrip(".")
+
+
+def _text(cls: type[Dataset]) -> str:
+    """The docstring as Markdown."""
+    return cleandoc(cls.__doc__ or "").replace("``", "`")
+
+
+def _fields(cls: type[Dataset]) -> Iterator[str]:
+    own = {name: field for name, field in cls.model_fields.items() if name not in Dataset.model_fields}
+    if own:
+        yield "| field | default | meaning |"
+        yield "|---|---|---|"
+        for name, field in own.items():
+            yield f"| `{name}` | `{format_value(field.default)}` | {field.description} |"
+        yield ""
+
+
+def _rule(rule: Split) -> str:
+    shown = [field for field in fields(rule) if field.name not in {one.name for one in fields(Split)}]
+    values = [f"{one.name}={getattr(rule, one.name)!r}" for one in shown if getattr(rule, one.name) != one.default]
+    return f"`{type(rule).__name__}({', '.join(values)})`"
+
+
+def _expected(counts: Counts) -> str:
+    def total(count: int | tuple[int, ...]) -> int:
+        return sum(count) if isinstance(count, tuple) else count
+
+    if {"train", "test"} <= set(counts):
+        return " / ".join(f"{total(counts[split]):,}" if split in counts else "-" for split in ("train", "val", "test"))
+    return ", ".join(f"{split} {total(count):,}" for split, count in counts.items()) or "-"
+
+
+def _declared(rule: Split) -> str:
+    parts = [f"leaks: {', '.join(rule.leaks)}"] if rule.leaks else []
+    parts += [f"reports `{rule.selection}`"] if rule.selection else []
+    parts += [rule.note] if rule.note else []
+    return "; ".join(parts) or "-"
+
+
+def main() -> int:
+    """Write or check the page; 1 when the check fails."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 when the page is out of date")
+    if parser.parse_args().check:
+        current = PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page()
+        print(
+            f"{PAGE.name} is up to date." if current else f"{PAGE.name} is out of date: run tools/make_dataset_docs.py."
+        )
+        return 0 if current else 1
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"Wrote {PAGE}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
