@@ -1,0 +1,74 @@
+"""What the measuring scripts share: medians of alternated runs, the machine, and the small world they measure."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+
+from bench.cell import Cell
+from bench.environment import choose_device, environment, make_deterministic
+from bench.plan import Planner, Task
+from bench.records import Store
+from bench.settings import Settings
+from bench.training.context import Context
+from bench.training.learner import Learner
+from bench.training.setup import build_context
+from bench.training.stages import StageRunner
+
+BACKBONE = "deit_tiny_patch16_224.imagenet1k[size=112]"
+K_VALUES = (5, 10, 15, 20, 25, 30, 100, 200, 300)
+NINE_K = ["linear_probe", *(f"cladapter[k={k},tuning=frozen]" for k in K_VALUES)]
+
+
+def alternated(ways: dict[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
+    """Median seconds of each way; the ways take turns, so that a change of the machine's load hits all alike."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(repeats):
+        for name, way in ways.items():
+            began = time.perf_counter()
+            way()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            seconds[name].append(time.perf_counter() - began)
+    return {name: median(values) for name, values in seconds.items()}
+
+
+def machine() -> str:
+    """One line that says what was measured on."""
+    facts = environment()
+    where = facts["gpu"] if facts["gpu"] != "none" else facts["processor"]
+    load = f", load {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
+    return (
+        f"{where}, {torch.get_num_threads()} threads, torch {facts['torch']}, Python {platform.python_version()}{load}"
+    )
+
+
+def tasks_of(names: list[str], settings: Settings) -> tuple[list[Task], Planner]:
+    """Resolve cells by name."""
+    make_deterministic()
+    planner = Planner(settings)
+    return planner.plan([Cell.parse(name) for name in names], Store(settings.results)), planner
+
+
+def context_of(task: Task, planner: Planner, settings: Settings) -> Context:
+    """The context the engine itself would build."""
+    return build_context(task, planner, settings, choose_device(settings.device))
+
+
+def learners_of(tasks: list[Task], context: Context, folder: Path) -> list[Learner]:
+    """Fresh learners of the tasks' first stages."""
+    runner = StageRunner(context, folder, None, lambda learner, images: None)
+    return [runner._learner(task.jobs[0]) for task in tasks]
+
+
+def table(rows: list[tuple[str, ...]]) -> str:
+    """Rows as Markdown; the first is the heading."""
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
