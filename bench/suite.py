@@ -3,8 +3,9 @@
 A suite is a Python file (an mmengine Config, so ``_base_ = "other.py"`` inherits) whose docstring says what it
 shows, with these variables, each one value or a list: ``dataset``, ``protocol``, ``backbone``, ``recipe``,
 ``methods`` (``"cladapter[k=5]"``, or ``dict(name="cladapter", k=[5, 20])`` whose lists form a grid), ``seeds``,
-``data_seed``. Any other variable is a field: ``image_size`` of the backbones, else a field of the recipes, else of
-the methods or the data sets that have one so named. ``-o key=value`` replaces a variable.
+``data_seed``. ``train = False`` only counts parameters. Any other variable is a field: ``image_size`` of the backbones,
+else a field of the recipes, else of the methods or the data sets that have one so named. ``-o key=value`` replaces a
+variable.
 """
 
 from __future__ import annotations
@@ -36,11 +37,13 @@ class Suite:
         name: File stem, or the cell's name.
         doc: The suite's docstring.
         cells: Canonical, without repetitions, in the order of the grid.
+        train: False: the cells are not trained, only their parameters and multiply-accumulates are counted.
     """
 
     name: str
     doc: str
     cells: list[Cell]
+    train: bool = True
 
 
 def load_targets(targets: Iterable[str], overrides: dict[str, Any] | None = None) -> list[Suite]:
@@ -68,7 +71,11 @@ def load_suite(target: str | Path, overrides: dict[str, Any] | None = None) -> S
     variables, replaced = _singular(read_config(path)), _singular(overrides or {})
     if "dataset" in replaced:
         variables.pop("protocol", None)  # it belonged to the data sets that are replaced
-    return Suite(path.stem, entry.text, expand({**variables, **replaced}))
+    merged = {**variables, **replaced}
+    train = merged.pop("train", True)
+    if not isinstance(train, bool):
+        raise UsageError(f"train: {train!r} is not true or false.")
+    return Suite(path.stem, entry.text, expand(merged), train)
 
 
 def parse_override(text: str) -> tuple[str, Any]:

@@ -59,13 +59,14 @@ class TimmBackbone(Backbone):
         )
 
 
-def build(info: WeightsInfo, size: int | None, name: str) -> TimmBackbone:
+def build(info: WeightsInfo, size: int | None, name: str, pretrained: bool = True) -> TimmBackbone:
     """Create the model and load its weights.
 
     Args:
         info: Facts of the weights; ``info.file`` None means timm's hub.
         size: Input size in pixels, None for the weights' own.
         name: The backbone's name, for messages.
+        pretrained: False leaves the weights random, for counting parameters.
 
     Raises:
         UsageError: The size does not fit the architecture, or the weights are of another architecture.
@@ -76,9 +77,9 @@ def build(info: WeightsInfo, size: int | None, name: str) -> TimmBackbone:
         options["img_size"] = size
     overlay = {"file": info.file} if info.file else None
     try:
-        if info.file:
+        if info.file and pretrained:
             _check_names(name, info, options)
-        model = timm.create_model(info.arch, pretrained=True, pretrained_cfg_overlay=overlay, **options)
+        model = timm.create_model(info.arch, pretrained=pretrained, pretrained_cfg_overlay=overlay, **options)
     except (RuntimeError, KeyError, AssertionError) as error:
         reason = str(error).strip().splitlines()
         raise UsageError(

@@ -12,7 +12,7 @@ from bench.cell import Cell
 from bench.commands.table import table
 from bench.commands.text import as_json, columns, duration, size
 from bench.settings import Settings
-from bench.suite import load_targets, parse_override
+from bench.suite import Suite, load_targets, parse_override
 
 if TYPE_CHECKING:
     from bench.runner import Outcome
@@ -24,7 +24,12 @@ def run(targets: list[str], overrides: list[str], settings: Settings, dry_run: b
     Raises:
         UsageError, DataError: The request is wrong or cannot be carried out; nothing has been written.
     """
-    cells = requested(targets, overrides)
+    suites = requested(targets, overrides)
+    if counted := cells_of(suite for suite in suites if not suite.train):
+        print(counts(counted, settings, json))
+    cells = cells_of(suite for suite in suites if suite.train)
+    if not cells:
+        return 0
     if dry_run:
         print(preview(cells, settings, json))
         return 0
@@ -47,10 +52,23 @@ def summary(outcome: Outcome, settings: Settings) -> str:
     return f"{total} cells: {outcome.ran} ran, {outcome.up_to_date} were up to date, {len(outcome.failed)} failed."
 
 
-def requested(targets: list[str], overrides: list[str]) -> list[Cell]:
-    """The cells of all targets, each once."""
-    changes = dict(parse_override(text) for text in overrides)
-    return list(dict.fromkeys(cell for suite in load_targets(targets, changes) for cell in suite.cells))
+def requested(targets: list[str], overrides: list[str]) -> list[Suite]:
+    """The suites of all targets."""
+    return load_targets(targets, dict(parse_override(text) for text in overrides))
+
+
+def cells_of(suites: Iterable[Suite]) -> list[Cell]:
+    """The cells of suites, each once."""
+    return list(dict.fromkeys(cell for suite in suites for cell in suite.cells))
+
+
+def counts(cells: list[Cell], settings: Settings, json: bool) -> str:
+    """Parameters and multiply-accumulates of cells that are not to be trained."""
+    from bench import counting
+    from bench.backbones.catalog import weights_folder
+
+    found = counting.count(cells, weights_folder(settings.weights), settings.data)
+    return as_json([asdict(one) for one in found]) if json else columns(counting.table(found))
 
 
 def preview(cells: Iterable[Cell], settings: Settings, json: bool) -> str:

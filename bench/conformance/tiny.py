@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import timm
@@ -34,7 +35,7 @@ def tiny_weights(folder: Path, kind: str) -> str:
     name = f"tiny_{kind}"
     facts = {
         "timm_arch": ARCHITECTURES[kind],
-        "model_args": json.dumps({"num_classes": 0}),
+        "model_args": json.dumps({"num_classes": 0, **_size_of(kind)}),
         "input_size": json.dumps([3, SIZE, SIZE]),
         "mean": json.dumps(_HALF),
         "std": json.dumps(_HALF),
@@ -59,10 +60,13 @@ def tiny_images(folder: Path, classes: int = 3, each: int = 10) -> str:
 def _model(kind: str) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        size = {"img_size": SIZE} if kind == "vit" else {}
-        model: nn.Module = timm.create_model(ARCHITECTURES[kind], num_classes=0, **size)  # type: ignore[arg-type]
+        model: nn.Module = timm.create_model(ARCHITECTURES[kind], num_classes=0, **_size_of(kind))
         _as_if_trained(model)
     return model
+
+
+def _size_of(kind: str) -> dict[str, Any]:
+    return {"img_size": SIZE} if kind == "vit" else {}
 
 
 @torch.no_grad()

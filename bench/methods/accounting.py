@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from bench.backbones import Features
 from bench.backbones.base import Backbone
 from bench.methods.model import Model
 
@@ -28,9 +29,14 @@ def trunk_macs(backbone: Backbone) -> int:
 
 def model_macs(model: Model) -> tuple[int, int]:
     """MACs of (backbone, head) for one image."""
-    with torch.no_grad():
-        features = model.backbone.eval()(blank_image(model.backbone))
-    return trunk_macs(model.backbone), macs(model.head, features)
+    return trunk_macs(model.backbone), head_macs(model)
+
+
+def head_macs(model: Model) -> int:
+    """MACs of a head for one image."""
+    spec, device = model.backbone.spec, next(model.head.parameters()).device
+    tokens = torch.zeros(1, spec.tokens, spec.token_dim, device=device)
+    return macs(model.head, Features(tokens, torch.zeros(1, spec.pooled_dim, device=device)))
 
 
 def blank_image(backbone: Backbone) -> torch.Tensor:
