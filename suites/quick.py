@@ -1,6 +1,16 @@
 """What the embedded default shows: floors, linear probe, full fine-tuning and CLAdapter on 20 digits a class.
 
-No network and no download: scikit-learn's digits on the embedded backbone `pico`, two seeds.
+No network and no download: scikit-learn's digits on the embedded backbone `pico`, two seeds. Test accuracy in percent,
+mean of the seeds, to within a few points on other machines:
+
+    majority                          10
+    knn                               91
+    linear_probe                      75
+    full_finetune                     95
+    cladapter[tuning=frozen]          86    (k=5: 87)
+    cladapter, staged                 93    (k=5: 94)
+
+Five epochs are few: what trains only a head stays below kNN here, and every table marks it.
 """
 
 dataset = "digits"
