@@ -1,0 +1,111 @@
+"""A training epoch's images from the decoded cache, against decoding the files in every epoch with Pillow.
+
+    BENCH_DATA=DIR python -m perf.data_pipeline [--dataset pacs] [--size 112] [--images 4000]
+
+Both ways end in the same normalised (and augmented) batches on the device; the model is left out. The files are
+decoded by torch's DataLoader with a worker a core, the usual way. Medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from bench import registry
+from bench.data.augment import Preprocess
+from bench.data.base import Sample, data_root, rows_of
+from bench.data.cache import decoded, read_image
+from bench.data.images import resized
+from bench.data.prepare import Prepared, prepare
+from bench.recipes import Recipe
+from bench.spec import Spec
+from perf.common import alternated, machine, table
+
+BATCH = 32
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class Files(torch.utils.data.Dataset[Tensor]):
+    """Decodes and resizes on every access."""
+
+    def __init__(self, prepared: Prepared, samples: list[Sample], size: int) -> None:
+        self.prepared, self.samples, self.size = prepared, samples, size
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, number: int) -> Tensor:
+        image = read_image(self.prepared.dataset, self.samples[number])
+        return torch.from_numpy(resized(image, self.size, "squash", "bicubic").copy())
+
+
+def from_files(files: Files, workers: int) -> Iterator[Tensor]:
+    """Batches of one epoch in random order."""
+    yield from DataLoader(files, BATCH, shuffle=True, num_workers=workers)
+
+
+def from_cache(images: np.ndarray, rows: np.ndarray) -> Iterator[Tensor]:
+    """The same from the memory map."""
+    order = np.random.default_rng(0).permutation(rows)
+    for start in range(0, len(order), BATCH):
+        yield torch.from_numpy(images[order[start : start + BATCH]])
+
+
+def drain(batches: Iterator[Tensor], preprocess: Preprocess, augment: bool) -> None:
+    """Bring an epoch's batches to the device."""
+    for batch in batches:
+        preprocess(batch, augment)
+
+
+def build_time(prepared: Prepared, size: int) -> float:
+    """Seconds to build the decoded cache of the whole data set."""
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        decoded(prepared, size, "squash", "bicubic", Path(folder), quiet=True)
+        return time.perf_counter() - began
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dataset", default="pacs")
+    parser.add_argument("--size", type=int, default=112)
+    parser.add_argument(
+        "--images", type=int, default=4000, help="images an epoch, of the training and validation split"
+    )
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    given = parser.parse_args()
+    spec = Spec.parse(given.dataset)
+    dataset = registry.load("datasets", spec.name).build(spec.name, spec.params)
+    prepared = prepare(dataset, data_root(), 0)
+    rows = np.sort(np.random.default_rng(0).permutation(len(prepared.table))[: given.images])
+    files = Files(prepared, list(rows_of(dataset, prepared.table.iloc[rows], prepared.root)), given.size)
+    images = decoded(prepared, given.size, "squash", "bicubic")
+    workers, device = os.cpu_count() or 1, torch.device(given.device)
+    print(f"{machine()}; {workers} workers; {len(rows)} images an epoch at {given.size} px in batches of {BATCH}.")
+    print(f"Building the cache of all {len(images)} images: {build_time(prepared, given.size):.1f} s.\n")
+    lines: list[tuple[str, ...]] = [("augmentation", "files, images/s", "cache, images/s", "files / cache, time")]
+    for augment in ("none", "flip", "released"):
+        preprocess = Preprocess(Recipe(augment=augment), MEAN, STD, given.size, "bicubic", device, channels_last=False)
+        ways = {
+            "files": lambda p=preprocess: drain(from_files(files, workers), p, True),
+            "cache": lambda p=preprocess: drain(from_cache(images, rows), p, True),
+        }
+        took = alternated(ways, given.repeat)
+        rates = (f"{len(rows) / took[way]:,.0f}" for way in ("files", "cache"))
+        lines.append((augment, *rates, f"{took['files'] / took['cache']:.1f}"))
+    print(table(lines))
+
+
+if __name__ == "__main__":
+    main()
