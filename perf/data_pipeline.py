@@ -12,8 +12,9 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,10 +61,22 @@ def from_cache(images: np.ndarray, rows: np.ndarray) -> Iterator[Tensor]:
         yield torch.from_numpy(images[order[start : start + BATCH]])
 
 
-def drain(batches: Iterator[Tensor], preprocess: Preprocess, augment: bool) -> None:
-    """Bring an epoch's batches to the device."""
-    for batch in batches:
-        preprocess(batch, augment)
+def compare(
+    files: Files, images: np.ndarray, rows: np.ndarray, preprocess: Preprocess, repeats: int
+) -> tuple[str, str, str]:
+    """Images per second from the files and from the cache, and the ratio of times."""
+
+    def drain(batches: Iterator[Tensor]) -> None:
+        for batch in batches:
+            preprocess(batch, augment=True)
+
+    ways: dict[str, Callable[[], Any]] = {
+        "files": lambda: drain(from_files(files, os.cpu_count() or 1)),
+        "cache": lambda: drain(from_cache(images, rows)),
+    }
+    took = alternated(ways, repeats)
+    slow, fast = took["files"], took["cache"]
+    return f"{len(rows) / slow:,.0f}", f"{len(rows) / fast:,.0f}", f"{slow / fast:.1f}"
 
 
 def build_time(prepared: Prepared, size: int) -> float:
@@ -79,10 +92,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", default="pacs")
     parser.add_argument("--size", type=int, default=112)
-    parser.add_argument(
-        "--images", type=int, default=4000, help="images an epoch, of the training and validation split"
-    )
-    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--images", type=int, default=4000, help="images an epoch")
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     given = parser.parse_args()
     spec = Spec.parse(given.dataset)
@@ -91,19 +102,13 @@ def main() -> None:
     rows = np.sort(np.random.default_rng(0).permutation(len(prepared.table))[: given.images])
     files = Files(prepared, list(rows_of(dataset, prepared.table.iloc[rows], prepared.root)), given.size)
     images = decoded(prepared, given.size, "squash", "bicubic")
-    workers, device = os.cpu_count() or 1, torch.device(given.device)
-    print(f"{machine()}; {workers} workers; {len(rows)} images an epoch at {given.size} px in batches of {BATCH}.")
+    print(f"{machine()}; {len(rows)} images an epoch at {given.size} px in batches of {BATCH}.")
     print(f"Building the cache of all {len(images)} images: {build_time(prepared, given.size):.1f} s.\n")
     lines: list[tuple[str, ...]] = [("augmentation", "files, images/s", "cache, images/s", "files / cache, time")]
     for augment in ("none", "flip", "released"):
-        preprocess = Preprocess(Recipe(augment=augment), MEAN, STD, given.size, "bicubic", device, channels_last=False)
-        ways = {
-            "files": lambda p=preprocess: drain(from_files(files, workers), p, True),
-            "cache": lambda p=preprocess: drain(from_cache(images, rows), p, True),
-        }
-        took = alternated(ways, given.repeat)
-        rates = (f"{len(rows) / took[way]:,.0f}" for way in ("files", "cache"))
-        lines.append((augment, *rates, f"{took['files'] / took['cache']:.1f}"))
+        recipe, device = Recipe(augment=augment), torch.device(given.device)
+        preprocess = Preprocess(recipe, MEAN, STD, given.size, "bicubic", device, channels_last=False)
+        lines.append((augment, *compare(files, images, rows, preprocess, given.repeats)))
     print(table(lines))
 
 
