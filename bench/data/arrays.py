@@ -17,7 +17,8 @@ _loaded: dict[tuple[str, int, str], np.ndarray] = {}
 def npz_array(file: Path, key: str) -> np.ndarray:
     """Return one array of an npz file.
 
-    Only the array asked for last is kept in memory: the largest published files hold several GB.
+    Only the two arrays asked for last are kept in memory: the largest published files hold several GB, and threads that
+    decode in order may be on both sides of a split's end.
 
     Raises:
         DataError: The file cannot be read or lacks the array; the message names it.
@@ -26,7 +27,8 @@ def npz_array(file: Path, key: str) -> np.ndarray:
         name = (str(file), file.stat().st_mtime_ns, key)
         with _lock:  # decoding threads ask for the same array at once
             if name not in _loaded:
-                _loaded.clear()
+                while len(_loaded) > 1:
+                    del _loaded[next(iter(_loaded))]
                 with np.load(file, allow_pickle=False) as archive:
                     _loaded[name] = archive[key]
             return _loaded[name]
