@@ -202,6 +202,5 @@ def _keys(node: ast.Dict) -> Iterator[str]:
 def _pattern(key: ast.expr) -> str:
     """``f"leave_{domain}"`` as ``leave_{domain}``."""
     if isinstance(key, ast.JoinedStr):
-        parts = [str(p.value) if isinstance(p, ast.Constant) else "{" + ast.unparse(p.value) + "}" for p in key.values]  # type: ignore[attr-defined]
-        return "".join(parts)
-    return "{" + ast.unparse(key) + "}"
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else _pattern(part) for part in key.values)
+    return "{" + ast.unparse(key.value if isinstance(key, ast.FormattedValue) else key) + "}"

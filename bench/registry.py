@@ -182,7 +182,7 @@ def resolve(cell: Cell) -> Resolved:
 
 def _usable(entry: Entry) -> Entry:
     if entry.problem:
-        raise UsageError(f"Cannot use {SINGULAR[entry.kind]} {entry.name!r}: {entry.problem}")
+        raise UsageError(f"Cannot use {entry.problem}")
     return entry
 
 

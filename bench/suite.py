@@ -3,14 +3,13 @@
 A suite is a Python file (an mmengine Config, so ``_base_ = "other.py"`` inherits) whose docstring says what it
 shows, with these variables, each one value or a list: ``dataset``, ``protocol``, ``backbone``, ``recipe``,
 ``methods`` (``"cladapter[k=5]"``, or ``dict(name="cladapter", k=[5, 20])`` whose lists form a grid), ``seeds``,
-``data_seed``. ``train = False`` only counts parameters. Any other variable is a field: ``image_size`` of the backbones,
-else a field of the recipes, else of the methods or the data sets that have one so named. ``-o key=value`` replaces a
-variable.
+``data_seed``. ``train = False`` only counts parameters. Any other variable is a field (see `bench.grid`):
+``image_size`` of the backbones, else a field of the recipes, else of the methods or the data sets that have one so
+named, or ``name.field`` of one of them. ``-o key=value`` replaces a variable.
 """
 
 from __future__ import annotations
 
-import itertools
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,14 +18,9 @@ from typing import Any
 
 from bench import registry
 from bench.cell import Cell
-from bench.errors import UsageError, nearest
-from bench.recipes import Recipe
-from bench.spec import Scanner, Spec, parse_value
-
-AXES = ("dataset", "protocol", "backbone", "method", "recipe", "seed", "data_seed")
-SPEC_AXES = ("dataset", "backbone", "method", "recipe")
-PLURALS = {axis + "s": axis for axis in AXES}
-IMAGE_SIZE = "image_size"
+from bench.errors import UsageError
+from bench.grid import PLURALS, SPEC_AXES, expand
+from bench.spec import Scanner, parse_value
 
 
 @dataclass(frozen=True)
@@ -90,35 +84,9 @@ def parse_override(text: str) -> tuple[str, Any]:
     if PLURALS.get(key, key) not in SPEC_AXES:
         return key, parse_value(value)
     scanner = Scanner(value)
-    specs = _specs(scanner)
+    specs = _spec_list(scanner)
     scanner.end()
     return key, specs
-
-
-def expand(variables: dict[str, Any]) -> list[Cell]:
-    """Turn a suite's variables (by their singular names) into canonical cells.
-
-    Raises:
-        UsageError: A variable is missing or unknown, or a name or value is wrong.
-    """
-    for axis in SPEC_AXES:
-        if not _many(variables.get(axis)):
-            raise UsageError(f"The suite names no {axis}. Add a line such as {axis} = ..., or -o {axis}=...")
-    grid = {axis: [s for item in _many(variables[axis]) for s in _spec_grid(axis, item)] for axis in SPEC_AXES}
-    if _many(variables.get("protocol")):
-        grid["dataset"] = _vary(grid["dataset"], "protocol", _many(variables["protocol"]))
-    for key, value in variables.items():
-        if key not in AXES:
-            _apply_field(grid, key, _many(value))
-    seeds = [_seed("seeds", s) for s in _many(variables.get("seed", 0))]
-    data_seeds: list[int | None] = [_seed("data_seed", s) for s in _many(variables.get("data_seed"))]
-    points = itertools.product(
-        grid["dataset"], grid["backbone"], grid["recipe"], grid["method"], data_seeds or [None], seeds
-    )
-    cells = [Cell(d, b, m, r, s, ds) for d, b, r, m, ds, s in points]
-    if not cells:
-        raise UsageError("The suite has no cell: one of its lists is empty.")
-    return list(dict.fromkeys(registry.resolve(cell).cell for cell in cells))
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -167,13 +135,7 @@ def _singular(variables: dict[str, Any]) -> dict[str, Any]:
     return named
 
 
-def _many(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-def _specs(scanner: Scanner) -> list[str]:
+def _spec_list(scanner: Scanner) -> list[str]:
     """``spec`` or ``[spec,spec,...]`` as a list of texts."""
     if scanner.peek() != "[":
         return [str(scanner.spec())]
@@ -185,61 +147,3 @@ def _specs(scanner: Scanner) -> list[str]:
             scanner.take(",")
     scanner.take("]")
     return found
-
-
-def _spec_grid(axis: str, item: Any) -> list[Spec]:
-    """One text, or the grid that a dict with a ``name`` spans."""
-    if isinstance(item, str):
-        return [Spec.parse(item)]
-    if not isinstance(item, dict) or not isinstance(item.get("name"), str):
-        raise UsageError(f"{axis}: {item!r} is neither a text such as 'name[key=value]' nor a dict with a name.")
-    specs = [Spec.parse(item["name"])]
-    for key, value in item.items():
-        if key != "name":
-            specs = _vary(specs, key, _many(value) or [None])
-    return specs
-
-
-def _vary(specs: list[Spec], key: str, values: list[Any], having: set[str] | None = None) -> list[Spec]:
-    """Set a field to each value in turn, on the plug-ins named in ``having`` (None: on all)."""
-    varied = []
-    for spec in specs:
-        if having is None or spec.name in having:
-            varied += [Spec(spec.name, {**spec.params, key: value}) for value in values]
-        else:
-            varied.append(spec)
-    return list(dict.fromkeys(varied))
-
-
-def _apply_field(grid: dict[str, list[Spec]], key: str, values: list[Any]) -> None:
-    """Set a field wherever it belongs; see the module's docstring for the order."""
-    values = values or [None]
-    if key == IMAGE_SIZE:
-        grid["backbone"] = _vary(grid["backbone"], "size", values)
-        return
-    if key in Recipe.model_fields:
-        grid["recipe"] = _vary(grid["recipe"], key, values)
-        return
-    for axis, kind in (("method", "baselines"), ("dataset", "datasets")):
-        having = {spec.name for spec in grid[axis] if key in _fields(kind, spec.name)}
-        if having:
-            grid[axis] = _vary(grid[axis], key, values, having)
-            return
-    raise UsageError(f"The suite has no {key!r} to set. {nearest(key, _known(grid))}")
-
-
-def _known(grid: dict[str, list[Spec]]) -> set[str]:
-    known = {*AXES, *PLURALS, IMAGE_SIZE, *Recipe.model_fields}
-    for axis, kind in (("method", "baselines"), ("dataset", "datasets")):
-        known.update(field for spec in grid[axis] for field in _fields(kind, spec.name))
-    return known
-
-
-def _fields(kind: Any, name: str) -> set[str]:
-    return {field.name for field in registry.find(kind, name).fields}
-
-
-def _seed(key: str, value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise UsageError(f"{key}: {value!r} is not a whole number from 0 up.")
-    return value

@@ -87,6 +87,28 @@ def test_method_fields_reach_only_methods_that_have_them(suite: Path) -> None:
     ]
 
 
+def test_a_field_of_one_method(suite: Path) -> None:
+    both = ("methods=[knn,cladapter]", "seeds=0")
+    assert names(suite, *both, "k=7") == [
+        "digits/pico/knn[k=7]/quick/seed=0",
+        "digits/pico/cladapter[k=7]/quick/seed=0",
+    ]
+    one = names(suite, *both, "cladapter.k=7")
+    assert one == ["digits/pico/knn/quick/seed=0", "digits/pico/cladapter[k=7]/quick/seed=0"]
+    assert names(suite, "methods=knn", "seeds=0", "digits.shots=2") == ["digits[shots=2]/pico/knn/quick/seed=0"]
+    with pytest.raises(UsageError, match=r"no 'linear_probe\.k' to set"):
+        names(suite, "linear_probe.k=7")
+
+
+def test_a_list_is_one_value_of_a_field_that_takes_lists(suite: Path) -> None:
+    base = ("methods=knn", "seeds=0")
+    assert names(suite, *base, "lr_grid=[0.1,0.2]") == ["digits/pico/knn/quick[lr_grid=[0.1,0.2]]/seed=0"]
+    assert len(names(suite, *base, "lr_grid=[[0.1,0.2],[0.3]]")) == 2
+    assert names(suite, *base, "lr_grid=[]") == ["digits/pico/knn/quick/seed=0"]
+    own = names(suite, *base, "dataset=image_folder[path=x]", "accept_leaks=[duplicate]")
+    assert own == ["image_folder[path=x,accept_leaks=[duplicate]]/pico/knn/quick/seed=0"]
+
+
 def test_a_suite_may_set_fields_itself_and_inherit(suite: Path, tmp_path: Path) -> None:
     child = tmp_path / "child.py"
     child.write_text('"""Child."""\n_base_ = "small.py"\nmethods = "knn"\nepochs = 2\nshots = [1, 2]\n')
