@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,9 +46,10 @@ def content_hashes(dataset: Dataset, table: pd.DataFrame, root: Path) -> np.ndar
 
 
 def data_identity(dataset: Dataset, table: pd.DataFrame, hashes: np.ndarray) -> str:
-    """sha256 of the used samples' bytes, their table rows (split included) and the adapter's source."""
+    """sha256 of the used samples' bytes, how they are read, their rows (split included) and the adapter's source."""
     used = (table["split"] != "").to_numpy()
     digest = hashlib.sha256(source_fingerprint(type(dataset), CARD_FIELDS).encode())
+    _feed(digest, "reading", _reading(dataset))
     for column in sorted(table.columns):
         _feed(digest, column, table.loc[used, column].tolist())
     _feed(digest, "content", hashes[used].tolist())
@@ -55,16 +57,25 @@ def data_identity(dataset: Dataset, table: pd.DataFrame, hashes: np.ndarray) -> 
 
 
 def samples_identity(dataset: Dataset, table: pd.DataFrame, hashes: np.ndarray) -> str:
-    """sha256 of all rows' ids and bytes and of the adapter's source: what decoding depends on, whatever the split."""
-    digest = hashlib.sha256(source_fingerprint(type(dataset), CARD_FIELDS).encode())
-    for column in ("id", "path", "index"):
-        if column in table:
-            _feed(digest, column, table[column].tolist())
+    """sha256 of what decoding all rows depends on, whatever the split: their bytes, and how they are read."""
+    digest = hashlib.sha256()
+    _feed(digest, "reading", _reading(dataset))
+    if not dataset.reads_files:
+        for column in ("id", "path", "index"):
+            _feed(digest, column, table.get(column, ()))
     _feed(digest, "content", hashes.tolist())
     return digest.hexdigest()
 
 
-def _feed(digest: hashlib._Hash, name: str, values: list[object]) -> None:
+def _reading(dataset: Dataset) -> list[object]:
+    """What decides how bytes become pixels: nothing for plain image files, else the adapter's code and its fields."""
+    if dataset.reads_files:
+        return []
+    fields = dataset.model_dump(mode="json", exclude=set(Dataset.model_fields))
+    return [source_fingerprint(type(dataset), CARD_FIELDS), json.dumps(fields, sort_keys=True)]
+
+
+def _feed(digest: hashlib._Hash, name: str, values: Iterable[object]) -> None:
     text = json.dumps([name, [str(value) for value in values]])
     digest.update(text.encode() + b"\n")
 

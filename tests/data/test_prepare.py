@@ -11,6 +11,7 @@ import pytest
 from made_images import class_folders, picture, pixels
 
 from bench.data import Dataset, Folds, Official, Sample, Split
+from bench.data.cache import decoded
 from bench.data.prepare import prepare
 from bench.datasets.digits import Digits
 from bench.datasets.image_folder import ImageFolder
@@ -167,3 +168,20 @@ def test_missing_data_say_what_to_do(root: Path) -> None:
         prepare(ImageFolder(), root, 0)
     with pytest.raises(MissingData, match="there is nothing at"):
         prepare(ImageFolder(path="nowhere"), root, 0)
+
+
+class Channel(ImageFolder):
+    """Reads one colour of each image, by a field."""
+
+    channel: int = 0
+
+    def read(self, sample: Sample) -> np.ndarray:
+        return np.repeat(super().read(sample)[..., self.channel, None], 3, axis=2)
+
+
+def test_a_field_that_changes_how_files_are_read_changes_identity_and_cache(root: Path) -> None:
+    class_folders(root / "own")
+    one, other = (prepare(Channel(path="own", channel=channel), root, 0) for channel in (0, 1))
+    assert one.identity != other.identity
+    first, second = (decoded(prepared, 8, "squash", "bilinear") for prepared in (one, other))
+    assert not np.array_equal(first, second)
