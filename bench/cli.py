@@ -61,8 +61,22 @@ def main() -> NoReturn:
     sys.exit(0)  # unreachable: typer exits by itself
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(version("adaptbench"))
+        raise typer.Exit
+
+
 @app.callback()
-def _shared(ctx: typer.Context, plugins: Plugins = None) -> None:
+def _shared(
+    ctx: typer.Context,
+    plugins: Plugins = None,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
     ctx.obj = plugins or []
 
 

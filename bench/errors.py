@@ -53,4 +53,4 @@ def nearest(name: str, known: Iterable[str]) -> str:
         return "Did you mean " + " or ".join(repr(c) for c in close) + "?"
     if not known:
         return "None are known here."
-    return "Known: " + ", ".join(known[:30]) + (", ..." if len(known) > 30 else "") + "."
+    return "Known: " + ", ".join(known[:30]) + (", ..." if len(known) > 30 else ".")

@@ -23,8 +23,8 @@ def show(name: str, weights: Path | None, json: bool) -> str:
     """
     facts = [describe(kind, name, weights) for kind in listing.KINDS if name in listing.describe(kind, weights)]
     if not facts:
-        known = [known for kind in listing.KINDS for known in listing.describe(kind, weights)]
-        raise UsageError(f"Nothing here is called {name!r}. {nearest(name, known)} See bench list.")
+        known = {known for kind in listing.KINDS for known in listing.describe(kind, weights)}
+        raise UsageError(f"Nothing here is called {name!r} (timm's own models aside). {nearest(name, known)}")
     return as_json(facts) if json else "\n\n".join(render(fact) for fact in facts)
 
 
