@@ -74,7 +74,7 @@ def list_(
 
 @app.command()
 def show(ctx: typer.Context, name: str, weights: Weights = None, plugins: Plugins = None, json: Json = False) -> None:
-    """Show one data set, baseline, backbone, suite or recipe with its parameters."""
+    """Show one of them with its parameters."""
     from bench.commands import show as command
 
     use_plugins(ctx, plugins)
@@ -90,7 +90,10 @@ def doctor(
     plugins: Plugins = None,
     json: Json = False,
 ) -> None:
-    """Report versions, devices, data and weights; exit code 1 when something essential is missing."""
+    """Report versions, devices, data and weights.
+
+    Exit code 1 when something essential is missing.
+    """
     from bench.commands import doctor as command
 
     use_plugins(ctx, plugins)
@@ -124,7 +127,9 @@ def run(
     json: Json = False,
     plugins: Plugins = None,
 ) -> None:
-    """Run what is missing, failed or stale of suites and cells, then print their table.
+    """Run suites and cells, then print their table.
+
+    Only what is missing, failed or stale runs.
 
     A cell is named dataset/backbone/method/recipe/seed=N, with parameters as in cladapter[k=5].
     """
@@ -160,7 +165,10 @@ def table(
     split: Annotated[str, typer.Option(metavar="NAME", help="test or val.")] = "test",
     plugins: Plugins = None,
 ) -> None:
-    """Print records as a table: mean and 95 % interval over seeds, and marks for whatever limits a comparison."""
+    """Print records as a table.
+
+    Each row is a mean over seeds with a 95 % interval, and marks for whatever limits a comparison.
+    """
     from bench.commands import table as command
 
     use_plugins(ctx, plugins)
@@ -179,7 +187,10 @@ def reproduce(
     json: Json = False,
     plugins: Plugins = None,
 ) -> None:
-    """Run a record's cell again and compare: equal, within rounding, or different (exit code 1)."""
+    """Run a record's cell again and compare.
+
+    Equal, within rounding, or different (exit code 1).
+    """
     from bench.commands import reproduce as command
     from bench.settings import Settings
 
@@ -197,7 +208,10 @@ def check(
     plugins: Plugins = None,
     json: Json = False,
 ) -> None:
-    """Check that a baseline or data set keeps its contract; exit code 1 when it does not."""
+    """Check that a plug-in keeps its contract.
+
+    Exit code 1 when it does not.
+    """
     from bench.commands import check as command
 
     use_plugins(ctx, plugins)

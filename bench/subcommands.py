@@ -25,7 +25,7 @@ def new_baseline(ctx: typer.Context, name: str, folder: Folder = Path("plugins")
 
 @new_app.command("dataset")
 def new_dataset(ctx: typer.Context, name: str, folder: Folder = Path("plugins"), plugins: Plugins = None) -> None:
-    """Write FOLDER/NAME.py with an adapter for images in class folders."""
+    """Write FOLDER/NAME.py for images in class folders."""
     from bench.commands import new as command
 
     use_plugins(ctx, plugins)
@@ -42,7 +42,10 @@ def data_audit(
     json: Json = False,
     plugins: Plugins = None,
 ) -> None:
-    """Decode and compare everything; exit code 1 on a problem that is not declared."""
+    """Decode and compare every sample.
+
+    Exit code 1 on a problem that is not declared.
+    """
     from bench.commands import data as command
 
     use_plugins(ctx, plugins)
@@ -51,7 +54,7 @@ def data_audit(
 
 @data_app.command("fetch")
 def data_fetch(ctx: typer.Context, name: str, data: Data = None, quiet: Quiet = False, plugins: Plugins = None) -> None:
-    """Download a data set that has a mirror with a checksum."""
+    """Download a data set that has a mirror."""
     from bench.commands import data as command
 
     use_plugins(ctx, plugins)
