@@ -1,0 +1,80 @@
+"""MedMNIST files as published, in small."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_images import pixels
+
+from bench.data.base import rows_of
+from bench.data.prepare import prepare
+from bench.datasets.medmnist import MedMNIST
+from bench.errors import DataError, MissingData, UsageError
+
+
+def npz(root: Path, name: str, channels: int = 0, depth: int = 0) -> dict[str, np.ndarray]:
+    """A file as MedMNIST publishes it: labels (n, 1), images (n, 28, 28[, 3]) or (n, 28, 28, 28)."""
+    arrays = {}
+    for seed, (split, count) in enumerate((("train", 6), ("val", 3), ("test", 4))):
+        values = pixels(seed, 28, 28 * count * max(1, depth), 3)
+        shape = (count, depth, 28, 28) if depth else (count, 28, 28, 3) if channels else (count, 28, 28)
+        arrays[f"{split}_images"] = np.resize(values, shape)
+        arrays[f"{split}_labels"] = np.array([[i % 2] for i in range(count)], dtype=np.uint8)
+    (root / "medmnist").mkdir(exist_ok=True)
+    np.savez(root / "medmnist" / name, **arrays)
+    return arrays
+
+
+def test_medmnist_reads_grey_colour_and_volumes(root: Path) -> None:
+    for subset, options, shape in (
+        ("breastmnist", {}, (28, 28, 3)),
+        ("bloodmnist", {"channels": 3}, (28, 28, 3)),
+        ("adrenalmnist3d", {"depth": 28}, (28, 28, 28)),
+    ):
+        arrays = npz(root, f"{subset}.npz", **options)
+        dataset = MedMNIST(subset=subset)
+        prepared = prepare(dataset, root, 0, partial=True)
+        assert prepared.counts == {"train": 6, "val": 3, "test": 4}
+        read = [dataset.read(sample) for sample in rows_of(dataset, prepared.table, root)]
+        assert {array.shape for array in read} == {shape}
+        plain = read[8][..., 0] if subset == "breastmnist" else read[8]
+        assert np.array_equal(plain, arrays["val_images"][2])
+        assert prepared.table["label"].tolist() == [0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 1, 0, 1]
+
+
+def test_medmnist_compares_counts_and_md5_with_the_published(root: Path) -> None:
+    npz(root, "breastmnist.npz")
+    with pytest.raises(DataError, match=r"train 6 instead of 546.*breastmnist.npz md5:"):
+        prepare(MedMNIST(), root, 0)
+    found = prepare(MedMNIST(), root, 0, partial=True).differences
+    assert found["breastmnist.npz"]["expected"] == "md5:750601b1f35ba3300ea97c75c52ff8f6"
+
+
+def test_medmnist_sizes_are_files(root: Path) -> None:
+    assert MedMNIST(subset="pathmnist", size=224).file == "pathmnist_224.npz"
+    with pytest.raises(MissingData, match=r"pathmnist_224\.npz"):
+        MedMNIST(subset="pathmnist", size=224).samples(root)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"subset": "chestmnist"}, "multi-label"),
+        ({"subset": "cifar"}, "known: bloodmnist"),
+        ({"subset": "organmnist3d", "size": 128}, "sizes 28 and 64"),
+        ({"size": 32}, "28, 64, 128 or 224"),
+    ],
+)
+def test_medmnist_says_what_it_cannot_do(values: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        MedMNIST.build("medmnist", values)
+
+
+def test_medmnist_names_a_broken_file(root: Path) -> None:
+    npz(root, "breastmnist.npz")
+    file = root / "medmnist" / "breastmnist.npz"
+    file.write_bytes(file.read_bytes()[:500])
+    with pytest.raises(DataError, match=r"breastmnist\.npz"):
+        MedMNIST().samples(root)
