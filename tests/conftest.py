@@ -6,9 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Before torch is imported anywhere: workers on few cores must not fight for them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A loaded machine is slow, not wrong.
+settings.register_profile("patient", deadline=None, max_examples=60)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session", autouse=True)
