@@ -13,10 +13,12 @@ import copy
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch.nn.functional import cross_entropy
 
+from bench.backbones.timm2d import TimmBackbone
 from bench.settings import Settings
 from bench.training.context import Context
 from bench.training.loop import train_epoch
@@ -39,7 +41,7 @@ def bare_forward(context: Context) -> Callable[[], None]:
 
 def bare_training(context: Context) -> Callable[[], None]:
     """A timm model with its own classifier, trained the shortest way over the same prepared batches."""
-    model = copy.deepcopy(context.trunk.model)
+    model: Any = copy.deepcopy(cast(TimmBackbone, context.trunk).model)
     model.reset_classifier(context.prepared.classes)
     model.requires_grad_(True).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
