@@ -42,7 +42,7 @@ def estimate(group: Group, planner: Planner, device: torch.device) -> Cost:
     trunk = load(task.cell.backbone, planner.weights_folder).to(device)
     jobs = list({job.key: job for member in group.tasks for job in member.jobs}.values())
     models = {job.method: model_of(trunk, job.method, task.prepared.classes) for job in jobs}
-    macs = shared_macs(trunk, jobs, counts, recipe.augment == "none") + sum(
+    macs = shared_macs(trunk, jobs, counts, recipe.augment is None) + sum(
         job_macs(job, models[job.method], counts) for job in jobs
     )
     memory = max([job_memory(job, models[job.method], recipe.batch_size) for job in jobs], default=0)
@@ -123,7 +123,7 @@ def disk_bytes(group: Group, trunk: Backbone, counts: dict[str, int], classes: i
     decoded = images * trunk.size**2 * 3
     tokens = any(job.method.needs_tokens for task in group.tasks for job in task.jobs if job.shares_trunk)
     width = trunk.spec.pooled_dim + (trunk.spec.tokens * trunk.spec.token_dim if tokens else 0)
-    finite = group.tasks[0].resolved.recipe.augment == "none"
+    finite = group.tasks[0].resolved.recipe.augment is None
     kept = counts["val"] + counts["test"] + (counts["train"] if finite else 0)
     features = 4 * width * kept if any(task.shares_trunk for task in group.tasks) else 0
     stages = sum(max(len(task.trials[0]), 1) if task.trials else 1 for task in group.tasks)

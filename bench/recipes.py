@@ -33,7 +33,7 @@ class Recipe(Params):
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="of the cross-entropy")
     resize: Literal["squash", "crop"] = Field("squash", description="both sides, or shorter side and centre crop")
     normalisation: Literal["own", "clip"] = Field("own", description="the weights' own mean and std, or OpenAI CLIP's")
-    augment: Literal["none", "flip", "released"] = Field("none", description="per sample; see data.augment")
+    augment: Literal["flip", "released"] | None = Field(None, description="per sample; see data.augment")
     near_black: bool = Field(False, description="repeat the released code's clipping defect in brightness/contrast")
     views: PositiveInt | None = Field(None, description="augmented views per image; none: fresh every epoch")
     precision: Literal["fp32", "bf16"] = Field("fp32", description="of the forward pass")

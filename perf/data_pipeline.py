@@ -105,10 +105,10 @@ def main() -> None:
     print(f"{machine()}; {len(rows)} images an epoch at {given.size} px in batches of {BATCH}.")
     print(f"Building the cache of all {len(images)} images: {build_time(prepared, given.size):.1f} s.\n")
     lines: list[tuple[str, ...]] = [("augmentation", "files, images/s", "cache, images/s", "files / cache, time")]
-    for augment in ("none", "flip", "released"):
+    for augment in (None, "flip", "released"):
         recipe, device = Recipe(augment=augment), torch.device(given.device)
         preprocess = Preprocess(recipe, MEAN, STD, given.size, "bicubic", device, channels_last=False)
-        lines.append((augment, *compare(files, images, rows, preprocess, given.repeats)))
+        lines.append((augment or "none", *compare(files, images, rows, preprocess, given.repeats)))
     print(table(lines))
 
 

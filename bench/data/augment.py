@@ -86,7 +86,7 @@ def build_augmentation(recipe: Recipe) -> nn.Module | None:
     "released" is CLAdapter's: both flips, brightness/contrast +-0.1, shift 0.05 / scale 0.3 / rotate 180 with a black
     border (probability 0.7). "flip" is the horizontal flip alone.
     """
-    if recipe.augment == "none":
+    if recipe.augment is None:
         return None
     if recipe.augment == "flip":
         return AugmentationSequential(RandomHorizontalFlip(p=0.5), data_keys=["input"])

@@ -73,11 +73,11 @@ class Context:
     @property
     def finite(self) -> bool:
         """Whether the training images are a finite set, so that their frozen features may be kept."""
-        return self.recipe.augment == "none" or self.recipe.views is not None
+        return self.recipe.augment is None or self.recipe.views is not None
 
     def view_number(self, epoch: int) -> int:
         """Which view an epoch shows; -1 where there are none."""
-        return -1 if self.recipe.views is None or self.recipe.augment == "none" else epoch % self.recipe.views
+        return -1 if self.recipe.views is None or self.recipe.augment is None else epoch % self.recipe.views
 
     def view(self, number: int) -> np.ndarray:
         """One augmented view of the training split, uint8 (n, S, S, 3), in table order."""

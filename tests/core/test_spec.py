@@ -77,3 +77,11 @@ def test_broken_seeds_are_refused(ending: str) -> None:
 def test_a_cell_has_five_parts() -> None:
     with pytest.raises(UsageError):
         Cell.parse("a/b/c/seed=0")
+
+
+def test_no_augmentation_is_written_and_read_as_none() -> None:
+    from bench import recipes
+
+    spec = Spec.parse("paper[augment=none]")
+    assert recipes.resolve(spec).augment is None
+    assert str(recipes.canonical(spec)) == "paper[augment=none]"
