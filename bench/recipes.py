@@ -87,8 +87,8 @@ PRESETS: dict[str, Preset] = {
         ),
     ),
     "quick": Preset(
-        about="Small and fast, for the embedded default and first tries: AdamW, lr 2e-3, 5 epochs, no augmentation.",
-        values=dict(epochs=5, batch_size=20, lr=2e-3, weight_decay=1e-3, schedule="cosine", warmup_epochs=1),
+        about="Small and fast, for the embedded default and first tries: AdamW, lr 2e-3, 3 epochs, no augmentation.",
+        values=dict(epochs=3, batch_size=20, lr=2e-3, weight_decay=1e-3, schedule="cosine", warmup_epochs=1),
     ),
 }  # fmt: skip
 
