@@ -3,8 +3,8 @@
 import os
 from typing import TYPE_CHECKING, Any
 
-# Before torch loads its thread pool: idle threads that spin long make a training step ten times slower as soon as another
-# process wants the same cores. The number of threads, and so every bit of a result, stays as it is.
+# Before torch loads its thread pool: idle threads that spin long make a training step ten times slower as soon as
+# another process wants the same cores. The number of threads, and so every bit of a result, stays as it is.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 if TYPE_CHECKING:
