@@ -138,12 +138,12 @@ def test_staleness_follows_code_recipe_and_numerics() -> None:
         "numerics": str(NUMERICS_VERSION),
         "data": "not judged here",
     }
-    name = f"{SETTING}knn/quick[epochs=3]/seed=0"
+    name = f"{SETTING}knn/quick[epochs=4]/seed=0"
     assert stale_reason(done(name, fingerprints=current)[0]) == ""
     for kind in ("method", "recipe", "numerics"):
         older = done(name, fingerprints={**current, kind: "older"})[0]
         assert stale_reason(older) == f"{kind} changed since; run it again"
-    unknown = done(f"{SETTING}somebody_elses/quick[epochs=3]/seed=0", fingerprints=current)[0]
+    unknown = done(f"{SETTING}somebody_elses/quick[epochs=4]/seed=0", fingerprints=current)[0]
     assert stale_reason(unknown) == ""
 
 
