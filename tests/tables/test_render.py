@@ -134,7 +134,7 @@ def test_staleness_follows_code_recipe_and_numerics() -> None:
 
     current = {
         "method": source_fingerprint(registry.find("baselines", "knn").path),
-        "recipe": values_fingerprint(recipes.resolve(Spec("quick", {"epochs": 3})).model_dump(mode="json")),
+        "recipe": values_fingerprint(recipes.resolve(Spec("quick", {"epochs": 4})).model_dump(mode="json")),
         "numerics": str(NUMERICS_VERSION),
         "data": "not judged here",
     }
