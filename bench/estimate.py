@@ -36,7 +36,7 @@ class Cost:
 
 
 def estimate(group: Group, planner: Planner, device: torch.device) -> Cost:
-    """Measure one forward pass and count the rest; good to a factor of about two."""
+    """Measure one forward pass and count the rest: a rough figure, and off when other work shares the machine."""
     task = group.tasks[0]
     recipe, counts = task.resolved.recipe, task.prepared.counts
     trunk = load(task.cell.backbone, planner.weights_folder).to(device)
