@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 # Before torch loads its thread pool: idle threads that spin long make a training step ten times slower as soon as
 # another process wants the same cores. The number of threads, and so every bit of a result, stays as it is.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+# Large tensors in large pages (Linux): gradients of a large head are allocated anew in every step, and page by page
+# the kernel takes as long to hand them out as the head takes to compute.
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 if TYPE_CHECKING:
     from bench.records import load_records as load_records

@@ -6,6 +6,7 @@ import errno
 import os
 import secrets
 import signal
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from bench.errors import BenchError, UsageError
 
 FAULT_VARIABLE = "BENCH_FAULT"
 _TEMPORARY = ".tmp-"
+_visits: Counter[str] = Counter()
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -61,12 +63,19 @@ def write_text(path: Path, text: str, durable: bool = False, point: str = "file"
 def write_point(name: str) -> None:
     """Mark a place in a sequence of writes; tests interrupt it through ``BENCH_FAULT=kill:NAME`` or ``full:NAME``.
 
-    ``kill`` ends the process as ``kill -9`` does; ``full`` raises what a full disk raises.
+    ``kill`` ends the process as ``kill -9`` does; ``full`` raises what a full disk raises. ``kill:NAME:3`` waits for
+    the third time that the process comes by.
     """
-    fault = os.environ.get(FAULT_VARIABLE)
-    if fault == f"kill:{name}":
+    kind, _, rest = os.environ.get(FAULT_VARIABLE, "").partition(":")
+    place, _, visit = rest.partition(":")
+    if place != name:
+        return
+    _visits[name] += 1
+    if _visits[name] != int(visit or _visits[name]):
+        return
+    if kind == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
-    if fault == f"full:{name}":
+    if kind == "full":
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

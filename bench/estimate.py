@@ -14,7 +14,7 @@ from torch import Tensor
 
 from bench.backbones.base import Backbone
 from bench.backbones.weights import load
-from bench.groups import Group
+from bench.groups import Group, trunk_epochs
 from bench.methods import Method
 from bench.methods.accounting import model_macs, size, trunk_macs
 from bench.methods.build import build_model
@@ -28,9 +28,17 @@ COPIES_IN_TRAINING = 4  # parameter, gradient and Adam's two moments
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one group: seconds, bytes on disk (caches, features, checkpoints, predictions), bytes of memory at peak."""
+    """Of one group.
+
+    Attributes:
+        seconds: Of the group together.
+        seconds_alone: Of its cells one by one (``--no-fuse``).
+        disk: Bytes of caches, features, checkpoints and predictions.
+        memory: Bytes at peak.
+    """
 
     seconds: float
+    seconds_alone: float
     disk: int
     memory: int
 
@@ -40,16 +48,19 @@ def estimate(group: Group, planner: Planner, device: torch.device) -> Cost:
     task = group.tasks[0]
     recipe, counts = task.resolved.recipe, task.prepared.counts
     trunk = load(task.cell.backbone, planner.weights_folder).to(device)
-    jobs = list({job.key: job for member in group.tasks for job in member.jobs}.values())
+    stages = [job for member in group.tasks for job in member.jobs]
+    jobs = list({job.key: job for job in stages}.values())
     models = {job.method: model_of(trunk, job.method, task.prepared.classes) for job in jobs}
-    macs = shared_macs(trunk, jobs, counts, recipe.augment is None) + sum(
-        job_macs(job, models[job.method], counts) for job in jobs
-    )
+    rate = speed(trunk, recipe.batch_size)
     memory = max([job_memory(job, models[job.method], recipe.batch_size) for job in jobs], default=0)
     together = sum(4 * COPIES_IN_TRAINING * size(models[job.method].head) for job in jobs if job.shares_trunk)
     disk = disk_bytes(group, trunk, counts, task.prepared.classes, len(task.prepared.table))
-    checkpoints = sum(4 * COPIES_IN_TRAINING * size(models[job.method].head) for job in jobs)
-    return Cost(macs / speed(trunk, recipe.batch_size), disk + checkpoints, 4 * size(trunk) + max(memory, together))
+    return Cost(
+        seconds=total_macs(trunk, jobs, models, counts, fused=True) / rate,
+        seconds_alone=total_macs(trunk, stages, models, counts, fused=False) / rate,
+        disk=disk + sum(checkpoint_bytes(job, models[job.method]) for job in jobs),
+        memory=4 * size(trunk) + max(memory, together),
+    )
 
 
 def model_of(trunk: Backbone, method: Method, classes: int) -> Model:
@@ -70,13 +81,15 @@ def speed(trunk: Backbone, batch_size: int) -> float:
     return trunk_macs(trunk) * batch_size / (time.perf_counter() - began)
 
 
-def shared_macs(trunk: Backbone, jobs: list[StageJob], counts: dict[str, int], finite: bool) -> int:
-    """Of the trunk's passes that all heads share; closed-form methods need one over every split."""
-    epochs = [job.recipe.epochs for job in jobs if job.shares_trunk]
-    if jobs and not epochs:
-        return 0
-    passes = 1 if finite or not epochs else max(epochs)
-    return trunk_macs(trunk) * (passes * counts["train"] + counts["val"] + counts["test"])
+def total_macs(
+    trunk: Backbone, jobs: list[StageJob], models: dict[Method, Model], counts: dict[str, int], fused: bool
+) -> int:
+    """Of stages of one group: passes of the frozen trunk, and what each stage does by itself."""
+    frozen = [job for job in jobs if job.shares_trunk]
+    images = trunk_epochs(frozen, fused) * counts["train"] if jobs else counts["train"]
+    if frozen or not jobs:
+        images += counts["val"] + counts["test"]  # kept, and so computed once
+    return trunk_macs(trunk) * images + sum(job_macs(job, models[job.method], counts) for job in jobs)
 
 
 def job_macs(job: StageJob, model: Model, counts: dict[str, int]) -> int:
@@ -86,6 +99,11 @@ def job_macs(job: StageJob, model: Model, counts: dict[str, int]) -> int:
         job.recipe.epochs * (FORWARD_AND_BACKWARD * counts["train"] + counts["val"]) + counts["val"] + counts["test"]
     )
     return images * (head if job.shares_trunk else trunk + head)
+
+
+def checkpoint_bytes(job: StageJob, model: Model) -> int:
+    """Bytes of the last and the best state, with the optimiser's."""
+    return 4 * COPIES_IN_TRAINING * size(model.head if job.shares_trunk else model)
 
 
 def job_memory(job: StageJob, model: Model, batch_size: int) -> int:
@@ -123,8 +141,10 @@ def disk_bytes(group: Group, trunk: Backbone, counts: dict[str, int], classes: i
     decoded = images * trunk.size**2 * 3
     tokens = any(job.method.needs_tokens for task in group.tasks for job in task.jobs if job.shares_trunk)
     width = trunk.spec.pooled_dim + (trunk.spec.tokens * trunk.spec.token_dim if tokens else 0)
-    finite = group.tasks[0].resolved.recipe.augment is None
-    kept = counts["val"] + counts["test"] + (counts["train"] if finite else 0)
+    recipe = group.tasks[0].resolved.recipe
+    views = 1 if recipe.augment is None else recipe.views or 0
+    kept = counts["val"] + counts["test"] + views * counts["train"]
+    drawn = (recipe.views or 0) * counts["train"] * trunk.size**2 * 3
     features = 4 * width * kept if any(task.shares_trunk for task in group.tasks) else 0
     stages = sum(max(len(task.trials[0]), 1) if task.trials else 1 for task in group.tasks)
-    return decoded + features + stages * 4 * classes * (counts["val"] + counts["test"])
+    return decoded + drawn + features + stages * 4 * classes * (counts["val"] + counts["test"])

@@ -43,11 +43,19 @@ def source_fingerprint(plugin: type | Path, ignore: Iterable[str] = ()) -> str:
     Raises:
         UsageError: The class was not defined in a file, or the file cannot be read as Python.
     """
-    start = plugin if isinstance(plugin, Path) else _file_of(plugin)
     digest = hashlib.sha256()
-    for file in sorted(_closure(start.resolve()), key=lambda file: (file.name, str(file))):
+    for file in sorted(source_files(plugin), key=lambda file: (file.name, str(file))):
         digest.update(file.name.encode() + b"\0" + _hash_file(file, file.stat().st_mtime_ns, frozenset(ignore)))
     return digest.hexdigest()
+
+
+def source_files(plugin: type | Path) -> set[Path]:
+    """The file of a plug-in and the plug-in files it imports.
+
+    Raises:
+        UsageError: The class was not defined in a file, or a file cannot be read as Python.
+    """
+    return _closure((plugin if isinstance(plugin, Path) else _file_of(plugin)).resolve())
 
 
 def _file_of(cls: type) -> Path:

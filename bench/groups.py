@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from bench.cell import Cell
 from bench.plan import Task
+from bench.training.job import StageJob
 
 
 @dataclass(frozen=True)
@@ -19,14 +22,32 @@ class Group:
     tasks: tuple[Task, ...]
 
     @property
-    def trunk_passes_saved(self) -> int:
-        """Training epochs of the trunk that fusing and shared first stages spare."""
+    def cells(self) -> list[Cell]:
+        """The cells, in order."""
+        return [task.cell for task in self.tasks]
+
+    @property
+    def trunk_epochs_spared(self) -> int:
+        """Training epochs of the trunk that fusing and shared stages spare, against running the cells one by one."""
         stages = [job for task in self.tasks for job in task.jobs]
-        alone = sum(job.recipe.epochs for job in stages)
         unique = {job.key: job for job in stages}.values()
-        shared = [job.recipe.epochs for job in unique if job.shares_trunk]
-        together = max(shared, default=0) + sum(job.recipe.epochs for job in unique if not job.shares_trunk)
-        return alone - together
+        return trunk_epochs(stages, fused=False) - trunk_epochs(unique, fused=True)
+
+
+def trunk_epochs(stages: Iterable[StageJob], fused: bool) -> int:
+    """Passes over the training images with the whole trunk that stages of one group need.
+
+    Frozen features of a finite set of images (no augmentation, or `views`) are kept: one pass a view, fused or not.
+    """
+    own = sum(job.recipe.epochs for job in stages if not job.shares_trunk)
+    frozen = [job.recipe for job in stages if job.shares_trunk]
+    if not frozen:
+        return own
+    finite = 1 if frozen[0].augment is None else frozen[0].views
+    epochs = [recipe.epochs for recipe in frozen]
+    if finite is not None:
+        return own + min(finite, max(epochs))
+    return own + (max(epochs) if fused else sum(epochs))
 
 
 def group_tasks(tasks: list[Task], fuse: bool) -> list[Group]:

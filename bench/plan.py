@@ -14,13 +14,16 @@ from bench.backbones.weights import find, weights_folder
 from bench.cell import Cell
 from bench.data.base import data_root
 from bench.data.prepare import Prepared, prepare
+from bench.errors import DataError
 from bench.fingerprint import NUMERICS_VERSION, source_fingerprint, values_fingerprint
-from bench.methods import Method
+from bench.methods import FeatureMethod, Method
 from bench.recipes import STREAM_FIELDS, trials
 from bench.records import Record, Store
-from bench.registry import Resolved, resolve
+from bench.registry import Resolved, refresh, resolve
 from bench.settings import Settings
 from bench.training.job import StageJob, stage_jobs
+
+Lacking = list[tuple[Resolved, DataError]]
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Task:
     Attributes:
         fingerprints: What a record must agree with to be up to date.
         reason: Why it has to run; empty when its record is up to date.
+        failure: The record of its last failure, if the last try failed.
     """
 
     resolved: Resolved
@@ -37,6 +41,7 @@ class Task:
     weights: WeightsInfo
     fingerprints: dict[str, str]
     reason: str = ""
+    failure: Record | None = None
 
     @property
     def cell(self) -> Cell:
@@ -84,9 +89,12 @@ class Planner:
     """Resolves cells and compares them with the store; remembers what cells have in common."""
 
     settings: Settings
-    _prepared: dict[tuple[str, int], Prepared] = field(default_factory=dict)
+    _prepared: dict[tuple[str, int], Prepared | DataError] = field(default_factory=dict)
     _weights: dict[str, WeightsInfo] = field(default_factory=dict)
     _sources: dict[type, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        refresh()
 
     @cached_property
     def root(self) -> Path:
@@ -113,19 +121,46 @@ class Planner:
         weights = self._weights[name]
         return Task(resolved, prepared, weights, self._fingerprints(resolved, prepared, weights))
 
-    def plan(self, cells: Iterable[Cell], store: Store) -> list[Task]:
-        """Resolve cells and say for each why it has to run; the order is kept, repetitions are dropped."""
+    def plan(self, cells: Iterable[Cell], store: Store, lacking: Lacking | None = None) -> list[Task]:
+        """Resolve cells and say for each why it has to run; the order is kept, repetitions are dropped.
+
+        Args:
+            lacking: Filled with the cells whose data are missing or do not match, and left out; without it the first
+                such cell raises.
+
+        Raises:
+            UsageError, DataError: See `task`.
+        """
         tasks: dict[str, Task] = {}
         for cell in cells:
-            task = self.task(cell)
-            tasks.setdefault(str(task.cell), task)
-        return [replace(t, reason=reason(store.get(n), t.fingerprints, store.failure(n))) for n, t in tasks.items()]
+            try:
+                task = self.task(cell)
+            except DataError as error:
+                if lacking is None:
+                    raise
+                lacking.append((resolve(cell), error))
+            else:
+                tasks.setdefault(str(task.cell), task)
+        return [self._judged(name, task, store) for name, task in tasks.items()]
+
+    def _judged(self, name: str, task: Task, store: Store) -> Task:
+        failure = store.failure(name)
+        return replace(task, reason=reason(store.get(name), task.fingerprints, failure), failure=failure)
 
     def _prepare(self, resolved: Resolved) -> Prepared:
         key = (str(resolved.cell.dataset), resolved.cell.data_seed_value)
         if key not in self._prepared:
-            self._prepared[key] = prepare(resolved.dataset, self.root, key[1], self.settings.partial)
-        return self._prepared[key]
+            self._prepared[key] = self._prepare_anew(resolved, key[1])
+        found = self._prepared[key]
+        if isinstance(found, DataError):
+            raise found
+        return found
+
+    def _prepare_anew(self, resolved: Resolved, data_seed: int) -> Prepared | DataError:
+        try:
+            return prepare(resolved.dataset, self.root, data_seed, self.settings.partial)
+        except DataError as error:  # remembered: the next cell on these data would meet it again
+            return error
 
     def _fingerprints(self, resolved: Resolved, prepared: Prepared, weights: WeightsInfo) -> dict[str, str]:
         kind = type(resolved.method)
@@ -134,10 +169,17 @@ class Planner:
         return {
             "method": self._sources[kind],
             "data": prepared.identity,
-            "recipe": values_fingerprint(resolved.recipe.model_dump(mode="json")),
+            "recipe": values_fingerprint(
+                resolved.recipe.model_dump(mode="json", include=_fields_used(resolved.method))
+            ),
             "weights": weights.digest,
             "numerics": str(NUMERICS_VERSION),
         }
+
+
+def _fields_used(method: Method | FeatureMethod) -> set[str] | None:
+    """The recipe's fields that decide a method's result; None: all. Features are frozen and not augmented."""
+    return None if isinstance(method, Method) else {"resize", "normalisation", "precision"}
 
 
 def reason(record: Record | None, fingerprints: dict[str, str], failure: Record | None) -> str:

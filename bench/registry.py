@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.catalog import KINDS, PACKAGE, Entry, Kind, guess_kind, read, scan
 from bench.errors import BenchError, UsageError, nearest
+from bench.fingerprint import source_files, source_fingerprint
 
 if TYPE_CHECKING:
     from bench.backbones.base import BackboneParams
@@ -34,6 +35,7 @@ ENTRY_POINTS = "bench.plugins"
 PLURALS: dict[str, Kind] = {"dataset": "datasets", "baseline": "baselines", "suite": "suites"}
 SINGULAR = {"datasets": "data set", "baselines": "method", "suites": "suite"}
 _user_folders: list[Path] = []
+_imported: dict[type, tuple[set[Path], str]] = {}  # class -> its files and their fingerprint then
 
 
 def use_folders(folders: list[Path]) -> None:
@@ -91,7 +93,30 @@ def load(kind: Kind, name: str) -> Any:
 @lru_cache(maxsize=256)
 def _load(kind: Kind, name: str, folders: tuple[Path, ...], environment: str) -> Any:
     """`load`, once per set of plug-in folders: planning asks for the same few classes thousands of times."""
-    return load_entry(find(kind, name))
+    cls = load_entry(find(kind, name))
+    _imported[cls] = source_files(cls), source_fingerprint(cls)
+    return cls
+
+
+def refresh() -> None:
+    """Forget plug-ins whose source has changed since they were imported, so that the next use imports them anew.
+
+    A record's fingerprint is that of the file; in a notebook, say, code imported before an edit must not be run for it.
+    """
+    changed = [cls for cls, (files, source) in _imported.items() if _source(cls, files) != source]
+    if not changed:
+        return
+    files = {file for cls in changed for file in _imported.pop(cls)[0]}
+    for name, module in list(sys.modules.items()):
+        if (place := getattr(module, "__file__", None)) and Path(place).resolve() in files:
+            Path(importlib.util.cache_from_source(place)).unlink(missing_ok=True)
+            del sys.modules[name]
+    _load.cache_clear()
+
+
+def _source(cls: type, files: set[Path]) -> str:
+    """Fingerprint of a class as its files are now; empty when one of them has gone."""
+    return source_fingerprint(cls) if all(file.is_file() for file in files) else ""
 
 
 def load_file(path: Path) -> Any:

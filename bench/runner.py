@@ -10,15 +10,16 @@ from bench.backbones.weights import load
 from bench.cell import Cell
 from bench.data.cache import decoded
 from bench.environment import choose_device, make_deterministic
-from bench.errors import UsageError
+from bench.errors import DataError, UsageError
 from bench.executors import executor
 from bench.groups import Group, group_tasks
 from bench.methods import Method
 from bench.methods.build import check
-from bench.plan import Planner, Task
+from bench.plan import Lacking, Planner, Task
 from bench.progress import Reporter
-from bench.records import Store
+from bench.records import Hardware, Record, Store
 from bench.settings import Settings
+from bench.training.assemble import failed_record, lacking_record
 from bench.work import GroupRun
 
 
@@ -41,6 +42,8 @@ class Outcome:
 def run(cells: Iterable[Cell], settings: Settings) -> Outcome:
     """Run what is missing, failed or stale among ``cells``.
 
+    Cells whose data are missing, do not match or are corrupt fail, as long as there are others.
+
     Raises:
         UsageError, DataError: The request cannot be carried out; nothing has been written.
         KeyboardInterrupt: Stopped; finished cells are stored, others continue from their last epoch.
@@ -48,16 +51,28 @@ def run(cells: Iterable[Cell], settings: Settings) -> Outcome:
     make_deterministic()
     device, execute = choose_device(settings.device), executor(settings.executor)
     store, planner = Store(settings.results), Planner(settings)
-    tasks = planner.plan(cells, store)
+    lacking: Lacking = []
+    tasks = planner.plan(cells, store, lacking)
     open_tasks = [task for task in tasks if task.reason]
     check_writable(settings)
-    preflight(open_tasks, planner, settings)
-    groups = group_tasks(open_tasks, settings.fuse)
-    with Reporter(len(open_tasks), epochs(groups), settings.quiet) as reporter:
-        execute(groups, lambda group: GroupRun(group, settings, planner, store, device, reporter).run())
-    names = [str(task.cell) for task in tasks]
+    failed = [lacking_record(*lack) for lack in lacking] + preflight(open_tasks, planner, settings)
+    if failed and len(failed) == len(tasks) + len(lacking):
+        raise DataError(failed[0].error.message if failed[0].error else "")
+    for record in failed:
+        store.put_failure(record)
+    broken = {record.cell for record in failed}
+    groups = group_tasks([task for task in open_tasks if str(task.cell) not in broken], settings.fuse)
+    with Reporter(len(open_tasks) - len(failed) + len(lacking), epochs(groups), settings.quiet) as reporter:
+        execute(groups, settings, lambda g, wait: GroupRun(g, settings, planner, store, device, reporter).run(wait))
+    return outcome(tasks, lacking, store)
+
+
+def outcome(tasks: list[Task], lacking: Lacking, store: Store) -> Outcome:
+    """What a run did, as the store tells."""
+    names = [str(task.cell) for task in tasks] + [str(resolved.cell) for resolved, _ in lacking]
+    ran = sum(bool(task.reason) for task in tasks) + len(lacking)
     failed = {name: f"{f.error.kind}: {f.error.message}" for name in names if (f := store.failure(name)) and f.error}
-    return Outcome(names, len(open_tasks), len(tasks) - len(open_tasks), failed)
+    return Outcome(names, ran, len(names) - ran, failed)
 
 
 def epochs(groups: list[Group]) -> int:
@@ -74,23 +89,35 @@ def check_writable(settings: Settings) -> None:
         raise UsageError(f"Cannot write results to {folder}. Choose another folder with --results.")
 
 
-def preflight(tasks: list[Task], planner: Planner, settings: Settings) -> None:
-    """Load each backbone and decode each data set once, so that wrong weights or a corrupt image stop the run early.
+def preflight(tasks: list[Task], planner: Planner, settings: Settings) -> list[Record]:
+    """Load each backbone and decode each data set once, so that wrong weights or a corrupt image show at once.
+
+    Returns:
+        Failures of the cells whose images cannot be decoded.
 
     Raises:
         UsageError: Weights do not fit, a method does not apply to a backbone, or selection lacks validation data.
-        DataError: An image is corrupt.
     """
     specs = {str(task.cell.backbone): task.cell.backbone for task in tasks}
     backbones = {name: load(spec, planner.weights_folder) for name, spec in specs.items()}
     for backbone, method in {(str(task.cell.backbone), task.resolved.method) for task in tasks}:
         if isinstance(method, Method):
             check(backbones[backbone], method)
-    images = {}
+    images: dict[tuple[str, int, str], list[Task]] = {}
     for task in tasks:
         recipe = task.resolved.recipe
         if not task.prepared.counts["val"] and task.trials and (task.selection == "val_best" or recipe.lr_grid):
             raise UsageError(f"{task.cell.dataset} has no validation split: use selection=last and no lr_grid.")
-        images[task.prepared.identity, backbones[str(task.cell.backbone)].size, recipe.resize] = task
-    for (_, size, resize), task in images.items():
-        decoded(task.prepared, size, resize, task.weights.interpolation, quiet=settings.quiet)
+        key = (task.prepared.identity, backbones[str(task.cell.backbone)].size, recipe.resize)
+        images.setdefault(key, []).append(task)
+    return [record for (_, size, _), users in images.items() for record in undecodable(users, size, settings)]
+
+
+def undecodable(tasks: list[Task], size: int, settings: Settings) -> list[Record]:
+    """Decode the images that tasks share; their failures when one of the images is corrupt."""
+    task = tasks[0]
+    try:
+        decoded(task.prepared, size, task.resolved.recipe.resize, task.weights.interpolation, quiet=settings.quiet)
+    except DataError as error:
+        return [failed_record(task, error, Hardware()) for task in tasks]
+    return []

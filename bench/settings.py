@@ -1,4 +1,4 @@
-"""How a run is carried out. Nothing here may change a result."""
+"""How a run is carried out. Nothing here may change a result beyond rounding."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ class Settings:
         device: torch device name, or None for CUDA when there is one, else the CPU.
         partial: Accept data sets whose counts differ from what is expected; records then say so.
         fuse: Train cells that share a frozen trunk together.
-        time_limit: Seconds a cell may take, or None.
+        time_limit: Seconds a cell's training may take, or None; looked at after every epoch.
         executor: Name of what carries out groups.
         quiet: No progress bar.
-        bank_gb: Limit of the feature bank on disk, in GB.
+        bank_gb: Disk that kept features and views may take, in GB. Features too large to keep are computed on every
+            use; training ones then in batches of another shape, which changes rounding.
     """
 
     results: Path = Path("runs")

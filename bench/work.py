@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from bench.atomic import DiskFull
 from bench.environment import peak_memory
-from bench.errors import BenchError
+from bench.errors import BenchError, TimeLimit
 from bench.groups import Group
 from bench.methods import Method
 from bench.plan import Planner, Task, reason
@@ -26,7 +26,7 @@ from bench.training.context import Context
 from bench.training.job import StageJob
 from bench.training.learner import Learner
 from bench.training.setup import account, build_context
-from bench.training.stages import StageRunner, Trained
+from bench.training.stages import OutOfMemory, StageRunner, Trained, is_out_of_memory
 from bench.training.trials import Trial, choose
 
 Results = dict[str, Trained | BenchError]
@@ -54,33 +54,52 @@ class GroupRun:
     reporter: Reporter
     results: Results = field(default_factory=dict)
 
-    def run(self) -> None:
+    def run(self, wait: bool) -> bool:
         """Run the group's open cells and store their records; what fails is stored as a failure.
 
-        Another process that holds the group's lock does the same work: wait for it, then look what is left.
+        Another process that holds the group's lock does the same work.
+
+        Args:
+            wait: Wait for it, then look what is left; else leave the group for later.
+
+        Returns:
+            Whether the group is done.
         """
         name = hashlib.sha256(self.group.key.encode()).hexdigest()[:24]
         folder = self.store.folder / ".checkpoints" / name
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_suffix(".lock")):
-            tasks = [task for task in self.group.tasks if self._open(task)]
-            for task in self.group.tasks:
-                if task not in tasks:
-                    self.reporter.cell(str(task.cell))
-            if tasks:
-                self._run_open(tasks, folder)
-            checkpoint.drop(folder)
+        try:
+            with FileLock(folder.with_suffix(".lock"), timeout=-1 if wait else 0):
+                self._run_locked(folder)
+        except Timeout:
+            return False
+        return True
+
+    def _run_locked(self, folder: Path) -> None:
+        tasks = [task for task in self.group.tasks if self._open(task)]
+        for task in self.group.tasks:
+            if task not in tasks:
+                self.reporter.cell(str(task.cell))
+        if tasks:
+            self._run_open(tasks, folder)
+        checkpoint.drop(folder)
 
     def _open(self, task: Task) -> bool:
+        """Whether a cell still has to run; one that failed in another process since planning is not tried again."""
         name = str(task.cell)
-        return bool(reason(self.store.get(name), task.fingerprints, self.store.failure(name)))
+        failure = self.store.failure(name)
+        if failure is not None and failure != task.failure:
+            return False
+        return bool(reason(self.store.get(name), task.fingerprints, failure))
 
     def _run_open(self, tasks: list[Task], folder: Path) -> None:
         try:
             context = build_context(tasks[0], self.planner, self.settings, self.device)
-        except BenchError as error:
+        except DiskFull:
+            raise
+        except Exception as error:  # images, weights or memory that all cells of the group would have used
             for task in tasks:
-                self._fail(task, error)
+                self._fail(task, typed(error))
             return
         runner = StageRunner(context, folder, self.settings.time_limit, self._booked)
         self._first_stages(tasks, runner)
@@ -92,10 +111,8 @@ class GroupRun:
                     self._fit(task, context)
             except DiskFull:
                 raise  # no cell's fault, and no record of it could be written
-            except BenchError as error:
-                self._fail(task, error)
             except Exception as error:  # a method's own code may raise anything; the suite goes on
-                self._fail(task, cell_error(error))
+                self._fail(task, typed(error))
 
     def _booked(self, learner: Learner, images: int) -> None:
         self.reporter.epoch(images)
@@ -121,13 +138,24 @@ class GroupRun:
     def _train_and_record(self, task: Task, runner: StageRunner) -> None:
         """Finish a cell's trials, choose one on validation data, open the test split for it, and store the record."""
         chosen, tuning = choose([self._train_trial(task, jobs, runner) for jobs in task.trials])
+        seconds = self._seconds(task)
         reported = runner.report(chosen.stages)
         stages = [reported[stage.job.key] for stage in chosen.stages]
         parameters, macs = account(task, runner.context, max(stage.trainable for stage in chosen.stages))
-        seconds = sum(r.progress.seconds for job in task.jobs if isinstance(r := self.results[job.key], Trained))
         record, arrays = trained_record(task, stages, tuning, parameters, macs, self._hardware(seconds))
         self.store.put(record, arrays)
         self.reporter.cell(str(task.cell))
+
+    def _seconds(self, task: Task) -> float:
+        """What the cell's training took, all trials together.
+
+        Raises:
+            TimeLimit: Longer than allowed, although no trial was by itself.
+        """
+        seconds = sum(r.progress.seconds for job in task.jobs if isinstance(r := self.results[job.key], Trained))
+        if self.settings.time_limit is not None and seconds > self.settings.time_limit:
+            raise TimeLimit(f"The trials took {seconds:.0f} s, over --time-limit {self.settings.time_limit:g} s.")
+        return seconds
 
     def _train_trial(self, task: Task, jobs: list[StageJob], runner: StageRunner) -> Trial:
         """Train what the trial still needs, one stage after another, until one fails."""
@@ -157,8 +185,12 @@ class GroupRun:
         return Hardware(seconds=seconds, peak_memory=memory, device=str(self.device), threads=threads)
 
 
-def cell_error(error: Exception) -> CellError:
-    """An unexpected exception with its place, as the error of a cell."""
+def typed(error: Exception) -> BenchError:
+    """The error of a cell: as it is, as lack of memory, or as an unexpected exception with its place."""
+    if isinstance(error, BenchError):
+        return error
+    if is_out_of_memory(error):
+        return OutOfMemory("Out of memory outside of a training step. Use a smaller size or another device.")
     last = traceback.extract_tb(error.__traceback__)[-1]
     return CellError(f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})")
 
@@ -169,10 +201,8 @@ def guarded(runner: StageRunner, jobs: list[StageJob]) -> Results:
         return runner.train(jobs)
     except DiskFull:
         raise
-    except BenchError as error:
-        problem = error
-    except Exception as error:  # as above: the record of the failed cell says what and where
-        problem = cell_error(error)
+    except Exception as error:  # a method's own code may raise anything; the record of the failed cell says what
+        problem = typed(error)
     if len(jobs) == 1:
         return {jobs[0].key: problem}
     return {key: result for job in jobs for key, result in guarded(runner, [job]).items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import time
@@ -22,6 +23,8 @@ from bench.training.learner import Learner
 from bench.training.setup import build_context
 from bench.training.stages import StageRunner
 
+# small splits for validation and test beside a part of the training split: what is measured is training
+DATASET = "pacs[protocol=official_art_painting,fraction={fraction}]"
 BACKBONE = "deit_tiny_patch16_224.imagenet1k[size=112]"
 K_VALUES = (5, 10, 15, 20, 25, 30, 100, 200, 300)
 NINE_K = ["linear_probe", *(f"cladapter[k={k},tuning=frozen]" for k in K_VALUES)]
@@ -48,6 +51,21 @@ def machine() -> str:
     return (
         f"{where}, {torch.get_num_threads()} threads, torch {facts['torch']}, Python {platform.python_version()}{load}"
     )
+
+
+def arguments(about: str | None, fraction: float, repeats: int) -> argparse.ArgumentParser:
+    """The options that scripts on `DATASET` have in common, with their defaults."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--fraction", type=float, default=fraction, help="of the training split")
+    parser.add_argument("--repeats", type=int, default=repeats)
+    parser.add_argument("--backbone", default=BACKBONE)
+    return parser
+
+
+def cell_names(chosen: argparse.Namespace, methods: Sequence[str], recipe: str) -> list[str]:
+    """Names of cells on the chosen part of `DATASET` and the chosen backbone."""
+    dataset = DATASET.format(fraction=chosen.fraction)
+    return [f"{dataset}/{chosen.backbone}/{method}/{recipe}/seed=0" for method in methods]
 
 
 def tasks_of(names: list[str], settings: Settings) -> tuple[list[Task], Planner]:

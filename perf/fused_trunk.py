@@ -1,18 +1,17 @@
 """The nine-K ablation and a linear probe on a frozen trunk: fused, one by one, and as a plain loop would do it.
 
-    BENCH_DATA=... BENCH_WEIGHTS=... python -m perf.fused_trunk [--fraction 0.1] [--repeats 3]
+    BENCH_DATA=... BENCH_WEIGHTS=... python -m perf.fused_trunk [--fraction 0.05] [--repeats 3]
 
-PACS `paper` with augmentation. Three measurements in one run: (1) the engine's own parts: a fused epoch against one
-trunk pass plus the sum of the heads; (2) a fused epoch against a plain loop that, for every method, decodes each file
-with PIL, augments, and runs the full model; (3) `bench run` fused and with --no-fuse, with every metric and prediction
-compared bit for bit.
+With augmentation. Three measurements in one run: (1) the engine's own parts: a fused epoch against one trunk pass plus
+the sum of the heads; (2) a fused epoch against a plain loop that, for every method, decodes each file with Pillow in
+DataLoader workers, augments, and runs the full model; (3) `bench run` fused and with --no-fuse, with every metric and
+prediction compared bit for bit.
 """
 
 from __future__ import annotations
 
-import argparse
+import os
 import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,39 +19,48 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from bench.cell import Cell
 from bench.records import Store
 from bench.runner import run
 from bench.settings import Settings
-from bench.training.context import Context, parts
+from bench.training.context import Context
 from bench.training.learner import Learner
 from bench.training.loop import train_epoch
 from bench.training.streams import reseed
-from perf.common import BACKBONE, NINE_K, alternated, context_of, learners_of, machine, table, tasks_of
+from perf.common import NINE_K, alternated, arguments, cell_names, context_of, learners_of, machine, table, tasks_of
 
 
-def decoded_batches(context: Context) -> Iterator[tuple[np.ndarray, Tensor]]:
-    """An epoch as a plain loop reads it: every file opened, decoded and resized again."""
-    rows, size = context.prepared.rows("train")[context.order(0, 0)], context.trunk.size
-    paths = context.prepared.table["path"].to_numpy()
-    place = context.prepared.dataset.location(context.prepared.root)
-    for step, part in enumerate(parts(len(rows), context.recipe.batch_size)):
-        files = [place / path for path in paths[rows[part]]]
-        images = [
-            np.asarray(Image.open(f).convert("RGB").resize((size, size), Image.Resampling.BICUBIC)) for f in files
-        ]
-        reseed(context.data_seed, "augment", 0, 0, step)
-        yield rows[part], context.preprocess(torch.from_numpy(np.stack(images)), augment=True)
+class Files(torch.utils.data.Dataset[tuple[Tensor, int]]):
+    """The training images as a plain loop reads them: every file opened, decoded and resized at every access."""
+
+    def __init__(self, context: Context) -> None:
+        table = context.prepared.table
+        self.rows, self.size = context.prepared.rows("train"), context.trunk.size
+        self.paths, self.labels = table["path"].to_numpy(), table["label"].to_numpy()
+        self.place = context.prepared.dataset.location(context.prepared.root)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, number: int) -> tuple[Tensor, int]:
+        row = self.rows[number]
+        image = Image.open(self.place / self.paths[row]).convert("RGB")
+        resized = image.resize((self.size, self.size), Image.Resampling.BICUBIC)
+        return torch.from_numpy(np.array(resized)), int(self.labels[row])
 
 
 def plain_epoch(context: Context, learners: list[Learner]) -> None:
-    """Every method by itself: decode, augment, whole model."""
+    """Every method by itself: decode (a worker a core), augment, whole model."""
+    size = context.recipe.batch_size
     for learner in learners:
         learner.train_mode()
-        for step, (rows, images) in enumerate(decoded_batches(context)):
-            labels = context.labels[torch.from_numpy(rows).to(context.device)]
-            learner.step(context.features(images), labels, 0, step)
+        loader = DataLoader(Files(context), size, shuffle=True, num_workers=os.cpu_count() or 1)
+        for step, (images, labels) in enumerate(loader):
+            reseed(context.data_seed, "augment", 0, 0, step)
+            features = context.features(context.preprocess(images, augment=True))
+            learner.step(features, labels.to(context.device), 0, step)
 
 
 def trunk_pass(context: Context) -> None:
@@ -89,47 +97,47 @@ def compare_runs(names: list[str], settings: Settings, folder: Path, repeats: in
     return seconds
 
 
+def measured(names: list[str], settings: Settings, repeats: int) -> tuple[dict[str, float], str]:
+    """Seconds of an epoch each way, and how long the epoch is."""
+    tasks, planner = tasks_of(names, settings)
+    context = context_of(tasks[0], planner, settings)
+    learners = learners_of(tasks, context, settings.results)
+    train_epoch(context, learners, 0, True)  # warm-up
+    ways = {
+        "fused": lambda: train_epoch(context, learners, 0, True),
+        "trunk": lambda: trunk_pass(context),
+        "heads": lambda: heads_only(context, learners),
+        "plain": lambda: plain_epoch(context, learners),
+    }
+    return alternated(ways, repeats), f"{context.steps_per_epoch()} steps of {context.recipe.batch_size}"
+
+
+def report(s: dict[str, float], runs: dict[str, float]) -> str:
+    """The table."""
+    parts = s["trunk"] + s["heads"]
+    return table(
+        [
+            ("what", "seconds", "ratio"),
+            ("fused training epoch", f"{s['fused']:.2f}", "1"),
+            ("trunk pass + sum of heads", f"{parts:.2f}", f"fused / this = {s['fused'] / parts:.3f}"),
+            ("of which the trunk pass", f"{s['trunk']:.2f}", ""),
+            ("plain loop per method", f"{s['plain']:.2f}", f"fused / this = {s['fused'] / s['plain']:.3f}"),
+            ("bench run, fused", f"{runs['fused']:.2f}", "1"),
+            ("bench run --no-fuse", f"{runs['alone']:.2f}", f"fused / this = {runs['fused'] / runs['alone']:.3f}"),
+        ]
+    )
+
+
 def main() -> None:
     """Measure and print the section for perf/README.md."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--fraction", type=float, default=0.1)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--backbone", default=BACKBONE)
-    chosen = parser.parse_args()
-    names = [f"pacs[fraction={chosen.fraction}]/{chosen.backbone}/{m}/paper[epochs=1]/seed=0" for m in NINE_K]
-    where = machine()
+    chosen = arguments(__doc__, fraction=0.05, repeats=3).parse_args()
+    where, names = machine(), cell_names(chosen, NINE_K, "paper[epochs=1]")
     with tempfile.TemporaryDirectory() as place:
         settings = Settings(results=Path(place), quiet=True)
-        tasks, planner = tasks_of(names, settings)
-        context = context_of(tasks[0], planner, settings)
-        learners = learners_of(tasks, context, Path(place))
-        train_epoch(context, learners, 0, True)  # warm-up
-        ways = {
-            "fused": lambda: train_epoch(context, learners, 0, True),
-            "trunk": lambda: trunk_pass(context),
-            "heads": lambda: heads_only(context, learners),
-            "plain": lambda: plain_epoch(context, learners),
-        }
-        s = alternated(ways, chosen.repeats)
+        epochs, length = measured(names, settings, chosen.repeats)
         runs = compare_runs(names, settings, Path(place), chosen.repeats)
-    print(f"{where}; {len(NINE_K)} methods, {context.steps_per_epoch()} steps of {context.recipe.batch_size}\n")
-    print(
-        table(
-            [
-                ("what", "seconds", "ratio"),
-                ("fused training epoch", f"{s['fused']:.2f}", "1"),
-                (
-                    "trunk pass + sum of heads",
-                    f"{s['trunk'] + s['heads']:.2f}",
-                    f"fused / this = {s['fused'] / (s['trunk'] + s['heads']):.3f}",
-                ),
-                ("of which the trunk pass", f"{s['trunk']:.2f}", ""),
-                ("plain loop per method", f"{s['plain']:.2f}", f"fused / plain = {s['fused'] / s['plain']:.3f}"),
-                ("bench run, fused", f"{runs['fused']:.2f}", "1"),
-                ("bench run --no-fuse", f"{runs['alone']:.2f}", f"fused / this = {runs['fused'] / runs['alone']:.3f}"),
-            ]
-        )
-    )
+    print(f"{where}; {len(NINE_K)} methods, {length}\n")
+    print(report(epochs, runs))
     print("\nAll metrics and predictions of the two runs are equal bit for bit (asserted).")
 
 

@@ -1,6 +1,6 @@
 """What the engine adds to the bare computation.
 
-    BENCH_DATA=... BENCH_WEIGHTS=... python -m perf.overhead [--fraction 0.2] [--repeats 5]
+    BENCH_DATA=... BENCH_WEIGHTS=... python -m perf.overhead [--fraction 0.06] [--repeats 5]
 
 Without augmentation and bank: a linear-probe epoch against the bare trunk forward on the same images; and a full
 fine-tune step against a bare timm training step on the same batch.
@@ -8,7 +8,6 @@ fine-tune step against a bare timm training step on the same batch.
 
 from __future__ import annotations
 
-import argparse
 import copy
 import tempfile
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from bench.backbones.timm2d import TimmBackbone
 from bench.settings import Settings
 from bench.training.context import Context
 from bench.training.loop import train_epoch
-from perf.common import BACKBONE, alternated, context_of, learners_of, machine, table, tasks_of
+from perf.common import alternated, arguments, cell_names, context_of, learners_of, machine, table, tasks_of
 
 METHODS = ("linear_probe", "full_finetune")
 
@@ -58,14 +57,8 @@ def bare_training(context: Context) -> Callable[[], None]:
 
 def main() -> None:
     """Measure and print the section for perf/README.md."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--fraction", type=float, default=0.2)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--backbone", default=BACKBONE)
-    chosen = parser.parse_args()
-    where = machine()
-    recipe = "paper[epochs=1,augment=none]"
-    names = [f"pacs[fraction={chosen.fraction}]/{chosen.backbone}/{method}/{recipe}/seed=0" for method in METHODS]
+    chosen = arguments(__doc__, fraction=0.06, repeats=5).parse_args()
+    where, names = machine(), cell_names(chosen, METHODS, "paper[epochs=1,augment=none]")
     with tempfile.TemporaryDirectory() as place:
         settings = Settings(results=Path(place), quiet=True, bank_gb=0.0)
         tasks, planner = tasks_of(names, settings)

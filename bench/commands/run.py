@@ -15,6 +15,8 @@ from bench.settings import Settings
 from bench.suite import Suite, load_targets, parse_override
 
 if TYPE_CHECKING:
+    from bench.estimate import Cost
+    from bench.groups import Group
     from bench.runner import Outcome
 
 
@@ -71,32 +73,43 @@ def counts(cells: list[Cell], settings: Settings, json: bool) -> str:
     return as_json([asdict(one) for one in found]) if json else columns(counting.table(found))
 
 
+def described(group: Group, cost: Cost) -> str:
+    """One line on what a group costs, and what its cells would cost alone."""
+    about = f"{len(group.tasks)} cells, about {duration(cost.seconds)}"
+    if spared := group.trunk_epochs_spared:
+        about += f" ({duration(cost.seconds_alone)} one by one: sharing spares {spared} epochs of the trunk)"
+    return f"{about}, disk {size(cost.disk)}, memory {size(cost.memory)}"
+
+
 def preview(cells: Iterable[Cell], settings: Settings, json: bool) -> str:
     """Which cells would run, why, and what sharing spares."""
     from bench.environment import choose_device
     from bench.estimate import estimate
     from bench.groups import group_tasks
-    from bench.plan import Planner
+    from bench.plan import Lacking, Planner
     from bench.records import Store
 
     planner, device = Planner(settings), choose_device(settings.device)
-    tasks = planner.plan(cells, Store(settings.results))
+    lacking: Lacking = []
+    tasks = planner.plan(cells, Store(settings.results), lacking)
+    if lacking and not tasks:
+        raise lacking[0][1]
     groups = group_tasks([task for task in tasks if task.reason], settings.fuse)
     if json:
         plan = [{"cell": str(task.cell), "reason": task.reason} for task in tasks]
+        plan += [{"cell": str(r.cell), "reason": f"{error.kind}: {error}"} for r, error in lacking]
         shared = [
             {
                 "cells": [str(t.cell) for t in group.tasks],
-                "trunk_epochs_spared": group.trunk_passes_saved,
+                "trunk_epochs_spared": group.trunk_epochs_spared,
                 **asdict(estimate(group, planner, device)),
             }
             for group in groups
         ]
         return as_json({"cells": plan, "groups": shared})
     lines = [columns([task.reason or "up to date", str(task.cell)] for task in tasks)]
+    lines += [f"would fail: {resolved.cell}: {error}" for resolved, error in lacking]
     for number, group in enumerate(groups, 1):
-        spared = f", sharing spares {group.trunk_passes_saved} epochs of the trunk" if group.trunk_passes_saved else ""
-        cost = estimate(group, planner, device)
-        about = f"about {duration(cost.seconds)}, disk {size(cost.disk)}, memory {size(cost.memory)}"
-        lines.append(f"group {number}: {len(group.tasks)} cells{spared}; {about}")
+        lines += [f"group {number}: {described(group, estimate(group, planner, device))}"]
+        lines += [f"    {cell}" for cell in group.cells if len(groups) > 1]
     return "\n".join([*lines, f"{sum(bool(t.reason) for t in tasks)} of {len(tasks)} cells would run."])

@@ -45,16 +45,16 @@ def tiny_weights(folder: Path, kind: str) -> str:
     return name
 
 
-def tiny_images(folder: Path, classes: int = 3, each: int = 10) -> str:
-    """Write class folders of noise images below ``folder`` and return the data set to use in a cell."""
+def tiny_images(folder: Path, name: str = "images", classes: int = 3, each: int = 10) -> str:
+    """Write class folders of noise images to ``folder / name`` and return the data set to use in a cell."""
     rng = np.random.default_rng(0)
     for label in range(classes):
-        place = folder / "images" / f"class{label}"
+        place = folder / name / f"class{label}"
         place.mkdir(parents=True)
         for number in range(each):
             pixels = rng.integers(0, 256, size=(SIZE, SIZE, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(place / f"{number}.png")
-    return "image_folder[path=images]"
+    return f"image_folder[path={name}]"
 
 
 def _model(kind: str) -> nn.Module:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Task = Literal["classification", "detection", "segmentation", "few_shot"]
+CACHE_VARIABLE = "BENCH_CACHE"
 Counts = dict[str, int | tuple[int, ...]]  # split, or "total" -> samples, or samples per class in label order
 
 # Parts of a card that say where data come from; changing them changes no sample.
@@ -201,8 +202,8 @@ def rows_of(dataset: Dataset, table: pd.DataFrame, root: Path) -> Iterator[Sampl
 
 def cache_root() -> Path:
     """Return the folder of everything that can be computed again: ``BENCH_CACHE``, else a per-user cache folder."""
-    if os.environ.get("BENCH_CACHE"):
-        return Path(os.environ["BENCH_CACHE"])
+    if given := os.environ.get(CACHE_VARIABLE):
+        return Path(given)
     from platformdirs import user_cache_path
 
     return user_cache_path("adaptbench")

@@ -1,24 +1,31 @@
 """Who carries out groups of cells. A group is the unit of work; the results folder is shared.
 
-An executor is a function from groups to nothing: it calls `bench.work.run_group` for each, wherever it likes, and
-raises only what should stop the whole run.
+An executor is a function of three arguments. It sees that every group is done, wherever it likes, and raises only what
+should stop the whole run:
+
+- ``groups``: what there is to do;
+- ``settings``: the run's. With the names of a group's cells (``group.cells``) they are all that another process or
+  machine needs: ``bench.runner.run(cells, replace(settings, executor="inline"))`` there does the group's work;
+- ``work(group, wait)``: does it in this process, with this run's progress bar. False: another process is at it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from bench.errors import UsageError, nearest
 from bench.groups import Group
+from bench.settings import Settings
 
-Work = Callable[[Group], None]
-Executor = Callable[[Iterable[Group], Work], None]
+Work = Callable[[Group, bool], bool]
+Executor = Callable[[Sequence[Group], Settings, Work], None]
 
 
-def inline(groups: Iterable[Group], work: Work) -> None:
-    """One group after another in this process."""
-    for group in groups:
-        work(group)
+def inline(groups: Sequence[Group], settings: Settings, work: Work) -> None:
+    """One group after another in this process; what others are at comes last, to see what they left."""
+    busy = [group for group in groups if not work(group, False)]
+    for group in busy:
+        work(group, True)
 
 
 EXECUTORS: dict[str, Executor] = {"inline": inline}

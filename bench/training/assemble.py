@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.data.overlap import overlaps
 from bench.environment import environment, git_revision
-from bench.errors import BenchError
+from bench.errors import BenchError, DataError
 from bench.metrics import absent_classes, classification
 from bench.plan import Task
 from bench.recipes import PRESETS
@@ -25,6 +25,7 @@ from bench.records.schema import (
     StageResult,
     prediction_key,
 )
+from bench.registry import Resolved
 from bench.training.stages import Reported
 
 SPLITS = ("val", "test")
@@ -68,17 +69,22 @@ def predictions(task: Task, logits: dict[str, dict[str, np.ndarray]]) -> dict[st
 
 def identity_fields(task: Task) -> dict[str, Any]:
     """The record's fields that do not depend on the outcome."""
-    cell, resolved = task.cell, task.resolved
+    size = task.resolved.backbone.size or task.weights.size
+    return {**named_fields(task.resolved, size), "fingerprints": task.fingerprints}
+
+
+def named_fields(resolved: Resolved, size: int | None) -> dict[str, Any]:
+    """What the cell's name says, in full, and where it ran."""
+    cell = resolved.cell
     return dict(
         cell=str(cell),
         dataset=Part(name=cell.dataset.name, params=resolved.dataset.model_dump(mode="json")),
         protocol=resolved.dataset.protocol,
-        backbone=Part(name=cell.backbone.name, params={"size": resolved.backbone.size or task.weights.size}),
+        backbone=Part(name=cell.backbone.name, params={"size": size}),
         method=Part(name=cell.method.name, params=resolved.method.model_dump(mode="json")),
         recipe=Part(name=cell.recipe.name, params=resolved.recipe.model_dump(mode="json")),
         seed=cell.seed,
         data_seed=cell.data_seed_value,
-        fingerprints=task.fingerprints,
         git_revision=git_revision(),
         environment=environment(),
     )
@@ -119,7 +125,7 @@ def trained_record(
     Args:
         tuning: What each trial of a learning-rate grid gave; empty without a grid.
     """
-    parts = [stage.trained.micro_batches for stage in stages]
+    parts = [stage.trained.progress.micro_batches for stage in stages]
     diagnostics: dict[str, Any] = {s.trained.job.stage.name: s.diagnostics for s in stages if s.diagnostics}
     record = Record(
         **identity_fields(task),
@@ -143,6 +149,15 @@ def failed_record(task: Task, error: BenchError, hardware: Hardware) -> Record:
         error=Failure(kind=error.kind, message=str(error)),
         flags=flags(task, []),
         hardware=hardware,
+    )
+
+
+def lacking_record(resolved: Resolved, error: DataError) -> Record:
+    """Record of a cell whose data are missing or do not match, so that it could not even be planned."""
+    return Record(
+        **named_fields(resolved, resolved.backbone.size),
+        status="failed",
+        error=Failure(kind=error.kind, message=str(error)),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.nn import Parameter
 
 from bench.atomic import write_atomic, write_text
 from bench.training.learner import Learner, Progress
@@ -42,10 +43,16 @@ def restore(folder: Path, learner: Learner) -> bool:
     now = load_file(folder / saved["files"]["now"], device=device)
     learner.load({k.removeprefix("model."): v for k, v in now.items() if k.startswith("model.")})
     state = learner.optimizer.state_dict()
-    learner.optimizer.load_state_dict({**state, "state": _nested(now)})
+    learner.optimizer.load_state_dict({**state, "state": _laid_out(_nested(now), learner.parameters)})
     learner.best = load_file(folder / saved["files"]["best"], device=device)
     learner.progress = Progress(**saved["progress"])
     return True
+
+
+def forget_optimizer(folder: Path) -> None:
+    """Remove what only further epochs would need, three times the size of the rest."""
+    for file in folder.glob("now-*.safetensors"):
+        file.unlink()
 
 
 def load_best(folder: Path, device: torch.device) -> dict[str, Tensor]:
@@ -74,3 +81,16 @@ def _nested(flat: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
             _, number, key = name.split(".")
             nested.setdefault(int(number), {})[key] = value
     return nested
+
+
+def _laid_out(state: dict[int, dict[str, Tensor]], parameters: list[Parameter]) -> dict[int, dict[str, Tensor]]:
+    """Give moments the strides of their parameters: files hold them contiguous, but fused optimisers walk raw memory,
+    and a channels-last convolution would meet its moments in another order."""
+    return {
+        number: {key: _like(value, parameters[number]) for key, value in entry.items()}
+        for number, entry in state.items()
+    }
+
+
+def _like(value: Tensor, parameter: Tensor) -> Tensor:
+    return torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value

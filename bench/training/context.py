@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,8 +15,10 @@ from bench.backbones.base import Backbone
 from bench.data.augment import Preprocess
 from bench.data.prepare import Prepared
 from bench.recipes import Recipe
-from bench.training.bank import Banked, FeatureBank
+from bench.training.bank import Banked, FeatureBank, pinned
 from bench.training.learner import autocast
+from bench.training.prefetch import ahead
+from bench.training.shelf import Shelf
 from bench.training.streams import generator, reseed
 from bench.training.views import view_images
 
@@ -36,7 +36,7 @@ class Context:
         trunk: The pre-trained backbone, in evaluation mode, on the device; never changed.
         recipe: Any recipe of the group; only its stream fields are used here.
         identity: What decides the bits of un-augmented features, except the split.
-        folder: Where features and views are kept.
+        shelf: Where features and views are kept.
     """
 
     prepared: Prepared
@@ -46,10 +46,9 @@ class Context:
     recipe: Recipe
     data_seed: int
     device: torch.device
-    bank: FeatureBank
+    shelf: Shelf
     identity: dict[str, object]
-    folder: Path
-    _banked: dict[tuple[str, bool, int], Banked] = field(default_factory=dict)
+    _banked: dict[tuple[str, bool, int], Banked | None] = field(default_factory=dict)
     _views: dict[int, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -84,7 +83,8 @@ class Context:
         if number not in self._views:
             named = {**self.identity, "augment": self.recipe.augment, "near_black": self.recipe.near_black}
             identity = {**named, "data_seed": self.data_seed, "view": number}
-            self._views[number] = view_images(self.folder / "views", identity, lambda: self._draw(number))
+            count = len(self.prepared.rows("train"))
+            self._views[number] = view_images(self.shelf, identity, count, self.trunk.size, lambda: self._draw(number))
         return self._views[number]
 
     def _draw(self, number: int) -> Iterator[Tensor]:
@@ -95,27 +95,24 @@ class Context:
 
     def banked(self, split: str, tokens: bool, view: int = -1) -> Banked | None:
         """The frozen features of a split (of one of its views), or None when they are too large to keep."""
-        count, spec = len(self.prepared.rows(split)), self.trunk.spec
-        if not self.bank.fits(count, spec, tokens):
-            return None
         key = (split, tokens, view)
         if key not in self._banked:
             identity = {**self.identity, "split": split}
             if view >= 0:
                 drawn = {"view": view, "augment": self.recipe.augment, "near_black": self.recipe.near_black}
                 identity |= {**drawn, "data_seed": self.data_seed}
-            compute = lambda: self._split_features(split, view)  # noqa: E731
-            self._banked[key] = self.bank.get(identity, count, spec, tokens, compute)
+            count, compute = len(self.prepared.rows(split)), lambda: self._split_features(split, view)
+            self._banked[key] = FeatureBank(self.shelf).get(identity, count, self.trunk.spec, tokens, compute)
         return self._banked[key]
 
-    def _split_features(self, split: str, view: int) -> Iterator[tuple[slice, Features]]:
+    def _split_features(self, split: str, view: int) -> Iterator[Features]:
         rows = self.prepared.rows(split)
         for part in parts(len(rows)):
             if view < 0:
                 images = self.images_of(rows[part])
             else:
                 images = self.preprocess(torch.from_numpy(np.array(self.view(view)[part])), augment=False)
-            yield part, self.features(images)
+            yield self.features(images)
 
     def steps_per_epoch(self) -> int:
         """Optimiser steps in an epoch; the last, smaller batch is kept."""
@@ -124,6 +121,11 @@ class Context:
     def order(self, stage: int, epoch: int) -> np.ndarray:
         """The epoch's permutation of 0..n-1 over the training split."""
         return generator(self.data_seed, "order", stage, epoch).permutation(len(self.prepared.rows("train")))
+
+    def epoch_labels(self, stage: int, epoch: int) -> Tensor:
+        """Labels (n,) of an epoch in its order, on the device: one copy an epoch, none in the step."""
+        rows = self.prepared.rows("train")[self.order(stage, epoch)]
+        return self.labels[torch.from_numpy(rows).to(self.device)]
 
     def batches(self, stage: int, epoch: int) -> Iterator[tuple[int, np.ndarray, Tensor]]:
         """Yield (step, table rows, images) of an epoch: augmented, normalised, on the device.
@@ -134,18 +136,13 @@ class Context:
         rows = self.prepared.rows("train")[order]
         source, places = (self.images, rows) if number < 0 else (self.view(number), order)
         chunks = list(parts(len(rows), self.recipe.batch_size))
-        with ThreadPoolExecutor(1) as pool:
-            waiting = pool.submit(self._gather, source, places[chunks[0]])
-            for step, chunk in enumerate(chunks):
-                raw = waiting.result()
-                if step + 1 < len(chunks):
-                    waiting = pool.submit(self._gather, source, places[chunks[step + 1]])
-                reseed(self.data_seed, "augment", stage, epoch, step)
-                yield step, rows[chunk], self.preprocess(raw, augment=number < 0)
+        gathered = ahead(lambda chunk: self._gather(source, places[chunk]), chunks)
+        for step, (chunk, raw) in enumerate(zip(chunks, gathered, strict=True)):
+            reseed(self.data_seed, "augment", stage, epoch, step)
+            yield step, rows[chunk], self.preprocess(raw, augment=number < 0)
 
     def _gather(self, source: np.ndarray, places: np.ndarray) -> Tensor:
-        raw = torch.from_numpy(source[places])
-        return raw.pin_memory() if self.device.type == "cuda" else raw
+        return pinned(torch.from_numpy(source[places]), self.device)
 
 
 def parts(count: int, size: int = EVAL_BATCH) -> Iterator[slice]:

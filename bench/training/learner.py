@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,12 +26,18 @@ CURVES = ("lr", "train_loss", "val_loss", "val_accuracy")
 
 @dataclass
 class Progress:
-    """What a learner remembers between epochs; plain numbers, so that JSON restores it exactly."""
+    """What a learner remembers between epochs; plain numbers, so that JSON restores it exactly.
+
+    Attributes:
+        micro_batches: Parts a batch is split into for lack of memory; more than 1 changes rounding, so a resumed
+            learner goes on with as many.
+    """
 
     epoch: int = 0
     best_epoch: int = -1
     best_score: float = -1.0
     seconds: float = 0.0
+    micro_batches: int = 1
     curves: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in CURVES})
 
 
@@ -56,7 +63,6 @@ class Learner:
         self.progress = Progress()
         self.best: State = self.state()
         self.failure: BenchError | None = None
-        self.micro_batches = 1
         self._loss_sum = torch.zeros((), device=self.parameters[0].device)
         self._seen = 0
 
@@ -93,7 +99,6 @@ class Learner:
             inputs: The shared trunk's features, or normalised images (B, 3, H, W) for the learner's own backbone.
             labels: (B,) class numbers.
         """
-        began = time.perf_counter()
         rate = learning_rate(
             self.job.recipe.schedule, self.job.base_lr, self.job.recipe.epochs, self.job.recipe.warmup_epochs,
             self.steps_per_epoch, epoch, step,
@@ -102,7 +107,7 @@ class Learner:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
         reseed(self.job.seed, "dropout", self.job.index, epoch, step)
-        size = -(-len(labels) // self.micro_batches)
+        size = -(-len(labels) // self.progress.micro_batches)
         for begin in range(0, len(labels), size):
             part = slice(begin, begin + size)
             count = len(labels[part])
@@ -111,6 +116,12 @@ class Learner:
             self._loss_sum += loss.detach() * count
         self.optimizer.step()
         self._seen += len(labels)
+
+    @contextmanager
+    def clock(self) -> Iterator[None]:
+        """Book the time inside as this learner's own."""
+        began = time.perf_counter()
+        yield
         self.progress.seconds += time.perf_counter() - began
 
     def forward(self, inputs: Features | Tensor) -> Tensor:
@@ -118,6 +129,12 @@ class Learner:
         with autocast(self.job.recipe.precision, self._loss_sum.device):
             module = self.model.head if isinstance(inputs, Features) else self.model
             return module(inputs).float()
+
+    def features(self, images: Tensor) -> Features:
+        """What the learner's own backbone hands to its head, in the recipe's precision."""
+        with autocast(self.job.recipe.precision, self._loss_sum.device):
+            features: Features = self.model.backbone(images)
+            return Features(features.tokens.float(), features.pooled.float())
 
     def loss(self, inputs: Features | Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy plus the method's penalty, a scalar."""

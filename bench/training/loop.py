@@ -13,8 +13,10 @@ from torch.nn.functional import cross_entropy
 
 from bench.backbones import Features
 from bench.errors import DataError
+from bench.training.bank import Banked
 from bench.training.context import Context, parts
 from bench.training.learner import Learner
+from bench.training.prefetch import ahead
 
 Inputs = Features | Tensor
 Booked = Callable[[Learner, int], None]
@@ -38,42 +40,66 @@ def train(context: Context, learners: Sequence[Learner], time_limit: float | Non
     while active := [learner for learner in learners if not learner.finished]:
         epoch = min(learner.progress.epoch for learner in active)
         current = [learner for learner in active if learner.progress.epoch == epoch]
-        shared_seconds = train_epoch(context, current, epoch, shared)
-        for learner, (loss, score) in zip(current, validate(context, current), strict=True):
-            learner.progress.seconds += shared_seconds
+        began, booked_before = time.perf_counter(), own_seconds(current)
+        train_epoch(context, current, epoch, shared)
+        outcomes = validate(context, current)
+        common = time.perf_counter() - began - (own_seconds(current) - booked_before)
+        for learner, (loss, score) in zip(current, outcomes, strict=True):
+            learner.progress.seconds += common
             learner.end_epoch(loss, score, time_limit)
             booked(learner, len(context.prepared.rows("train")))
 
 
-def train_epoch(context: Context, learners: list[Learner], epoch: int, shared: bool) -> float:
-    """One epoch; returns the seconds spent on what all learners share."""
+def own_seconds(learners: Sequence[Learner]) -> float:
+    """What learners have booked as their own time, in all."""
+    return sum(learner.progress.seconds for learner in learners)
+
+
+def train_epoch(context: Context, learners: list[Learner], epoch: int, shared: bool) -> None:
+    """One epoch of training."""
     for learner in learners:
         learner.train_mode()
-    tokens = any(learner.job.method.needs_tokens for learner in learners)
-    began, own = time.perf_counter(), sum(learner.progress.seconds for learner in learners)
-    for step, rows, inputs in inputs_of_epoch(context, learners[0].job.index, epoch, shared, tokens):
-        labels = context.labels[torch.from_numpy(rows).to(context.device)]
-        for learner in learners:
-            learner.step(inputs, labels, epoch, step)
-    own = sum(learner.progress.seconds for learner in learners) - own
-    return time.perf_counter() - began - own
+    stage, size = learners[0].job.index, context.recipe.batch_size
+    labels = context.epoch_labels(stage, epoch)
+    for bank, together in sources(context, learners, epoch, shared):
+        for step, inputs in enumerate(inputs_of_epoch(context, stage, epoch, shared, bank)):
+            part = labels[step * size : (step + 1) * size]
+            for learner in together:
+                with learner.clock():
+                    learner.step(inputs, part, epoch, step)
 
 
-def inputs_of_epoch(
-    context: Context, stage: int, epoch: int, shared: bool, tokens: bool
-) -> Iterator[tuple[int, np.ndarray, Inputs]]:
-    """Yield (step, table rows, inputs): features for learners on the shared trunk, else images.
+def sources(
+    context: Context, learners: list[Learner], epoch: int, shared: bool
+) -> list[tuple[Banked | None, list[Learner]]]:
+    """Who reads its training features from the bank (tokens and pooled, or pooled alone), and who from a live trunk.
 
-    Where the training images are a finite set, the frozen features come from the bank, for one learner as for many.
+    Banked and live features differ in rounding, so each learner's source depends on its own needs and the bank's limit,
+    never on who trains beside it. Tokens come first: the pass that fills them fills the pooled features too.
     """
-    bank = context.banked("train", tokens, context.view_number(epoch)) if shared and context.finite else None
+    if not (shared and context.finite):
+        return [(None, learners)]
+    found: list[tuple[Banked | None, list[Learner]]] = []
+    live: list[Learner] = []
+    for tokens in (True, False):
+        some = [learner for learner in learners if learner.job.method.needs_tokens == tokens]
+        bank = context.banked("train", tokens, context.view_number(epoch)) if some else None
+        if bank is not None:
+            found.append((bank, some))
+        else:
+            live += some
+    return [*found, (None, live)] if live else found
+
+
+def inputs_of_epoch(context: Context, stage: int, epoch: int, shared: bool, bank: Banked | None) -> Iterator[Inputs]:
+    """The epoch's batches: on the shared trunk features (banked, or from its forward pass), else images."""
     if bank is None:
-        for step, rows, images in context.batches(stage, epoch):
-            yield step, rows, context.features(images) if shared else images
+        for _, _, images in context.batches(stage, epoch):
+            yield context.features(images) if shared else images
         return
-    order, all_rows = context.order(stage, epoch), context.prepared.rows("train")
-    for step, part in enumerate(parts(len(order), context.recipe.batch_size)):
-        yield step, all_rows[order[part]], bank.batch(order[part], context.device)
+    order = context.order(stage, epoch)
+    places = [order[part] for part in parts(len(order), context.recipe.batch_size)]
+    yield from ahead(lambda rows: bank.batch(rows, context.device), places)
 
 
 def validate(context: Context, learners: list[Learner]) -> list[tuple[float, float]]:
@@ -112,7 +138,8 @@ def predict(context: Context, learners: list[Learner], split: str) -> list[np.nd
     found: list[list[Tensor]] = [[] for _ in learners]
     for inputs in inputs_of_split(context, split, learners[0].job.shares_trunk, tokens):
         for kept, learner in zip(found, learners, strict=True):
-            kept.append(learner.forward(inputs))
+            with learner.clock():
+                kept.append(learner.forward(inputs))
     return [torch.cat(kept).cpu().numpy() for kept in found]
 
 

@@ -8,6 +8,7 @@ from bench.backbones.weights import load
 from bench.data.augment import Preprocess
 from bench.data.base import cache_root
 from bench.data.cache import decoded
+from bench.environment import environment
 from bench.fingerprint import NUMERICS_VERSION
 from bench.methods.accounting import added, model_macs, size
 from bench.methods.base import Method
@@ -15,8 +16,8 @@ from bench.methods.build import build_model
 from bench.plan import Planner, Task
 from bench.records import Macs, Parameters
 from bench.settings import Settings
-from bench.training.bank import FeatureBank
 from bench.training.context import EVAL_BATCH, Context
+from bench.training.shelf import Shelf
 from bench.training.streams import reseed
 
 
@@ -32,7 +33,6 @@ def build_context(task: Task, planner: Planner, settings: Settings, device: torc
     channels_last = trunk.spec.family == "cnn"
     trunk.to(device, memory_format=torch.channels_last if channels_last else torch.contiguous_format)
     trunk.requires_grad_(False)
-    folder = cache_root()
     return Context(
         prepared=task.prepared,
         images=decoded(task.prepared, trunk.size, recipe.resize, info.interpolation, quiet=settings.quiet),
@@ -41,20 +41,20 @@ def build_context(task: Task, planner: Planner, settings: Settings, device: torc
         recipe=recipe,
         data_seed=task.cell.data_seed_value,
         device=device,
-        bank=FeatureBank(folder / "features", settings.bank_gb),
+        shelf=Shelf(cache_root() / "features", int(settings.bank_gb * 1e9)),
         identity=bank_identity(task, trunk.size, device),
-        folder=folder,
     )
 
 
 def bank_identity(task: Task, pixels: int, device: torch.device) -> dict[str, object]:
-    """What decides the bits of frozen, un-augmented features; thread count and library are part of it."""
+    """What decides the bits of frozen features; thread count, machine and libraries are part of it."""
     recipe, info = task.resolved.recipe, task.weights
     return {
         "data": task.prepared.identity, "weights": [info.arch, info.digest], "size": pixels, "batch": EVAL_BATCH,
         "resize": recipe.resize, "normalisation": recipe.normalisation, "precision": recipe.precision,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        "torch": torch.__version__, "threads": torch.get_num_threads(), "numerics": NUMERICS_VERSION,
+        "threads": torch.get_num_threads(), "numerics": NUMERICS_VERSION,
+        **{name: environment().get(name, "") for name in ("processor", "torch", "timm", "kornia", "pillow")},
     }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from bench.atomic import write_atomic, write_text
 from bench.backbones import Features
-from bench.errors import BenchError, UsageError
+from bench.errors import BenchError
 from bench.methods.build import build_model, trainable_names
 from bench.training import checkpoint
 from bench.training.context import Context
@@ -37,13 +37,11 @@ class Trained:
 
     Attributes:
         trainable: Number of parameters trained.
-        micro_batches: Parts a batch was split into for lack of memory; more than 1 changes rounding.
     """
 
     job: StageJob
     progress: Progress
     trainable: int
-    micro_batches: int
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ class StageRunner:
         if not file.exists():
             return None
         saved = json.loads(file.read_text())
-        return Trained(job, Progress(**saved["progress"]), saved["trainable"], saved["micro_batches"])
+        return Trained(job, Progress(**saved["progress"]), saved["trainable"])
 
     def _fit_in_memory(self, jobs: list[StageJob], micro_batches: int) -> dict[str, Trained | BenchError]:
         """Train; when memory runs out, first split the group, then the batch."""
@@ -120,9 +118,9 @@ class StageRunner:
         learners = [self._learner(job) for job in jobs]
         for learner in learners:
             checkpoint.restore(self.checkpoints / learner.job.key, learner)
-            learner.micro_batches = micro_batches
+            learner.progress.micro_batches = max(micro_batches, learner.progress.micro_batches)
             if micro_batches > 1 and learner.updates_batch_norm():
-                raise UsageError("Out of memory, and train-mode batch norm forbids micro-batches. Lower batch_size.")
+                raise OutOfMemory("Out of memory, and train-mode batch norm forbids micro-batches. Lower batch_size.")
         train(self.context, learners, self._time_left(jobs[0]), self._book)
         return {learner.job.key: learner.failure or self._keep_trained(learner) for learner in learners}
 
@@ -152,9 +150,11 @@ class StageRunner:
 
     def _keep_trained(self, learner: Learner) -> Trained:
         count = sum(parameter.numel() for parameter in learner.parameters)
-        kept = {"trainable": count, "micro_batches": learner.micro_batches, "progress": asdict(learner.progress)}
-        write_text(self.checkpoints / learner.job.key / "trained.json", json.dumps(kept), point="trained")
-        return Trained(learner.job, learner.progress, count, learner.micro_batches)
+        kept = {"trainable": count, "progress": asdict(learner.progress)}
+        folder = self.checkpoints / learner.job.key
+        write_text(folder / "trained.json", json.dumps(kept), point="trained")
+        checkpoint.forget_optimizer(folder)
+        return Trained(learner.job, learner.progress, count)
 
     def _open_test(self, stages: list[Trained]) -> dict[str, Reported]:
         """Load the selected states and predict; learners on the shared trunk share the passes."""
@@ -193,7 +193,7 @@ class StageRunner:
         learner.eval_mode()
         labels, at = self.context.labels[torch.from_numpy(self.context.prepared.rows(split))], 0
         for inputs in inputs_of_split(self.context, split, learner.job.shares_trunk, learner.job.method.needs_tokens):
-            features = inputs if isinstance(inputs, Features) else learner.model.backbone(inputs)
+            features = inputs if isinstance(inputs, Features) else learner.features(inputs)
             count = len(features.pooled)
             yield features, labels[at : at + count]
             at += count

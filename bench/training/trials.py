@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from bench.errors import BenchError
+from bench.errors import BenchError, NonFiniteLoss
 from bench.training.stages import Trained
 
 
@@ -30,13 +30,17 @@ def choose(trials: list[Trial]) -> tuple[Trial, list[dict[str, Any]]]:
         The trial, and for grids of more than one: learning rate, validation accuracy or error, and epochs spent; this
         is the budget, equal for every method of a suite.
 
+    A trial that diverged (a non-finite loss) has lost; any other failure would make the choice depend on the machine,
+    so the cell fails with it.
+
     Raises:
-        BenchError: Every trial failed; the first one's error.
+        BenchError: A trial failed otherwise, or all diverged.
     """
     whole = [trial for trial in trials if trial.error is None]
-    if not whole:
-        assert trials[0].error is not None
-        raise trials[0].error
+    failures = [trial.error for trial in trials if trial.error is not None]
+    for error in failures:
+        if not whole or not isinstance(error, NonFiniteLoss):
+            raise error
     best = max(whole, key=lambda trial: trial.score) if len(trials) > 1 else whole[0]
     return best, [_described(trial) for trial in trials] if len(trials) > 1 else []
 

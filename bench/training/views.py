@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 from torch import Tensor
 
-from bench.atomic import write_atomic
+from bench.errors import UsageError
+from bench.training.shelf import Layout, Shelf
 
 
-def view_images(folder: Path, identity: dict[str, object], compute: Callable[[], Iterator[Tensor]]) -> np.ndarray:
+def view_images(
+    shelf: Shelf, identity: dict[str, object], count: int, size: int, compute: Callable[[], Iterator[Tensor]]
+) -> np.ndarray:
     """Return one view of the training split, uint8 (n, S, S, 3), memory-mapped; drawn on first use.
 
     Args:
         identity: What decides the view: data, size, augmentation, data seed, number of the view.
+        count, size: n and S.
         compute: Yields augmented float batches (B, 3, S, S) in 0..1, in table order.
+
+    Raises:
+        UsageError: A view is larger than what may be kept.
     """
-    name = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:24]
-    file = folder / f"{name}.npy"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f"{name}.lock"):
-        if not file.exists():
-            drawn = [(batch * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy() for batch in compute()]
-            write_atomic(file, lambda temporary: _save(temporary, np.concatenate(drawn)), point="view")
-    return np.load(file, mmap_mode="r")
+    layouts = {"images": Layout((count, size, size, 3), "uint8")}
+    if not shelf.fits(layouts):
+        raise UsageError(f"A view takes {layouts['images'].bytes / 1e9:.1f} GB. Raise --bank-gb, or leave out views.")
+    return shelf.get(identity, layouts, lambda: ({"images": as_bytes(batch)} for batch in compute()))["images"]
 
 
-def _save(path: Path, array: np.ndarray) -> None:
-    with open(path, "wb") as file:  # np.save would add a suffix to a bare path
-        np.save(file, array)
+def as_bytes(batch: Tensor) -> np.ndarray:
+    """Float images (B, 3, S, S) in 0..1 as uint8 (B, S, S, 3)."""
+    return (batch * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()

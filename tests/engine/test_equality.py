@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from compared import assert_same_results
 
+from bench.backbones.weights import load
+from bench.recipes import preset
 from bench.records import Store
+from bench.spec import Spec
 from bench.training import stages
+from bench.training.context import Context
+from bench.training.learner import Learner
+from bench.training.schedules import learning_rate
 from tests.engine.conftest import RunCells
 
 SEVERAL = ["linear_probe", "cladapter[k=2,tuning=frozen]", "cladapter[k=3]", "full_finetune", "knn"]
@@ -39,6 +47,9 @@ def test_staged_reports_the_frozen_cell_as_its_first_stage(run_cells: RunCells, 
     frozen, staged = sorted(Store(tmp_path).all(), key=lambda record: len(record.stages))
     assert [stage.name for stage in staged.stages] == ["stage1", "stage2"]
     assert staged.stages[0] == frozen.stages[0]
+    assert staged.diagnostics["stage1"]["routing"] == frozen.diagnostics["stage1"]["routing"]
+    assert np.shape(staged.diagnostics["stage2"]["routing"]["beta"]) == (10, 2)
+    assert staged.diagnostics["stage2"]["routing"] != staged.diagnostics["stage1"]["routing"]
     assert staged.test_openings == 2
     assert frozen.test_openings == 1
 
@@ -56,9 +67,11 @@ def test_shared_stages_train_once(run_cells: RunCells, tmp_path: Path, monkeypat
     assert len(trained) == len(set(trained)) == 2
 
 
-def test_bank_off_gives_the_same_augmented_training(run_cells: RunCells, tmp_path: Path) -> None:
-    run_cells(tmp_path / "banked", ["linear_probe", "cladapter[k=2,tuning=frozen]"], "paper[epochs=2]")
-    run_cells(tmp_path / "live", ["linear_probe", "cladapter[k=2,tuning=frozen]"], "paper[epochs=2]", bank_gb=0.0)
+@pytest.mark.parametrize("backbone", ["tiny_vit", "tiny_batch_norm_cnn"])
+def test_bank_off_gives_the_same_augmented_training(backbone: str, run_cells: RunCells, tmp_path: Path) -> None:
+    methods = ["linear_probe", "cladapter[k=2,tuning=frozen]"]
+    run_cells(tmp_path / "banked", methods, "paper[epochs=2]", backbone)
+    run_cells(tmp_path / "live", methods, "paper[epochs=2]", backbone, bank_gb=0.0)
     assert assert_same_results(tmp_path / "banked", tmp_path / "live") == 2
 
 
@@ -81,3 +94,71 @@ def test_bf16_runs_and_differs(run_cells: RunCells, tmp_path: Path) -> None:
     run_cells(tmp_path, ["linear_probe"], "quick[epochs=1,precision=bf16]")
     one, other = Store(tmp_path).all()
     assert one.stages[0].curves.train_loss != other.stages[0].curves.train_loss
+
+
+def contexts(monkeypatch: pytest.MonkeyPatch) -> list[Context]:
+    """The contexts that a run makes, as they come."""
+    made: list[Context] = []
+    init = Context.__post_init__
+
+    def noted(self: Context) -> None:
+        init(self)
+        made.append(self)
+
+    monkeypatch.setattr(Context, "__post_init__", noted)
+    return made
+
+
+def test_the_shared_trunk_stays_as_pre_trained(
+    run_cells: RunCells, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parameters and running statistics, after augmented training of heads, staged ones included."""
+    made = contexts(monkeypatch)
+    run_cells(tmp_path, ["linear_probe", "cladapter[k=2]"], "paper[epochs=2]", "tiny_batch_norm_cnn")
+    fresh = load(Spec("tiny_batch_norm_cnn"), weights).state_dict()
+    assert any("running_var" in name for name in fresh)
+    for context in made:
+        found = context.trunk.state_dict()
+        assert found.keys() == fresh.keys()
+        for name, value in fresh.items():
+            assert torch.equal(found[name], value), name
+
+
+def test_stage_2_starts_from_the_best_epoch_of_stage_1_with_a_tenth_of_the_rate(
+    run_cells: RunCells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The validation scores are made up, so that the second of four epochs is the best."""
+    scores = iter([0.1, 0.9, 0.2, 0.3, 0.5, 0.6, 0.7, 0.8])
+    after: list[tuple[int, dict[str, torch.Tensor]]] = []
+    rates: list[float] = []
+    end_epoch, step = Learner.end_epoch, Learner.step
+
+    def scored(self: Learner, loss: float, score: float, limit: float | None) -> None:
+        after.append((self.job.index, self.state()))
+        end_epoch(self, loss, next(scores), limit)
+
+    def noted(self: Learner, *args: object) -> None:
+        if self.job.index == 1 and not rates:
+            started.update(self.state())
+            assert not self.optimizer_state()
+        step(self, *args)  # type: ignore[arg-type]
+        if self.job.index == 1:
+            rates.append(self.optimizer.param_groups[0]["lr"])
+
+    started: dict[str, torch.Tensor] = {}
+    monkeypatch.setattr(Learner, "end_epoch", scored)
+    monkeypatch.setattr(Learner, "step", noted)
+    run_cells(tmp_path, ["cladapter[k=2]"], "paper[epochs=4]", "tiny_vit")
+    best, last = after[1][1], after[3][1]
+    assert all(torch.equal(started[name], value) for name, value in best.items())
+    assert not all(torch.equal(started[name], value) for name, value in last.items())
+    recipe = preset("paper")
+    per_epoch = len(rates) // 4
+    expected = [
+        learning_rate(recipe.schedule, 0.1 * recipe.lr, 4, recipe.warmup_epochs, per_epoch, number // per_epoch,
+                      number % per_epoch)
+        for number in range(len(rates))
+    ]  # fmt: skip
+    assert rates == expected
+    assert max(rates) <= 0.1 * recipe.lr
+    assert rates[0] < rates[per_epoch]  # its own warm-up

@@ -8,10 +8,17 @@ import pytest
 from compared import assert_same_results
 
 from bench.atomic import DiskFull
-from bench.errors import UsageError
+from bench.cell import Cell
+from bench.conformance.tiny import tiny_images
+from bench.errors import BenchError, DataError, NonFiniteLoss, TimeLimit, UsageError
 from bench.records import Store
 from bench.registry import use_folders
-from bench.training.learner import Learner
+from bench.runner import run
+from bench.settings import Settings
+from bench.training import checkpoint
+from bench.training.learner import Learner, Progress
+from bench.training.stages import Trained
+from bench.training.trials import Trial, choose
 from tests.engine.conftest import RunCells
 
 EXPLODING = '''
@@ -73,8 +80,8 @@ def out_of_memory_when(condition: str, monkeypatch: pytest.MonkeyPatch) -> list[
     step = Learner.step
 
     def limited(self: Learner, *args: object) -> None:
-        tried.append(self.micro_batches)
-        if condition == "always" or self.micro_batches < 4:
+        tried.append(self.progress.micro_batches)
+        if condition == "always" or self.progress.micro_batches < 4:
             raise MemoryError
         step(self, *args)  # type: ignore[arg-type]
 
@@ -127,6 +134,105 @@ def test_batch_norm_forbids_micro_batches(run_cells: RunCells, tmp_path: Path, m
     out_of_memory_when("whole batches", monkeypatch)
     outcome = run_cells(tmp_path, ["full_finetune"], backbone="tiny_batch_norm_cnn")
     assert "batch norm" in next(iter(outcome.failed.values()))
+    assert failures(tmp_path) == {"full_finetune": "out_of_memory"}
+
+
+def test_micro_batches_survive_an_interruption(
+    run_cells: RunCells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = out_of_memory_when("whole batches", monkeypatch)
+    keep = checkpoint.save
+
+    def stop(folder: Path, learner: Learner) -> None:
+        keep(folder, learner)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint, "save", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run_cells(tmp_path, ["full_finetune"])
+    monkeypatch.setattr(checkpoint, "save", keep)
+    tried.clear()
+    run_cells(tmp_path, ["full_finetune"])
+    assert set(tried) == {4}
+    (record,) = Store(tmp_path).all()
+    assert record.flags.notes == ["micro-batches: 4"]
+
+
+@pytest.mark.parametrize("where", ["bench.work.account", "bench.work.fit_record", "bench.work.build_context"])
+def test_out_of_memory_outside_of_training(
+    where: str, run_cells: RunCells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(where, full)
+    outcome = run_cells(tmp_path, ["linear_probe", "knn"])
+    expected = {"linear_probe", "knn"} if "context" in where else {"knn" if "fit" in where else "linear_probe"}
+    assert failures(tmp_path) == dict.fromkeys(expected, "out_of_memory")
+    assert len(outcome.failed) == len(expected)
+
+
+def test_a_trial_that_runs_out_of_time_fails_its_cell() -> None:
+    """Else the chosen learning rate would depend on how fast the machine is."""
+    slow, quick = trial(1e-3, TimeLimit("too slow")), trial(1e-2, None)
+    with pytest.raises(TimeLimit):
+        choose([slow, quick])
+    diverged = trial(1e-3, NonFiniteLoss("inf"))
+    best, described = choose([diverged, quick])
+    assert best is quick
+    assert described[0] == {"lr": 1e-3, "error": "non_finite_loss", "epochs": 0}
+    with pytest.raises(NonFiniteLoss):
+        choose([diverged, diverged])
+
+
+def trial(lr: float, error: BenchError | None) -> Trial:
+    """A made trial with one finished stage, or with none."""
+    stages = [] if error else [Trained(None, Progress(epoch=2, best_score=0.5), 1)]  # type: ignore[arg-type]
+    return Trial(lr, stages, error)
+
+
+def test_time_limit_is_the_cells_and_not_each_trials(
+    run_cells: RunCells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end_epoch = Learner.end_epoch
+
+    def ten_seconds(self: Learner, *args: object) -> None:
+        self.progress.seconds = 10.0
+        end_epoch(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Learner, "end_epoch", ten_seconds)
+    run_cells(tmp_path, ["linear_probe", "bitfit"], "quick[epochs=1,lr_grid=[0.1,0.01]]", time_limit=15)
+    assert failures(tmp_path) == {"linear_probe": "time_limit", "bitfit": "time_limit"}
+    run_cells(tmp_path, ["linear_probe", "bitfit"], "quick[epochs=1,lr_grid=[0.1,0.01]]", time_limit=25)
+    assert failures(tmp_path) == {}
+
+
+def mixed(folder: Path) -> tuple[list[Cell], Settings]:
+    """One cell on good images, one on a corrupt one, one on data that are not there."""
+    names = [tiny_images(folder, "good"), tiny_images(folder, "corrupt"), "image_folder[path=nowhere]"]
+    next((folder / "corrupt").rglob("*.png")).write_bytes(b"no image")
+    cells = [Cell.parse(f"{name}/pico/majority/quick/seed=0") for name in names]
+    return cells, Settings(results=folder / "runs", data=folder, quiet=True, device="cpu")
+
+
+def test_cells_with_bad_data_fail_and_the_others_go_on(tmp_path: Path) -> None:
+    cells, settings = mixed(tmp_path)
+    outcome = run(cells, settings)
+    assert outcome.ran == 3
+    kinds = {record.cell.split("/")[0]: record.error and record.error.kind for record in Store(settings.results).all()}
+    assert {kind for name, kind in kinds.items() if "good" not in name} == {"data_error"}
+    assert len(kinds) == 3
+    assert len(outcome.failed) == 2
+    again = run(cells, settings)
+    assert (again.ran, again.up_to_date) == (2, 1)
+
+
+@pytest.mark.parametrize("which", [[1], [2], [1, 2]])
+def test_bad_data_alone_stop_before_anything_is_written(which: list[int], tmp_path: Path) -> None:
+    cells, settings = mixed(tmp_path)
+    with pytest.raises(DataError):
+        run([cells[number] for number in which], settings)
+    assert not settings.results.exists()
 
 
 @pytest.mark.parametrize("point", ["checkpoint", "progress", "predictions", "record"])

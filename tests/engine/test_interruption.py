@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,21 +18,24 @@ from bench.training import checkpoint
 from tests.engine.conftest import RunCells
 
 METHODS = ["cladapter[k=2]", "linear_probe", "majority"]
-POINTS = [
-    f"{what}-{when}"
-    for what in ("checkpoint", "progress", "trained", "logits", "reported", "predictions", "record")
-    for when in ("writing", "placed")
-]
+KINDS = ("checkpoint", "best", "progress", "trained", "logits", "reported", "predictions", "record", "shelf")
+POINTS = [f"{what}-{when}" for what in KINDS for when in ("writing", "placed")] + ["predictions-settled"]
+# the fourth checkpoint, the third finished stage and its report: the second stage of staged fine-tuning
+LATER = ["checkpoint-placed:5", "best-writing:3", "trained-placed:3", "logits-placed:3", "record-placed:2"]
 
 
 def in_child(work: Callable[[], object]) -> int:
     """Run ``work`` in a forked process; returns its process number."""
     child = os.fork()
     if child == 0:
+        code = 1
         try:
             work()
+            code = 0
+        except BaseException:
+            traceback.print_exc()  # nobody else will say it
         finally:
-            os._exit(0)
+            os._exit(code)
     return child
 
 
@@ -53,10 +57,12 @@ def uninterrupted(whole: Path, run_cells: RunCells) -> Path:
     return whole
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", POINTS + LATER)
 def test_kill_at_a_write_point(
     point: str, run_cells: RunCells, uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if point.startswith("shelf"):
+        monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))  # a cold one, so that features are computed
     monkeypatch.setenv("BENCH_FAULT", f"kill:{point}")
     assert status_of(in_child(lambda: run_cells(tmp_path, METHODS))) == -signal.SIGKILL
     monkeypatch.delenv("BENCH_FAULT")
@@ -66,32 +72,57 @@ def test_kill_at_a_write_point(
 
 @pytest.mark.parametrize("attempt", range(5))
 def test_kill_at_a_random_moment(attempt: int, run_cells: RunCells, uninterrupted: Path, tmp_path: Path) -> None:
-    child = in_child(lambda: run_cells(tmp_path, METHODS))
-    time.sleep(random.Random(attempt).uniform(0.1, 2.0))
-    os.kill(child, signal.SIGKILL)
-    status_of(child)
-    run_cells(tmp_path, METHODS)
-    assert assert_same_results(tmp_path, uninterrupted) == len(METHODS)
+    delay = random.Random(attempt).uniform(0.1, 2.0)
+    for attempts in range(20):
+        results = tmp_path / str(attempts)
+        child = in_child(lambda: run_cells(results, METHODS))  # noqa: B023 (forked at once)
+        time.sleep(delay / 2**attempts)
+        os.kill(child, signal.SIGKILL)
+        if status_of(child) == -signal.SIGKILL:
+            break  # else it was through before: kill the next one sooner
+    else:
+        pytest.fail("no child was killed")
+    run_cells(results, METHODS)
+    assert assert_same_results(results, uninterrupted) == len(METHODS)
+
+
+def stop_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Interrupt training after some checkpoints; returns the epochs that were finished, as they come."""
+    finished: list[int] = []
+    keep = checkpoint.save
+
+    def save(folder: Path, learner: checkpoint.Learner) -> None:
+        keep(folder, learner)
+        finished.append(learner.progress.epoch)
+        if len(finished) == epochs:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint, "save", save)
+    return finished
 
 
 def test_resuming_does_not_train_finished_epochs_again(
     run_cells: RunCells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    epochs: list[int] = []
-    keep = checkpoint.save
-
-    def stop_after_two(folder: Path, learner: checkpoint.Learner) -> None:
-        keep(folder, learner)
-        epochs.append(learner.progress.epoch)
-        if len(epochs) == 2:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(checkpoint, "save", stop_after_two)
+    finished = stop_after(2, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         run_cells(tmp_path, ["linear_probe"], "quick[epochs=4]")
     assert not list(Store(tmp_path).all())
     run_cells(tmp_path, ["linear_probe"], "quick[epochs=4]")
-    assert epochs == [1, 2, 3, 4]
+    assert finished == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("backbone", ["tiny_cnn", "tiny_batch_norm_cnn"])
+@pytest.mark.parametrize("recipe", ["quick[epochs=3]", "quick[epochs=3,optimizer=sgd]"])
+def test_a_cnn_resumes_to_the_same_digits(
+    backbone: str, recipe: str, run_cells: RunCells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_cells(tmp_path / "whole", ["full_finetune"], recipe, backbone)
+    stop_after(1, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        run_cells(tmp_path / "resumed", ["full_finetune"], recipe, backbone)
+    run_cells(tmp_path / "resumed", ["full_finetune"], recipe, backbone)
+    assert assert_same_results(tmp_path / "resumed", tmp_path / "whole") == 1
 
 
 def test_four_processes_share_a_folder(run_cells: RunCells, uninterrupted: Path, tmp_path: Path) -> None:

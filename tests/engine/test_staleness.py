@@ -9,9 +9,12 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from bench.cell import Cell
+from bench.conformance.tiny import tiny_images
 from bench.plan import Planner
+from bench.recipes import PRESETS
 from bench.records import Store
 from bench.registry import use_folders
+from bench.runner import run
 from bench.settings import Settings
 from tests.engine.conftest import RunCells
 
@@ -71,4 +74,36 @@ def test_a_stale_record_is_replaced_only_by_success(
     mine.write_text(PROBE.replace("return Pooled", "raise ValueError('broken'); return Pooled"))
     use_folders([mine.parent])
     assert reasons(tmp_path, weights, "mine") == ["stale: method changed"]
+    assert run_cells(tmp_path, ["mine"]).failed
     assert Store(tmp_path).get(old.cell) == old
+    assert reasons(tmp_path, weights, "mine") == ["failed: error"]
+    mine.write_text(PROBE.replace("return Pooled", "assert classes; return Pooled"))
+    use_folders([mine.parent])
+    assert not run_cells(tmp_path, ["mine"]).failed
+    new = Store(tmp_path).get(old.cell)
+    assert new is not None
+    assert new.fingerprints["method"] != old.fingerprints["method"]
+    assert reasons(tmp_path, weights, "mine") == [""]
+
+
+def test_recipe(run_cells: RunCells, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A changed learning rate concerns what is trained by it, not what is fitted on frozen features."""
+    run_cells(tmp_path, ["linear_probe", "knn"])
+    preset = PRESETS["quick"]
+    changed = preset.model_copy(update={"values": {**preset.values, "lr": 0.5}})
+    monkeypatch.setitem(PRESETS, "quick", changed)
+    assert reasons(tmp_path, weights, "linear_probe", "knn") == ["stale: recipe changed", ""]
+    changed = preset.model_copy(update={"values": {**preset.values, "normalisation": "clip"}})
+    monkeypatch.setitem(PRESETS, "quick", changed)
+    assert reasons(tmp_path, weights, "linear_probe", "knn") == ["stale: recipe changed"] * 2
+
+
+def test_data(run_cells: RunCells, weights: Path, tmp_path: Path) -> None:
+    dataset, other = tiny_images(tmp_path / "data", "one"), tiny_images(tmp_path / "data", "two")
+    cells = [Cell.parse(f"{name}/tiny_vit/majority/quick/seed=0") for name in (dataset, other)]
+    settings = Settings(results=tmp_path / "runs", data=tmp_path / "data", weights=weights, quiet=True)
+    assert run(cells, settings).ran == 2
+    image = next((tmp_path / "data" / "one").rglob("*.png"))
+    image.write_bytes(image.read_bytes() + b"changed")
+    tasks = Planner(settings).plan(cells, Store(settings.results))
+    assert [task.reason for task in tasks] == ["stale: data changed", ""]
