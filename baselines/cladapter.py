@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Self, cast
 
 import torch
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
@@ -81,6 +81,9 @@ class CLAdapterHead(nn.Module):
         k: Cluster centres, K.
         width: Side of the transformation matrices; see `ClusterAttention`.
         hidden: Units of the MLP.
+        mode: "channel" or "token"; see `ClusterAttention`.
+        depth: Blocks in a row.
+        dropout: After the attention and inside the MLP.
     """
 
     def __init__(
@@ -120,8 +123,8 @@ class CLAdapterHead(nn.Module):
         Raises:
             UsageError: A tensor is missing, of another shape, or not one of these.
         """
-        own = {_own_name(name): tensor for name, tensor in state.items() if not _UNUSED.search(name)}
         try:
+            own = _renamed(state)
             first = "blocks.0.attention."
             dim, k = own[first + "centers"].shape
             head = cls(
@@ -135,9 +138,8 @@ class CLAdapterHead(nn.Module):
         return head
 
 
-_UNUSED = re.compile(r"\.attn\.proj\.(weight|bias)$")
+_UNUSED = re.compile(r"^post\.CLAdapter_layers\.da_resblocks\.\d+\.attn\.proj\.(weight|bias)$")
 _RENAMES = (
-    (r"^state\.", ""),
     (r"^post\.CLAdapter_layers\.da_resblocks\.", "blocks."),
     (r"^post\.", ""),
     (r"^head\.", "classifier."),
@@ -150,10 +152,25 @@ _RENAMES = (
 )
 
 
-def _own_name(name: str) -> str:
-    for pattern, replacement in _RENAMES:
-        name = re.sub(pattern, replacement, name)
-    return name
+def _renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors under our names, without the unused ones.
+
+    Raises:
+        ValueError: A name is not of the released code, or two names mean one tensor.
+    """
+    own: dict[str, Tensor] = {}
+    for full, tensor in state.items():
+        name = full.removeprefix("state.")
+        if _UNUSED.match(name):
+            continue
+        if not name.startswith(("post.", "head.")):
+            raise ValueError(f"{full} is no name of the released code")
+        for pattern, replacement in _RENAMES:
+            name = re.sub(pattern, replacement, name)
+        if name in own:
+            raise ValueError(f"{full} stands there twice")
+        own[name] = tensor
+    return own
 
 
 class CLAdapter(Method):
@@ -170,6 +187,12 @@ class CLAdapter(Method):
     depth: PositiveInt = Field(1, description="adapter blocks in a row")
     mlp_ratio: PositiveFloat = Field(4.0, description="hidden units of the MLP, times the token width")
     dropout: float = Field(0.0, ge=0, lt=1, description="after the attention and inside the MLP")
+
+    @model_validator(mode="after")
+    def _fields_apply(self) -> Self:
+        if self.mode == "token" and "bottleneck" in self.changed():
+            raise ValueError("bottleneck is for mode=channel; in token mode the matrices are as wide as the tokens")
+        return self
 
     def stages(self) -> list[Stage]:
         if self.tuning == "full":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
@@ -16,7 +16,7 @@ from bench.methods import FeatureMethod, FeatureSplit, Fitted
 class Logistic(FeatureMethod):
     """Multinomial logistic regression (L-BFGS, L2) on the standardised frozen pooled features."""
 
-    strengths: tuple[float, ...] = Field(
+    strengths: tuple[PositiveFloat, ...] = Field(
         (1e-4, 1e-3, 1e-2, 1e-1, 1.0), min_length=1, description="L2 strengths tried, relative to the mean loss"
     )
     iterations: PositiveInt = Field(500, description="of L-BFGS, at most")

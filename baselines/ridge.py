@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 
 from bench.methods import FeatureMethod, FeatureSplit, Fitted
 
@@ -15,7 +15,7 @@ class Ridge(FeatureMethod):
     leave-one-out predictions, which follow in closed form from the hat matrix of the same decomposition.
     """
 
-    strengths: tuple[float, ...] = Field(
+    strengths: tuple[PositiveFloat, ...] = Field(
         tuple(10.0**e for e in range(-6, 4)), min_length=1, description="tried, times the mean eigenvalue of X'X"
     )
 

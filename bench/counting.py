@@ -20,7 +20,7 @@ from bench.data.base import data_root
 from bench.errors import UsageError
 from bench.methods import Method
 from bench.methods.accounting import head_macs, size, trunk_macs
-from bench.methods.build import build_model, trainable_names
+from bench.methods.build import build_model, check, trainable_names
 
 HEADINGS = ("backbone", "method", "trained", "added", "beyond a probe", "share", "total", "MACs", "MACs added")
 
@@ -83,6 +83,7 @@ def count(cells: Iterable[Cell], weights: Path | None, data: Path | None) -> lis
 def _count(backbone: str, name: str, classes: int, trunk: TimmBackbone, bare: int, method: Method) -> Count:
     try:
         with torch.device("meta"):
+            check(trunk, method)
             model = build_model(copy.deepcopy(trunk) if method.injects else trunk, method, classes)
             inner = trunk_macs(model.backbone) if method.injects else bare
             head = head_macs(model)

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from bench.errors import UsageError, nearest
 from bench.params import Params
@@ -39,6 +39,15 @@ class Recipe(Params):
     precision: Literal["fp32", "bf16"] = Field("fp32", description="of the forward pass")
     selection: Literal["val_best", "last"] = Field("val_best", description="which epoch is reported")
     ties: Literal["earlier", "later"] = Field("earlier", description="which of equally good epochs is kept")
+
+    @model_validator(mode="after")
+    def _fields_apply(self) -> Self:
+        """Fields without effect would give one result two names."""
+        if self.near_black and self.augment != "released":
+            raise ValueError("near_black is a defect of augment=released; there is none without it")
+        if self.views is not None and self.augment is None:
+            raise ValueError("views are augmented images; set augment, or leave views out")
+        return self
 
 
 class Preset(Params):
@@ -73,7 +82,8 @@ PRESETS: dict[str, Preset] = {
         },
     ),
     "released": Preset(
-        about="CLAdapter's released code: Adam with L2, batch 8, CLIP normalisation; near_black=true adds its defect.",
+        about="CLAdapter's released code: Adam with L2, batch 8, CLIP normalisation; near_black=true adds its defect. "
+        "Validation keeps its last, smaller batch, which that code drops.",
         values=dict(
             epochs=100, batch_size=8, optimizer="adam", lr=1e-4, weight_decay=1e-3, schedule="released",
             warmup_epochs=2, resize="squash", normalisation="clip", augment="released", ties="later",

@@ -62,7 +62,8 @@ class BrightnessContrast(nn.Module):
 
     Args:
         near_black: Repeat the released code's defect: images in 0..255 were
-            clipped to 0..1, so every image this touches comes out almost black.
+            changed and clipped as if in 0..1, so every image this touches
+            comes out almost black.
     """
 
     def __init__(self, limit: float = 0.1, p: float = 0.5, near_black: bool = False) -> None:
@@ -73,7 +74,7 @@ class BrightnessContrast(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Float images (B, 3, H, W) in 0..1 to the same shape."""
         touched, contrast, brightness = torch.rand(3, len(images), 1, 1, 1, device=images.device)
-        changed = images * (1 + self._spread(contrast)) + self._spread(brightness)
+        changed = images * (1 + self._spread(contrast)) + self._spread(brightness) * self.ceiling
         return torch.where(touched < self.p, changed.clamp(0, self.ceiling), images)
 
     def _spread(self, uniform: Tensor) -> Tensor:

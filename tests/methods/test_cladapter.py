@@ -70,7 +70,9 @@ def test_sizes_are_read_from_the_checkpoint(reference: dict[str, Tensor]) -> Non
     [
         (lambda s: s.pop("post.norm2.bias"), "norm2.bias"),
         (lambda s: s.update({"post.extra": torch.zeros(1)}), "extra"),
-        (lambda s: s.update({"head.attn.proj.weights": torch.zeros(1)}), "proj.weights"),
+        (lambda s: s.update({"head.attn.proj.weight": torch.zeros(1)}), "proj.weight"),
+        (lambda s: s.update({"blocks.0.attention.centers": torch.zeros(1)}), "no name of the released code"),
+        (lambda s: s.update({"state.head.bias": torch.zeros(5)}), "twice"),
         (lambda s: s.update({"head.bias": torch.zeros(6)}), "classifier.bias"),
         (lambda s: s.clear(), "centers"),
     ],
@@ -86,6 +88,11 @@ def head_at(dim: int, tokens: int, **fields: object) -> CLAdapterHead:
     head = CLAdapter(**fields).head(FeatureSpec(dim, dim, (tokens,), "vit"), 7)  # type: ignore[arg-type]
     assert isinstance(head, CLAdapterHead)
     return head
+
+
+def test_a_field_without_effect_is_refused() -> None:
+    with pytest.raises(UsageError, match="bottleneck is for mode=channel"):
+        CLAdapter.build("cladapter", {"mode": "token", "bottleneck": 8})
 
 
 @pytest.mark.parametrize(("dim", "published"), [(768, 6_448_896), (1024, 10_258_688)])
@@ -125,7 +132,8 @@ def expanded(head: CLAdapterHead, tokens: Tensor) -> Tensor:
 @pytest.mark.parametrize("mode", ["channel", "token"])
 def test_both_modes_equal_the_equations(mode: str) -> None:
     torch.manual_seed(0)
-    head, tokens = head_at(24, 10, k=6, mode=mode, bottleneck=8), torch.randn(3, 10, 24)
+    fields = {"bottleneck": 8} if mode == "channel" else {}
+    head, tokens = head_at(24, 10, k=6, mode=mode, **fields), torch.randn(3, 10, 24)
     torch.testing.assert_close(head.adapt(tokens), expanded(head, tokens), rtol=1e-4, atol=1e-5)
     assert head.blocks[0].attention.matrices.shape == ((6, 10, 10) if mode == "token" else (6, 8, 8))
 

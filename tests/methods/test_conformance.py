@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from bench import registry
@@ -67,6 +67,17 @@ class NoFamily(Good):
     """Fits no backbone."""
 
     families = ()
+
+
+class Misread(Good):
+    """Changes a value that it is given."""
+
+    rate: float = Field(0.5, description="halved whenever the method is built")
+
+    @field_validator("rate")
+    @classmethod
+    def _halve(cls, value: float) -> float:
+        return value / 2
 
 
 class TwiceNamed(Good):
@@ -149,6 +160,20 @@ class Thaws(Good):
         backbone.register_forward_pre_hook(nudge)
 
 
+class Drifts(Good):
+    """Lets running statistics of a frozen backbone follow the batches."""
+
+    families = ("cnn",)
+
+    def inject(self, backbone: Backbone) -> None:
+        def in_train_mode(module: nn.Module, inputs: object) -> None:
+            for part in module.modules():
+                if isinstance(part, nn.BatchNorm2d):
+                    part.training = torch.is_grad_enabled()
+
+        backbone.register_forward_pre_hook(in_train_mode)
+
+
 class Idle(Good):
     """A head with a layer that it does not use."""
 
@@ -181,6 +206,7 @@ class FittedWrongly(FeatureMethod):
         (Undescribed, "card", "rate needs a description"),
         (Required, "card", "rate needs a default"),
         (NoFamily, "card", "families"),
+        (Misread, "name", "does not parse back"),
         (TwiceNamed, "stages", "different names"),
         (UnknownStageField, "stages", "tuning"),
         (Unused, "injection", "idle"),
@@ -189,6 +215,7 @@ class FittedWrongly(FeatureMethod):
         (InPlace, "features_untouched", "in place"),
         (ReadsTokens, "needs_tokens", "reads tokens"),
         (Thaws, "frozen", "does not train"),
+        (Drifts, "frozen", r"running_(mean|var)|num_batches"),
         (Idle, "frozen", "head.spare.bias"),
         (OwnChance, "same_bits", "head.fc.weight"),
         (FittedWrongly, "fit", "without a class"),
@@ -199,6 +226,16 @@ def test_a_broken_method_is_caught(cls: type, check: str, words: str) -> None:
     [verdict] = examine(cls, [getattr(conformance, f"check_{check}")])
     assert verdict.problem is not None
     assert re.search(words, verdict.problem), verdict.problem
+
+
+def test_a_method_that_fails_in_training_is_caught(plugin_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`bench run` finds a method by its file."""
+    text = TEMPLATE.read_text().replace("NAME", "failing").replace("CLASS", "Failing")
+    body = "    def penalty(self, model, start):\n        raise ArithmeticError('as planned')\n"
+    (plugin_folder / "failing.py").write_text(text.rstrip() + "\n\n" + body)
+    monkeypatch.setenv("BENCH_PLUGINS", str(plugin_folder))
+    [verdict] = examine(registry.load("baselines", "failing"), [conformance.check_end_to_end])
+    assert "as planned" in (verdict.problem or "")
 
 
 def test_examine_goes_on_after_an_exception() -> None:
