@@ -68,8 +68,9 @@ class FeatureBank:
             compute: Yields (rows, features) in order, in a fixed batch shape.
         """
         place = self.folder / hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:24]
-        place.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self.folder / f"{place.name}.lock"):
+            place.mkdir(exist_ok=True)
             missing = {k: v for k, v in _shapes(count, spec, tokens).items() if not (place / f"{k}.npy").exists()}
             if missing:
                 _fill(place, missing, compute)
