@@ -14,7 +14,7 @@ from bench.backbones.weights import find, weights_folder
 from bench.cell import Cell
 from bench.data.base import data_root
 from bench.data.prepare import Prepared, prepare
-from bench.errors import DataError
+from bench.errors import DataError, UsageError
 from bench.fingerprint import NUMERICS_VERSION, source_fingerprint, values_fingerprint
 from bench.methods import FeatureMethod, Method
 from bench.recipes import STREAM_FIELDS, trials
@@ -110,10 +110,13 @@ class Planner:
         """Resolve one cell; its `reason` is left empty.
 
         Raises:
-            UsageError: A name or value in the cell is wrong.
+            UsageError: A name or value in the cell is wrong, or its data set is not for classification.
             DataError: Its data are missing or do not match.
         """
         resolved = resolve(cell)
+        if resolved.dataset.task != "classification":
+            name, kind = resolved.cell.dataset.name, resolved.dataset.task
+            raise UsageError(f"{name} is a {kind} data set; bench run classifies. bench data audit works on it.")
         prepared = self._prepare(resolved)
         name = resolved.cell.backbone.name
         if name not in self._weights:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from bench.data import Dataset, Folds
 from bench.data.base import Counts
-from bench.data.folders import file_table, walk
+from bench.data.folders import file_table, printable, walk
 from bench.errors import DataError
 
 MALIGNANT = {
@@ -30,7 +30,7 @@ SIZES = {
     400: (106, 237, 115, 130, 788, 137, 169, 138),
 }
 # SOB_M_DC-14-13412-100-019.png: type, year, slide (letters name blocks of one case), magnification, sequence number.
-NAME = re.compile(r"SOB_[BM]_(?P<type>[A-Z]+)-(?P<year>\d+)-(?P<case>\d+)[A-Z]*-(?P<mag>\d+)-\d+\.png")
+NAME = re.compile(r"SOB_(?P<side>[BM])_(?P<type>[A-Z]+)-(?P<year>\d+)-(?P<case>\d+)[A-Z]*-(?P<mag>\d+)-\d+\.png")
 
 
 class BreakHis(Dataset):
@@ -72,9 +72,7 @@ class BreakHis(Dataset):
         rows, seen = [], set()
         for path in walk(place):
             if path.endswith(".png"):
-                name = NAME.fullmatch(path.rpartition("/")[2])
-                if name is None or name["type"] not in TYPES or f"/{TYPES[name['type']]}/" not in path:
-                    raise DataError(f"{place / path} does not follow the naming of BreakHis or its folder. Remove it.")
+                name = _parsed(place, path)
                 seen.add(int(name["mag"]))
                 label = self._label(name["type"])
                 if int(name["mag"]) == self.magnification and label >= 0:
@@ -90,3 +88,19 @@ class BreakHis(Dataset):
             return int(kind in MALIGNANT)
         chosen = list(MALIGNANT if self.n_classes == 4 else TYPES)
         return chosen.index(kind) if kind in chosen else -1
+
+
+def _parsed(place: Path, path: str) -> re.Match[str]:
+    """The parts of a file's name, which must agree with each other and with the folders it lies in."""
+    folder, _, file = path.rpartition("/")
+    name = NAME.fullmatch(file)
+    if (
+        name is None
+        or name["type"] not in TYPES
+        or name["side"] != ("M" if name["type"] in MALIGNANT else "B")
+        or f"/{TYPES[name['type']]}/" not in path
+        or not folder.endswith(f"/{name['mag']}X")
+    ):
+        shown = printable(place / path)
+        raise DataError(f"{shown} does not follow the naming of BreakHis or does not fit its folder. Remove it.")
+    return name

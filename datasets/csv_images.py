@@ -19,6 +19,7 @@ class CsvImages(OwnImages):
 
     Paths are relative to the CSV file. Labels may be words or numbers; classes are the sorted values.
     Protocols: as for image_folder, and ``grouped``: 60 / 20 / 20 % with no group (patient, slide, ...) in two splits.
+    ``holdout`` refuses a list that has a split column: ``protocol=split`` follows it, ``split_column=""`` overrules it.
     """
 
     homepage = "docs/datasets.md#your-own-images"
@@ -33,7 +34,7 @@ class CsvImages(OwnImages):
 
     path_column: str = Field("path", description="column with the image's path")
     label_column: str = Field("label", description="column with its class")
-    split_column: str = Field("split", description="column with train / val / test; used if it is there")
+    split_column: str = Field("split", description='column with train / val / test; "": there is none')
     group_column: str = Field("group", description="column with what must stay together; used if it is there")
     domain_column: str = Field("domain", description="column with the domain; used if it is there")
 
@@ -51,6 +52,7 @@ class CsvImages(OwnImages):
         table = pd.DataFrame({"path": sheet[self.path_column], "label": sheet[self.label_column].map(numbers)})
         if self.split_column in sheet:
             table["split"] = sheet[self.split_column].map(split_name)
+            self._check_protocol(set(table["split"]) - {""})
             self.check_splits(set(table["split"]) - {""})
         for name, column in (("group", self.group_column), ("domain", self.domain_column)):
             if column in sheet:
@@ -69,7 +71,24 @@ class CsvImages(OwnImages):
         for column in (self.path_column, self.label_column):
             if column not in sheet:
                 raise DataError(f"csv_images: {file} has no column {column!r}; it has {', '.join(sheet.columns)}.")
-            if (sheet[column].str.strip() == "").any():
-                row = int((sheet[column].str.strip() == "").to_numpy().argmax()) + 2
-                raise DataError(f"csv_images: {file}, line {row}: {column} is empty. Fill it in, or remove the line.")
+        domains = [self.domain_column] if self.protocol == "leave_domain_out" else []
+        for column in (self.path_column, self.label_column, self.group_column, *domains):
+            if column in sheet:
+                _check_filled(file, sheet[column])
         return sheet
+
+    def _check_protocol(self, splits: set[str]) -> None:
+        """Given splits are never drawn anew by default."""
+        if self.protocol == "holdout" and splits:
+            given = "split" if "val" in splits else "split_without_val"
+            raise DataError(
+                f"csv_images: {self.path} has the splits {', '.join(sorted(splits))} in the column "
+                f'{self.split_column!r}; use protocol={given}, or split_column="" to draw other ones.'
+            )
+
+
+def _check_filled(file: Path, column: pd.Series) -> None:
+    empty = (column.str.strip() == "").to_numpy()
+    if empty.any():
+        line = int(empty.argmax()) + 2
+        raise DataError(f"csv_images: {file}, line {line}: {column.name} is empty. Fill it in, or remove the line.")

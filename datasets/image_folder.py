@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bench.data import LeaveDomainOut, Official
-from bench.data.folders import IMAGE_SUFFIXES, file_table, is_clutter, printable, subfolders, walk
+from bench.data.folders import IMAGE_SUFFIXES, file_table, holds_files, is_clutter, printable, subfolders, walk
 from bench.data.own import HOLDOUT, OwnImages, split_name
 from bench.errors import DataError
 
@@ -53,6 +53,11 @@ class ImageFolder(OwnImages):
             return folders
         if folders and {split_name(name) for name in folders} <= {"train", "val", "test"}:
             raise DataError(f"image_folder: {place} holds the folders {', '.join(folders)}; use protocol=split.")
+        if shared := _shared_subfolders(place, folders):
+            raise DataError(
+                f"image_folder: {', '.join(folders[:3])} in {place} hold no images but each the folders "
+                f"{', '.join(shared[:3])}. If they are domains, use protocol=leave_domain_out; if classes, csv_images."
+            )
         return ["."]
 
     def _rows(self, place: Path, part: str, numbers: dict[str, int]) -> Iterator[dict[str, Any]]:
@@ -65,3 +70,14 @@ class ImageFolder(OwnImages):
                 raise DataError(f"{printable(place / part / file)} is not an image in a class folder. Remove it.")
             row = {"path": file if part == "." else f"{part}/{file}", "label": numbers[printable(name)]}
             yield {**row, column: split_name(part) if column == "split" else part} if column else row
+
+
+def _shared_subfolders(place: Path, folders: list[str]) -> list[str]:
+    """Two or more names that every folder holds, where none holds a file: domains of classes, not classes."""
+    shared: set[str] = set()
+    for number, folder in enumerate(folders):
+        inside = set(subfolders(place / folder))
+        shared = inside if number == 0 else shared & inside
+        if len(shared) < 2 or holds_files(place / folder):
+            return []
+    return sorted(shared) if len(folders) > 1 else []

@@ -31,6 +31,8 @@ class MedMNIST(Dataset):
     """MedMNIST v2: 11 single-label 2D sets and 6 3D sets with official splits (Yang et al., Scientific Data 2023).
 
     ``size`` is the resolution of the published file; the size a backbone sees is the backbone's own parameter.
+    ``bench data fetch`` downloads with pooch, from the addresses and against the md5 sums of the medmnist package;
+    that package's own downloader is not used.
     """
 
     homepage = "https://medmnist.com/"

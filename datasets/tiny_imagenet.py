@@ -25,7 +25,7 @@ class TinyImageNet(Dataset):
     beside = ("test/images/*",)  # without labels
     overlaps = ("imagenet", "in1k", "in12k", "in21k", "in22k", "imagenet21k", "imagenet22k")
     # CLAdapter (NeurIPS 2025) cites a protocol that reports accuracy on the validation images, without other held-out
-    # data. "holdout" takes every tenth of the training images for selection instead.
+    # data. "holdout" takes one stratified, shuffled fold in ten of the training images for selection instead.
     protocols = {
         "paper": Official(rename=(("val", "test"),), selection="last", leaks=("duplicate",), note=NOTE),
         "holdout": Official(column="holdout", leaks=("duplicate",), note=NOTE),

@@ -31,15 +31,16 @@ A cell names the data set with its protocol and fields: `pacs`, `pacs[protocol=l
 `breakhis[magnification=100,shots=16]`.
 
 - **Where data lie**: below `--data`, else `BENCH_DATA`, else a cache folder of yours. `bench data path NAME` says
-  where, `bench data fetch NAME` downloads the sets that have a mirror with a checksum, and a missing set says what to
-  get.
-- **Are they right**: counts (and checksums, where published) that differ from the expected ones stop a run;
-  `--partial` accepts them, and every table then says "partial". Groups (patients, slides) or identical files in more
-  than one split stop a run too, unless the protocol declares that the published one has them.
+  where, `bench data fetch NAME` downloads (with pooch) the sets that have a mirror with a checksum, and a missing set
+  says what to get.
+- **Are they right**: counts (and checksums, where published) that differ from the expected ones stop a run, and so
+  does a class without a training sample; `--partial` accepts them, and every table then says "partial" or "untrained
+  classes". Groups (patients, slides) or identical files in more than one split stop a run too, unless the protocol
+  declares that the published one has them (for your own images: the field `accept_leaks`).
 - `bench data audit NAME` decodes everything: unreadable, odd and unlisted files, equal pixels, conflicting labels,
   leaks of every protocol. Exit code 1: something is wrong that is not declared.
-- **The cache**: images are decoded and resized once (`bench cache ls`, `bench cache clear`); `BENCH_CACHE` moves it,
-  `BENCH_CACHE_LIMIT_GB` (20) bounds one array.
+- **The cache**: images are decoded and resized once (`bench cache ls`; `bench cache clear` keeps what is being built);
+  `BENCH_CACHE` moves it, `BENCH_CACHE_LIMIT_GB` (20) bounds one array.
 
 ## Your own images
 
@@ -56,7 +57,7 @@ protocols of [`image_folder`](#image_folder); patients, slides or anything else 
 the images: [`csv_images`](#csv_images).
 
 A data set that others will use deserves an adapter: `bench new dataset NAME` writes a file that works,
-`bench check FILE` tells what it still lacks.
+`bench check FILE` tells what it still lacks, such as the texts of its card.
 """
 
 

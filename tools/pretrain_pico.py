@@ -1,7 +1,7 @@
 """Train the embedded backbone `pico` from the data set tiny_imagenet.
 
 The recipe is the one in the metadata of bench/assets/pico.safetensors. Where that text leaves something open, this file
-decides: images are flipped one by one, the first phase is torch's OneCycleLR, the second half a cosine down to 0.
+decides: images are flipped one by one, the first phase is torch's OneCycleLR, the second a cosine down to 0.
 
     python tools/pretrain_pico.py --data DIR --out pico.safetensors
     python tools/pretrain_pico.py --data DIR --out try.safetensors --dataset "tiny_imagenet[fraction=0.1]" --epochs 1
@@ -65,18 +65,30 @@ PHASES = (
 )
 
 
+def _run(epochs: float) -> Iterator[tuple[Phase, float]]:
+    """Each phase that ``epochs`` suffice for, and how long it runs."""
+    for phase in PHASES:
+        if epochs > 0:
+            yield phase, min(phase.epochs, epochs)
+        epochs -= phase.epochs
+
+
+def stretches(epochs: float) -> Iterator[str]:
+    """What was run, in words for the file."""
+    for phase, run in _run(epochs):
+        shape = f"one-cycle schedule (peak {phase.peak:g})" if phase.one_cycle else f"cosine from {phase.peak:g} to 0"
+        blocks = "drop path up to 0.05" if phase.drop_path else "no drop path"
+        yield f"{run:g} epochs of a {phase.schedule_epochs:g}-epoch {shape} with fresh AdamW state and {blocks}"
+
+
 def pretrain(prepared: Prepared, epochs: float, seed: int, device: torch.device) -> tuple[nn.Module, float]:
     """Train for at most ``epochs`` epochs; return the model and its accuracy on the test split (0..1)."""
     images = decoded(prepared, SIZE, "squash", "bilinear")
     labels = torch.tensor(prepared.table["label"].to_numpy())
     reseed(seed, "init")
     model = timm.create_model("convnext_atto", num_classes=prepared.classes, drop_path_rate=0.05).to(device)
-    left = epochs
-    for number, phase in enumerate(PHASES):
-        run = min(phase.epochs, left)
-        if run > 0:
-            _train(model, phase, number, run, images, labels, prepared.rows("train"), seed, device)
-        left -= run
+    for number, (phase, run) in enumerate(_run(epochs)):
+        _train(model, phase, number, run, images, labels, prepared.rows("train"), seed, device)
     return model, accuracy(model, images, labels, prepared.rows("test"), device)
 
 
@@ -155,7 +167,7 @@ def save(model: nn.Module, path: Path, prepared: Prepared, epochs: float, seed: 
         "interpolation": "bilinear",
         "classes": "sorted WordNet ids",
         "trained_on": f"Tiny-ImageNet-200 train split ({prepared.counts['train']:,} images, 64 px)",
-        "recipe": f"{RECIPE}; phases {[vars(phase) for phase in PHASES]}, at most {epochs:g} epochs; seed {seed}",
+        "recipe": f"{RECIPE}; {', then '.join(stretches(epochs))}; seed {seed}",
         "accuracy": f"top-1 {100 * top1:.2f} % on the {prepared.counts['test']:,} validation images",
         "dtype": "stored as float16",
     }
@@ -168,13 +180,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="data root (else BENCH_DATA)")
     parser.add_argument("--out", type=Path, required=True, help="file to write")
-    parser.add_argument("--dataset", default="tiny_imagenet", help="the data set with its fields")
+    parser.add_argument("--dataset", default="tiny_imagenet", help="tiny_imagenet with its fields")
     parser.add_argument("--epochs", type=float, default=sum(phase.epochs for phase in PHASES), help="stop after these")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--partial", action="store_true", help="accept incomplete data")
     given = parser.parse_args()
     spec = Spec.parse(given.dataset)
+    if spec.name != "tiny_imagenet":  # the metadata name it, and overlap is judged by them
+        parser.error(f"--dataset must be tiny_imagenet, with any fields, not {spec.name}")
     dataset = registry.load("datasets", spec.name).build(spec.name, spec.params)
     prepared = prepare(dataset, data_root(given.data), given.seed, given.partial)
     model, top1 = pretrain(prepared, given.epochs, given.seed, torch.device(given.device))

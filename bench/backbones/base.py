@@ -29,7 +29,7 @@ class WeightsInfo:
         size: Input size in pixels they were trained at.
         mean, std: Normalisation, per channel, for images in 0..1.
         interpolation: "bilinear" or "bicubic".
-        trained_on: Data they have seen; compared with a data set's `overlaps`.
+        trained_on: Data they have seen, compared with a data set's `overlaps`; begins with "unknown" if nobody says.
         batch_norm: "frozen" when the statistics are folded and must never be updated.
         file: Where they lie, or None for timm's hub.
         digest: sha256 of the file's bytes, or the hub's name of them.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.backbones.base import BackboneParams, WeightsInfo
 from bench.backbones.catalog import ASSETS, local_weights, weights_folder
+from bench.backbones.tags import trained_on
 from bench.errors import UsageError, nearest
 from bench.spec import Spec
 
@@ -83,7 +84,7 @@ def from_hub(name: str, local: dict[str, Path]) -> WeightsInfo:
         mean=tuple(config.mean),
         std=tuple(config.std),
         interpolation=config.interpolation,
-        trained_on=config.tag or "unknown",
+        trained_on=trained_on(config.tag or ""),
         digest=f"hub:{config.hf_hub_id or config.url}",
     )
 

@@ -6,6 +6,8 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from bench.commands.text import as_json, columns
 from bench.data.base import cache_root
 from bench.errors import UsageError, nearest
@@ -48,7 +50,8 @@ def ls(json: bool) -> str:
 def clear(name: str | None) -> str:
     """Delete entries whose name begins with ``name`` (``decoded``, ``decoded/pacs``), or all.
 
-    Runs that use an array at the moment keep it: the file vanishes when the last of them ends.
+    Runs that use an array at the moment keep it: the file vanishes when the last of them ends. An entry that is being
+    built stays, and is named.
 
     Raises:
         UsageError: No entry has such a name.
@@ -56,13 +59,36 @@ def clear(name: str | None) -> str:
     found = [entry for entry in entries() if entry.name.startswith(name or "")]
     if name and not found:
         raise UsageError(f"The cache holds no {name!r}. {nearest(name, [entry.name for entry in entries()])}")
-    for entry in found:
-        place = cache_root() / entry.name
-        shutil.rmtree(place) if place.is_dir() else place.unlink()
-        place.with_name(place.name + ".lock").unlink(missing_ok=True)
-    return f"Deleted {len(found)} entries, {sum(entry.megabytes for entry in found):,.1f} MB."
+    deleted = [entry for entry in found if _delete(cache_root() / entry.name)]
+    kept = [entry.name for entry in found if entry not in deleted]
+    text = f"Deleted {len(deleted)} entries, {sum(entry.megabytes for entry in deleted):,.1f} MB."
+    return text + (f" Kept what is being built: {', '.join(kept)}." if kept else "")
+
+
+def _delete(place: Path) -> bool:
+    """Delete one entry unless a process is building it.
+
+    The lock file stays: whoever waits for it has it open, and would not exclude one who makes it anew.
+    """
+    if not place.is_dir():  # files are replaced in one step, without a lock
+        place.unlink(missing_ok=True)
+        return True
+    try:
+        with FileLock(f"{place}.lock", timeout=0):
+            if place.is_dir():  # unless another process deleted it meanwhile
+                shutil.rmtree(place)
+    except Timeout:
+        return False
+    return True
 
 
 def _size(place: Path) -> int:
     files = place.rglob("*") if place.is_dir() else [place]
-    return sum(file.stat().st_size for file in files if file.is_file())
+    return sum(_bytes(file) for file in files)
+
+
+def _bytes(file: Path) -> int:
+    try:
+        return file.stat().st_size if file.is_file() else 0
+    except FileNotFoundError:
+        return 0  # another process replaced or deleted it meanwhile

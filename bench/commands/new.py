@@ -13,7 +13,7 @@ from bench.syntax import PACKAGE
 
 NEXT = {
     "baseline": "Check it: bench check {path}\nRun it:   bench run digits/pico/{name}/quick/seed=0 --plugins {folder}",
-    "dataset": "Put your data where the file says, then\ncheck it: bench check {path} --data DIR\n"
+    "dataset": "Fill in its card and put your data where the file says, then\ncheck it: bench check {path} --data DIR\n"
     "run it:   bench run {name}/pico/knn/quick/seed=0 --plugins {folder} --data DIR",
 }
 

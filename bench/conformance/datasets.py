@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import ast
+import hashlib
+import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from inspect import cleandoc
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bench.conformance import Skipped, require
 from bench.data.base import Dataset, rows_of
-from bench.data.prepare import Prepared, checked_table, prepare
+from bench.data.folders import printable
+from bench.data.prepare import Prepared, checked_table, class_name, prepare
 from bench.errors import MissingData
+from bench.registry import module_name, read
 from bench.spec import Spec
+from bench.syntax import PACKAGE, assigned, parse, public_classes
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -39,17 +53,31 @@ class DatasetCase:
 
 
 def check_card(case: DatasetCase) -> None:
-    """The docstring, homepage and licence are there, every field is described, the default protocol exists."""
+    """Docstring, homepage and licence are filled in, every field is described, the default protocol exists."""
     dataset = case.dataset
     cls = type(dataset)
     require(bool(cls.__doc__) and cls.__doc__ != Dataset.__doc__, f"{cls.__name__} needs a docstring.")
     for name in ("homepage", "licence"):
         require(bool(getattr(dataset, name)), f"{cls.__name__} needs {name} = ... on its card.")
+    for name, placeholder in _placeholders(cls.plugin_name()).items():
+        text = cleandoc(cls.__doc__ or "") if name == "docstring" else getattr(dataset, name)
+        require(placeholder not in text, f"The {name} of {cls.__name__} still says {placeholder!r}. Fill it in.")
     for name, field in cls.model_fields.items():
         require(bool(field.description), f"The field {name} needs a description: Field(..., description=...).")
     require(bool(dataset.protocols), f"{cls.__name__} needs protocols = {{...}}.")
     unknown = set(dataset.expected) - set(dataset.protocols)
     require(not unknown, f"expected names protocols that do not exist: {sorted(unknown)}.")
+
+
+@cache
+def _placeholders(plugin: str) -> dict[str, str]:
+    """What `bench new dataset` writes for the author to replace: the docstring's first line, and texts of the card."""
+    tree = parse(PACKAGE / "templates" / "dataset.py.txt")
+    (node,) = public_classes(tree)
+    first = (ast.get_docstring(node) or "").partition("\n")[0].replace("NAME", plugin)
+    values = {name: value for statement in node.body for name, value in assigned(statement) if value}
+    texts = {name: ast.literal_eval(values[name]) for name in ("homepage", "licence", "citation", "download")}
+    return {"docstring": first, **texts}
 
 
 def check_name(case: DatasetCase) -> None:
@@ -74,22 +102,42 @@ def check_missing_data(case: DatasetCase) -> None:
 
 
 def check_table(case: DatasetCase) -> None:
-    """The table keeps the contract, comes out the same twice, and its files exist."""
+    """The table keeps the contract, comes out the same twice, names files that exist, and none under two ids."""
     case.prepared()
     first, second = (checked_table(case.dataset, case.root) for _ in range(2))
     require(first.equals(second), "samples() gives another table the second time; sort the files.")
     require(all(isinstance(name, str) for name in first["id"]), "The column id must hold text.")
     place = case.dataset.location(case.root)
     for path in first.get("path", ()):
-        require((place / path).is_file(), f"The table names {path}, which is not in {place}.")
+        require((place / path).is_file(), f"The table names {printable(path)}, which is not in {printable(place)}.")
+    twice = _one_image_twice(case, first)
+    require(not twice, f"{' and '.join(twice)} are one image. Give each image one row, or it may be in two splits.")
+
+
+def _one_image_twice(case: DatasetCase, table: pd.DataFrame) -> tuple[str, ...]:
+    """The first two ids with one place (path and index) and one content.
+
+    A place may be shared by samples that differ: array files count each split from 0, and a volume may give several
+    slices. So those that share one are read, in the table's order.
+    """
+    place = [column for column in ("path", "index") if column in table]
+    shared = table[table.duplicated(place, keep=False)]
+    seen: dict[tuple[object, ...], str] = {}
+    keys = shared[place].itertuples(index=False, name=None)
+    for key, sample in zip(keys, rows_of(case.dataset, shared, case.root), strict=True):
+        content = hashlib.sha256(np.ascontiguousarray(case.dataset.read(sample)).tobytes()).hexdigest()
+        if (*key, content) in seen:
+            return seen[(*key, content)], sample.id
+        seen[(*key, content)] = sample.id
+    return ()
 
 
 def check_protocols(case: DatasetCase) -> None:
-    """Every protocol gives disjoint splits, never empty where needed, and hides no leak."""
+    """Every protocol gives splits that are not empty where needed, trains every class, and hides no leak."""
     for protocol in case.dataset.applicable():
         prepared = case.prepared(protocol=protocol)
-        rows = np.concatenate([prepared.rows(split) for split in ("train", "val", "test")])
-        require(len(rows) == len(set(rows)) > 0, f"{protocol}: the splits share samples.")
+        untrained = [class_name(prepared.class_names, label) for label in prepared.untrained]
+        require(case.partial or not untrained, f"{protocol}: no training sample of {', '.join(untrained)}.")
         criterion = prepared.dataset.rule.selection
         has_val = prepared.counts["val"] > 0
         require(
@@ -109,18 +157,59 @@ def check_expected_counts(case: DatasetCase) -> None:
 
 
 def check_determinism(case: DatasetCase) -> None:
-    """Preparing twice gives the same splits and identity."""
+    """Preparing twice, the second time in a process with another hash seed, gives the same splits and identity.
+
+    A class that is not a plug-in's (a test's own, say) cannot be found by another process, and is only prepared twice
+    in this one.
+    """
     first, second = case.prepared(), case.prepared()
     require(first.table.equals(second.table), "The splits differ from call to call.")
     require(first.identity == second.identity, "The data identity differs from call to call.")
+    file = _plugin_file(type(case.dataset))
+    if file is not None:
+        other = _identity_elsewhere(file, case)
+        require(first.identity == other, "Rows or splits differ in another process; sort what comes from a set.")
+
+
+def _plugin_file(cls: type[Dataset]) -> Path | None:
+    """The file that the registry loads this very class from."""
+    module = sys.modules[cls.__module__]
+    file = Path(getattr(module, "__file__", None) or "")
+    if getattr(module, cls.__name__, None) is not cls or file.suffix != ".py":
+        return None
+    entry = read(file.absolute(), "datasets")
+    found = entry is not None and not entry.problem and module_name(entry) == cls.__module__
+    return file.absolute() if found else None
+
+
+def _identity_elsewhere(file: Path, case: DatasetCase) -> str:
+    """The data identity as a fresh process finds it, whose sets are in another order than here."""
+    seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
+    arguments = [str(file), str(case.root), case.dataset.model_dump_json()]
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.conformance.elsewhere", *arguments],
+        env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    require(done.returncode == 0, f"Preparing in another process failed: {done.stderr.strip().rpartition(chr(10))[2]}")
+    return done.stdout.strip().rpartition("\n")[2]
 
 
 def check_shots(case: DatasetCase) -> None:
     """``shots`` keeps that many a class, nested, and leaves validation and test alone."""
+    if case.dataset.task != "classification":
+        raise Skipped(f"There are no classes to count in {case.dataset.task}.")
     whole = case.prepared(shots=None, fraction=None)
-    smallest = np.unique(whole.table["label"].to_numpy()[whole.rows("train")], return_counts=True)[1].min()
-    steps = [shots for shots in (1, 2, 4, 8) if shots <= smallest]
-    _check_nested([*(case.prepared(shots=shots, fraction=None) for shots in steps), whole])
+    smallest = min(count for count in _per_class(whole) if count)
+    steps = {shots: case.prepared(shots=shots, fraction=None) for shots in (1, 2, 4, 8) if shots <= smallest}
+    for shots, few in steps.items():
+        kept = [min(shots, count) for count in _per_class(whole)]
+        require(_per_class(few) == kept, f"shots={shots} kept {_per_class(few)} samples of the classes, not {kept}.")
+    _check_nested([*steps.values(), whole])
+
+
+def _per_class(prepared: Prepared) -> list[int]:
+    labels = prepared.table["label"].to_numpy()[prepared.rows("train")]
+    return [int(count) for count in np.bincount(labels, minlength=prepared.classes)]
 
 
 def check_fraction(case: DatasetCase) -> None:
@@ -144,11 +233,13 @@ def check_read(case: DatasetCase) -> None:
 
 def _check_nested(chain: list[Prepared]) -> None:
     for small, large in pairwise(chain):
-        require(set(small.rows("train")) <= set(large.rows("train")), "Smaller subsets must be part of larger ones.")
+        require(_ids(small, "train") <= _ids(large, "train"), "Smaller subsets must be part of larger ones.")
         for split in ("val", "test"):
-            require(
-                np.array_equal(small.rows(split), large.rows(split)), f"A training subset changed the {split} split."
-            )
+            require(_ids(small, split) == _ids(large, split), f"A training subset changed the {split} split.")
+
+
+def _ids(prepared: Prepared, split: str) -> set[str]:
+    return set(prepared.table["id"].iloc[prepared.rows(split)])
 
 
 CHECKS: tuple[Callable[[DatasetCase], None], ...] = (

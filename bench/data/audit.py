@@ -5,7 +5,7 @@ The result is plain data, ready for JSON::
     {"dataset", "samples", "protocols": {name: {"train", "val", "test", "leaks"}}, "duplicates": [], "problems": []}
 
 A problem has a ``status``: "undeclared" (exit code 1), "declared" (the protocol or the card says so, or ``partial``
-accepts it) or "note" (dealt with, worth knowing).
+accepts it) or "note" (dealt with, worth knowing). What concerns labels is looked at where the task is classification.
 """
 
 from __future__ import annotations
@@ -23,7 +23,16 @@ from bench.data.base import Dataset, rows_of
 from bench.data.folders import IMAGE_SUFFIXES, is_clutter, printable, walk
 from bench.data.inspection import Inspection, inspect
 from bench.data.leaks import DUPLICATE, find_leaks
-from bench.data.prepare import SPLITS, assign, checked_table, compare, compare_files
+from bench.data.prepare import (
+    SPLITS,
+    assign,
+    checked_table,
+    class_count,
+    class_name,
+    compare,
+    compare_files,
+    untrained_classes,
+)
 from bench.errors import DataError, MissingData
 
 if TYPE_CHECKING:
@@ -126,9 +135,9 @@ def _views(dataset: Dataset, root: Path, problems: list[Problem]) -> Iterator[Vi
             yield View(one, table)
         except MissingData as error:
             missing.append(error)
-            problems.append(Problem("unavailable", "note", f"protocol {protocol}: {error}"))
+            problems.append(Problem("unavailable", "note", f"protocol {protocol}: {printable(str(error))}"))
         except DataError as error:
-            problems.append(Problem("protocol", "undeclared", f"protocol {protocol}: {error}"))
+            problems.append(Problem("protocol", "undeclared", f"protocol {protocol}: {printable(str(error))}"))
     if len(missing) == len(protocols):
         raise missing[0]
 
@@ -138,7 +147,7 @@ def _files(seen: list[Inspection]) -> Iterator[Problem]:
     odd: dict[str, list[str]] = defaultdict(list)
     for sample in seen:
         if sample.problem:
-            yield Problem("unreadable", "undeclared", sample.problem, 1, (sample.id,))
+            yield Problem("unreadable", "undeclared", printable(sample.problem), 1, (sample.id,))
         for oddity in sample.oddities:
             odd[oddity].append(sample.id)
     for oddity, ids in odd.items():
@@ -160,7 +169,7 @@ def _unlisted(dataset: Dataset, root: Path, views: list[View]) -> Iterator[Probl
         and not any(fnmatch(file, pattern) for pattern in dataset.beside)
     ]
     if extra:
-        detail = f"images in {place} that belong to no sample"
+        detail = f"images in {printable(place)} that belong to no sample"
         yield Problem("unlisted", "undeclared", detail, len(extra), tuple(extra[:_SHOWN]))
 
 
@@ -171,14 +180,19 @@ def _duplicates(seen: list[Inspection], views: list[View]) -> list[dict[str, Any
         if sample.pixels:
             same[sample.pixels].append(sample.id)
     sets = [ids for ids in same.values() if len(ids) > 1]
-    labels = {name: label for view in views for name, label in zip(view.table["id"], view.table["label"], strict=True)}
+    labels = {
+        name: int(label)
+        for view in views
+        if view.dataset.task == "classification"
+        for name, label in zip(view.table["id"], view.table["label"], strict=True)
+    }
     splits = {
         view.dataset.protocol: dict(zip(view.table["id"], view.table["split"], strict=True)) for view in views if sets
     }
     return [
         {
             "samples": ids,
-            "labels": [int(labels[name]) for name in ids],
+            "labels": [labels[name] for name in ids] if labels else [],
             "splits": {protocol: [split.get(name, "") for name in ids] for protocol, split in splits.items()},
         }
         for ids in sets
@@ -211,19 +225,21 @@ def _leak_problems(view: View, leaks: dict[str, list[str]]) -> Iterator[Problem]
 
 
 def _counts(view: View, root: Path, status: Status) -> Iterator[Problem]:
-    """Counts and checksums against expectation, and classes that a protocol tests but cannot train."""
+    """Counts and checksums against expectation, and classes that a protocol cannot train."""
     table, protocol = view.table, view.dataset.protocol
-    classes = len(view.dataset.class_names(root)) or int(table["label"].max()) + 1
+    classes = class_count(view.dataset, table, root)
     for split, pair in compare(table, view.dataset.expects(), classes).items():
         found, expected = pair["found"], pair["expected"]
         yield Problem("counts", status, f"protocol {protocol}: {split} has {found} samples, expected {expected}")
     for file, pair in compare_files(view.dataset, root).items():
         yield Problem("checksum", status, f"{file} is {pair['found']}, published as {pair['expected']}")
-    untrained = set(table["label"][table["split"] == "test"]) - set(table["label"][table["split"] == "train"])
-    if untrained:
-        detail = f"protocol {protocol}: tested classes without a training sample"
-        yield Problem("untrained_class", status, detail, len(untrained), tuple(map(str, sorted(untrained)[:_SHOWN])))
-    if "group" in table:
+    if untrained := untrained_classes(view.dataset, table, classes):
+        names = view.dataset.class_names(root)
+        shown = tuple(class_name(names, label) for label in untrained[:_SHOWN])
+        yield Problem(
+            "untrained_class", status, f"protocol {protocol}: classes without a training sample", len(untrained), shown
+        )
+    if "group" in table and view.dataset.task == "classification":
         yield from _group_labels(view)
 
 

@@ -60,6 +60,7 @@ class Dataset(Params):
     classes: ClassVar[tuple[str, ...]] = ()
     beside: ClassVar[tuple[str, ...]] = ()  # patterns of image files in the folder that are not samples, for the audit
     group_kind: ClassVar[str] = "group"  # what the column `group` holds: "patient", "slide", "physical sample"
+    leak_fix: ClassVar[str] = "declare the leak in the protocol"  # what to do about one that is meant
     protocols: ClassVar[dict[str, Split]] = {}
     expected: ClassVar[dict[str, Counts]] = {}  # protocol -> full counts of its splits, before shots and fraction
     overlaps: ClassVar[tuple[str, ...]] = ()  # words in a backbone's `trained_on` that mean it has seen these data
@@ -81,6 +82,8 @@ class Dataset(Params):
             raise ValueError(f"no protocol {self.protocol!r}. {nearest(self.protocol, self.protocols)}")
         if self.shots is not None and self.fraction is not None:
             raise ValueError("give shots or fraction, not both")
+        if self.shots is not None and self.task != "classification":
+            raise ValueError(f"shots counts samples per class, and this is a {self.task} data set; give fraction")
         return self
 
     @classmethod
@@ -145,9 +148,10 @@ class Dataset(Params):
             root: The data root; the set lies in ``root / self.folder``.
 
         Returns:
-            One row a sample: ``id`` (str, unique, stable), ``label`` (int, 0..C-1, or -1 for unlabelled samples, which
-            are never used), ``path`` (str, below `location`) and/or ``index`` (int row of an array, in that file if
-            there is a path), and ``domain``, ``group``, ``split`` where they exist. The order is stable.
+            One row a sample: ``id`` (str, unique, stable), ``path`` (str, below `location`) and/or ``index`` (int row
+            of an array, in that file if there is a path), and ``domain``, ``group``, ``split`` where they exist. Where
+            `task` is classification also ``label``: int, 0..C-1, or -1 for unlabelled samples, which are never used;
+            for other tasks it is optional and only balances splits. The order is stable.
 
         Raises:
             MissingData: The data are not there.

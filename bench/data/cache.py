@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bench.data.prepare import Prepared
 
 DEFAULT_LIMIT_GB = 20.0
+_ARRAY = "images.npy"
 _CHUNK = 256  # images in flight; bounds memory while decoding
 _FORMAT = 1  # raise when the meaning of a cached array changes
 
@@ -61,25 +62,30 @@ def decoded(
         DataError: An image is corrupt; nothing is left behind.
         UsageError: The array would be larger than the limit or than the free disk space, or samples are volumes.
     """
-    root = folder or cache_folder()
-    place = root / _key(prepared, size, resize, interpolation)
-    array = place / "images.npy"
-    if not array.is_file():
-        root.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{place}.lock"):
-            if not array.is_file():
-                shutil.rmtree(place, ignore_errors=True)  # what a killed process left; we hold the lock
-                try:
-                    _build(prepared, place, size, resize, interpolation, quiet, limit_gb)
-                except BaseException:
-                    shutil.rmtree(place, ignore_errors=True)
-                    raise
-    return np.load(array, mmap_mode="r")
+    place = (folder or cache_folder()) / _key(prepared, size, resize, interpolation)
+    _once(place, lambda: _build(prepared, place, size, resize, interpolation, quiet, limit_gb))
+    return np.load(place / _ARRAY, mmap_mode="r")
 
 
 def cache_folder() -> Path:
     """Where decoded arrays lie."""
     return cache_root() / "decoded"
+
+
+def _once(place: Path, build: Callable[[], None]) -> None:
+    """Build the array at ``place`` unless it is there; of processes that race, one builds."""
+    if (place / _ARRAY).is_file():
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{place}.lock"):
+        if (place / _ARRAY).is_file():
+            return
+        shutil.rmtree(place, ignore_errors=True)  # what a killed process left; we hold the lock
+        try:
+            build()
+        except BaseException:
+            shutil.rmtree(place, ignore_errors=True)
+            raise
 
 
 def _key(prepared: Prepared, size: int, resize: Resize, interpolation: str) -> str:
@@ -110,7 +116,7 @@ def _build(
 
     about = {"shape": shape, "resize": resize, "interpolation": interpolation}
     write_text(place / "about.json", json.dumps(about))
-    write_atomic(place / "images.npy", write, durable=True)
+    write_atomic(place / _ARRAY, write, durable=True, point="array")
 
 
 def read_image(dataset: Dataset, sample: Sample) -> np.ndarray:

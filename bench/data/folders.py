@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
-_CLUTTER = frozenset({"thumbs.db", "desktop.ini"})  # what file managers leave behind
+_CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})  # what file managers and archivers leave behind
+_UNREADABLE = "Make it readable, or remove it."
 
 
 def is_clutter(name: str) -> bool:
-    """Whether a file is a hidden one or a file manager's."""
+    """Whether a file or folder is a hidden one or a file manager's."""
     return name.startswith(".") or name.lower() in _CLUTTER
 
 
@@ -27,7 +28,16 @@ def subfolders(folder: Path) -> list[str]:
     Raises:
         DataError: The folder is missing.
     """
-    return [entry.name for entry in _entries(folder) if entry.is_dir() and not is_clutter(entry.name)]
+    return [entry.name for entry in _entries(folder) if _is_folder(entry) and not is_clutter(entry.name)]
+
+
+def holds_files(folder: Path) -> bool:
+    """Whether a file lies directly in ``folder``, clutter aside.
+
+    Raises:
+        DataError: The folder is missing.
+    """
+    return any(not _is_folder(entry) and not is_clutter(entry.name) for entry in _entries(folder))
 
 
 def images_in(folder: Path) -> list[str]:
@@ -40,24 +50,37 @@ def images_in(folder: Path) -> list[str]:
     for entry in _entries(folder):
         if is_clutter(entry.name):
             continue
-        if entry.is_dir() or Path(entry.name).suffix.lower() not in IMAGE_SUFFIXES:
+        if _is_folder(entry) or Path(entry.name).suffix.lower() not in IMAGE_SUFFIXES:
             raise DataError(f"{printable(entry.path)} does not belong among the images of its folder. Remove it.")
         names.append(entry.name)
     return names
 
 
 def walk(folder: Path) -> Iterator[str]:
-    """Yield every file below ``folder`` as a path relative to it, sorted; links are followed, loops are not."""
-    seen: set[str] = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(place)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders.sort()
-        for name in sorted(files):
-            yield os.path.relpath(os.path.join(place, name), folder)
+    """Yield every file below ``folder`` as a path relative to it, sorted, each folder's files before its folders.
+
+    Hidden folders and those of file managers are passed over. Links are followed, also two to one place; one that
+    leads back to a folder above it is not.
+
+    Raises:
+        DataError: A folder cannot be listed.
+    """
+    yield from _walk(folder, "", ())
+
+
+def _walk(folder: Path, inside: str, above: tuple[str, ...]) -> Iterator[str]:
+    """`walk` from ``folder / inside``; paths begin with ``inside``, and ``above`` are the real paths on the way."""
+    real = os.path.realpath(folder / inside)
+    if real in above:
+        return
+    folders = []
+    for entry in _entries(folder / inside):
+        if not _is_folder(entry):
+            yield inside + entry.name
+        elif not is_clutter(entry.name):
+            folders.append(entry.name)
+    for name in folders:
+        yield from _walk(folder, f"{inside}{name}/", (*above, real))
 
 
 def printable(path: str | os.PathLike[str]) -> str:
@@ -86,4 +109,12 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: os.fsencode(entry.name))
     except OSError as error:
-        raise DataError(f"Cannot list {printable(folder)}: {error.strerror}. The layout needs this folder.") from error
+        fix = "The layout needs this folder." if isinstance(error, FileNotFoundError) else _UNREADABLE
+        raise DataError(f"Cannot list {printable(folder)}: {error.strerror}. {fix}") from error
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError as error:  # a link to a place that may not be looked at, or to itself
+        raise DataError(f"Cannot look at {printable(entry.path)}: {error.strerror}. {_UNREADABLE}") from error

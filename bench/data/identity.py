@@ -18,6 +18,7 @@ import numpy as np
 
 from bench.atomic import write_text
 from bench.data.base import CARD_FIELDS, Dataset, cache_root, rows_of
+from bench.data.folders import printable
 from bench.errors import DataError
 from bench.fingerprint import source_fingerprint
 
@@ -113,7 +114,8 @@ def _file_entry(file: Path, known: tuple[int, int, str] | None, algorithm: str) 
         with file.open("rb") as stream:
             return stat.st_size, stat.st_mtime_ns, hashlib.file_digest(stream, algorithm).hexdigest()
     except OSError as error:
-        raise DataError(f"Cannot read {file}: {error.strerror}. Restore the file from the source.") from error
+        reason = f"Cannot read {printable(file)}: {error.strerror}"
+        raise DataError(f"{reason}. Restore the file from the source.") from error
 
 
 def _load(store: Path) -> Known:

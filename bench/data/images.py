@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageOps
 
+from bench.data.folders import printable
 from bench.errors import DataError, UsageError
 
 Resize = Literal["squash", "crop"]
@@ -73,7 +74,8 @@ def resized(image: np.ndarray, size: int, resize: Resize, interpolation: str) ->
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
-    return DataError(f"Cannot read the image {path}: {error}. Replace the file or restore it from the source.")
+    text = printable(f"Cannot read the image {path}: {error}. Replace the file or restore it from the source.")
+    return DataError(text)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

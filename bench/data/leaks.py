@@ -37,14 +37,14 @@ def check_leaks(dataset: Dataset, table: pd.DataFrame, hashes: np.ndarray) -> di
     """Return kind -> number of leaks that the protocol declares.
 
     Raises:
-        DataError: A leak is not declared in the rule's ``leaks``; the message names one group or sample.
+        DataError: A leak is not declared in the rule's ``leaks``; the message names one group or sample and the fix.
     """
     found = find_leaks(dataset, table, hashes)
     for kind, members in found.items():
         if kind not in dataset.rule.leaks:
             raise DataError(
                 f"{dataset.plugin_name()}[protocol={dataset.protocol}]: {len(members)} {kind}(s) in several splits, "
-                f"e.g. {members[0]!r}. See bench data audit; remove them, or declare the leak in the protocol."
+                f"e.g. {members[0]!r}. See bench data audit; remove them, or {dataset.leak_fix.format(kind=kind)}."
             )
     return {kind: len(members) for kind, members in found.items()}
 

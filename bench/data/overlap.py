@@ -6,16 +6,23 @@ import re
 
 from bench.data.base import Dataset
 
+UNKNOWN = "unknown"
 
-def overlaps(dataset: Dataset, backbone_trained_on: str) -> bool:
-    """Whether the weights' ``trained_on`` names (part of) the data set.
+
+def overlap(dataset: Dataset, trained_on: str) -> str:
+    """Why the weights may have seen the data; empty when what they were trained on is known and is something else.
 
     Args:
         dataset: Its ``overlaps`` lists words, compared without case, spaces and punctuation.
-        backbone_trained_on: Free text of the weights, or a timm tag such as ``augreg_in21k_ft_in1k``.
+        trained_on: Text of the weights, such as ``ImageNet-1k`` or a timm tag; see `bench.backbones.tags`.
+
+    Returns:
+        ``trained_on`` itself where it names (part of) the data set, or where it begins with "unknown"; else "".
     """
-    seen = _plain(backbone_trained_on)
-    return any(_plain(word) in seen for word in dataset.overlaps)
+    text = trained_on.strip() or UNKNOWN
+    seen = _plain(text)
+    named = any(_plain(word) in seen for word in dataset.overlaps)
+    return text if named or text.lower().startswith(UNKNOWN) else ""
 
 
 def _plain(text: str) -> str:

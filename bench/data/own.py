@@ -25,6 +25,7 @@ class OwnImages(Dataset):
     """
 
     licence = "your own"
+    leak_fix = "accept it with accept_leaks=[{kind}]"
 
     path: str = Field("", description="where the data lie, below the data root or absolute")
     test_domain: str = Field("", description="held-out domain of the protocol leave_domain_out")

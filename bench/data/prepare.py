@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.data.base import Dataset
+from bench.data.folders import printable
 from bench.data.identity import content_hashes, data_identity, file_digests
 from bench.data.leaks import check_leaks
+from bench.data.splits import need
 from bench.data.subset import shrink
 from bench.errors import DataError
 
@@ -27,14 +29,16 @@ class Prepared:
     Attributes:
         dataset: The adapter with its fields.
         root: The data root.
-        table: All labelled samples in the adapter's order; ``split`` is "train", "val", "test", or "" for samples that
-            the protocol or ``shots`` leave out. They stay, so that every protocol and subset shares one decoded cache.
+        table: All samples (of a classification task: the labelled ones) in the adapter's order; ``split`` is "train",
+            "val", "test", or "" for samples that the protocol or ``shots`` leave out. They stay, so that every protocol
+            and subset shares one decoded cache.
         identity: sha256 of the used samples' bytes, their rows and the adapter's source.
         counts: Used samples per split.
-        classes: The number of classes, C.
+        classes: The number of classes, C; 0 where the task has none.
         class_names: Names in label order; empty when unknown.
         hashes: (n,) sha256 of each row's bytes.
         differences: With ``partial``: split or file -> {"expected": ..., "found": ...} where they differ.
+        untrained: With ``partial``: labels without a training sample.
         leaks: What this protocol mixes on these data: kind -> number of groups or files in more than one split.
     """
 
@@ -47,6 +51,7 @@ class Prepared:
     class_names: tuple[str, ...] = ()
     hashes: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=object), repr=False)
     differences: dict[str, Any] = field(default_factory=dict)
+    untrained: tuple[int, ...] = ()
     leaks: dict[str, int] = field(default_factory=dict)
 
     def rows(self, split: str) -> np.ndarray:
@@ -61,20 +66,22 @@ def prepare(dataset: Dataset, root: Path, data_seed: int, partial: bool = False)
         dataset: The adapter with its fields.
         root: The data root.
         data_seed: Chooses ``shots`` / ``fraction`` subsets.
-        partial: Accept counts that differ from what is expected, and report them.
+        partial: Accept counts that differ from what is expected and classes without training samples, and report them.
 
     Raises:
-        DataError: Data are missing, the table breaks the contract, counts differ from what is expected, or the splits
-            share a group or file that the protocol does not declare.
+        DataError: Data are missing, the table breaks the contract, counts differ from what is expected, a class has no
+            training sample, or the splits share a group or file that the protocol does not declare.
     """
     name = dataset.plugin_name()
     table = checked_table(dataset, root)
-    names = dataset.class_names(root)
-    classes = len(names) or int(table["label"].max()) + 1
+    names, classes = dataset.class_names(root), class_count(dataset, table, root)
     table["split"] = assign(dataset, table, data_seed)
     differences = {**compare(table, dataset.expects(), classes), **compare_files(dataset, root)}
     if differences and not partial:
         raise DataError(_differ(name, dataset.protocol, differences))
+    untrained = untrained_classes(dataset, table, classes)
+    if untrained and not partial:
+        raise DataError(_untrained(name, dataset.protocol, [class_name(names, label) for label in untrained]))
     hashes = content_hashes(dataset, table, root)
     leaks = check_leaks(dataset, table, hashes)
     table["split"] = shrink(table, dataset.shots, dataset.fraction, data_seed)
@@ -88,30 +95,52 @@ def prepare(dataset: Dataset, root: Path, data_seed: int, partial: bool = False)
         class_names=names,
         hashes=hashes,
         differences=differences,
+        untrained=untrained,
         leaks=leaks,
     )
 
 
+def class_count(dataset: Dataset, table: pd.DataFrame, root: Path) -> int:
+    """The number of classes, C; of other tasks the number of names, if any."""
+    names = dataset.class_names(root)
+    return len(names) if names or dataset.task != "classification" else int(table["label"].max()) + 1
+
+
+def untrained_classes(dataset: Dataset, table: pd.DataFrame, classes: int) -> tuple[int, ...]:
+    """Labels without a training sample: no method can learn them."""
+    if dataset.task != "classification":
+        return ()
+    trained = set(table["label"][table["split"] == "train"])
+    return tuple(label for label in range(classes) if label not in trained)
+
+
+def class_name(names: tuple[str, ...], label: int) -> str:
+    """A class's name, or its number where names are unknown."""
+    return names[label] if names else str(label)
+
+
 def checked_table(dataset: Dataset, root: Path) -> pd.DataFrame:
-    """Return the adapter's labelled samples as a fresh table with a RangeIndex.
+    """Return the adapter's samples, of a classification task the labelled ones, as a fresh table with a RangeIndex.
 
     Raises:
         DataError: The table breaks the contract of `Dataset.samples`.
     """
-    name = dataset.plugin_name()
+    name, classifies = dataset.plugin_name(), dataset.task == "classification"
     table = dataset.samples(root)
-    for column in ("id", "label"):
+    for column in ("id", "label") if classifies else ("id",):
         if column not in table:
-            raise DataError(f"{name}: samples() gave no column {column!r}.")
+            raise DataError(f"{name}: samples() gave no column {column!r}, which a {dataset.task} data set needs.")
     if "path" not in table and "index" not in table:
         raise DataError(f"{name}: samples() must give the column 'path' or 'index'.")
     doubled = table["id"][table["id"].duplicated()]
     if len(doubled):
         raise DataError(f"{name}: the id {doubled.iloc[0]!r} stands twice in the table.")
-    table = table[table["label"] != -1].reset_index(drop=True)
+    table = (table[table["label"] != -1] if classifies else table).reset_index(drop=True)
     if table.empty:
-        raise DataError(f"{name}: no labelled sample was found under {dataset.location(root)}.")
-    _check_labels(name, table, len(dataset.class_names(root)))
+        kind = "labelled sample" if classifies else "sample"
+        raise DataError(f"{name}: no {kind} was found under {printable(dataset.location(root))}.")
+    if classifies:
+        _check_labels(name, table, len(dataset.class_names(root)))
     return table
 
 
@@ -145,8 +174,9 @@ def compare(table: pd.DataFrame, expected: dict[str, Any], classes: int) -> dict
     found: dict[str, Any] = {}
     for split, count in expected.items():
         members = table["split"] != "" if split == "total" else table["split"] == split
-        labels = table["label"][members].to_numpy()
-        seen = np.bincount(labels, minlength=classes).tolist() if isinstance(count, tuple) else len(labels)
+        seen = int(members.sum())
+        if isinstance(count, tuple):
+            seen = np.bincount(need(table, "label")[members].to_numpy(), minlength=classes).tolist()
         wanted = list(count) if isinstance(count, tuple) else count
         if seen != wanted:
             found[split] = {"expected": wanted, "found": seen}
@@ -166,6 +196,14 @@ def compare_files(dataset: Dataset, root: Path) -> dict[str, Any]:
 
 def _counts(table: pd.DataFrame) -> dict[str, int]:
     return {split: int((table["split"] == split).sum()) for split in SPLITS}
+
+
+def _untrained(name: str, protocol: str, names: list[str]) -> str:
+    shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    return (
+        f"{name}[protocol={protocol}]: no training sample of {len(names)} class(es): {shown}. "
+        "Complete the data or use another protocol, or accept it with --partial (every table will say so)."
+    )
 
 
 def _differ(name: str, protocol: str, differences: dict[str, Any]) -> str:

@@ -136,22 +136,42 @@ class LeaveDomainOut(Split):
 def fold_numbers(table: pd.DataFrame, folds: int, random_state: int, group: str | None = None) -> np.ndarray:
     """Return (n,) fold numbers from scikit-learn's (grouped) stratified k-fold over the rows in order.
 
+    Tables without labels (of tasks other than classification) are one stratum.
+
     Raises:
-        DataError: A class has fewer samples than there are folds, or the group column is missing.
+        DataError: There are fewer samples of a class, or fewer groups, than folds, or the group column is missing.
     """
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-    labels = table["label"].to_numpy()
-    smallest = int(np.unique(labels, return_counts=True)[1].min()) if len(labels) else 0
-    if smallest < folds and group is None:
-        raise DataError(f"The smallest class has {smallest} samples, fewer than the protocol's {folds} folds.")
+    labels = strata(table).to_numpy()
     groups = None if group is None else need(table, group).to_numpy()
+    _check_sizes(labels, groups, folds, group)
     kind = StratifiedKFold if group is None else StratifiedGroupKFold
     splitter = kind(folds, shuffle=True, random_state=random_state)
     numbers = np.empty(len(table), dtype=int)
     for number, (_, held_out) in enumerate(splitter.split(np.zeros(len(table)), labels, groups)):
         numbers[held_out] = number
     return numbers
+
+
+def _check_sizes(labels: np.ndarray, groups: np.ndarray | None, folds: int, group: str | None) -> None:
+    """Folds would stay empty, or scikit-learn would refuse: with groups it only asks for one class that fills all."""
+    sizes = np.unique(labels, return_counts=True)[1]
+    if groups is None:
+        smallest = int(sizes.min(initial=len(labels)))
+        if smallest < folds:
+            raise DataError(f"The smallest class has {smallest} samples, fewer than the protocol's {folds} folds.")
+        return
+    number, largest = len(np.unique(groups)), int(sizes.max(initial=0))
+    if number < folds:
+        raise DataError(f"The column {group!r} holds {number} groups, fewer than the protocol's {folds} folds.")
+    if largest < folds:
+        raise DataError(f"The largest class has {largest} samples, fewer than the protocol's {folds} folds.")
+
+
+def strata(table: pd.DataFrame) -> pd.Series:
+    """What splits and subsets are balanced over: the labels, or one stratum where the task has none."""
+    return table["label"] if "label" in table else blank(table, "")
 
 
 def blank(table: pd.DataFrame, value: str) -> pd.Series:

@@ -1,7 +1,8 @@
 """Smaller training splits: ``shots`` and ``fraction``, nested and seeded.
 
 Every sample gets a rank within its class from sha256(data_seed, axis, id). A subset is the first ranks, so 4 shots are
-part of 8 shots, and which samples are chosen depends neither on the table's order nor on the other samples.
+part of 8 shots, and which samples are chosen depends neither on the table's order nor on the other samples. Samples
+without labels (of tasks other than classification) are ranked together.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import math
 from typing import TYPE_CHECKING
 
+from bench.data.splits import strata
 from bench.errors import DataError
 
 if TYPE_CHECKING:
@@ -20,8 +22,8 @@ def shrink(table: pd.DataFrame, shots: int | None, fraction: float | None, data_
     """Return the ``split`` column with the surplus training samples set to "".
 
     Args:
-        table: Columns ``id``, ``label`` and ``split``.
-        shots: Training samples kept per class, or None.
+        table: Columns ``id``, ``split`` and, of a classification task, ``label``.
+        shots: Training samples kept per class, or None; `Dataset` refuses it for other tasks.
         fraction: Share kept of each class's training samples (rounded up, so at least one), or None.
         data_seed: Chooses the samples.
 
@@ -33,7 +35,7 @@ def shrink(table: pd.DataFrame, shots: int | None, fraction: float | None, data_
         return split
     training = table[split == "train"]
     ranks = _ranks(training, data_seed)
-    sizes = training.groupby("label")["id"].transform("size")
+    sizes = training.groupby(strata(training))["id"].transform("size")
     if shots is not None:
         _check_shots(training, shots)
         keep = ranks < shots
@@ -49,7 +51,7 @@ def _ranks(training: pd.DataFrame, data_seed: int) -> pd.Series:
     import pandas as pd
 
     keys = [hashlib.sha256(f"{data_seed}/subset/{name}".encode()).hexdigest() for name in training["id"]]
-    ordered = pd.DataFrame({"label": training["label"], "key": keys}, index=training.index).sort_values("key")
+    ordered = pd.DataFrame({"label": strata(training), "key": keys}, index=training.index).sort_values("key")
     return ordered.groupby("label").cumcount().reindex(training.index)
 
 

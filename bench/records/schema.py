@@ -118,11 +118,13 @@ class Flags(Block):
     Attributes:
         partial: The data differ from the data set's published counts (`differences` says how).
         leaks: Declared leakage of the protocol, e.g. "patients in train and test".
-        overlap: Why the backbone may have seen the data in pre-training; empty: it has not.
+        overlap: Why the backbone may have seen the data in pre-training: what it was trained on, or "unknown..." where
+            that is not known; empty: it is known to be something else.
         test_selected: The reported epoch was chosen on the test split.
         batch_norm_frozen: The weights demand frozen batch norm.
         assumed: Recipe fields its source does not state.
-        absent_classes: Split -> classes without a sample there (macro averages leave them out).
+        absent_classes: Split -> classes without a sample there. Macro averages of val and test leave them out; those
+            absent from train cannot be learned.
     """
 
     partial: bool = False

@@ -97,12 +97,11 @@ def _flagged(done: Sequence[Record]) -> dict[str, str]:
     found = {
         "partial": "; ".join(sorted({_differences(flag) for flag in flags if flag.partial})),
         "leaks": f"the protocol shares {', '.join(leaks)} between its splits" if leaks else "",
-        "overlap": "; ".join(
-            sorted({f"pre-training saw these data: {flag.overlap}" for flag in flags if flag.overlap})
-        ),
+        **_overlaps({flag.overlap for flag in flags} - {""}),
         "test-selected": "the epoch was chosen on the test split" if any(f.test_selected for f in flags) else "",
         "frozen batch norm": "the weights demand it" if any(f.batch_norm_frozen for f in flags) else "",
-        "absent classes": "; ".join(sorted({_absent(flag) for flag in flags if flag.absent_classes})),
+        "untrained classes": "; ".join(sorted({_untrained(flag) for flag in flags} - {""})),
+        "absent classes": "; ".join(sorted({_absent(flag) for flag in flags} - {""})),
         "note": "; ".join(sorted({note for flag in flags for note in flag.notes})),
     }
     return {word: text for word, text in found.items() if text}
@@ -115,7 +114,24 @@ def _differences(flags: Flags) -> str:
     )
 
 
+def _overlaps(reasons: set[str]) -> dict[str, str]:
+    """Weights that nobody says the data of are not taken for weights that have not seen these."""
+    unknown = sorted(reason for reason in reasons if reason.startswith("unknown"))
+    seen = sorted(reasons - set(unknown))
+    return {
+        "overlap": f"pre-training saw these data: {'; '.join(seen)}" if seen else "",
+        "overlap unknown": f"what the weights were trained on is {'; '.join(unknown)}" if unknown else "",
+    }
+
+
 def _absent(flags: Flags) -> str:
     return ", ".join(
-        f"{split}: {len(classes)} classes without a sample" for split, classes in flags.absent_classes.items()
+        f"{split}: {len(classes)} classes without a sample"
+        for split, classes in flags.absent_classes.items()
+        if split != "train"
     )
+
+
+def _untrained(flags: Flags) -> str:
+    number = len(flags.absent_classes.get("train", ()))
+    return f"{number} classes have no training sample, so they cannot be learned" if number else ""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.data.overlap import overlaps
+from bench.data.overlap import overlap
 from bench.environment import environment, git_revision
 from bench.errors import BenchError, DataError
 from bench.metrics import absent_classes, classification
@@ -97,11 +97,14 @@ def flags(task: Task, notes: list[str]) -> Flags:
         partial=bool(prepared.differences),
         differences=prepared.differences,
         leaks=list(prepared.dataset.rule.leaks),
-        overlap=weights.trained_on if overlaps(prepared.dataset, weights.trained_on) else "",
+        overlap=overlap(prepared.dataset, weights.trained_on),
         test_selected=task.selection == "test_best",
         batch_norm_frozen=weights.batch_norm == "frozen",
         assumed=sorted(PRESETS[task.cell.recipe.name].assumed),
-        absent_classes={split: absent for split in SPLITS if (absent := _absent(task, split))},
+        absent_classes={
+            **({"train": list(prepared.untrained)} if prepared.untrained else {}),
+            **{split: absent for split in SPLITS if (absent := _absent(task, split))},
+        },
         notes=[note for note in (prepared.dataset.rule.note, *notes) if note],
     )
 

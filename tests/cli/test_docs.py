@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import re
+import shlex
+import zlib
 from pathlib import Path
 
 import pytest
+from made_images import picture
 from typer.testing import CliRunner
 
 from bench.cli import app
@@ -35,6 +40,26 @@ def test_baselines_in_the_docs_keep_the_contract(plugin_folder: Path, number: in
     file.write_text(code)
     result = CliRunner().invoke(app, ["check", str(file)])
     assert result.exit_code == 0, result.output
+
+
+def test_own_images_need_the_two_documented_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (body,) = (body for body in blocks("docs/datasets.md", "") if "bench data audit" in body)
+    audit, run = (shlex.split(line)[1:] for line in body.splitlines())
+    for kind, number in itertools.product(("cat", "dog", "fox", "owl"), range(50)):
+        seed = zlib.crc32(f"{kind}{number}".encode())
+        picture(tmp_path / "data" / "pets" / kind / f"{number}.jpg", seed, 32, 32)
+    monkeypatch.chdir(tmp_path)
+    audited = CliRunner().invoke(app, audit)
+    assert audited.exit_code == 0, audited.output
+    assert "200 samples" in audited.stdout
+    short = ["-o", "epochs=1", "-o", "seeds=0", "-o", "methods=[majority,linear_probe]", "--json"]
+    ran = CliRunner().invoke(app, [*run, *short])
+    assert ran.exit_code == 0, ran.output
+    rows = json.loads(ran.stdout)["table"]
+    assert {(row["dataset"], row["method"]) for row in rows} == {
+        ("image_folder[path=pets]", "majority"),
+        ("image_folder[path=pets]", "linear_probe"),
+    }
 
 
 def test_links_lead_somewhere() -> None:

@@ -34,9 +34,33 @@ def test_a_new_baseline_passes_and_runs(plugin_folder: Path, tmp_path: Path) -> 
     assert ran.exit_code == 0, ran.output
 
 
-def test_a_new_data_set_passes_on_its_data(plugin_folder: Path, tmp_path: Path) -> None:
+def test_a_new_data_set_is_told_what_its_card_lacks(plugin_folder: Path, tmp_path: Path) -> None:
+    assert invoke("new", "dataset", "unwritten", "--folder", plugin_folder).exit_code == 0
+    found = verdicts(plugin_folder / "unwritten.py", "--data", tmp_path)
+    assert [name for name, verdict in found.items() if verdict["problem"]] == ["card"]
+    assert "Fill it in" in str(found["card"]["problem"])
+
+
+def fill_in(file: Path) -> None:
+    """Write a card, as the author of a new data set does."""
+    text = file.read_text().replace(
+        "what is shown, how many images and classes (authors, venue, year)", "40 pets of 2 kinds (Doe, 2024)"
+    )
+    for placeholder, value in (
+        ("https://example.org", "https://pets.test"),
+        ("say which", "CC0"),
+        ("authors, title, venue, year", "J. Doe, Pets, 2024"),
+        ("what to get, from where", "pets.zip from the homepage"),
+    ):
+        assert placeholder in text
+        text = text.replace(placeholder, value)
+    file.write_text(text)
+
+
+def test_a_new_data_set_passes_on_its_data_once_its_card_is_written(plugin_folder: Path, tmp_path: Path) -> None:
     assert invoke("new", "dataset", "pets", "--folder", plugin_folder).exit_code == 0
     file = plugin_folder / "pets.py"
+    fill_in(file)
     without = invoke("check", file, "--data", tmp_path)
     assert without.exit_code == 0
     assert "skipped" in without.stdout

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_images import class_folders
 from PIL import Image
 from safetensors import safe_open
 from safetensors.numpy import save_file
@@ -191,3 +192,28 @@ def test_an_interruption_leaves_whole_records(tmp_path: Path) -> None:
         assert record.status == "done"
         assert Store(results).predictions(record.cell)
     shutil.rmtree(results)
+
+
+def test_a_class_without_training_images_needs_partial_and_is_marked(tmp_path: Path) -> None:
+    class_folders(tmp_path / "own" / "train", classes=2)
+    class_folders(tmp_path / "own" / "test", classes=3, height=9)
+    cell = "image_folder[protocol=split_without_val,shots=3,path=own]/pico/majority/quick/seed=0"
+    arguments = [cell, "--data", tmp_path, "--results", tmp_path / "runs"]
+    refused = invoke("run", *arguments)
+    assert refused.exit_code == 2
+    assert "no training sample of 1 class(es): c2" in refused.stderr
+    (row,) = run(*arguments, "--partial")["table"]
+    assert "untrained classes" in row["marks"]
+    (record,) = Store(tmp_path / "runs").all()
+    assert record.flags.absent_classes == {"train": [2]}
+
+
+def test_weights_that_do_not_say_their_data_are_marked(tmp_path: Path) -> None:
+    with safe_open(str(local_weights(None)["pico"]), framework="numpy") as file:
+        meta, arrays = file.metadata(), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    del meta["trained_on"]
+    save_file(arrays, tmp_path / "silent.safetensors", meta)
+    for name, unknown in (("silent", True), ("pico", False)):
+        cell = f"digits[shots=2]/{name}/majority/quick/seed=0"
+        (row,) = run(cell, "--weights", tmp_path, "--results", tmp_path / name)["table"]
+        assert ("overlap unknown" in row["marks"]) == unknown

@@ -10,8 +10,9 @@ import pytest
 from made_images import picture, stubs
 
 from bench.data.base import rows_of
-from bench.data.prepare import Prepared, prepare
-from bench.datasets.breakhis import TYPES, BreakHis
+from bench.data.prepare import Prepared, assign, checked_table, compare, prepare
+from bench.datasets import tiny_imagenet
+from bench.datasets.breakhis import SIZES, TYPES, BreakHis
 from bench.datasets.digits import Digits
 from bench.datasets.digits_shift import DigitsShift
 from bench.datasets.kth_tips2b import KTHTips2b
@@ -84,7 +85,25 @@ def test_breakhis_says_which_magnifications_there_are(root: Path) -> None:
         BreakHis().samples(root)
 
 
-@pytest.mark.parametrize("name", ["SOB_M_XX-14-1-200-001.png", "holiday.png", "SOB_M_LC-14-1-200-001.png"])
+@pytest.mark.parametrize(("magnification", "size"), [(40, 1995), (100, 2081), (200, 2013), (400, 1820)])
+def test_breakhis_expects_all_published_images(magnification: int, size: int) -> None:
+    for n_classes in (2, 8):
+        per_class = BreakHis(magnification=magnification, n_classes=n_classes).expects()["total"]
+        assert isinstance(per_class, tuple)
+        assert sum(per_class) == size
+        assert len(per_class) == n_classes
+    assert sum(map(sum, SIZES.values())) == 7909
+
+
+def test_breakhis_without_training_images_of_a_type_needs_partial(root: Path) -> None:
+    kinds = ("DC", "MC", "PC")  # no LC at all
+    paths = [path for n, kind in enumerate(kinds) for case in range(5) for path in slide(kind, f"{n}{case}", 200, 2)]
+    stubs(root / "BreaKHis_v1", paths)
+    assert prepare(BreakHis(protocol="patient"), root, 0, partial=True).untrained == (1,)
+
+
+@pytest.mark.parametrize("name", ["SOB_M_XX-14-1-200-001.png", "holiday.png", "SOB_M_LC-14-1-200-001.png",
+                                  "SOB_B_DC-14-1-200-002.png", "SOB_M_DC-14-1-400-001.png"])  # fmt: skip
 def test_breakhis_refuses_strange_names(root: Path, name: str) -> None:
     paths = slide("DC", "1", 200, 1)
     stubs(root / "BreaKHis_v1", [*paths, str(Path(paths[0]).with_name(name))])
@@ -180,6 +199,30 @@ def test_tiny_imagenet_without_test_labels_says_what_is_reported() -> None:
     rule = TinyImageNet().rule
     assert "validation images" in rule.note
     assert rule.selection == "last"
+
+
+def test_tiny_imagenet_has_the_published_counts(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At full size, without writing 110,000 files."""
+    place = root / "tiny-imagenet-200"
+    names = [f"n{number:08d}" for number in range(200)]
+    place.mkdir()
+    (place / "wnids.txt").write_text("\n".join(names))
+    validation = {f"val_{k}.JPEG": names[k // 50] for k in range(10_000)}
+    listing = {"val": list(validation)}
+    monkeypatch.setattr(tiny_imagenet, "_annotations", lambda file: validation)
+    monkeypatch.setattr(
+        tiny_imagenet,
+        "images_in",
+        lambda folder: listing.get(folder.parent.name) or [f"{folder.parent.name}_{k}.JPEG" for k in range(500)],
+    )
+    for protocol, counts in (("paper", (100_000, 0, 10_000)), ("holdout", (90_000, 10_000, 10_000))):
+        dataset = TinyImageNet(protocol=protocol)
+        table = checked_table(dataset, root)
+        table["split"] = assign(dataset, table, data_seed=0)
+        found = table.groupby(["split", "label"]).size().unstack(fill_value=0)
+        for split, count in zip(("train", "val", "test"), counts, strict=True):
+            assert (found.loc[split] == count // 200).all() if count else split not in found.index
+        assert compare(table, dataset.expects(), 200) == {}
 
 
 def test_tiny_imagenet_holdout_selects_on_training_images(root: Path) -> None:

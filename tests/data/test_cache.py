@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -116,8 +118,15 @@ def _build(root: Path, start: Any, results: Any) -> None:
     results.put(int(decoded(made(root), 8, "squash", "bilinear").astype(int).sum()))
 
 
-def test_several_processes_build_one_array(root: Path) -> None:
+def test_several_processes_build_one_array(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class_folders(root / "own", classes=3, each=20)
+    build = cache._build
+
+    def marking(*arguments: Any) -> None:
+        (tmp_path / f"built-{os.getpid()}").touch(exist_ok=False)
+        build(*arguments)
+
+    monkeypatch.setattr(cache, "_build", marking)
     context = multiprocessing.get_context("fork")
     start, results = context.Barrier(3), context.Queue()
     workers = [context.Process(target=_build, args=(root, start, results)) for _ in range(3)]
@@ -127,7 +136,29 @@ def test_several_processes_build_one_array(root: Path) -> None:
     for worker in workers:
         worker.join(timeout=60)
     assert len(sums) == 1
+    assert len(list(tmp_path.glob("built-*"))) == 1
     assert len(list(cache_folder().glob("*/images.npy"))) == 1
+
+
+def _build_with_fault(prepared: Prepared, fault: str) -> None:
+    os.environ["BENCH_FAULT"] = fault
+    decoded(prepared, 8, "squash", "bilinear")
+
+
+@pytest.mark.parametrize("point", ["array-writing", "array-written", "array-placed"])
+def test_killed_while_building_the_next_run_builds(root: Path, point: str) -> None:
+    class_folders(root / "own")
+    prepared = made(root)
+    builder = multiprocessing.get_context("fork").Process(target=_build_with_fault, args=(prepared, f"kill:{point}"))
+    builder.start()
+    builder.join(timeout=60)
+    assert builder.exitcode == -signal.SIGKILL
+    (place,) = cache_folder().glob("*/")
+    assert (place / "images.npy").is_file() == (point == "array-placed")
+    array = decoded(prepared, 8, "squash", "bilinear")
+    first = Image.open(root / "own" / "c0" / "0.png").resize((8, 8), Image.Resampling.BILINEAR)
+    assert np.array_equal(array[0], np.asarray(first))
+    assert sorted(file.name for file in place.iterdir()) == ["about.json", "images.npy"]
 
 
 def test_an_array_over_the_limit_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
-from made_images import class_folders
+from filelock import FileLock
+from made_images import class_folders, picture
 from typer.testing import CliRunner, Result
 
 from bench.cli import app
@@ -37,6 +39,20 @@ def test_audit_ends_with_1_on_a_problem_and_shows_it(root: Path) -> None:
     assert "c1/[bold]5.png" in result.stdout
     assert "12" not in result.stdout.splitlines()[0]
     assert "13 samples" in result.stdout
+
+
+def test_audit_of_a_broken_file_whose_name_is_not_utf8(root: Path) -> None:
+    class_folders(root / "own", each=6)
+    file = picture(root / "own" / "c1" / os.fsdecode(b"caf\xff.png"), 70, height=40, width=40)
+    file.write_bytes(file.read_bytes()[:700])
+    words = ("data", "audit", "image_folder[path=own]", "--data", str(root))
+    text = bench(*words)
+    assert text.exit_code == 1, text.output
+    assert "undeclared: unreadable (1)" in text.stdout
+    assert r"caf\xff.png" in text.stdout
+    (problem,) = json.loads(bench(*words, "--json").stdout)["problems"]
+    assert problem["samples"] == [r"c1/caf\xff.png"]
+    assert r"c1/caf\xff.png" in problem["detail"]
 
 
 def test_audit_without_data_ends_with_2(root: Path) -> None:
@@ -76,3 +92,18 @@ def test_cache_is_listed_and_cleared(root: Path) -> None:
     assert (cache_root() / "data" / "pacs").is_dir()
     decoded(prepare(Digits(), root, 0), 32, "squash", "bicubic")
     assert len(json.loads(bench("cache", "ls", "--json").stdout)) == 1
+
+
+def test_an_entry_that_is_being_built_is_not_cleared(root: Path) -> None:
+    decoded(prepare(Digits(), root, 0), 32, "squash", "bicubic")
+    (place,) = (cache_root() / "decoded").glob("digits-*/")
+    lock = place.with_name(place.name + ".lock")
+    inode = lock.stat().st_ino
+    with FileLock(lock):
+        result = bench("cache", "clear")
+        assert result.exit_code == 0, result.output
+        assert f"Kept what is being built: decoded/{place.name}." in result.stdout
+        assert (place / "images.npy").is_file()
+    assert "Kept" not in bench("cache", "clear").stdout
+    assert not place.exists()
+    assert lock.stat().st_ino == inode  # who waits for a lock must meet those who come later

@@ -1,23 +1,19 @@
-"""The shipped checks pass on every built-in data set, and fail on broken ones."""
+"""The shipped checks pass on every built-in data set; test_flaws.py has those they fail on."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
-from made_images import class_folders, picture, stubs
+from made_images import class_folders, picture
 
 from bench import registry
-from bench.conformance import Check, Skipped, Violation, examine
-from bench.conformance.datasets import CHECKS, DatasetCase
-from bench.data import Dataset, Folds, Official
+from bench.conformance import Skipped, examine
+from bench.conformance.datasets import CHECKS, DatasetCase, check_protocols, check_table
 from bench.datasets.digits import Digits
-from bench.datasets.image_folder import ImageFolder
 
 MATERIALS = ("aluminium_foil", "brown_bread", "corduroy", "cork", "cotton", "cracker", "lettuce_leaf", "linen",
              "white_bread", "wood", "wool")  # fmt: skip
@@ -149,73 +145,18 @@ def test_built_in_data_sets_conform(cases: dict[str, DatasetCase], name: str) ->
     assert {check for check, verdict in verdicts.items() if verdict.skipped} <= allowed
 
 
-def named(name: str) -> Check:
-    return next(check for check in CHECKS if check.__name__ == f"check_{name}")
-
-
-class Broken(ImageFolder):
-    """A data set that a test breaks."""
-
-
-def broken(**members: Any) -> type[Dataset]:
-    return type(
-        "Broken", (Broken,), {**members, "__module__": __name__, "__doc__": members.pop("doc", "Made to fail.")}
-    )
-
-
-def unsorted(self: ImageFolder, root: Path) -> pd.DataFrame:
-    return ImageFolder.samples(self, root).sample(frac=1, ignore_index=True)
-
-
-def floats(self: ImageFolder, sample: Any) -> np.ndarray:
-    return np.zeros((4, 4, 3))
-
-
-def noisy(self: ImageFolder, sample: Any) -> np.ndarray:
-    return np.frombuffer(os.urandom(48), dtype=np.uint8).reshape(4, 4, 3)
-
-
-FLAWS: list[tuple[str, dict[str, Any], str]] = [
-    ("card", {"licence": ""}, "needs licence"),
-    ("card", {"expected": {"nowhere": {}}}, "protocols that do not exist"),
-    ("table", {"samples": unsorted}, "another table the second time"),
-    ("determinism", {"samples": unsorted}, "differ"),
-    ("read", {"read": floats}, "expected uint8"),
-    ("read", {"read": noisy}, "other values the second time"),
-    ("protocols", {"protocols": {"holdout": Folds(folds=2, train=(0,), test=(1,))}}, "must name a selection"),
-    ("protocols", {"protocols": {"holdout": Official(column="nowhere")}}, "needs the column"),
-    ("expected_counts", {"expected": {"holdout": {"train": 99}}}, "99"),
-]
-
-
-@pytest.mark.parametrize(("check", "members", "message"), FLAWS, ids=[f"{flaw[0]}-{n}" for n, flaw in enumerate(FLAWS)])
-def test_a_broken_data_set_is_told_what_is_wrong(root: Path, check: str, members: dict[str, Any], message: str) -> None:
-    class_folders(root / "own", each=10)
-    case = DatasetCase(broken(**members)(path="own"), root)
-    (verdict,) = examine(case, [named(check)])
-    assert verdict.problem is not None
-    assert message in verdict.problem
-
-
-def test_a_set_that_does_not_say_what_is_missing(root: Path) -> None:
-    silent = broken(folder="somewhere", samples=lambda self, root: pd.DataFrame({"id": [], "label": []}))
-    with pytest.raises(Violation, match="must raise MissingData"):
-        named("missing_data")(DatasetCase(silent(path="own"), root))
+def test_array_files_may_count_each_split_from_0(root: Path) -> None:
+    """Rows of one file with one index are one image only if they are read as one."""
+    fields = _medmnist(root)
+    case = DatasetCase(registry.load("datasets", "medmnist")(**fields), root, partial=True)
+    assert case.prepared().table.duplicated(["path", "index"]).any()
+    check_table(case)
 
 
 def test_checks_of_data_are_skipped_without_data(root: Path) -> None:
     case = DatasetCase(registry.load("datasets", "kth_tips2b")(), root)
     with pytest.raises(Skipped, match="no data at"):
-        named("protocols")(case)
-
-
-def test_a_leak_is_found(root: Path) -> None:
-    for number, split in enumerate(("train", "test")):
-        class_folders(root / "own" / split, height=9 + number)
-    stubs(root / "own", ["train/c0/x.png"])
-    (root / "own" / "test" / "c0" / "x.png").write_bytes((root / "own" / "train" / "c0" / "x.png").read_bytes())
-    (verdict,) = examine(DatasetCase(ImageFolder(path="own", protocol="split_without_val"), root), [named("protocols")])
-    assert "duplicate(s) in several splits" in str(verdict.problem)
+        check_protocols(case)
 
 
 def test_digits_pass_every_check_that_applies(root: Path) -> None:

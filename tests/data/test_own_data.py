@@ -78,6 +78,39 @@ def test_the_wrong_layout_is_explained(root: Path, folders: tuple[str, ...], pro
         folder(root, protocol=protocol)
 
 
+def test_domains_are_not_taken_for_classes(root: Path) -> None:
+    for number, name in enumerate(("day", "night")):
+        class_folders(root / "own" / name, each=5, height=9 + number)
+    with pytest.raises(DataError, match=r"day, night in .* each the folders c0, c1\..*protocol=leave_domain_out"):
+        folder(root)
+    picture(root / "own" / "night" / "loose.png", 77)
+    assert folder(root).class_names == ("day", "night")
+
+
+def test_classes_may_hold_one_folder_of_the_same_name(root: Path) -> None:
+    for number, name in enumerate(("cat", "dog")):
+        class_folders(root / "own" / name, classes=1, each=5, height=9 + number)
+    assert folder(root).class_names == ("cat", "dog")
+
+
+def test_a_class_without_training_samples_is_refused_or_shown(root: Path) -> None:
+    class_folders(root / "own" / "train", classes=2)
+    class_folders(root / "own" / "test", classes=3, height=9)
+    with pytest.raises(DataError, match=r"no training sample of 1 class\(es\): c2\..*--partial"):
+        folder(root, protocol="split_without_val", shots=2)
+    dataset = ImageFolder(path="own", protocol="split_without_val", shots=2)
+    prepared = prepare(dataset, root, 0, partial=True)
+    assert prepared.untrained == (2,)
+    assert prepared.counts == {"train": 4, "val": 0, "test": 15}
+
+
+def test_an_empty_class_folder_is_named(root: Path) -> None:
+    class_folders(root / "own")
+    (root / "own" / "bird").mkdir()
+    with pytest.raises(DataError, match=r"no training sample .*: bird"):
+        folder(root)
+
+
 def test_without_validation_the_last_epoch_is_declared(root: Path) -> None:
     for number, name in enumerate(("train", "test")):
         class_folders(root / "own" / name, height=9 + number)
@@ -103,6 +136,8 @@ def test_clutter_of_file_managers_is_passed_over(root: Path) -> None:
     class_folders(root / "own")
     for name in (".DS_Store", "c0/Thumbs.db", "c1/.hidden.png"):
         (root / "own" / name).write_bytes(b"x")
+    picture(root / "own" / ".ipynb_checkpoints" / "a.png", 7)
+    picture(root / "own" / "c0" / ".ipynb_checkpoints" / "a.png", 8)
     assert len(folder(root).table) == 10
 
 
@@ -112,6 +147,15 @@ def test_links_are_followed_and_loops_end(root: Path) -> None:
     (root / "own" / "c2").symlink_to(root / "elsewhere" / "c0")
     (root / "own" / "c0" / "loop").symlink_to(root / "own" / "c0")
     assert len(folder(root).table) == 15
+
+
+def test_two_classes_linked_to_one_place_share_files(root: Path) -> None:
+    """Not dropped in silence: the same images under two labels are a leak."""
+    class_folders(root / "own", classes=2, height=9)
+    (root / "own" / "c2").symlink_to(root / "own" / "c0")
+    with pytest.raises(DataError, match=r"duplicate\(s\) in several splits.*accept_leaks=\[duplicate\]"):
+        folder(root)
+    assert folder(root, accept_leaks=("duplicate",)).table["label"].value_counts().to_dict() == {0: 5, 1: 5, 2: 5}
 
 
 def test_nested_folders_in_a_class_belong_to_it(root: Path) -> None:
@@ -168,9 +212,22 @@ def test_csv_splits_groups_and_domains(root: Path) -> None:
     assert prepared.counts == {"train": 16, "val": 12, "test": 12}
     grouped = listed(root, text, protocol="grouped")
     assert grouped.table.groupby("group")["split"].nunique().max() == 1
-    with pytest.raises(DataError, match="group"):
-        listed(root, text, protocol="holdout")
-    assert listed(root, text, protocol="holdout", accept_leaks=("group",)).leaks["group"] > 0
+    with pytest.raises(DataError, match=r"several splits.*accept_leaks=\[group\]"):
+        listed(root, text, split_column="")
+    assert listed(root, text, split_column="", accept_leaks=("group",)).leaks["group"] > 0
+
+
+@pytest.mark.parametrize(("names", "protocol"), [("train valid test", "split"), ("train test", "split_without_val")])
+def test_csv_splits_are_not_drawn_anew_unasked(root: Path, names: str, protocol: str) -> None:
+    pictures(root, 20)
+    kinds = names.split()
+    lines = [f"{n}.png,{n % 2},{kinds[n // 2 % len(kinds)]}" for n in range(20)]
+    text = "\n".join(["path,label,split", *lines]) + "\n"
+    with pytest.raises(DataError, match=rf"column 'split'; use protocol={protocol}, or split_column=\"\""):
+        listed(root, text)
+    assert listed(root, text, protocol=protocol).counts["train"] == sum(",train" in line for line in lines)
+    spec = Spec.parse('csv_images[path="own/list.csv",split_column=""]')
+    assert prepare(CsvImages.build(spec.name, spec.params), root, 0).counts == {"train": 12, "val": 4, "test": 4}
 
 
 def test_csv_columns_may_have_other_names(root: Path) -> None:
@@ -186,12 +243,21 @@ def test_csv_columns_may_have_other_names(root: Path) -> None:
     [
         ("path,label\n0.png,\n", r"line 2: label is empty"),
         ("path,label\n0.png,a\n ,b\n", r"line 3: path is empty"),
+        ("path,label,group\n0.png,a,p\n1.png,b,\n", r"line 3: group is empty"),
         ("", "cannot read"),
     ],
 )
 def test_csv_mistakes_are_placed(root: Path, text: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         listed(root, text)
+
+
+def test_csv_domains_are_needed_where_they_decide(root: Path) -> None:
+    pictures(root, 20)
+    text = "path,label,domain\n" + "".join(f"{n}.png,{n % 2},{'day' * (n != 3)}\n" for n in range(20))
+    assert listed(root, text).counts["train"] == 12
+    with pytest.raises(DataError, match="line 5: domain is empty"):
+        listed(root, text, protocol="leave_domain_out", test_domain="day")
 
 
 def test_csv_names_a_file_that_is_not_there(root: Path) -> None:

@@ -59,6 +59,14 @@ def test_counts_rows_and_classes(root: Path) -> None:
     assert prepared.table.index.tolist() == list(range(6))
 
 
+def test_every_class_needs_training_samples(root: Path) -> None:
+    split = ["train", "test", "train", "test", "test", "val"]
+    with pytest.raises(DataError, match=r"no training sample of 1 class\(es\): 1\..*--partial"):
+        prepare(made(split=split), root, 0)
+    assert prepare(made(split=split), root, 0, partial=True).untrained == (1,)
+    assert prepare(made(), root, 0, partial=True).untrained == ()
+
+
 def test_unlabelled_samples_are_never_used(root: Path) -> None:
     prepared = prepare(made(label=[0, 1, -1, 1, 0, 1]), root, 0)
     assert "c" not in set(prepared.table["id"])

@@ -13,6 +13,7 @@ import torch
 from made_images import picture
 from timm.layers import DropPath
 
+from bench.backbones.catalog import metadata
 from bench.backbones.timm2d import build
 from bench.backbones.weights import from_file
 
@@ -51,6 +52,7 @@ def test_it_runs_and_the_file_loads(
     info = from_file(out)
     assert (info.arch, info.size, info.interpolation) == ("convnext_atto", 64, "bilinear")
     assert "8 images" in info.trained_on
+    assert metadata(out)["recipe"].endswith("; 1 " + next(tool.stretches(1)).partition(" ")[2] + "; seed 0")
     assert build(info, 64, "try").spec.token_dim == 320
 
 
@@ -60,6 +62,27 @@ def test_the_file_states_what_the_shipped_one_states(tool: ModuleType) -> None:
     assert np.allclose(shipped.mean, tool.MEAN)
     assert np.allclose(shipped.std, tool.STD)
     assert shipped.size == tool.SIZE
+    assert metadata(ROOT / "bench" / "assets" / "pico.safetensors")["recipe"].startswith(tool.RECIPE + ";")
+
+
+def test_the_file_states_the_schedule_that_was_run(tool: ModuleType) -> None:
+    first = "epochs of a 12-epoch one-cycle schedule (peak 0.002) with fresh AdamW state and drop path up to 0.05"
+    second = "epochs of a 2.4-epoch cosine from 0.0012 to 0 with fresh AdamW state and no drop path"
+    assert list(tool.stretches(9.4)) == [f"7 {first}", f"2.4 {second}"]
+    assert list(tool.stretches(8)) == [f"7 {first}", f"1 {second}"]
+    assert list(tool.stretches(0.5)) == [f"0.5 {first}"]
+
+
+def test_other_data_are_refused(
+    tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The metadata name the data, and whether a backbone has seen a data set is judged by them."""
+    out = tmp_path / "out.safetensors"
+    monkeypatch.setattr(sys, "argv", ["pretrain_pico", "--out", str(out), "--dataset", "digits[shots=2]"])
+    with pytest.raises(SystemExit):
+        tool.main()
+    assert "must be tiny_imagenet" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_phases_are_those_of_the_recipe(tool: ModuleType) -> None:

@@ -157,6 +157,22 @@ def test_flags_are_marked() -> None:
     assert found["notes"][1] == "leaks: the protocol shares patient between its splits"
 
 
+def test_weights_of_unknown_data_are_not_taken_for_unseen() -> None:
+    flags = Flags(overlap="unknown (timm's tag 'fb' does not say)")
+    found = row(aggregate([*FLOORS, one("vpt", flags=flags)]), "vpt")
+    assert found["marks"] == ["overlap unknown"]
+    assert found["notes"][0].endswith("what the weights were trained on is unknown (timm's tag 'fb' does not say)")
+    both = [one("vpt", flags=flags), one("vpt", seed=1, flags=Flags(overlap="ImageNet-1k"))]
+    assert row(aggregate([*FLOORS, *both]), "vpt")["marks"] == ["overlap", "overlap unknown"]
+
+
+def test_classes_that_cannot_be_learned_are_marked() -> None:
+    found = row(aggregate([*FLOORS, one("vpt", flags=Flags(absent_classes={"train": [1, 2]}))]), "vpt")
+    assert found["notes"] == ["untrained classes: 2 classes have no training sample, so they cannot be learned"]
+    flags = Flags(absent_classes={"train": [1], "test": [1]})
+    assert row(aggregate([*FLOORS, one("vpt", flags=flags)]), "vpt")["marks"] == ["untrained classes", "absent classes"]
+
+
 def test_test_selected_runs_have_their_own_row_and_column() -> None:
     flags = Flags(test_selected=True)
     table = aggregate([*FLOORS, one("vpt", 80), one("vpt", 95, seed=1, flags=flags)])
