@@ -66,6 +66,7 @@ def make_deterministic() -> None:
     # what use_deterministic_algorithms(True) does for eager code, without its import of the whole compiler (seconds)
     torch.set_deterministic_debug_mode("error")
     torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = False  # precision=fp32 means it: convolutions would round to 10 bits
 
 
 def peak_memory(device: torch.device) -> int:

@@ -188,7 +188,7 @@ class GroupRun:
 def typed(error: Exception) -> BenchError:
     """The error of a cell: as it is, as lack of memory, or as an unexpected exception with its place."""
     if isinstance(error, BenchError):
-        return error
+        return error.with_traceback(None)  # its frames would keep the learners, and their memory, alive
     if is_out_of_memory(error):
         return OutOfMemory("Out of memory outside of a training step. Use a smaller size or another device.")
     last = traceback.extract_tb(error.__traceback__)[-1]
