@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zlib
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,14 @@ import pytest
 from made_images import class_folders, picture, pixels
 from PIL import Image
 
-from bench.data import Folds, Official
+from bench.data import Folds, Official, Sample
 from bench.data.audit import audit, is_clean
 from bench.datasets.csv_images import CsvImages
 from bench.datasets.digits import Digits
 from bench.datasets.image_folder import ImageFolder
 from bench.datasets.kth_tips2b import KTHTips2b
 from bench.datasets.medmnist import MedMNIST
-from bench.errors import MissingData
+from bench.errors import DataError, MissingData
 
 
 def problems(report: dict[str, Any], kind: str) -> list[dict[str, Any]]:
@@ -53,6 +54,20 @@ def test_a_truncated_file_is_found_and_the_rest_is_audited(root: Path) -> None:
     assert problem["samples"] == ("c1/broken.jpg",)
     assert report["samples"] == 11
     assert not is_clean(report)
+
+
+def test_an_adapters_own_words_can_be_written_whatever_the_file_is_called(root: Path) -> None:
+    class Raw(ImageFolder):
+        """Its messages hold names as the disk gives them."""
+
+        def read(self, sample: Sample) -> np.ndarray:
+            raise DataError(f"Cannot read {sample.path}.")
+
+    class_folders(root / "own")
+    picture(root / "own" / "c1" / os.fsdecode(b"caf\xff.png"), 70)
+    found = problems(audit(Raw(path="own"), root), "unreadable")
+    assert any(r"caf\xff.png" in problem["detail"] for problem in found)
+    assert json.dumps(found, ensure_ascii=False).encode()
 
 
 def test_odd_files_are_noted(root: Path) -> None:

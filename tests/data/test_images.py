@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -85,3 +86,11 @@ def test_crop_equals_resizing_the_shorter_side_then_cutting_out_the_centre() -> 
 def test_an_unknown_interpolation_is_refused() -> None:
     with pytest.raises(UsageError, match="bilinear or bicubic"):
         resized(pixels(7), 4, "squash", "lanczos")
+
+
+def test_a_name_that_is_not_utf8_is_told_in_text_that_can_be_written(tmp_path: Path) -> None:
+    file = tmp_path / os.fsdecode(b"caf\xff.png")
+    file.write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"caf\\xff\.png") as caught:
+        read_rgb(file)
+    assert str(caught.value).encode()
