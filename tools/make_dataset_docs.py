@@ -54,7 +54,8 @@ bench run quick -o "dataset=image_folder[path=pets]" --data data
 The first says what is wrong with the files, if anything is; the second trains the quick methods on a stratified
 60 / 20 / 20 % split and prints their table. Folders of splits (`train/cat/...`) or domains (`night/cat/...`) are other
 protocols of [`image_folder`](#image_folder); patients, slides or anything else that must stay together need a list of
-the images: [`csv_images`](#csv_images).
+the images: [`csv_images`](#csv_images). A path with a slash is written in quotes:
+`'image_folder[path="own/pets"]'`.
 
 A data set that others will use deserves an adapter: `bench new dataset NAME` writes a file that works,
 `bench check FILE` tells what it still lacks, such as the texts of its card.
