@@ -15,9 +15,9 @@ from bench.cell import Cell
 from bench.data.base import data_root
 from bench.data.prepare import Prepared, prepare
 from bench.errors import DataError, UsageError
-from bench.fingerprint import NUMERICS_VERSION, source_fingerprint, values_fingerprint
-from bench.methods import FeatureMethod, Method
-from bench.recipes import STREAM_FIELDS, trials
+from bench.fingerprint import NUMERICS_VERSION, source_fingerprint
+from bench.methods import Method
+from bench.recipes import STREAM_FIELDS, fingerprint, trials
 from bench.records import Record, Store
 from bench.registry import Resolved, refresh, resolve
 from bench.settings import Settings
@@ -169,20 +169,14 @@ class Planner:
         kind = type(resolved.method)
         if kind not in self._sources:
             self._sources[kind] = source_fingerprint(kind)
+        name = "recipe" if isinstance(resolved.method, Method) else "preprocessing"
         return {
             "method": self._sources[kind],
             "data": prepared.identity,
-            "recipe": values_fingerprint(
-                resolved.recipe.model_dump(mode="json", include=_fields_used(resolved.method))
-            ),
+            name: fingerprint(resolved.recipe, name),
             "weights": weights.digest,
             "numerics": str(NUMERICS_VERSION),
         }
-
-
-def _fields_used(method: Method | FeatureMethod) -> set[str] | None:
-    """The recipe's fields that decide a method's result; None: all. Features are frozen and not augmented."""
-    return None if isinstance(method, Method) else {"resize", "normalisation", "precision"}
 
 
 def reason(record: Record | None, fingerprints: dict[str, str], failure: Record | None) -> str:

@@ -10,11 +10,16 @@ from typing import Any, Literal, Self
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from bench.errors import UsageError, nearest
+from bench.fingerprint import values_fingerprint
 from bench.params import Params
 from bench.spec import Spec
 
 # Fields that decide the stream of images; cells may share a trunk pass only when all of them agree.
 STREAM_FIELDS = ("batch_size", "resize", "normalisation", "augment", "near_black", "views", "precision")
+# All that matters to methods fitted on frozen features, which are not augmented.
+PREPROCESSING_FIELDS = ("resize", "normalisation", "precision")
+# What a recipe's fingerprint is called in a record -> the fields that it covers (None: all).
+FINGERPRINTS: dict[str, tuple[str, ...] | None] = {"recipe": None, "preprocessing": PREPROCESSING_FIELDS}
 
 
 class Recipe(Params):
@@ -101,6 +106,12 @@ PRESETS: dict[str, Preset] = {
         values=dict(epochs=3, batch_size=20, lr=2e-3, weight_decay=1e-3, schedule="cosine", warmup_epochs=1),
     ),
 }  # fmt: skip
+
+
+def fingerprint(recipe: Recipe, name: str) -> str:
+    """Hash of the fields that one of `FINGERPRINTS` covers."""
+    fields = FINGERPRINTS[name]
+    return values_fingerprint(recipe.model_dump(mode="json", include=None if fields is None else set(fields)))
 
 
 def trials(recipe: Recipe) -> list[Recipe]:

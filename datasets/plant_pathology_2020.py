@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.data import Dataset, Folds
 from bench.data.folders import file_table
-from bench.errors import DataError
+from bench.errors import DataError, MissingData
 
 CLASSES = ("healthy", "multiple_diseases", "rust", "scab")
 
@@ -40,6 +40,8 @@ class PlantPathology2020(Dataset):
             sheet = pd.read_csv(file)
             flags = sheet[list(CLASSES)].to_numpy(dtype=float)
             names = sheet["image_id"].astype(str)
+        except FileNotFoundError:
+            raise MissingData(self.missing(file)) from None
         except (OSError, ValueError, KeyError) as error:
             raise DataError(f"Cannot read {file}: {error}. It needs image_id and one column per class.") from error
         odd = names[(flags.sum(axis=1) != 1) | (flags.max(axis=1) != 1)]

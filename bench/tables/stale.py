@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from bench import recipes, registry
 from bench.errors import UsageError
-from bench.fingerprint import NUMERICS_VERSION, source_fingerprint, values_fingerprint
+from bench.fingerprint import NUMERICS_VERSION, source_fingerprint
 from bench.records import Record
 from bench.spec import Spec
 from bench.tables.rows import cell_parts
@@ -21,7 +21,7 @@ def stale_reason(record: Record) -> str:
     """
     current = {
         "method": _method(record.method.name),
-        "recipe": _recipe(cell_parts(record.cell)[3]),
+        **{n: _recipe(cell_parts(record.cell)[3], n) for n in recipes.FINGERPRINTS if n in record.fingerprints},
         "numerics": str(NUMERICS_VERSION),
     }
     changed = [name for name, value in current.items() if value and record.fingerprints.get(name) != value]
@@ -37,8 +37,8 @@ def _method(name: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _recipe(spec: str) -> str:
+def _recipe(spec: str, name: str) -> str:
     try:
-        return values_fingerprint(recipes.resolve(Spec.parse(spec)).model_dump(mode="json"))
+        return recipes.fingerprint(recipes.resolve(Spec.parse(spec)), name)
     except UsageError:
         return ""

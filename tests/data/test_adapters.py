@@ -159,6 +159,13 @@ def test_plant_pathology_refuses_rows_that_are_not_one_hot(root: Path, flags: tu
         PlantPathology2020().samples(root)
 
 
+def test_plant_pathology_without_its_sheet_says_where_to_get_it(root: Path) -> None:
+    plants(root, [one_hot(0)])
+    (root / "plant_pathology_2020" / "train.csv").unlink()
+    with pytest.raises(MissingData, match="plant-pathology-2020-fgvc7"):
+        PlantPathology2020().samples(root)
+
+
 def test_plant_pathology_names_an_image_that_is_not_there(root: Path) -> None:
     plants(root, [one_hot(number % 4) for number in range(40)])
     (root / "plant_pathology_2020" / "images" / "Train_7.jpg").unlink()

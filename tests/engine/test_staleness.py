@@ -16,6 +16,7 @@ from bench.records import Store
 from bench.registry import use_folders
 from bench.runner import run
 from bench.settings import Settings
+from bench.tables.stale import _recipe, stale_reason
 from tests.engine.conftest import RunCells
 
 PROBE = '''
@@ -93,9 +94,21 @@ def test_recipe(run_cells: RunCells, weights: Path, tmp_path: Path, monkeypatch:
     changed = preset.model_copy(update={"values": {**preset.values, "lr": 0.5}})
     monkeypatch.setitem(PRESETS, "quick", changed)
     assert reasons(tmp_path, weights, "linear_probe", "knn") == ["stale: recipe changed", ""]
+    assert in_tables(tmp_path) == {"linear_probe": "recipe changed since; run it again", "knn": ""}
     changed = preset.model_copy(update={"values": {**preset.values, "normalisation": "clip"}})
     monkeypatch.setitem(PRESETS, "quick", changed)
-    assert reasons(tmp_path, weights, "linear_probe", "knn") == ["stale: recipe changed"] * 2
+    assert reasons(tmp_path, weights, "linear_probe", "knn") == [f"stale: {what} changed" for what in CHANGED]
+    assert list(in_tables(tmp_path).values()) == [f"{what} changed since; run it again" for what in CHANGED]
+
+
+CHANGED = ["recipe", "preprocessing"]
+
+
+def in_tables(results: Path) -> dict[str, str]:
+    """Method -> what tables say of its record."""
+    _recipe.cache_clear()
+    found = {record.method.name: stale_reason(record) for record in Store(results).all()}
+    return {name: found[name] for name in ("linear_probe", "knn")}
 
 
 def test_data(run_cells: RunCells, weights: Path, tmp_path: Path) -> None:
