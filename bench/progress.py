@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
-from types import TracebackType
-from typing import Self
+from types import FrameType, TracebackType
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -29,8 +31,12 @@ class Reporter:
         )  # fmt: skip
         self.bar = self.progress.add_task("", total=max(epochs, 1), cells=self._cells(), rate="", what="")
         self.began = time.perf_counter()
+        self.interrupted = False
+        self.before: Any = None
 
     def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self.before = signal.signal(signal.SIGINT, self._interrupt)
         self.progress.start()
         return self
 
@@ -38,19 +44,34 @@ class Reporter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.progress.stop()
+        if self.before is not None:
+            signal.signal(signal.SIGINT, self.before)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        """Ctrl-C. Where Python happens to be in a finaliser or a callback, it drops the exception: see `_stop`."""
+        self.interrupted = True
+        raise KeyboardInterrupt
+
+    def _stop(self) -> None:
+        """Stop now, if Ctrl-C was pressed and its exception was lost."""
+        if self.interrupted:
+            raise KeyboardInterrupt
 
     def working(self, what: str) -> None:
         """Say what is being done now."""
+        self._stop()
         self.progress.update(self.bar, what=what[:60])
 
     def epoch(self, images: int) -> None:
         """Book one epoch of one learner over so many images."""
+        self._stop()
         self.images += images
         rate = self.images / max(time.perf_counter() - self.began, 1e-9)
         self.progress.update(self.bar, advance=1, rate=f"{rate:,.0f} images/s")
 
     def cell(self, name: str, problem: str = "") -> None:
         """Book one finished or failed cell; failures are printed at once."""
+        self._stop()
         self.done += 1
         self.progress.update(self.bar, cells=self._cells())
         if problem:

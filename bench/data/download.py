@@ -79,8 +79,7 @@ def _install(file: Path, wanted: Path, temporary: Path, dataset: Dataset) -> Non
             with zipfile.ZipFile(file) as archive:
                 archive.extractall(unpacked)
         else:
-            with tarfile.open(file) as tar:
-                tar.extractall(unpacked, filter="data")
+            _untar(file, unpacked)
     except (zipfile.BadZipFile, tarfile.TarError, OSError) as error:
         raise DataError(f"Cannot unpack {file.name}: {error}.") from error
     inside = unpacked / dataset.folder
@@ -89,6 +88,23 @@ def _install(file: Path, wanted: Path, temporary: Path, dataset: Dataset) -> Non
     shutil.rmtree(wanted, ignore_errors=True)  # it is empty: `fetch` has looked
     wanted.parent.mkdir(parents=True, exist_ok=True)
     os.replace(inside, wanted)
+
+
+def _untar(file: Path, into: Path) -> None:
+    """Unpack folders and plain files (`tarfile`'s own filters came with Python 3.11.4).
+
+    Raises:
+        TarError: A member is a link or a device, or would lie outside of ``into``.
+    """
+    with tarfile.open(file) as tar:
+        for member in tar:
+            place = into / member.name
+            if not place.resolve().is_relative_to(into.resolve()) or not (member.isdir() or member.isfile()):
+                raise tarfile.TarError(f"{member.name} is no plain file or folder inside the archive")
+            (place if member.isdir() else place.parent).mkdir(parents=True, exist_ok=True)
+            if source := tar.extractfile(member):
+                with place.open("wb") as target:
+                    shutil.copyfileobj(source, target)
 
 
 class _Bar:
