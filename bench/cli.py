@@ -121,8 +121,8 @@ def run(
     no_fuse: Annotated[
         bool, typer.Option("--no-fuse", help="Train cells one by one; the numbers are the same.")
     ] = False,
-    time_limit: Annotated[float | None, typer.Option(metavar="SECONDS", help="Longest a cell may take.")] = None,
-    bank_gb: Annotated[float, typer.Option(metavar="GB", help="Disk that kept features may take.")] = 20.0,
+    time_limit: Annotated[float | None, typer.Option(metavar="SECONDS", help="Longest a cell may train.")] = None,
+    bank_gb: Annotated[float, typer.Option(metavar="GB", help="Disk that kept features and views may take.")] = 20.0,
     quiet: Quiet = False,
     json: Json = False,
     plugins: Plugins = None,

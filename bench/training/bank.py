@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,13 +54,13 @@ class FeatureBank:
             layouts["tokens"] = Layout((count, spec.tokens, spec.token_dim), "float32")
         if not self.shelf.fits(layouts):
             return None
-        arrays = self.shelf.get(identity, layouts, lambda: map(on_host, compute()))
+        arrays = self.shelf.get(identity, layouts, lambda: (on_host(batch, layouts) for batch in compute()))
         return Banked(arrays["pooled"], arrays.get("tokens"), spec)
 
 
-def on_host(features: Features) -> Arrays:
-    """Features as arrays."""
-    return {name: getattr(features, name).float().cpu().numpy() for name in ("pooled", "tokens")}
+def on_host(features: Features, names: Iterable[str]) -> Arrays:
+    """Those of ``pooled`` (B, pooled_dim) and ``tokens`` (B, N, token_dim) that are named, as float32 arrays."""
+    return {name: getattr(features, name).float().cpu().numpy() for name in names}
 
 
 def gathered(array: np.ndarray, rows: Rows, device: torch.device) -> Tensor:
