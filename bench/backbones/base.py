@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from bench.backbones.features import Features, FeatureSpec
-from bench.params import Params
+from bench.cells.params import Params
 
 
 class BackboneParams(Params):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from bench.backbones.base import Backbone, WeightsInfo, probe_shape
 from bench.backbones.features import Features, FeatureSpec
-from bench.errors import UsageError
+from bench.core.errors import UsageError
 
 
 class TimmBackbone(Backbone):

@@ -8,10 +8,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from bench.backbones.base import BackboneParams, WeightsInfo
-from bench.backbones.catalog import ASSETS, local_weights, weights_folder
+from bench.backbones.local import ASSETS, local_weights, weights_folder
 from bench.backbones.tags import trained_on
-from bench.errors import UsageError, nearest
-from bench.spec import Spec
+from bench.cells.notation import Spec
+from bench.core.errors import UsageError, nearest
 
 
 def find(name: str, folder: Path | None) -> WeightsInfo:
