@@ -51,6 +51,13 @@ def user_folders() -> list[Path]:
     return list(_user_folders)
 
 
+def plugin_folders() -> list[Path]:
+    """Every folder that plug-ins may lie in, the built-in ones too."""
+    return [(PACKAGE / kind).resolve() for kind in LINKED] + [
+        *_user_folders, *_environment_folders(), *_entry_point_folders(),
+    ]  # fmt: skip
+
+
 def catalog(kind: Kind) -> dict[str, Entry]:
     """Name -> entry of all plug-ins of a kind, without importing any.
 
