@@ -27,8 +27,6 @@ class Mine(Method):
 
     needs_tokens = False
 
-    def head(self, features, classes):
-        return PooledLinear(features.pooled_dim, classes)
 '''
 
 
