@@ -91,10 +91,10 @@ def run(
     from bench.engine.run import run as run_cells
     from bench.engine.settings import Settings
     from bench.grid.suite import load_targets
-    from bench.plugins import registry
+    from bench.plugins.folders import use_folders, user_folders
 
-    folders = tuple(Path(folder) for folder in plugins or registry.user_folders())
-    registry.use_folders(list(folders))
+    folders = tuple(Path(folder) for folder in plugins or user_folders())
+    use_folders(list(folders))
     settings = Settings(
         results=Path(results), data=_path(data), weights=_path(weights), device=device, partial=partial, quiet=quiet,
         executor=executor, plugins=folders,

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.backbones.base import Backbone
-from bench.core.environment import resident_memory
+from bench.core.memory import resident_memory
 from bench.engine.cost import model_macs, on_meta, size, trunk_macs
 from bench.engine.groups import Group, trunk_epochs
 from bench.engine.setup import readers

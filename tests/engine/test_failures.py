@@ -13,7 +13,7 @@ from bench.core.atomic import DiskFull
 from bench.core.errors import BenchError, DataError, NonFiniteLoss, TimeLimit, UsageError
 from bench.engine.run import run
 from bench.engine.settings import Settings
-from bench.plugins.registry import use_folders
+from bench.plugins.folders import use_folders
 from bench.records import Store
 from bench.training import checkpoint
 from bench.training.learner import Learner, Progress
