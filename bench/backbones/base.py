@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from bench.backbones.family import WeightsInfo
 from bench.backbones.features import Features, FeatureSpec
+from bench.core.errors import UsageError
 
 
 class Backbone(nn.Module):
@@ -25,6 +26,14 @@ class Backbone(nn.Module):
     def forward(self, inputs: Tensor) -> Features:
         """Normalised inputs (B, *input_shape) to `Features`."""
         raise NotImplementedError
+
+    def show_levels(self) -> None:
+        """Give `Features.levels` from now on; ``spec`` then tells their widths and strides.
+
+        Raises:
+            UsageError: The backbone has no maps.
+        """
+        raise UsageError(f"{self.info.arch} gives no maps, which this task needs. Choose an image backbone.")
 
     def blank(self, n: int = 1) -> Tensor:
         """``n`` inputs of zeros (n, *input_shape), on the backbone's device."""

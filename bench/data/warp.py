@@ -51,6 +51,22 @@ def warped(batch: Tensor, maps: np.ndarray, mode: str = "bilinear", fill: float 
     return moved + fill if fill else moved
 
 
+def moved_points(points: Tensor, maps: np.ndarray) -> Tensor:
+    """Where points of inputs are seen after `warped`.
+
+    Args:
+        points: (B, ..., k), x first, as shares of the sides.
+        maps: (B, k, k + 1) of `matrices`, which go from output to input.
+    """
+    axes = maps.shape[1]
+    back = np.linalg.inv(maps[:, :, :axes])
+    ones = [1] * (points.ndim - 2)
+    turn = torch.from_numpy(back).to(points.device, points.dtype).view(len(points), *ones, axes, axes)
+    shift = torch.from_numpy(maps[:, :, axes]).to(points.device, points.dtype).view(len(points), *ones, axes)
+    centred = (2 * points - 1 - shift)[..., None, :]
+    return ((turn * centred).sum(-1) + 1) / 2
+
+
 def flipped(batch: Tensor, chosen: np.ndarray, axis: int) -> Tensor:
     """Mirror the chosen samples (B,) bool along an axis."""
     mask = torch.from_numpy(chosen).to(batch.device).view(-1, *[1] * (batch.ndim - 1))

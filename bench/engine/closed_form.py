@@ -12,7 +12,8 @@ from bench.methods.base import FeatureMethod, FeatureSplit, Fitted
 from bench.records import Record
 from bench.records.schema import Macs, Parameters, Selection
 from bench.tasks.base import Outputs
-from bench.training.context import Context
+from bench.training.context import Context, parts
+from bench.training.loop import stacked
 
 STAGE = "fit"
 
@@ -23,7 +24,7 @@ def fit_record(planned: Planned, context: Context) -> tuple[Record, dict[str, np
     assert isinstance(method, FeatureMethod)
     train = _split(context, "train")
     val = _split(context, "val") if len(context.prepared.rows("val")) else None
-    fitted = method.fit(train, val, context.head_spec)
+    fitted = method.fit(train, val, context.head_spec(planned.resolved.recipe))
     outputs = {split: _outputs(fitted, context, split) for split in SPLITS if len(context.prepared.rows(split))}
     total = size(context.trunk) + fitted.parameters
     by = str((fitted.chosen or {}).get("by", "none"))
@@ -56,7 +57,9 @@ def _split(context: Context, split: str) -> FeatureSplit:
 def _outputs(fitted: Fitted, context: Context, split: str) -> Outputs:
     """What the task keeps of the method's scores."""
     scores = torch.from_numpy(fitted.predict(pooled(context, split)).astype(np.float32))
-    return {name: value.numpy() for name, value in context.task.kept(scores).items()}
+    rows, size = context.prepared.rows(split), context.task.at_once or len(scores)
+    batches = [context.task.kept(scores[part], context.targets(rows[part]).cpu()) for part in parts(len(rows), size)]
+    return stacked(batches)
 
 
 def _selection(fitted: Fitted, by: str) -> Selection:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from bench.backbones.features import FAMILIES, Family, Features
 from bench.cells.params import Params
-from bench.methods.parts import PooledLinear
+from bench.methods.parts import plain_head
 from bench.tasks.base import HeadSpec
 
 if TYPE_CHECKING:
@@ -99,9 +99,9 @@ class Method(Params):
     def head(self, spec: HeadSpec) -> nn.Module:
         """Build the module from `Features` to outputs; it must not change features in place.
 
-        The default is a linear classifier on the pooled features: outputs (B, spec.outputs).
+        The default is the task's plain head: for classification a linear layer on the pooled features.
         """
-        return PooledLinear(spec.features.pooled_dim, spec.outputs)
+        return plain_head(spec)
 
     def inject(self, backbone: Backbone) -> None:
         """Change the backbone in place (LoRA, prompts). Parameters added here train in "head" stages."""
