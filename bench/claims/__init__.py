@@ -4,7 +4,10 @@ Imports neither torch nor timm.
 """
 
 from bench.claims.arithmetic import examine
-from bench.claims.published import Issue, chosen, load
+from bench.claims.findings import Finding
+from bench.claims.ours import Ours
+from bench.claims.published import Issue, Paper, chosen, load
 from bench.claims.schema import Claim
+from bench.claims.verdicts import Judgement, judge, strict
 
-__all__ = []
+__all__ = ["Claim", "Finding", "Issue", "Judgement", "Ours", "Paper", "chosen", "examine", "judge", "load", "strict"]

@@ -92,12 +92,14 @@ def fitting_vectors(sizes: Sequence[int], scores: dict[str, Printed], whole: int
     F1 may be 2PR/(P+R) or the mean of the classes' F1. None when there are too many ways to go through.
     """
     vectors = error_vectors(sizes, scores["accuracy"], scores["recall"], whole)
-    further = {kind: scores[kind] for kind in ("precision", "f1") if kind in scores}
+    further = {kind: number for kind, number in scores.items() if kind in ("precision", "f1")}
     if not vectors or not further:
         return vectors
     if sum(_ways(sum(errors), len(sizes)) for errors in vectors) > LARGEST:
         return None
-    return [errors for errors in vectors if any(_agrees(sizes, errors, wrong, further, whole) for wrong in _false(errors))]
+    return [
+        errors for errors in vectors if any(_agrees(sizes, errors, wrong, further, whole) for wrong in _false(errors))
+    ]
 
 
 def _false(errors: Vector) -> Iterator[Vector]:
@@ -127,7 +129,9 @@ def _agrees(sizes: Sequence[int], errors: Vector, wrong: Vector, scores: dict[st
 def _errors_finding(scores: Scores) -> Finding:
     rule, sizes = "errors", scores["accuracy"].class_counts
     printed = {kind: _number(scores, kind) for kind in scores}
-    names = ", ".join(f"{kind} {scores[kind].value}" for kind in ("accuracy", "precision", "recall", "f1") if kind in scores)
+    names = ", ".join(
+        f"{kind} {scores[kind].value}" for kind in ("accuracy", "precision", "recall", "f1") if kind in scores
+    )
     assumption = f"one run on classes of {'/'.join(map(str, sizes))} samples, macro averages, rounded or truncated"
     if scores["accuracy"].cited_from:
         assumption += "; cited from other work, whose test set may be another"

@@ -113,7 +113,13 @@ def separations(claims: Sequence[Claim]) -> Findings:
     """Tables of at least three own accuracies on one test set, none of whose pairs can be told apart."""
     tables: dict[tuple[str, ...], list[tuple[Claim, set[int]]]] = defaultdict(list)
     for claim in claims:
-        if claim.kind == "accuracy" and claim.number and claim.n_test and not claim.cited_from and not claim.aggregation:
+        if (
+            claim.kind == "accuracy"
+            and claim.number
+            and claim.n_test
+            and not claim.cited_from
+            and not claim.aggregation
+        ):
             right = hits(claim.number, claim.n_test, whole_of(claim))
             if right:
                 tables[claim.table, claim.dataset, claim.protocol, claim.backbone].append((claim, right))

@@ -25,6 +25,7 @@ FACTORS: dict[str, Fraction] = {
     "G": Fraction(10**9),
 }
 PROPORTIONS = ("%", "fraction")
+COUNTED = ("total_parameters", "trainable_fraction", "macs")  # definitions that no seed changes
 ID = re.compile(r"[a-z0-9_]+:[a-z0-9_]+:[a-z0-9_-]+")
 
 
@@ -106,7 +107,9 @@ class Claim(BaseModel):
         if not ID.fullmatch(self.id) or not self.id.startswith(f"{self.paper}:"):
             raise ValueError(f"the id {self.id!r} is not paper:table:name in small letters, digits, _ and -")
         if (self.number is None) != (self.status in ("no number", "not found")):
-            raise ValueError(f"{self.value!r} and the status {self.status!r} do not fit; 'no number' is for other texts")
+            raise ValueError(
+                f"{self.value!r} and the status {self.status!r} do not fit; 'no number' is for other texts"
+            )
         if self.class_counts and sum(self.class_counts) != self.n_test:
             raise ValueError(f"the class counts add up to {sum(self.class_counts)}, n_test is {self.n_test}")
         if bool(self.aggregation) < bool(self.made_of):
