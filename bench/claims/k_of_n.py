@@ -64,7 +64,7 @@ def hits(printed: Printed, n: int, whole: int) -> set[int]:
     return {count.hits for count in counts(printed, n, 1, whole)}
 
 
-def testable(printed: Printed, n: int, runs: int, whole: int) -> bool:
+def is_testable(printed: Printed, n: int, runs: int, whole: int) -> bool:
     """Whether some value of this many places is no k/(n runs)."""
     return n * runs < whole * 10**printed.decimals
 
@@ -96,7 +96,7 @@ def _finding(claim: Claim, printed: Printed, n: int, declared: int) -> Finding:
         assumption += "; the number is cited from other work, whose n may be another"
     for runs in range(1, declared + 1):
         found = next(counts(printed, n, runs, whole), None)
-        if not testable(printed, n, runs, whole):
+        if not is_testable(printed, n, runs, whole):
             text = f"every value of {printed.decimals} places is k/{n * runs}"
             return Finding(RULE, "untestable", text, assumption, "untestable")
         if found is not None:
