@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import get_args
 
 from bench.claims import Claim, Finding, Paper, examine, load
-from bench.claims.findings import summary
+from bench.claims.findings import Status, summary
 from bench.claims.render import markdown
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "claims.md"
@@ -39,13 +40,13 @@ bench verify cladapter --strict --format md  exit code 1 when a claim is contrad
 d is our mean less the published number, s the standard deviation over our S seeds, h half a printed unit, delta the
 tolerance.
 
-| verdict | when |
-|---|---|
-| not comparable | an identity field differs (data set, protocol, backbone, method, recipe, any field of theirs, test samples); it is named |
-| not run | fewer than three seeds |
-| reproduced | \\|d\\| + t.95 s / sqrt(S) <= delta: two one-sided tests |
-| contradicted | \\|d\\| > t.975 sqrt(V) + h and \\|d\\| > delta, with V = s² (1 + 1/S), plus 2p(1-p)/n unless the test samples are the same |
-| within noise | else; with the number of seeds that would decide |
+- **not comparable**: an identity field differs, and is named: data set, protocol, backbone, method, recipe, any field
+  of theirs, the number of test samples.
+- **not run**: fewer than three seeds.
+- **reproduced**: |d| + t.95 s / sqrt(S) <= delta, which is two one-sided tests.
+- **contradicted**: |d| > t.975 sqrt(V) + h and |d| > delta, where V = s² (1 + 1/S), plus 2p(1-p)/n unless the test
+  samples are the same.
+- **within noise**: anything else; with the number of seeds that would decide.
 
 The width is a prediction interval: could the published number have been one more run of ours? In simulation at most
 {five} of true claims are outside it with five seeds ({three} with three) when the tolerance plays no part:
@@ -71,23 +72,24 @@ any of these: {columns}. What is not stated stays empty. A paper's
 
 ## What arithmetic says
 
-| rule | what it asks | assumes |
-|---|---|---|
-| k/n | is the accuracy k/n for a whole k, rounded or truncated? | one run, or 1..`runs` of them, on n samples |
-| P/R/F1 | is F1 2PR/(P+R)? Below it: perhaps a mean of class F1; above it: impossible | macro averages |
-| errors | do whole numbers of errors of each class give accuracy, recall, precision and F1 together? | one run, known class counts |
-| parts | is an average that of its parts? | the printed parts |
-| difference | is a gain in points or relative? | the printed parts |
-| pairs | could any pair of a table differ significantly after Holm? | one run each, exact McNemar, the joint distribution that helps most |
-| pre-training | do rows of one table come from different pre-trainings? | equal numbers are one result |
-| floor | is the accuracy below that of the most frequent class? | known class counts |
+- **k/n**: is the accuracy k/n for a whole k, rounded or truncated? Assumes one run, or 1..`runs` of them, on n samples.
+- **P/R/F1**: is F1 2PR/(P+R)? Below it, it may be a mean of class F1; above it, it is impossible. Assumes macro
+  averages.
+- **errors**: do whole numbers of errors of each class give accuracy, recall, precision and F1 together? Assumes one run
+  and the class counts.
+- **parts**, **difference**: is an average that of its printed parts; is a gain in points, or relative?
+- **pairs**: could any pair of a table differ significantly after Holm? Assumes one run each, the exact McNemar test and
+  the joint distribution that helps most.
+- **pre-training**: do rows of one table come from different pre-trainings? Assumes that equal numbers are one result.
+- **floor**: is the accuracy below that of always answering the most frequent class? Assumes the class counts.
 
-*Impossible* always means: under the assumption that `bench verify CLAIM` states. *Untestable*: so many samples that every
-printable value is possible.
+*Impossible* always means: under the assumption that `bench verify CLAIM` states. *Untestable*: so many samples that
+every printable value is possible.
 """
+STATUSES = get_args(Status)
 STATED = ("id", "paper", "metric", "value")
 # As measured by perf/claims_simulation.py; perf/README.md has the table.
-SIMULATED = {"five": "FIVE", "three": "THREE"}
+SIMULATED = {"five": "6.0 %", "three": "8.8 %"}
 
 
 def page() -> str:
@@ -105,16 +107,15 @@ def page() -> str:
 def _overview(paper: Paper, findings: dict[str, list[Finding]]) -> Iterator[str]:
     counts = Counter((found.rule, found.status) for all_found in findings.values() for found in all_found)
     rules = list(dict.fromkeys(rule for rule, _ in counts))
-    statuses = ("ok", "impossible", "untestable", "note")
     yield f"{len(paper.claims)} numbers. Findings:\n"
-    yield markdown(("rule", *statuses), [[rule, *(str(counts[rule, s] or "") for s in statuses)] for rule in rules])
+    yield markdown(("rule", *STATUSES), [[rule, *(str(counts[rule, s] or "") for s in STATUSES)] for rule in rules])
 
 
 def _section(paper: Paper, table: str, claims: Sequence[Claim], findings: dict[str, list[Finding]]) -> list[str]:
     places = list(dict.fromkeys(claim.locator for claim in claims))
-    issues = dict.fromkeys(issue for claim in claims for issue in paper.issues_of(claim))
+    issues = dict.fromkeys(f"- {i.issue} ({i.source})" for claim in claims for i in paper.issues_of(claim))
     lines = [f"### {table}", "", f"{'; '.join(places)}.", ""]
-    lines += [*(f"- {issue.issue} ({issue.source})" for issue in issues), *([""] if issues else [])]
+    lines += [*issues, *([""] if issues else [])]
     return [*lines, markdown(HEAD, [_line(claim, findings.get(claim.id, [])) for claim in claims]), ""]
 
 
@@ -127,12 +128,17 @@ def _line(claim: Claim, findings: list[Finding]) -> list[str]:
 
 
 def main() -> int:
-    """Write or check the page; return the exit code."""
+    """Write or check the page; 1 when the check fails."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 when out of date")
     if parser.parse_args().check:
-        return int(not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != page())
+        current = PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page()
+        print(
+            f"{PAGE.name} is up to date." if current else f"{PAGE.name} is out of date: run tools/make_claims_docs.py."
+        )
+        return 0 if current else 1
     PAGE.write_text(page(), encoding="utf-8")
+    print(f"Wrote {PAGE}.")
     return 0
 
 

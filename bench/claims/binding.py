@@ -15,8 +15,8 @@ from bench.cells.notation import format_value
 from bench.claims.identity import PARTS, expected, of_cell
 from bench.claims.ours import Ours, differing
 from bench.claims.schema import Claim
+from bench.plugins.registry import load
 from bench.records import Record, StageResult, Store, prediction_key
-from bench.tasks.classification import classification
 
 BLOCKS = 40  # groups of test samples that the jackknife leaves out in turn
 OPENINGS = "openings.jsonl"
@@ -81,10 +81,15 @@ class Runs:
         """Of a metric without a formula, from one run's predictions; None for an accuracy, which has one."""
         if claim.definition == "accuracy":
             return None
-        arrays = self.store.predictions(record.cell)
-        labels = arrays[prediction_key("test", "labels")]
-        logits = arrays[prediction_key("test", "logits", stage.name)]
-        return jackknife(lambda kept: classification(labels[kept], logits[kept])[claim.definition], len(labels))
+        arrays, task = self.store.predictions(record.cell), load("tasks", record.task)()
+        targets, prefix = arrays[prediction_key("test", "targets")], prediction_key("test", "", stage.name)
+        outputs = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+        def statistic(kept: np.ndarray) -> float:
+            found = task.evaluate(targets[kept], {name: array[kept] for name, array in outputs.items()})
+            return float(found[claim.definition])
+
+        return jackknife(statistic, len(targets))
 
 
 def per_seed(values: Sequence[tuple[Record, float]]) -> tuple[float, ...]:

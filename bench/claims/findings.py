@@ -29,9 +29,11 @@ class Finding:
 
 
 def summary(findings: Sequence[Finding]) -> str:
-    """The arithmetic column: what is impossible, then notes; else ok, else untestable; empty without a rule."""
+    """The arithmetic column: what is impossible, then notes; else ok, with any proviso; else untestable; or nothing."""
     telling = [f.short for status in ("impossible", "note") for f in findings if f.status == status]
     if telling:
         return "; ".join(dict.fromkeys(telling))
-    plain = [f.short for status in ("ok", "untestable") for f in findings if f.status == status]
-    return "; ".join(dict.fromkeys(plain[:2]))
+    fine = [f.short for f in findings if f.status == "ok"]
+    if fine:
+        return "; ".join(dict.fromkeys(short for short in fine if short != "ok")) or "ok"
+    return "untestable" if findings else ""

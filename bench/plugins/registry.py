@@ -21,11 +21,18 @@ from typing import Any
 
 from bench.core.errors import BenchError, UsageError, nearest
 from bench.plugins.fingerprint import source_files, source_fingerprint
-from bench.plugins.scan import KINDS, PACKAGE, Entry, Kind, guess_kind, read, scan
+from bench.plugins.scan import KINDS, LINKED, PACKAGE, Entry, Kind, guess_kind, read, scan
 
 ENTRY_POINTS = "bench.plugins"
-PLURALS: dict[str, Kind] = {"dataset": "datasets", "baseline": "baselines", "suite": "suites"}
-SINGULAR = {"datasets": "data set", "baselines": "method", "suites": "suite"}
+PLURALS: dict[str, Kind] = {kind.removesuffix("s"): kind for kind in KINDS}
+SINGULAR: dict[Kind, str] = {
+    "datasets": "data set",
+    "baselines": "method",
+    "suites": "suite",
+    "backbones": "backbone family",
+    "executors": "executor",
+    "tasks": "task",
+}
 _user_folders: list[Path] = []
 _imported: dict[type, tuple[set[Path], str]] = {}  # class -> its files and their fingerprint then
 
@@ -42,6 +49,13 @@ def use_folders(folders: list[Path]) -> None:
 def user_folders() -> list[Path]:
     """The folders set by `use_folders`."""
     return list(_user_folders)
+
+
+def plugin_folders() -> list[Path]:
+    """Every folder that plug-ins may lie in, the built-in ones too."""
+    return [(PACKAGE / kind).resolve() for kind in LINKED] + [
+        *_user_folders, *_environment_folders(), *_entry_point_folders(),
+    ]  # fmt: skip
 
 
 def catalog(kind: Kind) -> dict[str, Entry]:
@@ -169,7 +183,7 @@ def _usable(entry: Entry) -> Entry:
 
 def _places(kind: Kind) -> Iterator[tuple[Path, bool]]:
     """Folders to look in, and whether all their files must be of this kind."""
-    yield PACKAGE / kind, True
+    yield PACKAGE / kind, kind in LINKED
     for folder in [*_user_folders, *_environment_folders(), *_entry_point_folders()]:
         yield folder, False
         if (folder / kind).is_dir():

@@ -26,7 +26,7 @@ def done(
     labels = np.arange(n) % classes
     arrays = {
         prediction_key("test", "ids"): np.array([f"item{i}" for i in range(n)]),
-        prediction_key("test", "labels"): labels,
+        prediction_key("test", "targets"): labels,
     }
     stages = []
     for number, hits in enumerate(right, start=1):
@@ -50,7 +50,7 @@ def record(name: str, **fields: Any) -> Record:
     parts = {kind: _part(getattr(cell, kind)) for kind in ("dataset", "backbone", "method", "recipe")}
     protocol = str(cell.dataset.params.get("protocol", "paper"))
     seeds = {"seed": cell.seed, "data_seed": cell.data_seed_value}
-    return Record(cell=name, protocol=protocol, **parts, **seeds, **fields)
+    return Record(**{"cell": name, "task": "classification", "protocol": protocol, **parts, **seeds, **fields})
 
 
 def _part(spec: Any) -> Part:

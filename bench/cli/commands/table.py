@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.core.errors import UsageError
 from bench.records import Store
-from bench.tables import DEFAULT_COLUMNS, aggregate, render
+from bench.tables import aggregate, render
 from bench.tables.stale import stale_reason
 
 
@@ -34,5 +34,5 @@ def table(
     records = [record.slim() for record in Store(results).all()]
     if not records:
         raise UsageError(f"No records in {results}. Run `bench run quick`, or name another folder by --results.")
-    columns = [name.strip() for name in metrics.split(",")] if metrics else DEFAULT_COLUMNS
+    columns = [name.strip() for name in metrics.split(",")] if metrics else []
     return render(aggregate(records, filter, columns, stages, split, stale_reason), format)

@@ -61,8 +61,14 @@ def write_plan(selector: str | None, results: Path, folder: Path | None, plan_fi
     return "\n".join(lines)
 
 
-def suites_for(selectors: list[str], overrides: list[str], folder: Path | None = None) -> list[Suite]:
+def suites_for(
+    selectors: list[str], overrides: list[str], weights: Path | None = None, folder: Path | None = None
+) -> list[Suite]:
     """The suites that ``bench run --claims PAPER[:TABLE]`` runs: one for each cell that the claims name.
+
+    Args:
+        weights: The weights folder, which may name backbones.
+        folder: Further CSVs of claims.
 
     Raises:
         UsageError: A selector or an override is wrong, or no claim has a cell.
@@ -70,7 +76,7 @@ def suites_for(selectors: list[str], overrides: list[str], folder: Path | None =
     papers = load(folder)
     claims: list[Claim] = [claim for selector in selectors for claim in chosen(papers, selector)]
     replaced = dict(parse_override(text) for text in overrides)
-    return [from_variables(name, "", variables, replaced) for name, variables in needs.suites(claims).items()]
+    return [from_variables(name, "", variables, replaced, weights) for name, variables in needs.suites(claims).items()]
 
 
 def _plan(results: Path, plan_file: Path | None) -> tolerances.Plan:
