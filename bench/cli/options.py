@@ -37,6 +37,6 @@ def plugin_folders(ctx: typer.Context, plugins: list[Path] | None) -> tuple[Path
 
 def use_plugins(ctx: typer.Context, plugins: list[Path] | None) -> None:
     """Make the folders known that were given before or after the command's name."""
-    from bench.plugins import registry
+    from bench.plugins.folders import use_folders
 
-    registry.use_folders(list(plugin_folders(ctx, plugins)))
+    use_folders(list(plugin_folders(ctx, plugins)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import torch
 
@@ -12,16 +10,16 @@ from bench.engine.evidence import SPLITS, flags, identity_fields, predictions, s
 from bench.engine.plan import Planned
 from bench.methods.base import FeatureMethod, FeatureSplit, Fitted
 from bench.records import Record
-from bench.records.schema import Hardware, Macs, Parameters, Selection
+from bench.records.schema import Macs, Parameters, Selection
 from bench.tasks.base import Outputs
 from bench.training.context import Context
 
 STAGE = "fit"
 
 
-def fit_record(planned: Planned, context: Context, hardware: Hardware) -> tuple[Record, dict[str, np.ndarray]]:
+def fit_record(planned: Planned, context: Context) -> tuple[Record, dict[str, np.ndarray]]:
     """Fit the cell's method and predict; the test split is opened once, after fitting."""
-    method, began = planned.resolved.method, time.perf_counter()
+    method = planned.resolved.method
     assert isinstance(method, FeatureMethod)
     train = _split(context, "train")
     val = _split(context, "val") if len(context.prepared.rows("val")) else None
@@ -38,7 +36,6 @@ def fit_record(planned: Planned, context: Context, hardware: Hardware) -> tuple[
         macs=Macs(backbone=trunk_macs(context.trunk), head=None),
         flags=flags(planned, []),
         diagnostics={STAGE: fitted.chosen} if fitted.chosen else {},
-        hardware=hardware.model_copy(update={"seconds": time.perf_counter() - began}),
     )
     return record, predictions(context, {STAGE: outputs})
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.backbones.base import Backbone
-from bench.core.environment import resident_memory
+from bench.core.memory import resident_memory
 from bench.engine.cost import model_macs, on_meta, size, trunk_macs
 from bench.engine.groups import Group, trunk_epochs
 from bench.engine.setup import readers
@@ -61,11 +61,11 @@ def estimate(group: Group, device: torch.device) -> Cost:
     jobs = {job.key: job for job in stages}
     models = {key: model_of(trunk, job.method, spec) for key, job in jobs.items()}
     rate = speed(trunk, first.resolved.recipe.batch_size)
+    checkpoints = sum(COPIES_ON_DISK * FLOAT * trained(job, models) for job in jobs.values())
     return Cost(
         seconds=total_macs(trunk, list(jobs.values()), models, counts, fused=True) / rate,
         seconds_alone=total_macs(trunk, stages, models, counts, fused=False) / rate,
-        disk=disk_bytes(group, trunk, spec)
-        + sum(COPIES_ON_DISK * FLOAT * trained(job, models) for job in jobs.values()),
+        disk=disk_bytes(group, trunk, spec) + checkpoints,
         memory=memory_bytes(trunk, list(jobs.values()), models),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +12,8 @@ import torch
 from filelock import FileLock, Timeout
 
 from bench.core.atomic import DiskFull
-from bench.core.environment import MemoryMeter
 from bench.core.errors import BenchError, TimeLimit
+from bench.core.memory import MemoryMeter
 from bench.core.places import place_of
 from bench.core.progress import Reporter
 from bench.engine.closed_form import fit_record
@@ -22,7 +23,7 @@ from bench.engine.plan import Planned, Planner, reason
 from bench.engine.settings import Settings
 from bench.engine.setup import account, build_context
 from bench.methods.base import Method
-from bench.plugins.registry import plugin_folders
+from bench.plugins.folders import plugin_folders
 from bench.records import Hardware, Store
 from bench.training import checkpoint
 from bench.training.context import Context
@@ -48,6 +49,7 @@ class GroupRun:
     Attributes:
         results: Stage key -> what training gave, so far.
         shared_memory: Peak bytes while its cells trained together.
+        meter: Measures the cell at hand.
     """
 
     group: Group
@@ -58,9 +60,7 @@ class GroupRun:
     reporter: Reporter
     results: Results = field(default_factory=dict)
     shared_memory: int = 0
-
-    def __post_init__(self) -> None:
-        self.meter = MemoryMeter(self.device)
+    meter: MemoryMeter | None = None
 
     def run(self, wait: bool) -> bool:
         """Run the group's open cells and store their records; what fails is stored as a failure.
@@ -110,19 +110,23 @@ class GroupRun:
                 self._fail(planned, self._typed(error))
             return
         runner = StageRunner(context, folder, self.settings.time_limit, self._booked)
-        self._first_stages(cells, runner)
-        self.shared_memory = self.meter.peak()
+        with MemoryMeter(self.device) as meter:
+            self._first_stages(cells, runner)
+        self.shared_memory = meter.peak
         for planned in cells:
-            self.meter.restart()
-            try:
-                if isinstance(planned.resolved.method, Method):
-                    self._train_and_record(planned, runner)
-                else:
-                    self._fit(planned, context)
-            except DiskFull:
-                raise  # no cell's fault, and no record of it could be written
-            except Exception as error:  # a method's own code may raise anything; the suite goes on
-                self._fail(planned, self._typed(error))
+            with MemoryMeter(self.device) as self.meter:
+                self._run_cell(planned, runner)
+
+    def _run_cell(self, planned: Planned, runner: StageRunner) -> None:
+        try:
+            if isinstance(planned.resolved.method, Method):
+                self._train_and_record(planned, runner)
+            else:
+                self._fit(planned, runner.context)
+        except DiskFull:
+            raise  # no cell's fault, and no record of it could be written
+        except Exception as error:  # a method's own code may raise anything; the suite goes on
+            self._fail(planned, self._typed(error))
 
     def _booked(self, learner: Learner, images: int) -> None:
         self.reporter.epoch(images)
@@ -185,8 +189,10 @@ class GroupRun:
         return Trial(jobs[0].recipe.lr, stages, None)
 
     def _fit(self, planned: Planned, context: Context) -> None:
-        record, arrays = fit_record(planned, context, self._hardware(0.0))
-        self.store.put(record, arrays)
+        began = time.perf_counter()
+        record, arrays = fit_record(planned, context)
+        hardware = self._hardware(time.perf_counter() - began)
+        self.store.put(record.model_copy(update={"hardware": hardware}), arrays)
         self.reporter.cell(planned.name)
 
     def _typed(self, error: Exception) -> BenchError:
@@ -198,13 +204,8 @@ class GroupRun:
 
     def _hardware(self, seconds: float) -> Hardware:
         """What the cell's own part of the group took; what its cells share counts for each of them."""
-        memory = max(self.shared_memory, self.meter.peak())
-        return Hardware(
-            seconds=seconds,
-            peak_memory=memory,
-            device=str(self.device),
-            threads=torch.get_num_threads(),
-        )
+        memory = max(self.shared_memory, self.meter.peak if self.meter else 0)
+        return Hardware(seconds=seconds, peak_memory=memory, device=str(self.device), threads=torch.get_num_threads())
 
 
 def typed(error: Exception, debug: bool = False) -> BenchError:

@@ -23,6 +23,7 @@ from bench.grid.resolve import Resolved, resolve_all
 from bench.methods.base import Method
 from bench.methods.build import check
 from bench.plugins import registry
+from bench.plugins.folders import use_folders, user_folders
 from bench.records import Hardware, Record, Store
 
 INLINE = "inline"
@@ -59,7 +60,7 @@ def run(cells: Iterable[Resolved], settings: Settings) -> Done:
 
 def carry_out(names: Iterable[str], settings: Settings) -> Done:
     """Run cells by their names in this process: what an executor's worker elsewhere calls."""
-    registry.use_folders(list(settings.plugins))
+    use_folders([*dict.fromkeys([*user_folders(), *settings.plugins])])
     cells = resolve_all((Cell.parse(name) for name in names), settings.weights)
     return run(cells, replace(settings, executor=INLINE))
 

@@ -158,8 +158,8 @@ class Record(Block):
         metrics: Split -> metrics of the last stage (filled from `stages`).
         n: Split -> samples of the last stage (filled from `stages`).
         test_openings: How often the test split was looked at: once per reported stage.
-        fingerprints: `method`, `task`, `data`, `recipe` (`preprocessing` for methods fitted on frozen features), `weights`,
-            `numerics` -> hash; a change makes it stale.
+        fingerprints: `method`, `task`, `data`, `recipe` (`preprocessing` for methods fitted on frozen features),
+            `backbone` (the family's source), `weights`, `numerics` -> hash; a change makes it stale.
         predictions: sha256 of the prediction arrays' contents, set by the store; None for failures.
     """
 

@@ -73,7 +73,5 @@ def _depths(model: Model) -> dict[str, int]:
         return {}
     from timm.models import group_parameters
 
-    numbers = {
-        name: n for n, names in group_parameters(inner, inner.group_matcher(coarse=False)).items() for name in names
-    }
+    numbers = group_parameters(inner, inner.group_matcher(coarse=False), reverse=True)
     return {f"backbone.model.{name}": number for name, number in numbers.items()}

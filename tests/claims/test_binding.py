@@ -12,6 +12,8 @@ from made_records import done
 
 from bench.claims import Claim, chosen, load
 from bench.claims.binding import Runs, jackknife, planned_cells_that_ran
+from bench.claims.published import Paper
+from bench.claims.tolerances import read, write
 from bench.claims.verification import verify
 from bench.core.errors import UsageError
 from bench.records import Flags, Macs, Parameters, Store
@@ -35,7 +37,6 @@ def claim(value: str = "91.41", **fields: object) -> Claim:
 
 
 def verdict(folder: Path, one: Claim) -> tuple[str, str]:
-    from bench.claims.published import Paper
 
     (row,) = verify({"p": Paper("p", (one,), ())}, [one], Runs(Store(folder)), {})
     return row.judgement.verdict, row.judgement.reason
@@ -161,8 +162,6 @@ def test_what_ran_cannot_be_planned(tmp_path: Path) -> None:
 
 
 def test_openings_before_the_plan_are_refused(tmp_path: Path) -> None:
-    from bench.claims.published import Paper
-    from bench.claims.tolerances import read, write
 
     one = claim()
     write(tmp_path / "plan.json", [one], set())
