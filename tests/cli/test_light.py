@@ -52,7 +52,9 @@ def test_the_test_can_fail() -> None:
     assert modules("doctor") & HEAVY >= {"torch"}
 
 
-@pytest.mark.parametrize("module", ["records", "stats", "tables", "claims", "claims.binding", "claims.render", "metrics"])
+@pytest.mark.parametrize(
+    "module", ["records", "stats", "tables", "claims", "claims.binding", "claims.render", "metrics"]
+)
 def test_what_reads_records_imports_no_torch(module: str) -> None:
     code = f"import sys, bench.{module}; sys.exit(bool({{'torch', 'timm'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -51,12 +51,8 @@ def record(name: str, **fields: Any) -> Record:
     parts = {kind: _part(getattr(cell, kind)) for kind in ("dataset", "backbone", "method", "recipe")}
     protocol = str(cell.dataset.params.get("protocol", "paper"))
     seeds = {"seed": cell.seed, "data_seed": cell.data_seed_value}
-<<<<<<< HEAD
-    return Record(**{"cell": name, "task": "classification", "protocol": protocol, **parts, **seeds, **fields})
-=======
     fields = {"task": "classification", "floor": FLOORS.get(cell.method.name, 0), **fields}
     return Record(cell=name, protocol=protocol, **parts, **seeds, **fields)
->>>>>>> main
 
 
 def _part(spec: Any) -> Part:
