@@ -31,8 +31,8 @@ class TimmBackbone(Backbone):
         self.input_shape = (3, size, size)
         self.prefix = int(getattr(model, "num_prefix_tokens", 0))
         self.finer: tuple[int, ...] | None = None  # which of timm's intermediate maps are levels; None: none are given
+        self.eval()  # before measuring: a blank input must not move batch-norm statistics
         self.spec = self._measure()
-        self.eval()
 
     def forward(self, inputs: Tensor) -> Features:
         """Images (B, 3, H, W) to features; see the class."""

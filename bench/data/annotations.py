@@ -56,7 +56,7 @@ def check_classes(dataset: Dataset, target: np.ndarray, classes: int, name: str)
     present = dataset.what.classes_of(target)
     unknown = present[(present < 0) | (present >= classes)]
     if len(unknown):
-        raise DataError(f"{name} names the class {unknown[0]:g}, but there are {classes}, from 0. Repair its annotation.")
+        raise DataError(f"{name} names the class {unknown[0]:g}, but there are {classes}, from 0. Repair it.")
 
 
 def check_extent(target: np.ndarray, extent: tuple[int, ...], name: str) -> None:

@@ -42,7 +42,7 @@ def shares(boxes: np.ndarray, shown: Sequence[tuple[float, float]], name: str) -
     """
     boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, WIDTH)
     if not np.isfinite(boxes).all() or (boxes[:, 4] < 0).any():
-        raise DataError(f"{name} has a box that is no box: {boxes[~np.isfinite(boxes).all(1)][:1].tolist()}. Repair it.")
+        raise DataError(f"{name} has a box with a number that is none, or a negative class. Repair its annotation.")
     boxes = boxes[~without_area(boxes)]
     (top, height), (left, width) = shown
     boxes[:, [0, 2]] = ((boxes[:, [0, 2]] - left) / width).clip(0, 1)

@@ -72,8 +72,8 @@ class Task:
         metrics: All metrics; the first is the headline: selection, floors and ranking go by it.
         single_label: Every sample has one class number in the table's column ``label``: splits are balanced over it,
             ``shots`` counts it, classes without a training sample are refused.
-        target: Where targets lie: in the "table", or with the samples, where the data set's `read_target` gives them and
-            augmentation moves them along with the input: a "map" of the input's height and width, or "boxes".
+        target: Where targets lie: in the "table", or with the samples, where the data set's `read_target` gives them
+            and augmentation moves them along with the input: a "map" of the input's height and width, or "boxes".
         heads: Names of the plain heads that a recipe may choose from; the first is taken where it says nothing.
         needs_levels: Heads read `Features.levels`.
         at_once: Most samples whose outputs are held together in evaluation; None: a whole evaluation batch.
@@ -112,8 +112,8 @@ class Task:
     def check_head(self, kind: str) -> None:
         """Raise UsageError unless ``kind`` is empty or names a head other than the first, which needs no naming."""
         if kind and kind not in self.heads[1:]:
-            known = nearest(kind, self.heads[1:]) if len(self.heads) > 1 else "It has one."
-            raise UsageError(f"A {self.plugin_name()} task has no other head {kind!r} (first: {self.heads[0]}). {known}")
+            known = nearest(kind, self.heads[1:])
+            raise UsageError(f"{self.plugin_name()} has no head {kind!r} beside its first, {self.heads[0]}. {known}")
 
     def targets(self, table: pd.DataFrame) -> np.ndarray:
         """Targets (n, ...) of a table's rows, in order; asked for where `target` is "table"."""
