@@ -52,8 +52,8 @@ class MonaAdapter(nn.Module):
 class Mona(Method):
     """Mona (Yin et al., CVPR 2025): adapters with depthwise filters behind attention and MLP; all else is frozen.
 
-    Published on Swin, where it adds 3.67 M parameters to Swin-B. On a plain ViT class tokens are left alone, which is our
-    choice. Its start is not the pre-trained network.
+    Published on Swin, where it adds 3.67 M parameters to Swin-B. On a plain ViT class tokens are left alone, which is
+    our choice. Its start is not the pre-trained network.
     """
 
     families = ("vit", "hybrid")

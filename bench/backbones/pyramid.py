@@ -95,4 +95,3 @@ def _smooth(channels: int, width: int) -> nn.Sequential:
         nn.Conv2d(channels, width, 1, bias=False), MapNorm(width),
         nn.Conv2d(width, width, 3, padding=1, bias=False), MapNorm(width),
     )  # fmt: skip
-

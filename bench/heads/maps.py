@@ -36,7 +36,7 @@ class LinearMap(nn.Module):
 
 
 class SegFormerHead(nn.Module):
-    """SegFormer's decoder (Xie et al., NeurIPS 2021) by segmentation_models_pytorch, on the levels or a pyramid of them.
+    """SegFormer's decoder (Xie et al., NeurIPS 2021) by segmentation_models_pytorch, on levels or a pyramid of them.
 
     A hierarchy is read as it is; the single map of a plain ViT through a simple feature pyramid.
     """
@@ -64,5 +64,5 @@ def _decoder(channels: list[int]) -> nn.Module:
     except ImportError as error:
         raise UsageError("head=segformer needs an extra: pip install 'adaptbench[dense]'.") from error
     if len(channels) < 3:
-        raise UsageError(f"head=segformer needs three maps or more; this backbone has {len(channels)}. Take the first head.")
+        raise UsageError(f"head=segformer needs three maps or more; this backbone has {len(channels)}. Leave it out.")
     return SegformerDecoder([3, *channels], encoder_depth=len(channels), segmentation_channels=WIDTH)

@@ -130,11 +130,13 @@ class FeatureMethod(Params):
 
     Attributes:
         single_label: The targets must be one class number a sample.
+        tasks: Names of the only tasks that it is for, where targets are something else; empty: see `single_label`.
         floor: Place among the floors that every trained method should beat, the lowest is 1; 0: it is no floor.
     """
 
     families: ClassVar[tuple[Family, ...]] = FAMILIES
     single_label: ClassVar[bool] = True
+    tasks: ClassVar[tuple[str, ...]] = ()
     floor: ClassVar[int] = 0
 
     @classmethod
@@ -168,7 +170,7 @@ class Fitted:
     """What `FeatureMethod.fit` returns.
 
     Attributes:
-        predict: (n, pooled_dim) -> scores (n, outputs), taken as logits.
+        predict: (n, pooled_dim) -> scores (n, outputs), or (n, ...) as the task's heads give them, taken as logits.
         parameters: Number of fitted numbers, 0 for methods that store none.
         chosen: What was selected and how, for the record, e.g. {"strength": 10.0, "by": "validation accuracy"}.
     """

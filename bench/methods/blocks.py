@@ -136,7 +136,8 @@ def block_lists(backbone: Backbone, method: str) -> list[nn.Sequential]:
     from timm.models.vision_transformer_sam import Block as SamBlock
 
     model = getattr(backbone, "model", None)
-    found = [getattr(model, "blocks", None), *(getattr(stage, "blocks", None) for stage in getattr(model, "layers", ()))]
+    stages = [model, *getattr(model, "layers", ())]
+    found = [getattr(stage, "blocks", None) for stage in stages]
     lists = [blocks for blocks in found if isinstance(blocks, nn.Sequential)]
     known = all(type(block) in (Block, SamBlock, SwinTransformerBlock) for blocks in lists for block in blocks)
     if not lists or not known:

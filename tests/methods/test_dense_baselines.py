@@ -113,7 +113,9 @@ def test_kernels_follow_the_formula_written_again() -> None:
     first, last = adapter.keys[0], adapter.keys[2]
     for image in range(2):
         places = x[image].reshape(12, 6).numpy()
-        keys = np.maximum(places @ array(first.weight).T + array(first.bias), 0) @ array(last.weight).T + array(last.bias)
+        keys = np.maximum(places @ array(first.weight).T + array(first.bias), 0) @ array(last.weight).T + array(
+            last.bias
+        )
         code = np.zeros(64)
         for query in array(generator.queries):
             likeness = np.exp(keys @ query)
@@ -164,7 +166,11 @@ def test_mona_follows_the_formula_written_again() -> None:
             )
             depthwise[:, channel] += (one[:, 0] + layer.bias[channel]) / 3
     maps = maps + depthwise
-    maps = maps + torch.einsum("bchw,oc->bohw", maps, mona.filter.mix.weight[:, :, 0, 0]) + mona.filter.mix.bias.view(1, 3, 1, 1)
+    maps = (
+        maps
+        + torch.einsum("bchw,oc->bohw", maps, mona.filter.mix.weight[:, :, 0, 0])
+        + mona.filter.mix.bias.view(1, 3, 1, 1)
+    )
     expected = torch.nn.functional.gelu(maps).permute(0, 2, 3, 1) @ mona.up.weight.T + mona.up.bias
     torch.testing.assert_close(mona(x), expected)
 
