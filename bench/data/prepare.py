@@ -99,7 +99,8 @@ def prepare(dataset: Dataset, root: Path, data_seed: int, partial: bool = False)
 
     Raises:
         DataError: Data are missing, the table breaks the contract, counts differ from what is expected, a class has no
-            training sample, or the splits share a group or file that the protocol does not declare.
+            training sample, the splits share a group or file that the protocol does not declare, or a subset is asked
+            of validation data that the protocol does not have.
     """
     name = dataset.plugin_name()
     table = checked_table(dataset, root)
@@ -113,6 +114,9 @@ def prepare(dataset: Dataset, root: Path, data_seed: int, partial: bool = False)
         raise DataError(_untrained(name, dataset.protocol, [class_name(names, label) for label in untrained]))
     hashes, targets = content_hashes(dataset, table, root), target_hashes(dataset, table, root)
     leaks = check_leaks(dataset, table, hashes)
+    if (dataset.val_shots or dataset.val_fraction) and not (table["split"] == "val").any():
+        field = "val_fraction" if dataset.val_shots is None else "val_shots"
+        raise DataError(f"{name}: protocol {dataset.protocol!r} has no validation split. Leave out {field}.")
     table["split"] = shrink(table, "train", dataset.shots, dataset.fraction, data_seed)
     table["split"] = shrink(table, "val", dataset.val_shots, dataset.val_fraction, data_seed)
     counts = {split: int((table["split"] == split).sum()) for split in SPLITS}

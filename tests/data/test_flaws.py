@@ -90,7 +90,7 @@ FLAWS: list[tuple[str, dict[str, Any], str]] = [
     ("fraction", {"samples": fewer_tests, "protocols": FOLD}, "changed the test split"),
     ("fraction", {"samples": not_nested, "protocols": FOLD}, "must be part of larger ones"),
     ("determinism", {"samples": unsorted}, "differ"),
-    ("read", {"read": floats}, "expected uint8"),
+    ("read", {"read": floats}, "Set intensity to the window"),
     ("read", {"read": noisy}, "other values the second time"),
     ("protocols", {"protocols": {"holdout": Folds(folds=2, train=(0,), test=(1,))}}, "must name a selection"),
     ("protocols", {"protocols": {"holdout": Official(column="nowhere")}}, "needs the column"),
