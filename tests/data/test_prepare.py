@@ -217,7 +217,7 @@ def test_validation_subsets_need_validation_data(root: Path) -> None:
         type(dataset).table = type(made()).table
         with pytest.raises(DataError, match=f"protocol 'given' has no validation split. Leave out {field}"):
             prepare(dataset, root, 0)
-    with pytest.raises(DataError, match="val_shots=21: class 0 has only 20 validation samples"):
+    with pytest.raises(DataError, match=r"val_shots=21: class \d has only 20 validation samples"):
         prepare(Digits(val_shots=21), root, 0)
     with pytest.raises(UsageError, match="give val_shots or val_fraction, not both"):
         Digits.build("digits", {"val_shots": 2, "val_fraction": 0.5})
