@@ -87,7 +87,7 @@ def card(name: str, dataset: Dataset) -> Iterator[str]:
         ("Cite", cls.citation),
         ("Folder below the data root", f"`{cls.folder}`" if cls.folder else ""),
         ("Get it from", cls.download),
-        ("Never mirrored", ", ".join(cls.forbidden_flips)),
+        ("Never mirrored", ", ".join(dataset.forbidden_flips)),
         ("Pre-trained backbones that have seen it", ", ".join(f"`{word}`" for word in cls.overlaps)),
     ):
         if value:

@@ -149,12 +149,12 @@ def _notes(dataset: Dataset, counts: dict[str, int]) -> tuple[str, ...]:
 def class_count(dataset: Dataset, table: pd.DataFrame, root: Path) -> int:
     """The number of classes, C; where samples have not one class each, the number of names, if any."""
     names = dataset.class_names(root)
-    return len(names) if names or not dataset.what.single_label else int(table["label"].max()) + 1
+    return len(names) if names or not dataset.task_plugin.single_label else int(table["label"].max()) + 1
 
 
 def untrained_classes(dataset: Dataset, table: pd.DataFrame, classes: int) -> tuple[int, ...]:
     """Labels without a training sample: no method can learn them."""
-    if not dataset.what.single_label:
+    if not dataset.task_plugin.single_label:
         return ()
     trained = set(table["label"][table["split"] == "train"])
     return tuple(label for label in range(classes) if label not in trained)
@@ -171,7 +171,7 @@ def checked_table(dataset: Dataset, root: Path) -> pd.DataFrame:
     Raises:
         DataError: The table breaks the contract of `Dataset.samples`.
     """
-    name, classifies = dataset.plugin_name(), dataset.what.single_label
+    name, classifies = dataset.plugin_name(), dataset.task_plugin.single_label
     table = dataset.samples(root)
     for column in ("id", "label") if classifies else ("id",):
         if column not in table:

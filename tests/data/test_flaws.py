@@ -82,6 +82,7 @@ FLAWS: list[tuple[str, dict[str, Any], str]] = [
     ("card", {"expected": {"nowhere": {}}}, "protocols that do not exist"),
     ("card", {"homepage": "https://example.org"}, "still says 'https://example.org'"),
     ("card", {"licence": "say which"}, "Fill it in"),
+    ("card", {"forbidden_flips": ("sideways",)}, "forbidden_flips names ['sideways']; the axes are horizontal"),
     ("name", {"grow": field_validator("path")(lambda path: path + "/")}, "does not parse back"),
     ("table", {"samples": unsorted}, "another table the second time"),
     ("table", {"samples": twice}, "c0/0.png and again/c0/0.png are one image"),

@@ -99,3 +99,38 @@ def test_the_checks_hold(root: Path) -> None:
         "expected_counts",
         "shots",
     }
+
+
+def test_maps_that_do_not_lie_on_their_inputs_are_found(root: Path) -> None:
+    class Askew(Cells):
+        """Every map is turned."""
+
+        def read_target(self, sample: Sample) -> np.ndarray:
+            return super().read_target(sample).T
+
+    verdicts = {verdict.check: verdict for verdict in examine(DatasetCase(Askew(), root), CHECKS)}
+    assert verdicts["read"].problem == "read_target() gave (12, 10) for cell00, the input is (10, 12)."
+
+
+def test_a_task_that_is_not_there_is_told(root: Path) -> None:
+    class Lost(Cells):
+        """Names no task."""
+
+        task = "outlined"
+
+    with pytest.raises(UsageError, match=r"No task 'outlined'\. Did you mean 'outlines'"):
+        prepare(Lost(), root, 0)
+
+
+def test_flips_may_depend_on_a_field(root: Path) -> None:
+    class Sided(Cells):
+        """Left and right matter in one view only."""
+
+        view: str = "front"
+
+        @property
+        def forbidden_flips(self) -> tuple[str, ...]:  # type: ignore[override]
+            return ("horizontal",) if self.view == "front" else ()
+
+    assert Sided().forbidden_flips == ("horizontal",)
+    assert Sided(view="side").forbidden_flips == ()
