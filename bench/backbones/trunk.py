@@ -9,6 +9,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from bench.backbones.attention import projections
 from bench.backbones.base import Backbone, probe
 from bench.backbones.family import WeightsInfo
 from bench.backbones.features import Family, Features, FeatureSpec
@@ -66,8 +67,7 @@ def _family(model: Any, final: Tensor) -> Family:
     if hasattr(model, "patch_embed") and hasattr(model, "blocks") and hasattr(model, "cls_token"):
         return "vit"
     map_of_channels = final.ndim == 4 and getattr(model, "output_fmt", "NCHW") == "NCHW"
-    attends = any(hasattr(module, "qkv") for module in model.modules())
-    return "cnn" if map_of_channels and not attends else "hybrid"
+    return "cnn" if map_of_channels and not projections(model) else "hybrid"
 
 
 def build(info: WeightsInfo, size: int | None, name: str, pretrained: bool = True) -> TimmBackbone:
