@@ -18,6 +18,7 @@ from bench.core.errors import UsageError
 from bench.engine.cost import macs, size
 
 FIXTURE = Path(__file__).parent.parent / "fixtures" / "cladapter_reference.safetensors"
+from bench.methods import HeadSpec
 
 
 @pytest.fixture(scope="module")
