@@ -114,7 +114,11 @@ class Block:
             p=p,
             adjusted=float(self.adjusted[at]),
             scope=MODELS if models else METHODS,
-            test="mid-p McNemar" if np.isfinite(self.matched.midp[at]) else "paired t" if table.seeds < 3 else "crossed t",
+            test="mid-p McNemar"
+            if np.isfinite(self.matched.midp[at])
+            else "paired t"
+            if table.seeds < 3
+            else "crossed t",
             items=self.items,
             units=table.units,
             seeds=int(table.seeds),
@@ -200,7 +204,9 @@ def _decided(matched: Matched) -> Array:
 
 def _one(table: Crossed, at: tuple[int, int]) -> Crossed:
     """One pair's analysis out of all."""
-    return replace(table, **{field: np.asarray(np.broadcast_to(getattr(table, field), table.mean.shape)[at]) for field in FIELDS})
+    return replace(
+        table, **{field: np.asarray(np.broadcast_to(getattr(table, field), table.mean.shape)[at]) for field in FIELDS}
+    )
 
 
 def _upper(k: int) -> tuple[Array, Array]:

@@ -19,7 +19,8 @@ from bench.stats.quantiles import half_width, p_value
 Array = np.ndarray[Any, np.dtype[Any]]
 TOLERANCE = 1e-9  # of the largest score: a smaller difference of a unit is rounding
 FEWEST_SEEDS = 3  # with two the crossed test errs too often, and it has one degree of freedom
-COUNTED = 200  # units that differ are counted up to about here: beyond, `smallest_p` is nothing
+COUNTED = 64  # units that differ are counted to here at least; `smallest_p` is then below 1e-19
+SLICE = 256  # units looked at together
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def crossed_pairs(scores: Array, sums: Array | None = None) -> Crossed:
     n, seeds = scores.shape[-2:]
     means = scores.mean((-2, -1))
     centred = scores - scores.mean(-3, keepdims=True)  # what all methods share drops out of every difference
-    centred = centred - centred.mean((-2, -1), keepdims=True)
+    centred -= centred.mean((-2, -1), keepdims=True)
     squares = (
         seeds * _distances(centred.mean(-1)),
         n * _distances(centred.mean(-2)),
@@ -187,19 +188,21 @@ def _distances(points: Array) -> Array:
 
 
 def _moved_pairs(values: Array) -> Array:
-    """Units that differ between each pair of rows of (..., k, n).
+    """Units that differ between each pair of rows of (..., k, n), counted until there are `COUNTED`.
 
-    A sum of squares of m differences is at most m times the largest square, so pairs that differ in many units are
-    known without looking; only the others are counted.
+    Most pairs reach that within the first slice of units, and need no look at the rest.
     """
-    span = values.max() - values.min()
-    if span == 0:
-        return np.zeros((*values.shape[:-1], values.shape[-2]), int)
-    at_least = np.floor(_distances(values - values.mean((-2, -1), keepdims=True)) / span**2 + 1e-6).astype(int)
-    near = np.nonzero(at_least < COUNTED)
-    a, b = values[(*near[:-1],)], values[(*near[:-2], near[-1])]
-    counted = at_least
-    for start in range(0, len(a), 4096):
-        part = slice(start, start + 4096)
-        counted[tuple(axis[part] for axis in near)] = (np.abs(a[part] - b[part]) > TOLERANCE * span).sum(-1)
-    return counted
+    n = values.shape[-1]
+    within = TOLERANCE * (values.max() - values.min())
+    rows = []
+    for row in range(values.shape[-2]):
+        count = np.zeros(values.shape[:-1], int)
+        for start in range(0, n, SLICE):
+            part = values[..., start : start + SLICE]
+            count += (np.abs(part - part[..., row : row + 1, :]) > within).sum(-1)
+            few = count < COUNTED
+            few[..., row] = False
+            if not few.any():
+                break
+        rows.append(count)
+    return np.stack(rows, axis=-2)

@@ -25,7 +25,7 @@ def letters(different: Array, order: Sequence[int] | None = None) -> list[str]:
 
     Each letter is a largest set of methods without a difference inside; sets are taken until each pair without a
     difference is in one (Piepho, J. Comput. Graph. Stat. 2004, gives the display; the sets are found greedily, as his
-    insertion can take exponentially many). After ``z`` come ``a'``, ``b'``, ... ``a''``.
+    insertion can take exponentially many). After ``z`` come ``a2``, ``b2``, ... ``a3``.
 
     Args:
         different: (k, k) symmetric; which pairs were found different.
@@ -80,4 +80,4 @@ def _swept(columns: list[Array]) -> list[Array]:
 
 
 def _letter(number: int) -> str:
-    return chr(ord("a") + number % 26) + "'" * (number // 26)
+    return chr(ord("a") + number % 26) + (str(number // 26 + 1) if number >= 26 else "")

@@ -28,7 +28,9 @@ class Matched:
     of_methods: Array
 
 
-def match(scores: Mapping[str, Array], labels: Labels, groups: Sequence[object] | None, fixed: Collection[str]) -> Matched:
+def match(
+    scores: Mapping[str, Array], labels: Labels, groups: Sequence[object] | None, fixed: Collection[str]
+) -> Matched:
     """Analyse each pair on its shared runs.
 
     Below three shared runs the seeds are no sample: the pair is analysed on the mean over them, as a statement on
@@ -55,7 +57,10 @@ def match(scores: Mapping[str, Array], labels: Labels, groups: Sequence[object] 
         cube = np.stack([_runs(scores[names[m]], labels[names[m]], _shared(one, other)) for m in members])
         table, coin = _analyse(cube, groups)
         for rows, columns in ((here, there), (there, here)):
-            place, inside = np.ix_(rows, columns), np.ix_(*([members.index(m) for m in side] for side in (rows, columns)))
+            place, inside = (
+                np.ix_(rows, columns),
+                np.ix_(*([members.index(m) for m in side] for side in (rows, columns))),
+            )
             for field in FIELDS:
                 fields[field][place] = np.broadcast_to(getattr(table, field), coin.shape)[inside]
             midp[place] = coin[inside]
@@ -94,7 +99,11 @@ def _with_pool(fields: Mapping[str, Array], units: int, random: Sequence[bool]) 
     """Assemble the fields; the seed variance is the block's where it has three seeds."""
     seeds = fields["seeds"]
     counted = (seeds >= FEWEST_SEEDS) & (fields["ms_residual"] > 0)
-    table = Crossed(**fields, units=units, seed_freedom=max(float(seeds[counted].min(initial=np.inf)) - 1, 1.0)) if counted.any() else Crossed(**fields, units=units, seed_freedom=1.0)
+    table = (
+        Crossed(**fields, units=units, seed_freedom=max(float(seeds[counted].min(initial=np.inf)) - 1, 1.0))
+        if counted.any()
+        else Crossed(**fields, units=units, seed_freedom=1.0)
+    )
     if not counted.any():
         return table
     varying = int((counted.any(1) & np.asarray(random)).sum())

@@ -35,7 +35,11 @@ def independent(scores: Mapping[str, Array], runs: Runs | None) -> tuple[dict[st
             m: list(range(np.shape(s)[-1])) for m, s in scores.items()
         }
     for method, matrix in scores.items():
-        if method not in runs or len(runs[method]) != np.shape(matrix)[-1] or len(set(runs[method])) < len(runs[method]):
+        if (
+            method not in runs
+            or len(runs[method]) != np.shape(matrix)[-1]
+            or len(set(runs[method])) < len(runs[method])
+        ):
             raise StatisticsError(f"{method}: give one (seed, data seed) for each column of scores, each once.")
     which = 1 if any(len({data for _, data in runs[method]}) > 1 for method in scores) else 0
     found = {m: _averaged(np.asarray(s, float), [run[which] for run in runs[m]]) for m, s in scores.items()}
