@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from bench.stats.comparison import METHODS, MODELS, Comparison
-from bench.stats.crossed import Crossed, finite
+from bench.stats.crossed import FEWEST_SEEDS, Crossed, finite
 from bench.stats.errors import StatisticsError
 from bench.stats.floors import ALPHA, resolution_floor
 from bench.stats.holm import holm, untestable
 from bench.stats.letters import letters, rank_ranges
-from bench.stats.matching import FIELDS, Matched, match
+from bench.stats.matching import Matched, match
 from bench.stats.runs import Runs, independent
 
 Array = np.ndarray[Any, np.dtype[Any]]
+SLACK = 1e-9  # rounding of a mean
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Block:
     binary: bool
     alpha: float
     higher_is_better: bool
+    bounds: tuple[float, float]
 
     @property
     def pairs(self) -> int:
@@ -97,7 +99,7 @@ class Block:
     def pair(self, a: str, b: str) -> Comparison:
         """All that is known of two methods."""
         at = (self._place(a), self._place(b))
-        table = _one(self.matched.table, at)
+        table = self.matched.table.at(at)
         half = float(table.half_width(1 - self.alpha))
         difference, p = float(table.mean), float(self.p[at])
         if table.moved == 0 and self.binary:  # no difference in n items leaves up to about 3 / n undetected
@@ -117,7 +119,7 @@ class Block:
             test="mid-p McNemar"
             if np.isfinite(self.matched.midp[at])
             else "paired t"
-            if table.seeds < 3
+            if table.seeds < FEWEST_SEEDS
             else "crossed t",
             items=self.items,
             units=table.units,
@@ -139,8 +141,16 @@ class Block:
         return self.names.index(name)
 
     def _floors(self, alpha: float) -> Array:
-        right = (self.means[:, None], self.means[None, :]) if self.binary else None
-        return resolution_floor(self.matched.table, alpha, right=right, items=self.items)
+        low, high = self.bounds
+        if not np.isfinite([low, high]).all():
+            return resolution_floor(self.matched.table, alpha)
+        shares = (self.means - low) / (high - low)
+        shares = shares if self.higher_is_better else 1 - shares
+        table = self.matched.table.scaled(1 / (high - low))
+        floors = resolution_floor(
+            table, alpha, shares=(shares[:, None], shares), answers=self.items if self.binary else None
+        )
+        return floors * (high - low)
 
 
 def compare_all(
@@ -150,6 +160,7 @@ def compare_all(
     runs: Runs | None = None,
     deterministic: Collection[str] = (),
     higher_is_better: bool = True,
+    bounds: tuple[float, float] = (0.0, 1.0),
 ) -> Block:
     """Compare every pair of methods of one comparable block.
 
@@ -163,6 +174,7 @@ def compare_all(
         groups: The group (patient, slide, domain) of each item: groups are then the units.
         runs: Method -> (seed, data seed) of each column; without it column s is the same run for every method.
         deterministic: Methods that are the same in every run; one column is enough for them.
+        bounds: Least and largest value of the metric; infinite where it has none. Floors use them.
 
     Raises:
         StatisticsError: Fewer than two methods, or scores that do not fit together.
@@ -173,6 +185,9 @@ def compare_all(
     if len({values.shape[0] for values in checked.values()}) > 1 or any(v.ndim != 2 for v in checked.values()):
         raise StatisticsError("All methods need scores (items, runs) of the same items; match them by id first.")
     averaged, labels = independent(checked, runs)
+    means = np.array([values.mean() for values in averaged.values()])
+    if (means < bounds[0] - SLACK).any() or (means > bounds[1] + SLACK).any():
+        raise StatisticsError(f"Mean scores lie outside {bounds}; give the metric's own bounds.")
     matched = match(averaged, labels, groups, deterministic)
     p = _decided(matched)
     upper = _upper(len(checked))
@@ -182,7 +197,7 @@ def compare_all(
     adjusted, out_of_reach = np.minimum(adjusted, adjusted.T), out_of_reach | out_of_reach.T
     return Block(
         names=tuple(checked),
-        means=np.array([values.mean() for values in averaged.values()]),
+        means=means,
         p=p,
         adjusted=adjusted,
         different=adjusted <= alpha,
@@ -192,6 +207,7 @@ def compare_all(
         binary=all(((v == 0) | (v == 1)).all() for v in checked.values()),
         alpha=alpha,
         higher_is_better=higher_is_better,
+        bounds=bounds,
     )
 
 
@@ -200,13 +216,6 @@ def _decided(matched: Matched) -> Array:
     found = np.where(np.isfinite(matched.midp), matched.midp, matched.table.p())
     found[np.diag_indices(len(found))] = 1.0
     return found
-
-
-def _one(table: Crossed, at: tuple[int, int]) -> Crossed:
-    """One pair's analysis out of all."""
-    return replace(
-        table, **{field: np.asarray(np.broadcast_to(getattr(table, field), table.mean.shape)[at]) for field in FIELDS}
-    )
 
 
 def _upper(k: int) -> tuple[Array, Array]:

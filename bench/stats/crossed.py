@@ -92,6 +92,27 @@ class Crossed:
         none = np.zeros_like(self.ms_seeds)
         return replace(self, ms_seeds=none, ms_residual=none)
 
+    def scaled(self, factor: float) -> Crossed:
+        """The analysis of the scores times a factor."""
+        ms = [square * factor**2 for square in (self.ms_units, self.ms_seeds, self.ms_residual)]
+        return replace(self, mean=self.mean * factor, ms_units=ms[0], ms_seeds=ms[1], ms_residual=ms[2])
+
+    def at(self, place: tuple[Any, ...]) -> Crossed:
+        """One analysis, or some, out of an array of them."""
+
+        def one(field: Array) -> Array:
+            return np.asarray(np.broadcast_to(field, self.mean.shape)[place])
+
+        return replace(
+            self,
+            mean=one(self.mean),
+            ms_units=one(self.ms_units),
+            ms_seeds=one(self.ms_seeds),
+            ms_residual=one(self.ms_residual),
+            seeds=one(self.seeds),
+            moved=one(self.moved),
+        )
+
     def p(self) -> Array:
         """Two-sided p of "the mean is zero": the crossed t test, never below `smallest_p`."""
         return np.minimum(np.maximum(p_value(self.mean, self.parts, self.freedoms), self.smallest_p), 1.0)

@@ -61,7 +61,7 @@ def crossings(
     differences = _differences(a, b, len(logs), groups)
     places, means, undecided = _along(logs, differences, level)
     found = []
-    for left in np.flatnonzero(np.sign(means[:-1]) * np.sign(means[1:]) < 0):
+    for left in np.flatnonzero(np.sign(means[:-1]) * np.sign(means[1:]) < 0).tolist():
         part = means[left] / (means[left] - means[left + 1])
         at = places[left] + part * (places[left + 1] - places[left])
         ends = _reach(undecided, left, -1), _reach(undecided, left + 1, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -44,42 +45,71 @@ def resolution_floor(
     table: Crossed,
     alpha: float = ALPHA,
     power: float = POWER,
-    right: tuple[Array, Array] | None = None,
-    items: int | None = None,
+    shares: tuple[Array, Array] | None = None,
+    answers: int | None = None,
 ) -> Array:
     """The true difference that this comparison, repeated, would find with the given power.
 
     About (t(1 - alpha/2) + t(power)) sqrt(V), with the units' and the seeds' parts of V each at its own degrees of
-    freedom. With shares of right answers, V is that of methods which differ by the floor: near 100 % a worse method
-    errs, and so varies, several times as much as the two that were compared.
+    freedom. For metrics between 0 and 1, V is that of methods which differ by the floor: near 1 a worse method varies
+    several times as much as the two that were compared.
 
     Args:
         table: The analysis of the differences.
-        right: Share of right answers of the two methods when the scores are 0 and 1.
-        items: Number of items where the units are groups of them.
+        shares: The two methods' means of a metric between 0 and 1, 1 being best.
+        answers: Number of items, if their scores are right or wrong.
     """
-    units, seeds = (detectable(free, alpha, power) ** 2 for free in table.freedoms)
     of_units, of_seeds = table.parts
-    squared = of_units * units + of_seeds * seeds
-    floor = np.sqrt(squared)
-    if right is None:
-        return floor
-    first, second = (np.asarray(share, float) for share in right)
-    spread = first * (1 - first) + second * (1 - second)
-    answers = np.where(spread > 0, (items or table.units) * table.seeds, items or table.units)
-    return _with_errors(floor, np.maximum(first, second), spread, units / answers)
+    units, seeds = (detectable(free, alpha, power) ** 2 for free in table.freedoms)
+    if shares is None:
+        return np.sqrt(of_units * units + of_seeds * seeds)
+    single = np.minimum(of_seeds, table.ms_residual / (table.units * table.seeds))  # seeds that turn single answers
+    found = _Growing(shares, of_units * units + single * seeds, (of_seeds - single) * seeds)
+    return found.solve(0.0 if answers is None else units / answers, table.seeds)
 
 
-def _with_errors(floor: Array, best: Array, spread: Array, least: Array) -> Array:
-    """Where the floor is, if the variance is that of a method at ``best`` and one worse than it by the floor.
+class _Growing:
+    """A variance that grows as one of two methods gets worse.
 
-    The variance grows like right (1 - right), from ``spread``, its sum over the methods as they are; and it is never
-    less than that of answers of which a share `floor` differs, ``least`` being the squared factor / answers.
+    With share p of right answers, the variance of single answers goes like p (1 - p). Seeds that move all answers a
+    little towards or away from a threshold move p by the density there, and its variance goes like the square.
     """
-    squared, erred = floor**2, spread > 0
-    for _ in range(ROUNDS):
-        worse = np.clip(best - floor, 0, 1)
-        growth = np.where(erred, (best * (1 - best) + worse * (1 - worse)) / np.where(erred, spread, 1.0), 1.0)
-        found = np.sqrt(np.maximum(squared * growth, least * floor * (1 - floor)))
-        floor = np.maximum(np.minimum((floor + found) / 2, 1.0), least / (1 + least))
-    return floor
+
+    def __init__(self, shares: tuple[Array, Array], answers: Array, level: Array) -> None:
+        first, second = (np.clip(np.asarray(share, float), 0, 1) for share in shares)
+        self.shares, self.best = (first, second), np.maximum(first, second)
+        self.answers, self.level = answers, level
+
+    def solve(self, least: float, seeds: Array) -> Array:
+        """The floor whose square is the variance at that floor.
+
+        When a share `floor` of all answers differs their variance is at least floor (1 - floor) / answers: all that
+        is known where nobody erred.
+
+        Args:
+            least: Squared factor / items; 0 for other metrics than accuracy.
+        """
+        floor, erred = np.sqrt(self.answers + self.level), _single(self.shares[0]) + _single(self.shares[1]) > 0
+        least_here = np.where(erred, least / seeds, least)
+        for _ in range(ROUNDS):
+            found = np.sqrt(np.maximum(self._at(floor), least_here * floor * (1 - floor)))
+            floor = np.maximum(np.minimum((floor + found) / 2, 1.0), least_here / (1 + least_here))
+        return np.asarray(floor)
+
+    def _at(self, floor: Array) -> Array:
+        worse = np.clip(self.best - floor, 0, 1)
+        return np.asarray(self.answers * self._growth(_single, worse) + self.level * self._growth(_slope, worse))
+
+    def _growth(self, variance: Callable[[Array], Array], worse: Array) -> Array:
+        now, then = variance(self.shares[0]) + variance(self.shares[1]), variance(self.best) + variance(worse)
+        return np.where(now > 0, then / np.where(now > 0, now, 1.0), 1.0)
+
+
+def _single(share: Array) -> Array:
+    """Variance of one answer."""
+    return np.asarray(share * (1 - share))
+
+
+def _slope(share: Array) -> Array:
+    """Squared change of the share of right answers with the threshold that they pass, a normal one."""
+    return np.asarray(np.exp(-(ndtri(share) ** 2)))

@@ -57,12 +57,11 @@ def match(
         cube = np.stack([_runs(scores[names[m]], labels[names[m]], _shared(one, other)) for m in members])
         table, coin = _analyse(cube, groups)
         for rows, columns in ((here, there), (there, here)):
-            place, inside = (
-                np.ix_(rows, columns),
-                np.ix_(*([members.index(m) for m in side] for side in (rows, columns))),
-            )
+            place = np.ix_(rows, columns)
+            inside = np.ix_([members.index(m) for m in rows], [members.index(m) for m in columns])
+            found = table.at(inside)
             for field in FIELDS:
-                fields[field][place] = np.broadcast_to(getattr(table, field), coin.shape)[inside]
+                fields[field][place] = getattr(found, field)
             midp[place] = coin[inside]
             of_methods[place] = cube.shape[-1] >= FEWEST_SEEDS or (one is None and other is None)
         units = table.units
@@ -99,12 +98,8 @@ def _with_pool(fields: Mapping[str, Array], units: int, random: Sequence[bool]) 
     """Assemble the fields; the seed variance is the block's where it has three seeds."""
     seeds = fields["seeds"]
     counted = (seeds >= FEWEST_SEEDS) & (fields["ms_residual"] > 0)
-    table = (
-        Crossed(**fields, units=units, seed_freedom=max(float(seeds[counted].min(initial=np.inf)) - 1, 1.0))
-        if counted.any()
-        else Crossed(**fields, units=units, seed_freedom=1.0)
-    )
     if not counted.any():
-        return table
+        return Crossed(**fields, units=units, seed_freedom=1.0)
+    table = Crossed(**fields, units=units, seed_freedom=float(seeds[counted].min()) - 1)
     varying = int((counted.any(1) & np.asarray(random)).sum())
     return pooled(table, max(varying - 1, 1) * (float(seeds[counted].mean()) - 1), counted)

@@ -21,6 +21,8 @@ def compare(
     alpha: float = ALPHA,
     runs: Sequence[tuple[Hashable, Hashable]] | None = None,
     names: tuple[str, str] = ("A", "B"),
+    higher_is_better: bool = True,
+    bounds: tuple[float, float] = (0.0, 1.0),
 ) -> Comparison:
     """Compare two methods by themselves: `compare_all` for one pair, whose seeds are all that is known of seeds.
 
@@ -29,10 +31,12 @@ def compare(
         b: (n, S) of B, the same items and runs.
         groups: The group of each item: groups are then the units.
         runs: (seed, data seed) of each column.
+        bounds: Least and largest value of the metric; infinite where it has none.
 
     Raises:
         StatisticsError: The scores do not fit together.
     """
     scores = {names[0]: np.asarray(a, float), names[1]: np.asarray(b, float)}
-    block = compare_all(scores, groups, alpha, None if runs is None else dict.fromkeys(names, runs))
+    both = None if runs is None else dict.fromkeys(names, runs)
+    block = compare_all(scores, groups, alpha, both, higher_is_better=higher_is_better, bounds=bounds)
     return block.pair(*names)

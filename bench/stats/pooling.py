@@ -22,17 +22,17 @@ def pooled(table: Crossed, freedom: float, among: Array | None = None) -> Crosse
     """The same tables with the block's seed variance.
 
     Args:
-        table: An array of analyses.
+        table: Analyses of pairs (..., k, k); leading axes are many blocks.
         freedom: Degrees of freedom of the pooled ratio.
         among: Which of them the ratio is taken from; all with a residual unless given.
     """
     known = (table.ms_residual > 0) & (True if among is None else among)
-    if not known.any():
-        return table
-    weights = (np.broadcast_to(table.seeds, known.shape) - 1.0)[known]
-    ratio = np.average(table.ms_seeds[known] / table.ms_residual[known], weights=weights)
+    weights = np.where(known, table.seeds - 1.0, 0.0)
+    ratios = np.where(known, table.ms_seeds / np.where(known, table.ms_residual, 1.0), 0.0)
+    total = weights.sum((-2, -1), keepdims=True)
+    ratio = (weights * ratios).sum((-2, -1), keepdims=True) / np.where(total > 0, total, 1.0)
     return replace(
         table,
-        ms_seeds=np.maximum(table.ms_seeds, np.where(table.ms_residual > 0, ratio * table.ms_residual, 0.0)),
+        ms_seeds=np.maximum(table.ms_seeds, ratio * table.ms_residual),
         seed_freedom=max(freedom, table.seed_freedom),
     )

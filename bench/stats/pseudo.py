@@ -42,8 +42,8 @@ def jackknife(metric: Callable[..., float], *arrays: Array) -> Array:
 def macro_f1(labels: Array, predicted: Array, classes: int) -> Array:
     """Pseudo-values of the mean F1 over the classes that occur among the labels.
 
-    Leaving out an item changes two cells of the confusion matrix, so items of one label and one prediction share a
-    value and nothing is computed for each item.
+    Leaving out an item changes the F1 of its class and of the class predicted, 2 x right / (items + predictions). The
+    classes stay the same: one that loses its only item has F1 0.
 
     Args:
         labels: (n,) class numbers.
@@ -52,12 +52,29 @@ def macro_f1(labels: Array, predicted: Array, classes: int) -> Array:
     Returns:
         (..., n).
     """
-    return _by_cell(labels, predicted, classes, _f1)
+    labels, flat = np.asarray(labels), np.asarray(predicted).reshape(-1, len(labels))
+    right, items, marked = _counts(labels, flat, classes)
+    present, marks = items > 0, items + marked
+    f1 = _fraction(2 * right, marks) * present
+    wrong = flat != labels
+    of_right, of_marks = (np.take_along_axis(counts, flat, 1) for counts in (right, marks))
+    predicted_without = np.where(
+        wrong, _fraction(2 * of_right, of_marks - 1), _fraction(2 * (of_right - 1), of_marks - 2)
+    )
+    change = (np.take_along_axis(f1, flat, 1) - predicted_without) * present[flat]
+    change += wrong * (f1[:, labels] - _fraction(2 * right[:, labels], marks[:, labels] - 1))
+    full = f1.sum(1) / present.sum()
+    return _values(full, full[:, None] - change / present.sum()).reshape(np.shape(predicted))
 
 
 def balanced_accuracy(labels: Array, predicted: Array, classes: int) -> Array:
-    """Pseudo-values of the mean recall over the classes that occur, like `macro_f1`."""
-    return _by_cell(labels, predicted, classes, _recall)
+    """Pseudo-values of the mean recall over the classes that occur, as `macro_f1`."""
+    labels, flat = np.asarray(labels), np.asarray(predicted).reshape(-1, len(labels))
+    right, items, _ = _counts(labels, flat, classes)
+    hits, count = right[:, labels], items[labels]
+    change = _fraction(hits, count) - _fraction(hits - (flat == labels), count - 1)
+    full = _fraction(right, items).sum(1) / (items > 0).sum()
+    return _values(full, full[:, None] - change / (items > 0).sum()).reshape(np.shape(predicted))
 
 
 def auc(positive: Array, scores: Array) -> Array:
@@ -102,33 +119,15 @@ def _values(full: Array, without: Array) -> Array:
     return full[..., None] + (n - 1) * (without.mean(-1, keepdims=True) - without)
 
 
-def _by_cell(labels: Array, predicted: Array, classes: int, metric: Callable[[Array, Array], Array]) -> Array:
-    """Pseudo-values of a metric of the confusion matrix; ``metric(confusion, present)``."""
-    labels, predicted = np.asarray(labels), np.asarray(predicted)
-    counts = np.bincount(labels, minlength=classes)
-    if (counts == 1).any():
-        raise StatisticsError(f"Class {int(np.argmax(counts == 1))} has one item; without it the metric is another.")
-    cells = labels * classes + predicted
-    flat = cells.reshape(-1, cells.shape[-1])
-    shifted = flat + classes**2 * np.arange(len(flat))[:, None]
-    confusion = np.bincount(shifted.ravel(), minlength=len(flat) * classes**2).reshape(len(flat), classes, classes)
-    present = counts > 0
-    full = metric(confusion, present)
-    without = np.empty((len(flat), classes**2))
-    for cell in range(classes**2):
-        less = confusion.copy()
-        less[:, cell // classes, cell % classes] -= 1
-        without[:, cell] = metric(less, present)
-    values = _values(full, np.take_along_axis(without, flat, axis=1))
-    return values.reshape(cells.shape)
+def _counts(labels: Array, predicted: Array, classes: int) -> tuple[Array, Array, Array]:
+    """(n,) and (runs, n) -> right answers (runs, C), items (C,) and predictions (runs, C) of each class."""
+    items = np.bincount(labels, minlength=classes)
+    shifted = predicted + classes * np.arange(len(predicted))[:, None]
+    marked = np.bincount(shifted.ravel(), minlength=classes * len(predicted)).reshape(-1, classes)
+    right = np.bincount(shifted[predicted == labels], minlength=classes * len(predicted)).reshape(-1, classes)
+    return right, items, marked
 
 
-def _f1(confusion: Array, present: Array) -> Array:
-    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-    marks = confusion.sum(-1) + confusion.sum(-2)
-    return (2 * hits / np.maximum(marks, 1))[..., present].mean(-1)
-
-
-def _recall(confusion: Array, present: Array) -> Array:
-    hits, counts = np.diagonal(confusion, axis1=-2, axis2=-1), confusion.sum(-1)
-    return (hits / np.maximum(counts, 1))[..., present].mean(-1)
+def _fraction(part: Array, whole: Array) -> Array:
+    """part / whole, 0 where nothing is counted."""
+    return np.asarray(part / np.maximum(whole, 1))
