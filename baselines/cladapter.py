@@ -217,13 +217,10 @@ class CLAdapter(Method):
 
     def diagnose(self, model: Model, batches: Iterable[tuple[Features, Tensor]]) -> dict[str, Any]:
         head = cast(CLAdapterHead, model.head)
-        pairs = [(head.attention(features.tokens), _one_class(targets)) for features, targets in batches]
-        return {"routing": routing(torch.cat([beta for beta, _ in pairs]), torch.cat([labels for _, labels in pairs]))}
-
-
-def _one_class(targets: Tensor) -> Tensor:
-    """Class numbers (B,); where samples have no single class (maps, boxes) all count as one."""
-    return targets if targets.ndim == 1 else targets.new_zeros(len(targets))
+        pairs = [(head.attention(features.tokens), targets) for features, targets in batches]
+        targets = torch.cat([targets for _, targets in pairs])
+        labels = targets if targets.ndim == 1 else targets.new_zeros(len(targets))  # else all are one class
+        return {"routing": routing(torch.cat([beta for beta, _ in pairs]), labels)}
 
 
 def routing(beta: Tensor, labels: Tensor) -> dict[str, Any]:

@@ -203,7 +203,7 @@ def _identity_elsewhere(file: Path, case: DatasetCase) -> str:
 
 def check_shots(case: DatasetCase) -> None:
     """``shots`` and ``val_shots`` keep that many a class, nested, and leave the other splits alone."""
-    if not case.dataset.what.single_label:
+    if not case.dataset.task_plugin.single_label:
         raise Skipped(f"There are no classes to count in {case.dataset.task}.")
     whole = case.prepared(**_WHOLE)
     for field, split in (("shots", "train"), ("val_shots", "val")):

@@ -42,7 +42,7 @@ def flaws(dataset: Dataset, samples: Iterable[Sample], classes: int) -> Iterator
     Args:
         classes: The number of classes.
     """
-    if dataset.what.target == "table":
+    if dataset.task_plugin.target == "table":
         return
     for sample in samples:
         try:
@@ -53,7 +53,7 @@ def flaws(dataset: Dataset, samples: Iterable[Sample], classes: int) -> Iterator
 
 def check_classes(dataset: Dataset, target: np.ndarray, classes: int, name: str) -> None:
     """Raise DataError when a target names a class that the data set does not have."""
-    present = dataset.what.classes_of(target)
+    present = dataset.task_plugin.classes_of(target)
     unknown = present[(present < 0) | (present >= classes)]
     if len(unknown):
         raise DataError(f"{name} names the class {unknown[0]:g}, but there are {classes}, from 0. Repair it.")
@@ -67,7 +67,7 @@ def check_extent(target: np.ndarray, extent: tuple[int, ...], name: str) -> None
 
 def left_out(dataset: Dataset, table: pd.DataFrame, root: Path) -> tuple[str, ...]:
     """What a reader of a table should know of annotations that reading leaves out: one line, or none."""
-    if dataset.what.target == "table":
+    if dataset.task_plugin.target == "table":
         return ()
     lines = [line for sample in rows_of(dataset, table, root) for line in dataset.left_out(sample)]
     return (f"{len(lines)} annotations are left out (bench data audit names them): {lines[0]}",) if lines else ()
@@ -81,7 +81,7 @@ def spatial(extent: tuple[int, ...]) -> tuple[int, ...]:
 def _flaws(dataset: Dataset, sample: Sample, classes: int) -> Iterator[Flaw]:
     target, extent = dataset.read_target(sample), spatial(extent_of(dataset, sample))
     check_classes(dataset, target, classes, sample.id)
-    if dataset.what.target == "map":
+    if dataset.task_plugin.target == "map":
         check_extent(target, extent, sample.id)
         empty = not ((target != 0) & (target != IGNORED)).any()
     else:

@@ -105,7 +105,7 @@ class Dataset(Params):
             return
         if getattr(self, fraction) is not None:
             raise ValueError(f"give {shots} or {fraction}, not both")
-        if not self.what.single_label:
+        if not self.task_plugin.single_label:
             raise ValueError(f"{shots} counts samples per class, and this is a {self.task} data set; give {fraction}")
 
     @classmethod
@@ -131,7 +131,7 @@ class Dataset(Params):
         return self.protocols[self.protocol]
 
     @property
-    def what(self) -> Task:
+    def task_plugin(self) -> Task:
         """The task that the data set names.
 
         Raises:
@@ -230,7 +230,7 @@ class Dataset(Params):
 
         The base class knows boxes without area, which no detector could find.
         """
-        if self.what.target != "boxes":
+        if self.task_plugin.target != "boxes":
             return ()
         found = np.asarray(self.read_target(sample), dtype=float).reshape(-1, WIDTH)
         lost = found[without_area(found)]

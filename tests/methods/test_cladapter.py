@@ -16,6 +16,7 @@ from bench.backbones import Features, FeatureSpec
 from bench.baselines.cladapter import CLAdapter, CLAdapterHead
 from bench.core.errors import UsageError
 from bench.engine.cost import macs, size
+from bench.methods import HeadSpec
 
 FIXTURE = Path(__file__).parent.parent / "fixtures" / "cladapter_reference.safetensors"
 
@@ -62,7 +63,7 @@ def test_sizes_are_read_from_the_checkpoint(reference: dict[str, Tensor]) -> Non
     attention = head.blocks[0].attention
     assert attention.centers.shape == (32, 4)
     assert attention.matrices.shape == (4, 256, 256)
-    assert head.classifier.out_features == 5
+    assert head.classifier.fc.out_features == 5
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,7 @@ def test_sizes_are_read_from_the_checkpoint(reference: dict[str, Tensor]) -> Non
         (lambda s: s.update({"head.attn.proj.weight": torch.zeros(1)}), "proj.weight"),
         (lambda s: s.update({"blocks.0.attention.centers": torch.zeros(1)}), "no name of the released code"),
         (lambda s: s.update({"state.head.bias": torch.zeros(5)}), "twice"),
-        (lambda s: s.update({"head.bias": torch.zeros(6)}), "classifier.bias"),
+        (lambda s: s.update({"head.bias": torch.zeros(6)}), "classifier.fc.bias"),
         (lambda s: s.clear(), "centers"),
     ],
 )
@@ -85,7 +86,7 @@ def test_a_wrong_checkpoint_is_refused(reference: dict[str, Tensor], change: obj
 
 
 def head_at(dim: int, tokens: int, **fields: object) -> CLAdapterHead:
-    head = CLAdapter(**fields).head(FeatureSpec(dim, dim, (tokens,), "vit"), 7)  # type: ignore[arg-type]
+    head = CLAdapter(**fields).head(HeadSpec(FeatureSpec(dim, dim, (tokens,), "vit"), 7))  # type: ignore[arg-type]
     assert isinstance(head, CLAdapterHead)
     return head
 

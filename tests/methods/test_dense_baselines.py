@@ -31,8 +31,8 @@ def backbone_of(arch: str, size: int, **model_args: object) -> Backbone:
 
 
 def tiny_sam() -> Backbone:
-    return backbone_of("samvit_base_patch16", 80, img_size=80, embed_dim=24, depth=3, num_heads=2, global_attn_indexes=(2,),
-                       window_size=3)  # fmt: skip
+    small = dict(img_size=80, embed_dim=24, depth=3, num_heads=2, global_attn_indexes=(2,), window_size=3)
+    return backbone_of("samvit_base_patch16", 80, **small)
 
 
 BACKBONES: dict[str, Callable[[], Backbone]] = {
