@@ -65,11 +65,15 @@ class Pyramid(nn.Module):
     Args:
         spec: Of a backbone that shows its levels.
         width: Channels of every map.
+
+    Attributes:
+        count: Number of maps.
     """
 
     def __init__(self, spec: FeatureSpec, width: int) -> None:
         super().__init__()
         channels = channels_of(spec)
+        self.count = len(channels) if len(channels) > 1 else 4
         self.build = SimplePyramid(channels[0], width) if len(channels) == 1 else TopDownPyramid(channels, width)
 
     def forward(self, features: Features) -> tuple[Tensor, ...]:
