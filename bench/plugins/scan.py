@@ -33,7 +33,7 @@ BASE_NAMES: dict[str, str] = {
     "tasks": "Task",
 }
 SUITE_VARIABLES = {"_base_", "dataset", "methods"}
-CARD = ("homepage", "licence", "citation", "task", "folder", "download", "families", "floor")
+CARD = ("homepage", "licence", "citation", "task", "folder", "download", "families", "floor", "tasks")
 
 
 @dataclass(frozen=True)
