@@ -22,6 +22,7 @@ class CsvImages(OwnImages):
     ``holdout`` refuses a list that has a split column: ``protocol=split`` follows it, ``split_column=""`` overrules it.
     """
 
+    task = "classification"
     homepage = "docs/datasets.md#your-own-images"
     beside = ("*",)  # the list decides what belongs to the set
     protocols = {

@@ -189,13 +189,15 @@ class Planner:
 
 
 def check_task(resolved: Resolved) -> None:
-    """Raise UsageError when the method is fitted on class numbers and the task has none."""
+    """Raise UsageError when the method or the recipe does not fit the task."""
     method, task = resolved.method, resolved.task
     if isinstance(method, FeatureMethod) and method.single_label and not task.single_label:
         raise UsageError(
             f"{method.plugin_name()} needs one class a sample; {resolved.cell.dataset.name} is a "
             f"{task.plugin_name()} data set. Leave the method out."
         )
+    if task.target == "map" and resolved.recipe.views is not None:
+        raise UsageError(f"{task.plugin_name()} has maps as targets, and kept views do not move them. Leave out views.")
 
 
 def reason(record: Record | None, fingerprints: dict[str, str], failure: Record | None) -> str:
