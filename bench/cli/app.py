@@ -72,7 +72,7 @@ def _shared(
 @app.command("list")
 def list_(
     ctx: typer.Context,
-    kind: Annotated[str | None, typer.Argument(help="datasets, baselines, backbones, suites or recipes")] = None,
+    kind: Annotated[str | None, typer.Argument(help="datasets, tasks, baselines, backbones, families, ...")] = None,
     weights: Weights = None,
     plugins: Plugins = None,
     json: Json = False,

@@ -33,7 +33,10 @@ BASE_NAMES: dict[str, str] = {
     "tasks": "Task",
 }
 SUITE_VARIABLES = {"_base_", "dataset", "methods"}
-CARD = ("homepage", "licence", "citation", "task", "folder", "download", "families", "floor")
+CARD = (
+    "homepage", "licence", "citation", "task", "folder", "download", "families", "floor", "metrics",
+    "single_label", "target",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
