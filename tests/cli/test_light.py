@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "timm", "pandas", "mmengine", "sklearn"}
+HEAVY = {"torch", "timm", "pandas", "mmengine", "sklearn", "matplotlib"}
 SLOW = HEAVY | {"numpy", "scipy", "safetensors", "rich"}  # of which reading names needs none
 PROGRAM = """
 import sys

@@ -16,9 +16,9 @@ from bench.backbones import Features, FeatureSpec
 from bench.baselines.cladapter import CLAdapter, CLAdapterHead
 from bench.core.errors import UsageError
 from bench.engine.cost import macs, size
+from bench.methods import HeadSpec
 
 FIXTURE = Path(__file__).parent.parent / "fixtures" / "cladapter_reference.safetensors"
-from bench.methods import HeadSpec
 
 
 @pytest.fixture(scope="module")

@@ -123,7 +123,7 @@ def test_a_newer_schema_is_refused(store: Store) -> None:
     store.put(*done(NAME))
     path = store.path(NAME)
     path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 3'))
-    with pytest.raises(CorruptRecord, match="Input should be 1"):
+    with pytest.raises(CorruptRecord, match="Input should be 2"):
         store.get(NAME)
 
 
