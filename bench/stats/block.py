@@ -141,16 +141,20 @@ class Block:
         return self.names.index(name)
 
     def _floors(self, alpha: float) -> Array:
-        low, high = self.bounds
-        if not np.isfinite([low, high]).all():
-            return resolution_floor(self.matched.table, alpha)
-        shares = (self.means - low) / (high - low)
-        shares = shares if self.higher_is_better else 1 - shares
-        table = self.matched.table.scaled(1 / (high - low))
-        floors = resolution_floor(
-            table, alpha, shares=(shares[:, None], shares), answers=self.items if self.binary else None
-        )
-        return floors * (high - low)
+        upper, (low, high) = _upper(len(self.names)), self.bounds
+        table = self.matched.table.at(upper)
+        if np.isfinite([low, high]).all():
+            shares = (self.means - low) / (high - low)
+            shares = shares if self.higher_is_better else 1 - shares
+            both, answers = (shares[upper[0]], shares[upper[1]]), self.items if self.binary else None
+            values = resolution_floor(table.scaled(1 / (high - low)), alpha, shares=both, answers=answers) * (
+                high - low
+            )
+        else:
+            values = resolution_floor(table, alpha)
+        floors = np.zeros(self.p.shape)
+        floors[upper] = values
+        return floors + floors.T
 
 
 def compare_all(
