@@ -15,9 +15,9 @@ from bench.cells.params import Params
 from bench.core.errors import UsageError, nearest
 
 # Fields that decide the stream of images; cells may share a trunk pass only when all of them agree.
-STREAM_FIELDS = ("batch_size", "resize", "normalisation", "augment", "near_black", "views", "precision")
+STREAM_FIELDS = ("batch_size", "resize", "antialias", "normalisation", "augment", "near_black", "views", "precision")
 # All that matters to methods fitted on frozen features, which are not augmented.
-PREPROCESSING_FIELDS = ("resize", "normalisation", "precision")
+PREPROCESSING_FIELDS = ("resize", "antialias", "normalisation", "precision")
 # What a recipe's fingerprint is called in a record -> the fields that it covers (None: all).
 FINGERPRINTS: dict[str, tuple[str, ...] | None] = {"recipe": None, "preprocessing": PREPROCESSING_FIELDS}
 
@@ -25,18 +25,25 @@ FINGERPRINTS: dict[str, tuple[str, ...] | None] = {"recipe": None, "preprocessin
 class Recipe(Params):
     """How a method is trained: preprocessing, augmentation, optimiser, schedule, selection."""
 
-    epochs: PositiveInt = Field(100, description="epochs of every stage")
+    epochs: PositiveInt = Field(100, description="epochs of every stage, or of the whole cell: see epochs_per")
+    epochs_per: Literal["stage", "cell"] = Field("stage", description="cell: stages share the epochs equally")
+    head_epochs: PositiveInt | None = Field(None, description="of stages on the frozen trunk; none: as the others")
     batch_size: PositiveInt = Field(16, description="training images a step; the last, smaller batch is kept")
     optimizer: Literal["adamw", "adam", "sgd"] = Field("adamw", description="adam couples its weight decay (L2)")
-    lr: PositiveFloat = Field(1e-4, description="base learning rate")
+    lr: PositiveFloat = Field(1e-4, description="base learning rate; of what a method adds, where backbone_lr is set")
+    backbone_lr: PositiveFloat | None = Field(None, description="of pre-trained weights, in every stage; none: as lr")
+    layer_decay: float = Field(1.0, gt=0, le=1, description="factor of the rate for each layer below the last")
     lr_grid: tuple[PositiveFloat, ...] = Field((), description="trials of the whole cell; validation picks; empty: lr")
-    weight_decay: NonNegativeFloat = Field(1e-3, description="on every trainable tensor")
+    weight_decay: NonNegativeFloat = Field(1e-3, description="on every trainable tensor, but see no_decay")
+    no_decay: bool = Field(False, description="none on vectors (biases, norms, scales), prompts and tokens")
+    clip_norm: PositiveFloat | None = Field(None, description="largest norm of all gradients together; none: no limit")
     momentum: float = Field(0.9, ge=0, lt=1, description="beta1 of Adam, momentum of SGD")
     schedule: Literal["cosine", "released", "constant"] = Field("cosine", description="of the learning rate, per step")
     warmup_epochs: NonNegativeInt = Field(0, description="linear warm-up, in epochs, of every stage")
     stage2_lr: PositiveFloat = Field(0.1, description="learning rate of later stages, times lr")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="of the cross-entropy")
     resize: Literal["squash", "crop"] = Field("squash", description="both sides, or shorter side and centre crop")
+    antialias: bool = Field(True, description="false: bilinear without antialiasing, as OpenCV resizes")
     normalisation: Literal["own", "clip"] = Field("own", description="the weights' own mean and std, or OpenAI CLIP's")
     augment: Literal["flip", "released"] | None = Field(None, description="per sample; see data.augment")
     near_black: bool = Field(False, description="repeat the released code's clipping defect in brightness/contrast")
@@ -80,6 +87,7 @@ PRESETS: dict[str, Preset] = {
             "warmup_epochs": _CODE,
             "stage2_lr": _CODE,
             "resize": _CODE,
+            "antialias": "not stated; with antialiasing (the released code: OpenCV's bilinear without)",
             "augment": _CODE + ", without its near-black defect",
             "normalisation": "not stated; the weights' own (the released code: CLIP's for every backbone)",
             "selection": _CODE,
@@ -91,7 +99,8 @@ PRESETS: dict[str, Preset] = {
         "Validation keeps its last, smaller batch, which that code drops.",
         values=dict(
             epochs=100, batch_size=8, optimizer="adam", lr=1e-4, weight_decay=1e-3, schedule="released",
-            warmup_epochs=2, resize="squash", normalisation="clip", augment="released", ties="later",
+            warmup_epochs=2, resize="squash", antialias=False, normalisation="clip", augment="released",
+            ties="later",
         ),
     ),
     "tuned": Preset(

@@ -9,7 +9,19 @@ import typer
 from typer.core import TyperGroup
 
 from bench.cli.groups import cache_app, data_app, new_app
-from bench.cli.options import Data, Device, Json, Plugins, Quiet, Results, Weights, application, use_plugins
+from bench.cli.options import (
+    Claims,
+    Data,
+    Device,
+    Json,
+    Plugins,
+    Quiet,
+    Results,
+    Weights,
+    application,
+    plugin_folders,
+    use_plugins,
+)
 from bench.core.errors import BenchError
 
 
@@ -122,6 +134,7 @@ def run(
         bool, typer.Option("--no-fuse", help="Train cells one by one; the numbers are the same.")
     ] = False,
     time_limit: Annotated[float | None, typer.Option(metavar="SECONDS", help="Longest a cell may train.")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Print the traceback of what fails.")] = False,
     bank_gb: Annotated[float, typer.Option(metavar="GB", help="Disk that kept features and views may take.")] = 20.0,
     quiet: Quiet = False,
     json: Json = False,
@@ -147,6 +160,8 @@ def run(
         time_limit=time_limit,
         executor=executor,
         quiet=quiet or json,
+        debug=debug,
+        plugins=plugin_folders(ctx, plugins),
         bank_gb=bank_gb,
     )
     raise typer.Exit(command.run(targets, override or [], settings, dry_run, json))
@@ -216,3 +231,36 @@ def check(
 
     use_plugins(ctx, plugins)
     raise typer.Exit(0 if command.check(target, data, partial, json) else 1)
+
+
+@app.command()
+def verify(
+    ctx: typer.Context,
+    claim: Annotated[
+        str | None, typer.Argument(metavar="[PAPER[:TABLE]|CLAIM]", help="As in cladapter, cladapter:table4; one id.")
+    ] = None,
+    results: Results = Path("runs"),
+    folder: Claims = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Fix the tolerances of claims that have not run yet.")] = False,
+    plan_file: Annotated[
+        Path | None, typer.Option("--plan-file", metavar="FILE", help="Default: claims_plan.json among the results.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Correct for many claims; exit code 1 when one is contradicted.")
+    ] = False,
+    format: Annotated[str, typer.Option(metavar="NAME", help="table, md, csv or json.")] = "table",
+    plugins: Plugins = None,
+) -> None:
+    """Judge published numbers by arithmetic and by our records.
+
+    Reproduced, within noise, contradicted, not comparable or not run. Fix the tolerances with --plan before running.
+    """
+    from bench.cli.commands import verify as command
+
+    use_plugins(ctx, plugins)
+    if plan:
+        typer.echo(command.write_plan(claim, results, folder, plan_file))
+        return
+    rows, code = command.verify(claim, results, folder, plan_file, strict)
+    typer.echo(command.show(claim, rows, format))
+    raise typer.Exit(code)

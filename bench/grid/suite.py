@@ -4,8 +4,8 @@ A suite is a Python file (an mmengine Config, so ``_base_ = "other.py"`` inherit
 shows, with these variables, each one value or a list: ``dataset``, ``protocol``, ``backbone``, ``recipe``,
 ``methods`` (``"cladapter[k=5]"``, or ``dict(name="cladapter", k=[5, 20])`` whose lists form a grid), ``seeds``,
 ``data_seed``. ``train = False`` only counts parameters. Any other variable is a field (see `bench.grid.axes`):
-``image_size`` of the backbones, else a field of the recipes, else of the methods or the data sets that have one so
-named, or ``name.field`` of one of them. ``-o key=value`` replaces a variable.
+``image_size`` of the backbones, else a field of the recipes, else of the methods, the data sets or the backbones that
+have one so named, or ``name.field`` of one of them. ``-o key=value`` replaces a variable.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bench.cells.cell import Cell
 from bench.cells.notation import Scanner, parse_value
 from bench.core.errors import UsageError
 from bench.grid.axes import PLURALS, SPEC_AXES, expand
-from bench.grid.resolve import resolve
+from bench.grid.resolve import Resolved, resolve_all
 from bench.plugins import registry
 
 
@@ -31,30 +31,36 @@ class Suite:
     Attributes:
         name: File stem, or the cell's name.
         doc: The suite's docstring.
-        cells: Canonical, without repetitions, in the order of the grid.
+        cells: Resolved, without repetitions, in the order of the grid.
         train: False: the cells are not trained, only their parameters and multiply-accumulates are counted.
     """
 
     name: str
     doc: str
-    cells: list[Cell]
+    cells: list[Resolved]
     train: bool = True
 
 
-def load_targets(targets: Iterable[str], overrides: dict[str, Any] | None = None) -> list[Suite]:
+def load_targets(
+    targets: Iterable[str], overrides: dict[str, Any] | None = None, weights: Path | None = None
+) -> list[Suite]:
     """Read what the user asked to run: suites (by name or file) and cells (by name).
 
     Raises:
         UsageError: As `load_suite`; or overrides are given together with a cell's name.
     """
-    return [_from_cell(t, overrides) if _is_cell(t) else load_suite(t, overrides) for t in targets]
+    return [
+        _from_cell(target, overrides, weights) if _is_cell(target) else load_suite(target, overrides, weights)
+        for target in targets
+    ]
 
 
-def load_suite(target: str | Path, overrides: dict[str, Any] | None = None) -> Suite:
+def load_suite(target: str | Path, overrides: dict[str, Any] | None = None, weights: Path | None = None) -> Suite:
     """Read a suite by name or file, apply overrides, and expand it.
 
     Args:
         overrides: Variables to replace; parse ``key=value`` texts with `parse_override`.
+        weights: The weights folder, which may name backbones.
 
     Raises:
         UsageError: The suite, a key, a name or a value is unknown or wrong.
@@ -63,14 +69,29 @@ def load_suite(target: str | Path, overrides: dict[str, Any] | None = None) -> S
     entry = registry.read(path, "suites")
     if entry is None or entry.problem:
         raise UsageError(f"Cannot read the suite: {entry.problem if entry else path}")
-    variables, replaced = _singular(read_config(path)), _singular(overrides or {})
+    return from_variables(path.stem, entry.text, read_config(path), overrides, weights)
+
+
+def from_variables(
+    name: str,
+    doc: str,
+    variables: dict[str, Any],
+    overrides: dict[str, Any] | None = None,
+    weights: Path | None = None,
+) -> Suite:
+    """The suite of some variables; further arguments are those of `load_suite`.
+
+    Raises:
+        UsageError: A key, a name or a value is unknown or wrong.
+    """
+    variables, replaced = _singular(variables), _singular(overrides or {})
     if "dataset" in replaced:
         variables.pop("protocol", None)  # it belonged to the data sets that are replaced
     merged = {**variables, **replaced}
     train = merged.pop("train", True)
     if not isinstance(train, bool):
         raise UsageError(f"train: {train!r} is not true or false.")
-    return Suite(path.stem, entry.text, expand(merged), train)
+    return Suite(name, doc, expand(merged, weights), train)
 
 
 def parse_override(text: str) -> tuple[str, Any]:
@@ -111,10 +132,10 @@ def _is_cell(target: str) -> bool:
     return target.count("/") >= 4 and "seed=" in target.rpartition("/")[2]
 
 
-def _from_cell(name: str, overrides: dict[str, Any] | None) -> Suite:
+def _from_cell(name: str, overrides: dict[str, Any] | None, weights: Path | None) -> Suite:
     if overrides:
         raise UsageError(f"-o changes suites; write the value into the cell's name instead: {name}")
-    return Suite(name, "", [resolve(Cell.parse(name)).cell])
+    return Suite(name, "", resolve_all([Cell.parse(name)], weights))
 
 
 def _path(target: str | Path) -> Path:

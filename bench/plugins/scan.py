@@ -9,20 +9,31 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from bench.plugins.syntax import PACKAGE, Located, assigned, class_variables, lineage, parse, public_classes
+from bench.plugins.folders import LINKED as LINKED
+from bench.plugins.lineage import lineage
+from bench.plugins.syntax import PACKAGE, Located, assigned, class_variables, parse, public_classes
 
-Kind = Literal["datasets", "baselines", "suites"]
-KINDS: tuple[Kind, ...] = ("datasets", "baselines", "suites")
+Kind = Literal["datasets", "baselines", "suites", "backbones", "executors", "tasks"]
+KINDS: tuple[Kind, ...] = ("datasets", "baselines", "suites", "backbones", "executors", "tasks")
 
 # The contract classes, by name and by the folder of the package that defines them.
 ROOTS: dict[tuple[str, str], Kind] = {
     ("Dataset", "data"): "datasets",
     ("Method", "methods"): "baselines",
     ("FeatureMethod", "methods"): "baselines",
+    ("BackboneFamily", "backbones"): "backbones",
+    ("Executor", "executors"): "executors",
+    ("Task", "tasks"): "tasks",
 }
-BASE_NAMES = {"datasets": "Dataset", "baselines": "Method or FeatureMethod"}
+BASE_NAMES: dict[str, str] = {
+    "datasets": "Dataset",
+    "baselines": "Method or FeatureMethod",
+    "backbones": "BackboneFamily",
+    "executors": "Executor",
+    "tasks": "Task",
+}
 SUITE_VARIABLES = {"_base_", "dataset", "methods"}
-CARD = ("homepage", "licence", "citation", "task", "folder", "download", "families")
+CARD = ("homepage", "licence", "citation", "task", "folder", "download", "families", "floor")
 
 
 @dataclass(frozen=True)
@@ -109,7 +120,7 @@ def guess_kind(path: Path) -> Kind | None:
 
 def kind_of(path: Path, node: ast.ClassDef) -> Kind | None:
     """The kind of plug-in a class is, by the contract class it descends from."""
-    for file, ancestor in lineage(path, node):
+    for file, ancestor in lineage(path, node)[1:]:  # the contract classes themselves are no plug-ins
         if file.is_relative_to(PACKAGE):
             kind = ROOTS.get((ancestor.name, file.relative_to(PACKAGE).parts[0]))
             if kind:

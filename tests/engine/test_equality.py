@@ -39,7 +39,7 @@ def test_repeating_gives_the_same_bits(backbone: str, run_cells: RunCells, tmp_p
 def test_seed_and_data_seed_matter(run_cells: RunCells, tmp_path: Path) -> None:
     run_cells(tmp_path, ["linear_probe"], "paper[epochs=1]", seeds=(0, 1))
     first, second = Store(tmp_path).all()
-    assert first.stages[0].curves.train_loss != second.stages[0].curves.train_loss
+    assert first.stages[0].curves["train_loss"] != second.stages[0].curves["train_loss"]
 
 
 def test_staged_reports_the_frozen_cell_as_its_first_stage(run_cells: RunCells, tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_bf16_runs_and_differs(run_cells: RunCells, tmp_path: Path) -> None:
     run_cells(tmp_path, ["linear_probe"], "quick[epochs=1]")
     run_cells(tmp_path, ["linear_probe"], "quick[epochs=1,precision=bf16]")
     one, other = Store(tmp_path).all()
-    assert one.stages[0].curves.train_loss != other.stages[0].curves.train_loss
+    assert one.stages[0].curves["train_loss"] != other.stages[0].curves["train_loss"]
 
 
 def contexts(monkeypatch: pytest.MonkeyPatch) -> list[Context]:
@@ -133,9 +133,9 @@ def test_stage_2_starts_from_the_best_epoch_of_stage_1_with_a_tenth_of_the_rate(
     rates: list[float] = []
     end_epoch, step = Learner.end_epoch, Learner.step
 
-    def scored(self: Learner, loss: float, score: float, limit: float | None) -> None:
+    def scored(self: Learner, loss: float, score: float, outputs: object, limit: float | None) -> None:
         after.append((self.job.index, self.state()))
-        end_epoch(self, loss, next(scores), limit)
+        end_epoch(self, loss, next(scores), outputs, limit)
 
     def noted(self: Learner, *args: object) -> None:
         if self.job.index == 1 and not rates:

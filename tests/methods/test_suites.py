@@ -12,11 +12,12 @@ from bench.conformance.tiny import tiny_backbone, tiny_weights
 from bench.core.errors import UsageError
 from bench.engine.cost import model_macs, size
 from bench.engine.counting import count
-from bench.engine.groups import group_tasks
+from bench.engine.groups import group_cells
 from bench.engine.plan import Planner
 from bench.engine.run import preflight
 from bench.engine.settings import Settings
 from bench.grid.suite import Suite, load_suite, parse_override
+from bench.methods import HeadSpec
 from bench.methods.build import build_model
 from bench.plugins.registry import load
 from bench.records import Store
@@ -25,7 +26,7 @@ PUBLISHED = ("pacs_table3", "breakhis_table9", "k_ablation", "augmentation_defec
 
 
 def methods(suite: Suite) -> list[str]:
-    return list(dict.fromkeys(str(cell.method) for cell in suite.cells))
+    return list(dict.fromkeys(str(one.cell.method) for one in suite.cells))
 
 
 SMALL = ["dataset=digits", "image_size=64", "epochs=2", "seeds=[3,4]"]
@@ -35,9 +36,9 @@ SMALL = ["dataset=digits", "image_size=64", "epochs=2", "seeds=[3,4]"]
 def test_a_suite_can_be_asked_to_run_small_and_elsewhere(name: str) -> None:
     suite = load_suite(name, dict(parse_override(text) for text in [*SMALL, "backbone=pico"]))
     for cell in suite.cells:
-        assert (str(cell.dataset), str(cell.backbone)) == ("digits", "pico[size=64]")
-        assert cell.recipe.params["epochs"] == 2
-    assert {cell.seed for cell in suite.cells} == {3, 4}
+        assert (str(cell.cell.dataset), str(cell.cell.backbone)) == ("digits", "pico[size=64]")
+        assert cell.recipe.epochs == 2
+    assert {cell.cell.seed for cell in suite.cells} == {3, 4}
 
 
 @pytest.mark.parametrize("name", [name for name in PUBLISHED if name != "parameters_table7"])
@@ -52,9 +53,9 @@ def test_a_suite_passes_what_is_checked_before_training(name: str, kind: str, tm
     tasks = planner.plan(cells, Store(settings.results))
     if kind == "cnn" and name == "pacs_table3":
         with pytest.raises(UsageError, match="vpt works on vit backbones"):
-            preflight(tasks, planner, settings)
+            preflight(tasks, settings)
         tasks = [task for task in tasks if task.cell.method.name != "vpt"]
-    assert preflight(tasks, planner, settings) == []
+    assert preflight(tasks, settings) == []
 
 
 NUMBERS = {
@@ -76,16 +77,16 @@ def test_a_suite_says_what_to_compare_with(name: str) -> None:
 def test_k_ablation_has_the_published_values_of_k_in_one_fused_group(tmp_path: Path) -> None:
     overrides = {"tuning": "frozen", "dataset": "digits[shots=5]", "backbone": tiny_weights(tmp_path, "vit")}
     suite = load_suite("k_ablation", overrides)
-    adapters = [cell.method.params for cell in suite.cells if cell.method.name == "cladapter"]
+    adapters = [one.cell.method.params for one in suite.cells if one.cell.method.name == "cladapter"]
     assert [params.get("k", 20) for params in adapters] == [5, 10, 15, 20, 25, 30, 100, 200, 300]
     assert {params.get("tuning") for params in adapters} == {"frozen"}
     tasks = Planner(Settings(weights=tmp_path)).plan(suite.cells, Store(tmp_path / "runs"))
-    [group] = group_tasks(tasks, fuse=True)
+    [group] = group_cells(tasks, fuse=True)
     assert group.trunk_epochs_spared == 9 * 100  # ten heads, one pass an epoch
 
 
 def test_the_defect_is_part_of_the_cells_name() -> None:
-    cells = [str(cell) for cell in load_suite("augmentation_defect").cells]
+    cells = [cell.name for cell in load_suite("augmentation_defect").cells]
     assert sum("released[near_black=true]" in cell for cell in cells) == len(cells) / 2
     assert sum("/released/" in cell for cell in cells) == len(cells) / 2
 
@@ -113,7 +114,11 @@ def test_counts_without_weights_equal_the_real_model(tmp_path: Path, method: str
     overrides = {"dataset": "digits", "backbone": name, "method": method}
     [found] = count(load_suite("parameters_table7", overrides).cells, tmp_path, None)
     plain, _, fields = method.partition("[")
-    real = build_model(tiny_backbone("vit"), load("baselines", plain)(**({"k": 3} if fields else {})), 10)
+    real = build_model(
+        tiny_backbone("vit"),
+        load("baselines", plain)(**({"k": 3} if fields else {})),
+        HeadSpec(tiny_backbone("vit").spec, 10),
+    )
     assert (found.total, found.macs + found.macs_added) == (size(real), sum(model_macs(real)))
     assert found.added == size(real) - size(tiny_backbone("vit"))
 
