@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from bench.backbones import Features, FeatureSpec
-from bench.errors import UsageError
+from bench.core.errors import UsageError
 from bench.methods import Method, Stage
 from bench.methods.model import Model
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.backbones.base import Backbone
 from bench.baselines.lora import LoRA
-from bench.errors import UsageError
+from bench.core.errors import UsageError
 
 
 class DoRA(LoRA):

@@ -9,7 +9,7 @@ from torch import nn
 
 from bench.backbones import FeatureSpec
 from bench.backbones.base import Backbone
-from bench.errors import UsageError
+from bench.core.errors import UsageError
 from bench.methods import Method, PooledLinear
 
 

@@ -9,10 +9,10 @@ from typing import Literal
 import pandas as pd
 from pydantic import Field
 
+from bench.core.errors import DataError
 from bench.data import Dataset, Folds
 from bench.data.base import Counts
 from bench.data.folders import file_table, printable, walk
-from bench.errors import DataError
 
 MALIGNANT = {
     "DC": "ductal_carcinoma",

@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 from pydantic import Field
 
+from bench.core.errors import DataError
 from bench.data import LeaveDomainOut, Official
 from bench.data.folders import file_table
 from bench.data.own import HOLDOUT, OwnImages, split_name
-from bench.errors import DataError
 
 
 class CsvImages(OwnImages):

@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from bench.core.errors import DataError
 from bench.data import LeaveDomainOut, Official
 from bench.data.folders import IMAGE_SUFFIXES, file_table, holds_files, is_clutter, printable, subfolders, walk
 from bench.data.own import HOLDOUT, OwnImages, split_name
-from bench.errors import DataError
 
 
 class ImageFolder(OwnImages):

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
+from bench.core.errors import DataError, MissingData
 from bench.data import Dataset, Official, Sample, Split
 from bench.data.arrays import npz_array
 from bench.data.base import Counts
-from bench.errors import DataError, MissingData
 
 SETS_2D = (
     "bloodmnist", "breastmnist", "dermamnist", "octmnist", "organamnist", "organcmnist", "organsmnist",

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.core.errors import DataError, MissingData
 from bench.data import Dataset, LeaveDomainOut, Official
 from bench.data.folders import file_table, images_in
-from bench.errors import DataError, MissingData
 
 SIZES = {"art_painting": 2048, "cartoon": 2344, "photo": 1670, "sketch": 3929}
 LISTED = {"art_painting": (1840, 208), "cartoon": (2107, 237), "photo": (1499, 171), "sketch": (3531, 398)}

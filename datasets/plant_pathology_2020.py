@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.core.errors import DataError, MissingData
 from bench.data import Dataset, Folds
 from bench.data.folders import file_table
-from bench.errors import DataError, MissingData
 
 CLASSES = ("healthy", "multiple_diseases", "rust", "scab")
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.core.errors import DataError
 from bench.data import Dataset, Folds, Official
 from bench.data.folders import file_table, images_in
-from bench.errors import DataError
 
 NOTE = "evaluated on the public validation images: the test labels are not public"
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.baselines.cladapter import Block, CLAdapterHead, ClusterAttention
-from bench.environment import choose_device
+from bench.core.environment import choose_device
 from perf.common import alternated, machine, table
 
 BATCH, TOKENS, DIM, WIDTH = 32, 196, 768, 256

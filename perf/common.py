@@ -13,14 +13,14 @@ from typing import Any
 
 import torch
 
-from bench.cell import Cell
-from bench.environment import choose_device, environment, make_deterministic
-from bench.plan import Planner, Task
+from bench.cells.cell import Cell
+from bench.core.environment import choose_device, environment, make_deterministic
+from bench.engine.plan import Planner, Task
+from bench.engine.settings import Settings
+from bench.engine.setup import build_context
 from bench.records import Store
-from bench.settings import Settings
 from bench.training.context import Context
 from bench.training.learner import Learner
-from bench.training.setup import build_context
 from bench.training.stages import StageRunner
 
 # small splits for validation and test beside a part of the training split: what is measured is training

@@ -21,14 +21,15 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from bench import registry
+from bench.cells.notation import Spec
+from bench.cells.recipes import Recipe
 from bench.data.augment import Preprocess
-from bench.data.base import Sample, data_root, rows_of
+from bench.data.base import Sample, rows_of
 from bench.data.cache import decoded, read_image
 from bench.data.images import resized
 from bench.data.prepare import Prepared, prepare
-from bench.recipes import Recipe
-from bench.spec import Spec
+from bench.data.roots import data_root
+from bench.plugins import registry
 from perf.common import alternated, machine, table
 
 BATCH = 32

@@ -12,9 +12,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from bench.cell import Cell
-from bench.runner import run
-from bench.settings import Settings
+from bench.cells.cell import Cell
+from bench.engine.run import run
+from bench.engine.settings import Settings
 from perf.common import alternated, arguments, cell_names, machine, table
 
 PROBES = ["knn", "ridge", "logistic", "linear_probe", "cladapter[tuning=frozen]"]

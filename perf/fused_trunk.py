@@ -21,10 +21,10 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from bench.cell import Cell
+from bench.cells.cell import Cell
+from bench.engine.run import run
+from bench.engine.settings import Settings
 from bench.records import Store
-from bench.runner import run
-from bench.settings import Settings
 from bench.training.context import Context
 from bench.training.learner import Learner
 from bench.training.loop import train_epoch

@@ -18,7 +18,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from bench.backbones.timm2d import TimmBackbone
-from bench.settings import Settings
+from bench.engine.settings import Settings
 from bench.training.context import Context
 from bench.training.loop import train_epoch
 from perf.common import alternated, arguments, cell_names, context_of, learners_of, machine, table, tasks_of

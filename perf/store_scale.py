@@ -35,10 +35,10 @@ def names(count: int) -> list[str]:
 
 def write(folder: Path, count: int) -> None:
     """Fill the store with up-to-date records; their predictions are left out, since neither step reads them."""
-    from bench.cell import Cell
-    from bench.plan import Planner
+    from bench.cells.cell import Cell
+    from bench.engine.plan import Planner
+    from bench.engine.settings import Settings
     from bench.records import Store
-    from bench.settings import Settings
 
     store, planner, rng = Store(folder), Planner(Settings(results=folder)), np.random.default_rng(0)
     for name in names(count):
@@ -50,8 +50,8 @@ def write(folder: Path, count: int) -> None:
 
 def synthetic(task, rng: np.random.Generator):  # type: ignore[no-untyped-def]  # Task and Record are imported late
     """A record with random numbers."""
+    from bench.engine.evidence import identity_fields
     from bench.records import Curves, Parameters, Record, StageResult
-    from bench.training.assemble import identity_fields
 
     def stage(name: str) -> StageResult:
         curve = rng.random(100).tolist()
@@ -71,10 +71,10 @@ def synthetic(task, rng: np.random.Generator):  # type: ignore[no-untyped-def]  
 
 def plan(folder: Path, count: int) -> str:
     """Find out that nothing has to run."""
-    from bench.cell import Cell
-    from bench.plan import Planner
+    from bench.cells.cell import Cell
+    from bench.engine.plan import Planner
+    from bench.engine.settings import Settings
     from bench.records import Store
-    from bench.settings import Settings
 
     tasks = Planner(Settings(results=folder)).plan(map(Cell.parse, names(count)), Store(folder))
     return f"{sum(bool(task.reason) for task in tasks)} of {len(tasks)} cells would run"
@@ -82,7 +82,7 @@ def plan(folder: Path, count: int) -> str:
 
 def table(folder: Path, count: int) -> str:
     """The table of everything."""
-    from bench.commands.table import table as make
+    from bench.cli.commands.table import table as make
 
     return f"{len(make(folder, format='csv').splitlines()) - 1} rows"
 

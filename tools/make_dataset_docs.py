@@ -12,10 +12,10 @@ from dataclasses import fields
 from inspect import cleandoc
 from pathlib import Path
 
-from bench import registry
+from bench.cells.notation import format_value
 from bench.data.base import Counts, Dataset
 from bench.data.splits import Split
-from bench.spec import format_value
+from bench.plugins import registry
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "datasets.md"
 INTRODUCTION = """\

@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import UsageError
+from bench.core.errors import UsageError
 from bench.records import Store
 from bench.tables import Table, aggregate
 from bench.tables.rows import FLOORS, Row

@@ -26,11 +26,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
-from bench import registry
-from bench.data.base import data_root
+from bench.cells.notation import Spec
 from bench.data.cache import decoded
 from bench.data.prepare import Prepared, prepare
-from bench.spec import Spec
+from bench.data.roots import data_root
+from bench.plugins import registry
 from bench.training.streams import generator, reseed
 
 SIZE, BATCH, MARGIN = 64, 256, 8

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor  # listing backbones imports this package, and must not import torch
+
+Family = Literal["vit", "cnn", "hybrid"]
+FAMILIES: tuple[Family, ...] = ("vit", "cnn", "hybrid")
 
 
 @dataclass(frozen=True)
@@ -18,13 +23,16 @@ class FeatureSpec:
         token_dim: Channels of a token.
         pooled_dim: Channels of the pooled vector; may differ from ``token_dim``.
         grid: Token layout, (H, W) or (D, H, W); tokens are its row-major flattening.
-        family: "vit" or "cnn"; methods that fit only one say so before training starts.
+        family: "vit" (plain Vision Transformer), "cnn", or "hybrid" (windows, pooling attention, mixers); methods that
+            fit only some say so before training starts.
+        levels: (channels, stride) of each map in `Features.levels`, finest first; empty where there are none.
     """
 
     token_dim: int
     pooled_dim: int
     grid: tuple[int, ...]
-    family: Literal["vit", "cnn"]
+    family: Family
+    levels: tuple[tuple[int, int], ...] = ()
 
     @property
     def tokens(self) -> int:
@@ -39,10 +47,24 @@ class Features:
     Attributes:
         tokens: (B, N, token_dim); patch tokens without class or register tokens, or a flattened map.
         pooled: (B, pooled_dim), as the backbone itself pools before its classifier.
+        embedding: (B, d) in a space shared with text, where the backbone has one.
+        levels: Maps (B, C, H, W) from fine to coarse, where the task asked for them.
     """
 
     tokens: Tensor
     pooled: Tensor
+    embedding: Tensor | None = None
+    levels: tuple[Tensor, ...] | None = None
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Features:
+        """The same features with every tensor changed in one way."""
+        return replace(
+            self,
+            tokens=change(self.tokens),
+            pooled=change(self.pooled),
+            embedding=None if self.embedding is None else change(self.embedding),
+            levels=None if self.levels is None else tuple(change(level) for level in self.levels),
+        )
 
     def __getitem__(self, rows: slice | Tensor) -> Features:
-        return Features(self.tokens[rows], self.pooled[rows])
+        return self.map(lambda tensor: tensor[rows])

@@ -6,12 +6,16 @@ import hashlib
 import json
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bench.backbones.base import BackboneParams, WeightsInfo
-from bench.backbones.catalog import ASSETS, local_weights, weights_folder
+from bench.backbones.family import WeightsInfo, resolve_backbone
+from bench.backbones.local import local_weights
 from bench.backbones.tags import trained_on
-from bench.errors import UsageError, nearest
-from bench.spec import Spec
+from bench.cells.notation import Spec
+from bench.core.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    from bench.backbones.base import Backbone
 
 
 def find(name: str, folder: Path | None) -> WeightsInfo:
@@ -89,16 +93,11 @@ def from_hub(name: str, local: dict[str, Path]) -> WeightsInfo:
     )
 
 
-def load(spec: Spec, folder: Path | None):  # type: ignore[no-untyped-def]
+def load(spec: Spec, folder: Path | None) -> Backbone:
     """Build the backbone that a spec such as ``pico[size=32]`` names, in evaluation mode.
 
     Raises:
-        UsageError: See `find` and `bench.backbones.timm2d.build`.
+        UsageError: See `bench.backbones.family.BackboneFamily`.
     """
-    from bench.backbones.timm2d import build
-
-    params = BackboneParams.build(spec.name, spec.params)
-    return build(find(spec.name, folder), params.size, spec.name)
-
-
-__all__ = ["ASSETS", "find", "load", "weights_folder"]
+    family = resolve_backbone(spec, folder)
+    return family.load(spec.name, family.find(spec.name, folder))

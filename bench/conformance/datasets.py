@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.conformance import Skipped, require
+from bench.cells.notation import Spec
+from bench.conformance.base import Skipped, require
+from bench.core.errors import MissingData
 from bench.data.base import Dataset, rows_of
 from bench.data.folders import printable
 from bench.data.prepare import Prepared, checked_table, class_name, prepare
-from bench.errors import MissingData
-from bench.registry import module_name, read
-from bench.spec import Spec
-from bench.syntax import PACKAGE, assigned, parse, public_classes
+from bench.plugins.registry import module_name, read
+from bench.plugins.syntax import PACKAGE, assigned, parse, public_classes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +72,7 @@ def check_card(case: DatasetCase) -> None:
 @cache
 def _placeholders(plugin: str) -> dict[str, str]:
     """What `bench new dataset` writes for the author to replace: the docstring's first line, and texts of the card."""
-    tree = parse(PACKAGE / "templates" / "dataset.py.txt")
+    tree = parse(PACKAGE / "cli" / "templates" / "dataset.py.txt")
     (node,) = public_classes(tree)
     first = (ast.get_docstring(node) or "").partition("\n")[0].replace("NAME", plugin)
     values = {name: value for statement in node.body for name, value in assigned(statement) if value}

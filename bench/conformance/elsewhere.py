@@ -9,8 +9,8 @@ import json
 import sys
 from pathlib import Path
 
-from bench import registry
 from bench.data.prepare import prepare
+from bench.plugins import registry
 
 
 def main(file: str, root: str, fields: str) -> None:

@@ -16,13 +16,13 @@ from torch import Tensor
 
 from bench.backbones import Features
 from bench.backbones.base import Backbone
-from bench.cell import Cell
-from bench.conformance import Check, require
+from bench.cells.cell import Cell
+from bench.cells.notation import Spec
+from bench.cells.recipes import preset
+from bench.conformance.base import Check, require
 from bench.conformance.tiny import SIZE, tiny_backbone, tiny_images, tiny_weights
 from bench.methods import FeatureMethod, FeatureSplit, Method, Stage
 from bench.methods.build import build_model, check, trainable_names
-from bench.recipes import preset
-from bench.spec import Spec
 from bench.training.job import stage_jobs
 from bench.training.learner import Learner
 from bench.training.streams import reseed
@@ -142,9 +142,9 @@ def check_fit_same_bits(cls: type[FeatureMethod]) -> None:
 
 def check_end_to_end(cls: type[Method] | type[FeatureMethod]) -> None:
     """`bench run` makes a record of a tiny cell, and a second run has nothing to do."""
-    from bench import runner
+    from bench.engine import run as runner
+    from bench.engine.settings import Settings
     from bench.records import Store
-    from bench.settings import Settings
 
     with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, BENCH_CACHE=f"{folder}/cache"):
         place = Path(folder)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.errors import DataError
+from bench.core.errors import DataError
 
 _lock = threading.Lock()
 _loaded: dict[tuple[str, int, str], np.ndarray] = {}

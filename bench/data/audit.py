@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from bench.core.errors import DataError, MissingData
 from bench.data.base import Dataset, rows_of
 from bench.data.folders import IMAGE_SUFFIXES, is_clutter, printable, walk
 from bench.data.inspection import Inspection, inspect
@@ -33,7 +34,6 @@ from bench.data.prepare import (
     compare_files,
     untrained_classes,
 )
-from bench.errors import DataError, MissingData
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from kornia.augmentation import AugmentationSequential, RandomAffine, RandomHori
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from bench.recipes import Recipe
+from bench.cells.recipes import Recipe
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 

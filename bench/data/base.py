@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, PositiveInt, model_validator
 
+from bench.cells.params import Params
+from bench.core.errors import MissingData, nearest
 from bench.data.splits import Split
-from bench.errors import MissingData, UsageError, nearest
-from bench.params import Params
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Task = Literal["classification", "detection", "segmentation", "few_shot"]
-CACHE_VARIABLE = "BENCH_CACHE"
 Counts = dict[str, int | tuple[int, ...]]  # split, or "total" -> samples, or samples per class in label order
 
 # Parts of a card that say where data come from; changing them changes no sample.
@@ -202,26 +200,3 @@ def rows_of(dataset: Dataset, table: pd.DataFrame, root: Path) -> Iterator[Sampl
     indices = table["index"] if "index" in table else [-1] * len(table)
     for name, path, index in zip(table["id"], paths, indices, strict=True):
         yield Sample(name, None if path is None else place / path, int(index), place)
-
-
-def cache_root() -> Path:
-    """Return the folder of everything that can be computed again: ``BENCH_CACHE``, else a per-user cache folder."""
-    if given := os.environ.get(CACHE_VARIABLE):
-        return Path(given)
-    from platformdirs import user_cache_path
-
-    return user_cache_path("adaptbench")
-
-
-def data_root(given: Path | None = None) -> Path:
-    """Return the data root: ``--data``, else ``BENCH_DATA``, else a per-user cache folder.
-
-    Raises:
-        UsageError: A folder was named but is not there.
-    """
-    named = given or (Path(os.environ["BENCH_DATA"]) if os.environ.get("BENCH_DATA") else None)
-    if named is None:
-        return cache_root() / "data"
-    if not named.is_dir():
-        raise UsageError(f"The data folder {named} is not there. Create it, or change --data / BENCH_DATA.")
-    return named.resolve()

@@ -19,11 +19,12 @@ import numpy as np
 import PIL
 from filelock import FileLock
 
-from bench.atomic import write_atomic, write_text
-from bench.data.base import Dataset, Sample, cache_root, rows_of
+from bench.core.atomic import write_atomic, write_text
+from bench.core.errors import DataError, UsageError
+from bench.data.base import Dataset, Sample, rows_of
 from bench.data.identity import samples_identity
 from bench.data.images import Resize, image_size, resized
-from bench.errors import DataError, UsageError
+from bench.data.roots import cache_root
 
 if TYPE_CHECKING:
     from bench.data.prepare import Prepared

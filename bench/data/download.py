@@ -15,8 +15,8 @@ import requests
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from bench.core.errors import DataError, MissingData, UsageError
 from bench.data.base import Dataset
-from bench.errors import DataError, MissingData, UsageError
 
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 

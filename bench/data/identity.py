@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.atomic import write_text
-from bench.data.base import CARD_FIELDS, Dataset, cache_root, rows_of
+from bench.core.atomic import write_text
+from bench.core.errors import DataError
+from bench.data.base import CARD_FIELDS, Dataset, rows_of
 from bench.data.folders import printable
-from bench.errors import DataError
-from bench.fingerprint import source_fingerprint
+from bench.data.roots import cache_root
+from bench.plugins.fingerprint import source_fingerprint
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageOps
 
+from bench.core.errors import DataError, UsageError
 from bench.data.folders import printable
-from bench.errors import DataError, UsageError
 
 Resize = Literal["squash", "crop"]
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}

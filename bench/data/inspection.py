@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from bench.core.errors import DataError
 from bench.data.base import Dataset, Sample
 from bench.data.images import EXIF_ORIENTATION
-from bench.errors import DataError
 
 if TYPE_CHECKING:
     from pathlib import Path

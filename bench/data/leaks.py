@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.core.errors import DataError
 from bench.data.base import Dataset
-from bench.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd

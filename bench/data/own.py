@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pydantic import Field
 
+from bench.core.errors import DataError, MissingData
 from bench.data.base import Dataset
 from bench.data.splits import Folds, LeaveDomainOut, Split
-from bench.errors import DataError, MissingData
 
 _SPELLINGS = {"training": "train", "valid": "val", "validation": "val", "dev": "val", "testing": "test"}
 

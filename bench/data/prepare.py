@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.core.errors import DataError
 from bench.data.base import Dataset
 from bench.data.folders import printable
 from bench.data.identity import content_hashes, data_identity, file_digests
 from bench.data.leaks import check_leaks
 from bench.data.splits import need
 from bench.data.subset import shrink
-from bench.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd

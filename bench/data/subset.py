@@ -11,8 +11,8 @@ import hashlib
 import math
 from typing import TYPE_CHECKING
 
+from bench.core.errors import DataError
 from bench.data.splits import strata
-from bench.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from bench.backbones import Features, FeatureSpec
-from bench.params import Params
+from bench.cells.params import Params
 
 if TYPE_CHECKING:
     from bench.backbones.base import Backbone

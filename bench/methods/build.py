@@ -8,7 +8,7 @@ from itertools import zip_longest
 import torch
 
 from bench.backbones.base import Backbone
-from bench.errors import UsageError
+from bench.core.errors import UsageError
 from bench.methods.base import Method, Stage
 from bench.methods.model import Model
 

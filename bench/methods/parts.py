@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from bench.backbones import Features
 from bench.backbones.base import Backbone
-from bench.errors import UsageError
+from bench.core.errors import UsageError
 
 
 class PooledLinear(nn.Module):

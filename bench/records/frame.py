@@ -6,11 +6,11 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.cell import Cell
-from bench.errors import UsageError
+from bench.cells.cell import Cell
+from bench.cells.notation import Spec
+from bench.core.errors import UsageError
 from bench.records.schema import Record
 from bench.records.store import Store
-from bench.spec import Spec
 
 if TYPE_CHECKING:
     import pandas as pd

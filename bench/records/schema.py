@@ -46,7 +46,7 @@ class Part(Block):
 
 
 class Failure(Block):
-    """Why a cell failed; `kind` is that of `bench.errors.BenchError`, or an exception's name."""
+    """Why a cell failed; `kind` is that of `bench.core.errors.BenchError`, or an exception's name."""
 
     kind: str
     message: str
@@ -70,7 +70,7 @@ class StageResult(Block):
     Attributes:
         best_epoch: The epoch reported, from 1; None when the method has no epochs.
         selection: The criterion that chose it (`Record.selection` says on which split).
-        metrics: Split -> metric -> value, see `bench.metrics.classification`.
+        metrics: Split -> metric -> value, see `bench.tasks.classification.classification`.
         n: Split -> number of samples.
         trainable: Parameters trained in this stage.
     """

@@ -20,9 +20,9 @@ import numpy as np
 from filelock import FileLock
 from pydantic import ValidationError
 
-from bench.atomic import explain, sweep, write_atomic, write_point, write_text
-from bench.cell import Cell
-from bench.errors import BenchError
+from bench.cells.cell import Cell
+from bench.core.atomic import explain, sweep, write_atomic, write_point, write_text
+from bench.core.errors import BenchError
 from bench.records.schema import Record
 
 _SAFE = "[]=,+-_."  # with letters and digits: what a path component keeps as it is

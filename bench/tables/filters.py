@@ -15,9 +15,9 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from bench.errors import UsageError
+from bench.cells.notation import format_value, parse_value
+from bench.core.errors import UsageError
 from bench.records import Part, Record
-from bench.spec import format_value, parse_value
 
 PARTS = ("dataset", "backbone", "method", "recipe", "seed")
 KEYS = (*PARTS, "protocol", "status")

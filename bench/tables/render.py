@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from bench.errors import UsageError, nearest
+from bench.core.errors import UsageError, nearest
 from bench.stats import Interval
 from bench.tables.rows import METRICS
 from bench.tables.table import Table, fact, to_json

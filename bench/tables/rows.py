@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from bench.cell import Cell
+from bench.cells.cell import Cell
 from bench.records import Record, StageResult
 from bench.records.frame import without_protocol
 from bench.stats import Interval, accuracy_interval, seed_interval

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from bench import recipes, registry
-from bench.errors import UsageError
-from bench.fingerprint import NUMERICS_VERSION, source_fingerprint
+from bench.cells import recipes
+from bench.cells.notation import Spec
+from bench.core.errors import UsageError
+from bench.core.numerics import NUMERICS_VERSION
+from bench.plugins import registry
+from bench.plugins.fingerprint import source_fingerprint
 from bench.records import Record
-from bench.spec import Spec
 from bench.tables.rows import cell_parts
 
 

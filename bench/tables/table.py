@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.errors import UsageError, nearest
+from bench.core.errors import UsageError, nearest
 from bench.records import Record
 from bench.stats import Interval
 from bench.tables.filters import select

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import Parameter
 
-from bench.atomic import write_atomic, write_text
+from bench.core.atomic import write_atomic, write_text
 from bench.training.learner import Learner, Progress
 
 

@@ -12,15 +12,15 @@ from torch import Tensor
 
 from bench.backbones import Features
 from bench.backbones.base import Backbone
+from bench.cells.recipes import Recipe
 from bench.data.augment import Preprocess
 from bench.data.prepare import Prepared
-from bench.recipes import Recipe
-from bench.training.bank import Banked, FeatureBank, pinned
+from bench.features.bank import Banked, FeatureBank, pinned
+from bench.features.shelf import Shelf
+from bench.features.views import view_images
 from bench.training.learner import autocast
 from bench.training.prefetch import ahead
-from bench.training.shelf import Shelf
 from bench.training.streams import generator, reseed
-from bench.training.views import view_images
 
 # Also the fixed batch shape of banked features: a change changes bits, so it goes with NUMERICS_VERSION.
 EVAL_BATCH = 128

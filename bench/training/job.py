@@ -6,8 +6,8 @@ import hashlib
 import json
 from dataclasses import dataclass
 
+from bench.cells.recipes import STREAM_FIELDS, Recipe
 from bench.methods import Method, Stage
-from bench.recipes import STREAM_FIELDS, Recipe
 
 LATER_STAGE_FIELDS = frozenset({"stage2_lr"})  # do not touch the first stage
 

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from bench.backbones import Features
-from bench.errors import BenchError, NonFiniteLoss, TimeLimit, UsageError
+from bench.core.errors import BenchError, NonFiniteLoss, TimeLimit, UsageError
 from bench.methods.model import Model
 from bench.training.job import StageJob
-from bench.training.optimizers import build_optimizer
+from bench.training.optim import build_optimizer
 from bench.training.schedules import learning_rate
 from bench.training.streams import reseed
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from bench.backbones import Features
-from bench.errors import DataError
-from bench.training.bank import Banked
+from bench.core.errors import DataError
+from bench.features.bank import Banked
 from bench.training.context import Context, parts
 from bench.training.learner import Learner
 from bench.training.prefetch import ahead

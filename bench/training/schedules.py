@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from bench.errors import UsageError, nearest
+from bench.core.errors import UsageError, nearest
 
 
 def cosine(base: float, total: int, warmup: int, step: int) -> float:

@@ -13,9 +13,9 @@ import torch
 from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
-from bench.atomic import write_atomic, write_text
 from bench.backbones import Features
-from bench.errors import BenchError
+from bench.core.atomic import write_atomic, write_text
+from bench.core.errors import BenchError
 from bench.methods.build import build_model, trainable_names
 from bench.training import checkpoint
 from bench.training.context import Context

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from bench.errors import BenchError, NonFiniteLoss
+from bench.core.errors import BenchError, NonFiniteLoss
 from bench.training.stages import Trained
 
 

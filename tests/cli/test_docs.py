@@ -13,7 +13,7 @@ import pytest
 from made_images import picture
 from typer.testing import CliRunner
 
-from bench.cli import app
+from bench.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)

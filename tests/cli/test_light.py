@@ -11,7 +11,7 @@ import pytest
 HEAVY = {"torch", "timm", "pandas", "mmengine", "sklearn", "kornia", "matplotlib"}
 PROGRAM = """
 import sys
-from bench.cli import app
+from bench.cli.app import app
 try:
     app(sys.argv[1:], prog_name="bench")
 finally:

@@ -10,10 +10,10 @@ import pytest
 from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
-from bench.backbones.catalog import local_weights, metadata
-from bench.cli import app
-from bench.recipes import PRESETS
-from bench.registry import catalog
+from bench.backbones.local import local_weights, metadata
+from bench.cells.recipes import PRESETS
+from bench.cli.app import app
+from bench.plugins.registry import catalog
 
 
 def bench(*arguments: str) -> str:

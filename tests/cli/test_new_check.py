@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from bench.cli import app
+from bench.cli.app import app
 
 
 def invoke(*arguments: str | Path) -> Result:

@@ -19,8 +19,8 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 from typer.testing import CliRunner, Result
 
-from bench.backbones.catalog import local_weights
-from bench.cli import app
+from bench.backbones.local import local_weights
+from bench.cli.app import app
 from bench.records import Store
 
 FLOORS = "digits/pico/{}/quick/seed={}"
@@ -176,7 +176,7 @@ def test_a_failed_cell_is_told_and_kept(tmp_path: Path, plugin_folder: Path) -> 
 
 def test_an_interruption_leaves_whole_records(tmp_path: Path) -> None:
     results = tmp_path / "runs"
-    program = [sys.executable, "-c", "from bench.cli import main; main()"]
+    program = [sys.executable, "-c", "from bench.cli.app import main; main()"]
     command = [*program, "run", "quick", "-o", "seeds=[0,1,2,3]", "--results", str(results)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not list(results.rglob("seed=*.json")) and process.poll() is None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from made_images import picture, stubs
 
+from bench.core.errors import DataError, MissingData
 from bench.data.base import rows_of
 from bench.data.prepare import Prepared, assign, checked_table, compare, prepare
 from bench.datasets import tiny_imagenet
@@ -18,7 +19,6 @@ from bench.datasets.digits_shift import DigitsShift
 from bench.datasets.kth_tips2b import KTHTips2b
 from bench.datasets.plant_pathology_2020 import CLASSES, PlantPathology2020
 from bench.datasets.tiny_imagenet import TinyImageNet
-from bench.errors import DataError, MissingData
 
 
 def slide(kind: str, case: str, magnification: int, count: int) -> list[str]:

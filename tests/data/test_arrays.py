@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.core.errors import DataError
 from bench.data import arrays
 from bench.data.arrays import npz_array
-from bench.errors import DataError
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 from made_images import class_folders, picture, pixels
 from PIL import Image
 
+from bench.core.errors import DataError, MissingData
 from bench.data import Folds, Official, Sample
 from bench.data.audit import audit, is_clean
 from bench.datasets.csv_images import CsvImages
@@ -20,7 +21,6 @@ from bench.datasets.digits import Digits
 from bench.datasets.image_folder import ImageFolder
 from bench.datasets.kth_tips2b import KTHTips2b
 from bench.datasets.medmnist import MedMNIST
-from bench.errors import DataError, MissingData
 
 
 def problems(report: dict[str, Any], kind: str) -> list[dict[str, Any]]:

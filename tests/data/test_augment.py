@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from bench.cells.notation import Spec
+from bench.cells.recipes import Recipe, preset, resolve
+from bench.core.errors import UsageError
 from bench.data.augment import BrightnessContrast, Preprocess
-from bench.errors import UsageError
-from bench.recipes import Recipe, preset, resolve
-from bench.spec import Spec
 
 SIZE = 16
 

@@ -14,12 +14,12 @@ import pytest
 from made_images import class_folders, picture
 from PIL import Image
 
+from bench.core.errors import DataError, UsageError
 from bench.data import cache
 from bench.data.cache import cache_folder, decoded
 from bench.data.prepare import Prepared, prepare
 from bench.datasets.digits import Digits
 from bench.datasets.image_folder import ImageFolder
-from bench.errors import DataError, UsageError
 
 
 def made(root: Path, **fields: Any) -> Prepared:

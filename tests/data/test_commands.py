@@ -11,10 +11,10 @@ from filelock import FileLock
 from made_images import class_folders, picture
 from typer.testing import CliRunner, Result
 
-from bench.cli import app
-from bench.data.base import cache_root
+from bench.cli.app import app
 from bench.data.cache import decoded
 from bench.data.prepare import prepare
+from bench.data.roots import cache_root
 from bench.datasets.digits import Digits
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from made_images import class_folders, picture
 
-from bench import registry
-from bench.conformance import Skipped, examine
+from bench.conformance.base import Skipped, examine
 from bench.conformance.datasets import CHECKS, DatasetCase, check_protocols, check_table
 from bench.datasets.digits import Digits
+from bench.plugins import registry
 
 MATERIALS = ("aluminium_foil", "brown_bread", "corduroy", "cork", "cotton", "cracker", "lettuce_leaf", "linen",
              "white_bread", "wood", "wool")  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from bench import registry
+from bench.plugins import registry
 
 ROOT = Path(__file__).resolve().parents[2]
 

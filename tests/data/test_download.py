@@ -17,11 +17,11 @@ import pytest
 from made_images import pixels
 from PIL import Image
 
+from bench.core.errors import DataError, MissingData, UsageError
 from bench.data import Dataset, Folds, Split
 from bench.data.download import fetch
 from bench.datasets.digits import Digits
 from bench.datasets.kth_tips2b import KTHTips2b
-from bench.errors import DataError, MissingData, UsageError
 
 
 class Toy(Dataset):

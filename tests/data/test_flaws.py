@@ -12,11 +12,11 @@ import pytest
 from made_images import class_folders, stubs
 from pydantic import field_validator
 
-from bench import registry
-from bench.conformance import Check, Violation, examine
+from bench.conformance.base import Check, Violation, examine
 from bench.conformance.datasets import CHECKS, DatasetCase
 from bench.data import Dataset, Folds, Official
 from bench.datasets.image_folder import ImageFolder
+from bench.plugins import registry
 
 
 def named(name: str) -> Check:

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from made_images import class_folders
 
+from bench.core.errors import DataError
 from bench.data import Folds
 from bench.data.audit import audit
 from bench.data.splits import fold_numbers
 from bench.datasets.csv_images import CsvImages
-from bench.errors import DataError
 
 GROUPED = Folds(folds=5, train=(0, 1, 2), val=(3,), test=(4,), group="group")
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.core.errors import DataError
 from bench.data import identity
-from bench.data.base import cache_root
 from bench.data.identity import file_digests
-from bench.errors import DataError
+from bench.data.roots import cache_root
 
 
 def store() -> Path:

@@ -10,8 +10,8 @@ import pytest
 from made_images import picture, pixels
 from PIL import Image
 
+from bench.core.errors import DataError, UsageError
 from bench.data.images import image_size, read_rgb, resized
-from bench.errors import DataError, UsageError
 
 
 def test_png_keeps_its_values(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from made_images import pixels
 
+from bench.core.errors import DataError, MissingData, UsageError
 from bench.data.base import rows_of
 from bench.data.prepare import prepare
 from bench.datasets.medmnist import MedMNIST
-from bench.errors import DataError, MissingData, UsageError
 
 
 def npz(root: Path, name: str, channels: int = 0, depth: int = 0) -> dict[str, np.ndarray]:

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from made_images import class_folders, picture
 
+from bench.cells.notation import Spec
+from bench.core.errors import DataError, MissingData
 from bench.data.cache import decoded
 from bench.data.prepare import Prepared, prepare
 from bench.datasets.csv_images import CsvImages
 from bench.datasets.image_folder import ImageFolder
-from bench.errors import DataError, MissingData
-from bench.spec import Spec
 
 
 def folder(root: Path, **fields: Any) -> Prepared:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from made_images import stubs
 
+from bench.core.errors import DataError, MissingData
 from bench.data.audit import audit
 from bench.data.prepare import prepare
 from bench.datasets.pacs import PACS, SIZES
-from bench.errors import DataError, MissingData
 
 EACH = 6
 

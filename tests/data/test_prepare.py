@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 from made_images import class_folders, picture, pixels
 
+from bench.core.errors import DataError, MissingData
 from bench.data import Dataset, Folds, Official, Sample, Split
 from bench.data.cache import decoded
 from bench.data.prepare import prepare
 from bench.datasets.digits import Digits
 from bench.datasets.image_folder import ImageFolder
-from bench.errors import DataError, MissingData
 
 
 class Made(Dataset):

@@ -13,7 +13,7 @@ import torch
 from made_images import picture
 from timm.layers import DropPath
 
-from bench.backbones.catalog import metadata
+from bench.backbones.local import metadata
 from bench.backbones.timm2d import build
 from bench.backbones.weights import from_file
 

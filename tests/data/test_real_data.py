@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from made_images import stubs
 
-from bench import registry
+from bench.cells.notation import Spec
 from bench.data.audit import audit
 from bench.data.prepare import Prepared, prepare
 from bench.datasets.kth_tips2b import KTHTips2b
 from bench.datasets.pacs import PACS
 from bench.datasets.plant_pathology_2020 import CLASSES, PlantPathology2020
-from bench.spec import Spec
+from bench.plugins import registry
 
 pytestmark = pytest.mark.realdata
 

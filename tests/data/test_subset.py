@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.core.errors import DataError
 from bench.data.subset import shrink
-from bench.errors import DataError
 
 tables = st.lists(
     st.tuples(st.integers(0, 3), st.sampled_from(["train", "val", "test", ""])), min_size=1, max_size=80

@@ -10,16 +10,16 @@ import pandas as pd
 import pytest
 from made_images import class_folders, pixels
 
-from bench.cell import Cell
-from bench.conformance import examine
+from bench.cells.cell import Cell
+from bench.conformance.base import examine
 from bench.conformance.datasets import CHECKS, DatasetCase
+from bench.core.errors import DataError, UsageError
 from bench.data import Dataset, Folds, Official, Sample, Split
 from bench.data.audit import audit, is_clean
 from bench.data.cache import decoded
 from bench.data.prepare import prepare
-from bench.errors import DataError, UsageError
-from bench.plan import Planner
-from bench.settings import Settings
+from bench.engine.plan import Planner
+from bench.engine.settings import Settings
 
 SPLITS = ["train"] * 12 + ["val"] * 4 + ["test"] * 4
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.cell import Cell
+from bench.cells.cell import Cell
 from bench.conformance.tiny import tiny_weights
-from bench.runner import Outcome, run
-from bench.settings import Settings
+from bench.engine.run import Outcome, run
+from bench.engine.settings import Settings
 
 RunCells = Callable[..., Outcome]
 

@@ -10,9 +10,9 @@ import torch
 from compared import assert_same_results
 
 from bench.backbones.weights import load
-from bench.recipes import preset
+from bench.cells.notation import Spec
+from bench.cells.recipes import preset
 from bench.records import Store
-from bench.spec import Spec
 from bench.training import stages
 from bench.training.context import Context
 from bench.training.learner import Learner

@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 from compared import assert_same_results
 
-from bench import executors
-from bench.executors import Work, inline
-from bench.groups import Group
+from bench.engine.groups import Group
+from bench.engine.settings import Settings
+from bench.executors import base as executors
+from bench.executors.base import Work, inline
 from bench.records import Store
-from bench.settings import Settings
 from tests.engine.conftest import RunCells
 
 METHODS = ["linear_probe", "full_finetune", "majority"]
 ELSEWHERE = """
 import pickle, sys
-from bench.runner import run
+from bench.engine.run import run
 cells, settings = pickle.loads(sys.stdin.buffer.read())
 run(cells, settings)
 """

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from compared import assert_same_results
 
-from bench.atomic import DiskFull
-from bench.cell import Cell
+from bench.cells.cell import Cell
 from bench.conformance.tiny import tiny_images
-from bench.errors import BenchError, DataError, NonFiniteLoss, TimeLimit, UsageError
+from bench.core.atomic import DiskFull
+from bench.core.errors import BenchError, DataError, NonFiniteLoss, TimeLimit, UsageError
+from bench.engine.run import run
+from bench.engine.settings import Settings
+from bench.plugins.registry import use_folders
 from bench.records import Store
-from bench.registry import use_folders
-from bench.runner import run
-from bench.settings import Settings
 from bench.training import checkpoint
 from bench.training.learner import Learner, Progress
 from bench.training.stages import Trained
@@ -158,7 +158,10 @@ def test_micro_batches_survive_an_interruption(
     assert record.flags.notes == ["micro-batches: 4"]
 
 
-@pytest.mark.parametrize("where", ["bench.work.account", "bench.work.fit_record", "bench.work.build_context"])
+@pytest.mark.parametrize(
+    "where",
+    ["bench.engine.group_run.account", "bench.engine.group_run.fit_record", "bench.engine.group_run.build_context"],
+)
 def test_out_of_memory_outside_of_training(
     where: str, run_cells: RunCells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.progress import Reporter
+from bench.core.progress import Reporter
 
 
 class Deaf:

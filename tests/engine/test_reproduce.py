@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.cell import Cell
-from bench.errors import UsageError
-from bench.estimate import estimate
-from bench.groups import group_tasks
-from bench.plan import Planner
+from bench.cells.cell import Cell
+from bench.core.errors import UsageError
+from bench.engine.estimate import estimate
+from bench.engine.groups import group_tasks
+from bench.engine.plan import Planner
+from bench.engine.reproduce import compare, reproduce
+from bench.engine.settings import Settings
 from bench.records import Store
-from bench.reproduce import compare, reproduce
-from bench.settings import Settings
 from tests.engine.conftest import RunCells
 
 

@@ -8,14 +8,14 @@ import pytest
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from bench.cell import Cell
+from bench.cells.cell import Cell
+from bench.cells.recipes import PRESETS
 from bench.conformance.tiny import tiny_images
-from bench.plan import Planner
-from bench.recipes import PRESETS
+from bench.engine.plan import Planner
+from bench.engine.run import run
+from bench.engine.settings import Settings
+from bench.plugins.registry import use_folders
 from bench.records import Store
-from bench.registry import use_folders
-from bench.runner import run
-from bench.settings import Settings
 from bench.tables.stale import _recipe, stale_reason
 from tests.engine.conftest import RunCells
 

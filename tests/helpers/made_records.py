@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from bench.cell import Cell
-from bench.metrics import classification
+from bench.cells.cell import Cell
 from bench.records import Failure, Part, Record, Selection, StageResult, prediction_key
+from bench.tasks.classification import classification
 
 Arrays = dict[str, np.ndarray]
 

@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench import registry
 from bench.backbones.timm2d import TimmBackbone
 from bench.baselines.adaptformer import AdaptFormer
 from bench.baselines.bitfit import BitFit
@@ -21,10 +20,11 @@ from bench.baselines.staged_finetune import StagedFinetune
 from bench.baselines.vpt import VPT
 from bench.conformance.methods import images
 from bench.conformance.tiny import tiny_backbone
-from bench.errors import UsageError
+from bench.core.errors import UsageError
 from bench.methods import Method
 from bench.methods.build import build_model, check, trainable_names
 from bench.methods.model import Model
+from bench.plugins import registry
 
 CLASSES = 5
 KINDS = ("vit", "cnn", "batch_norm_cnn")

@@ -14,8 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench.backbones import Features, FeatureSpec
 from bench.baselines.cladapter import CLAdapter, CLAdapterHead
-from bench.errors import UsageError
-from bench.methods.accounting import macs, size
+from bench.core.errors import UsageError
+from bench.engine.cost import macs, size
 
 FIXTURE = Path(__file__).parent.parent / "fixtures" / "cladapter_reference.safetensors"
 

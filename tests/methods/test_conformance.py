@@ -12,14 +12,14 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from bench import registry
 from bench.backbones import Features, FeatureSpec
 from bench.backbones.base import Backbone
-from bench.conformance import examine
 from bench.conformance import methods as conformance
+from bench.conformance.base import examine
 from bench.methods import FeatureMethod, FeatureSplit, Fitted, Method, PooledLinear, Stage
+from bench.plugins import registry
 
-TEMPLATE = Path(conformance.__file__).parent.parent / "templates" / "baseline.py.txt"
+TEMPLATE = Path(conformance.__file__).parent.parent / "cli" / "templates" / "baseline.py.txt"
 
 
 def cases() -> Iterator[tuple[str, str]]:

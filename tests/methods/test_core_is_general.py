@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 import bench
-from bench import registry
+from bench.plugins import registry
 
 CORE = Path(bench.__file__).parent
 FLOORS = {("tables/rows.py", "majority"), ("tables/rows.py", "knn")}  # tables mark what falls below them

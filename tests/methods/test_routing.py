@@ -13,9 +13,9 @@ from made_records import done
 from bench.backbones import Features
 from bench.baselines.cladapter import CLAdapter, routing
 from bench.conformance.tiny import tiny_backbone
-from bench.errors import UsageError
+from bench.core.errors import UsageError
 from bench.methods.build import build_model
-from bench.plots import routing_heatmap
+from bench.plots.routing import routing_heatmap
 
 CELL = "pacs/pico/cladapter/paper/seed=0"
 

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from bench.commands.run import run
+from bench.cli.commands.run import run
 from bench.conformance.tiny import tiny_backbone, tiny_weights
-from bench.counting import count
-from bench.errors import UsageError
-from bench.groups import group_tasks
-from bench.methods.accounting import model_macs, size
+from bench.core.errors import UsageError
+from bench.engine.cost import model_macs, size
+from bench.engine.counting import count
+from bench.engine.groups import group_tasks
+from bench.engine.plan import Planner
+from bench.engine.run import preflight
+from bench.engine.settings import Settings
+from bench.grid.suite import Suite, load_suite, parse_override
 from bench.methods.build import build_model
-from bench.plan import Planner
+from bench.plugins.registry import load
 from bench.records import Store
-from bench.registry import load
-from bench.runner import preflight
-from bench.settings import Settings
-from bench.suite import Suite, load_suite, parse_override
 
 PUBLISHED = ("pacs_table3", "breakhis_table9", "k_ablation", "augmentation_defect", "parameters_table7")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from made_records import done, failed
 
-from bench.atomic import DiskFull, sweep
+from bench.core.atomic import DiskFull, sweep
 from bench.records import Store
 
 NAME = "digits/pico/cladapter/quick/seed=0"

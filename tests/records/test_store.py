@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from made_records import done, failed
 
 import bench
-from bench.cell import Cell
-from bench.errors import UsageError
+from bench.cells.cell import Cell
+from bench.cells.notation import Spec
+from bench.core.errors import UsageError
 from bench.records import CorruptRecord, Record, Store, load_records
 from bench.records.schema import Curves
 from bench.records.store import component
-from bench.spec import Spec
 
 NAME = "pacs[protocol=paper]/pico/cladapter[k=10]/quick[epochs=5]/seed=0"
 
@@ -239,6 +239,7 @@ def test_load_records(store: Store) -> None:
 def test_records_import_neither_torch_nor_timm() -> None:
     import subprocess
 
-    code = "import sys, bench.records, bench.metrics; print({'torch', 'timm', 'pandas'} & set(sys.modules) or 'none')"
+    heavy = "{'torch', 'timm', 'pandas'}"
+    code = f"import sys, bench.records, bench.tasks.classification; print({heavy} & set(sys.modules) or 'none')"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "none"

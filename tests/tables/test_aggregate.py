@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from made_records import done, failed
 
-from bench.errors import UsageError
+from bench.core.errors import UsageError
 from bench.records import Flags, Record
 from bench.stats import accuracy_interval, seed_interval
 from bench.tables import aggregate, to_json

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from made_records import failed, record
 
-from bench.errors import UsageError
+from bench.core.errors import UsageError
 from bench.tables.filters import select, split_outside
 
 NAMES = [

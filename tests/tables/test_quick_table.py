@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from recomputed import recomputed
 
-from bench.cell import Cell
-from bench.commands.table import table
-from bench.runner import run
-from bench.settings import Settings
+from bench.cells.cell import Cell
+from bench.cli.commands.table import table
+from bench.engine.run import run
+from bench.engine.settings import Settings
 from bench.tables.rows import METRICS
 
 METHODS = ("majority", "knn", "linear_probe", "cladapter[k=5]")

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from made_records import done, failed
 
-from bench.commands.table import table as command
-from bench.errors import UsageError
+from bench.cli.commands.table import table as command
+from bench.core.errors import UsageError
 from bench.records import Flags, Parameters, Store
 from bench.tables import FORMATS, Table, aggregate, render, to_json
 from bench.tables.stale import stale_reason
@@ -128,9 +128,11 @@ def test_the_command(tmp_path: Path) -> None:
 
 
 def test_staleness_follows_code_recipe_and_numerics() -> None:
-    from bench import recipes, registry
-    from bench.fingerprint import NUMERICS_VERSION, source_fingerprint, values_fingerprint
-    from bench.spec import Spec
+    from bench.cells import recipes
+    from bench.cells.notation import Spec
+    from bench.core.numerics import NUMERICS_VERSION
+    from bench.plugins import registry
+    from bench.plugins.fingerprint import source_fingerprint, values_fingerprint
 
     current = {
         "method": source_fingerprint(registry.find("baselines", "knn").path),
@@ -151,6 +153,6 @@ def test_tables_import_neither_torch_nor_timm() -> None:
     import subprocess
     import sys
 
-    code = "import sys, bench.commands.table; print({'torch', 'timm', 'pandas'} & set(sys.modules) or 'none')"
+    code = "import sys, bench.cli.commands.table; print({'torch', 'timm', 'pandas'} & set(sys.modules) or 'none')"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "none"

@@ -1,0 +1,46 @@
+"""Which weights lie here; reads names and file headers only, so that listing stays fast and imports no torch."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from bench.core.errors import UsageError
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+
+
+def weights_folder(given: Path | None = None) -> Path | None:
+    """``--weights``, else ``BENCH_WEIGHTS``, else None.
+
+    Raises:
+        UsageError: A folder was named but is not there.
+    """
+    named = given or (Path(os.environ["BENCH_WEIGHTS"]) if os.environ.get("BENCH_WEIGHTS") else None)
+    if named is not None and not named.is_dir():
+        raise UsageError(f"The weights folder {named} is not there. Create it, or change --weights / BENCH_WEIGHTS.")
+    return named
+
+
+def local_weights(folder: Path | None) -> dict[str, Path]:
+    """Name -> file, of the embedded backbone and a weights folder (which wins)."""
+    files = [*sorted(ASSETS.glob("*.safetensors")), *(sorted(folder.glob("*.safetensors")) if folder else [])]
+    return {file.name.removesuffix(".safetensors"): file for file in files}
+
+
+def metadata(path: Path) -> dict[str, str]:
+    """The metadata of a safetensors file: its header is a length (8 bytes, little-endian) and that much JSON.
+
+    Raises:
+        UsageError: The file is not safetensors.
+    """
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        try:
+            header = json.loads(file.read(length)) if length < path.stat().st_size else None
+        except ValueError:
+            header = None
+    if not isinstance(header, dict):
+        raise UsageError(f"{path} is not a safetensors file. Replace it.")
+    return dict(header.get("__metadata__", {}))

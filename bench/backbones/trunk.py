@@ -1,0 +1,130 @@
+"""A timm image model as a backbone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import timm
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from bench.backbones.base import Backbone, probe
+from bench.backbones.family import WeightsInfo
+from bench.backbones.features import Family, Features, FeatureSpec
+from bench.core.errors import UsageError
+
+
+class TimmBackbone(Backbone):
+    """A timm model without its classifier.
+
+    Tokens are the final patch tokens (class and register tokens dropped) or the flattened feature map; ``pooled``
+    is `forward_head(pre_logits=True)`, so that a norm that lives in the head (ConvNeXt) is applied.
+    """
+
+    model: Any  # timm's models share methods, not a base class that declares them
+
+    def __init__(self, model: nn.Module, info: WeightsInfo, size: int) -> None:
+        super().__init__()
+        self.model = model
+        self.info = info
+        self.input_shape = (3, size, size)
+        self.prefix = int(getattr(model, "num_prefix_tokens", 0))
+        self.spec = self._measure()
+        self.eval()
+
+    def forward(self, inputs: Tensor) -> Features:
+        """Images (B, 3, H, W) to features; see the class."""
+        final = self.model.forward_features(inputs)
+        return Features(self._tokens(final), self.model.forward_head(final, pre_logits=True))
+
+    def _tokens(self, final: Tensor) -> Tensor:
+        if final.ndim == 3:
+            return final[:, self.prefix :]
+        if getattr(self.model, "output_fmt", "NCHW") == "NHWC":
+            return final.flatten(1, 2)
+        return final.flatten(2).transpose(1, 2)
+
+    @torch.no_grad()
+    def _measure(self) -> FeatureSpec:
+        features = probe(self)
+        final = self.model.forward_features(self.blank())
+        count = features.tokens.shape[1]
+        side = round(count**0.5)
+        grid = (side, side) if side * side == count else (count,)
+        return FeatureSpec(
+            token_dim=features.tokens.shape[2],
+            pooled_dim=features.pooled.shape[1],
+            grid=grid,
+            family=_family(self.model, final),
+        )
+
+
+def _family(model: Any, final: Tensor) -> Family:
+    """A plain ViT has patches, one list of blocks and perhaps a class token; what else attends or mixes is a hybrid."""
+    if hasattr(model, "patch_embed") and hasattr(model, "blocks") and hasattr(model, "cls_token"):
+        return "vit"
+    map_of_channels = final.ndim == 4 and getattr(model, "output_fmt", "NCHW") == "NCHW"
+    attends = any(hasattr(module, "qkv") for module in model.modules())
+    return "cnn" if map_of_channels and not attends else "hybrid"
+
+
+def build(info: WeightsInfo, size: int | None, name: str, pretrained: bool = True) -> TimmBackbone:
+    """Create the model and load its weights.
+
+    Args:
+        info: Facts of the weights; ``info.file`` None means timm's hub.
+        size: Input size in pixels, None for the weights' own.
+        name: The backbone's name, for messages.
+        pretrained: False leaves the weights random, for counting parameters.
+
+    Raises:
+        UsageError: The size does not fit the architecture, or the weights are of another architecture.
+    """
+    size = size or info.size
+    options = dict(info.model_args)
+    if _fixed_size(info.arch) and size != info.size:
+        options["img_size"] = size
+    overlay = {"file": info.file} if info.file else None
+    try:
+        if info.file and pretrained:
+            _check_names(name, info, options)
+        model = timm.create_model(info.arch, pretrained=pretrained, pretrained_cfg_overlay=overlay, **options)
+    except (RuntimeError, KeyError, AssertionError) as error:
+        reason = str(error).strip().splitlines()
+        raise UsageError(
+            f"{name}: cannot load {info.file or 'the hub weights'} into {info.arch} at size {size} "
+            f"({reason[0][:160] if reason else type(error).__name__}). Check timm_arch, model_args and size."
+        ) from error
+    model.reset_classifier(0)  # type: ignore[operator]
+    return TimmBackbone(model, info, size)
+
+
+def _check_names(name: str, info: WeightsInfo, options: dict[str, Any]) -> None:
+    """timm loads what fits and leaves the rest random; a file must hold every tensor but the classifier's.
+
+    Raises:
+        UsageError: The file's tensors are not those of the architecture.
+    """
+    with torch.device("meta"):
+        model = timm.create_model(info.arch, pretrained=False, **options)
+    with safe_open(str(info.file), framework="pt") as file:
+        given = set(file.keys())
+    head = tuple(f"{prefix}." for prefix in _classifiers(model))
+    expected = set(model.state_dict())
+    wrong = sorted(key for key in expected ^ given if not key.startswith(head))
+    if wrong:
+        raise UsageError(
+            f"{name}: {info.file} does not hold the weights of {info.arch}: {len(wrong)} tensors are missing or "
+            f"foreign, e.g. {wrong[0]}. Correct timm_arch and model_args in its metadata."
+        )
+
+
+def _classifiers(model: nn.Module) -> tuple[str, ...]:
+    names = getattr(model, "pretrained_cfg", {}).get("classifier") or "head"
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _fixed_size(arch: str) -> bool:
+    config = timm.get_pretrained_cfg(arch, allow_unregistered=False)
+    return config is not None and bool(config.fixed_input_size)

@@ -1,0 +1,148 @@
+"""Training recipes: data, not code. A cell's name states each field that differs from its recipe's.
+
+``bench show paper`` prints a recipe with the fields that the paper leaves open (`assumed`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Literal, Self
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from bench.cells.notation import Spec, format_value
+from bench.cells.params import Params
+from bench.core.errors import UsageError, nearest
+
+# Fields that decide the stream of images; cells may share a trunk pass only when all of them agree.
+STREAM_FIELDS = ("batch_size", "resize", "normalisation", "augment", "near_black", "views", "precision")
+# All that matters to methods fitted on frozen features, which are not augmented.
+PREPROCESSING_FIELDS = ("resize", "normalisation", "precision")
+# What a recipe's fingerprint is called in a record -> the fields that it covers (None: all).
+FINGERPRINTS: dict[str, tuple[str, ...] | None] = {"recipe": None, "preprocessing": PREPROCESSING_FIELDS}
+
+
+class Recipe(Params):
+    """How a method is trained: preprocessing, augmentation, optimiser, schedule, selection."""
+
+    epochs: PositiveInt = Field(100, description="epochs of every stage")
+    batch_size: PositiveInt = Field(16, description="training images a step; the last, smaller batch is kept")
+    optimizer: Literal["adamw", "adam", "sgd"] = Field("adamw", description="adam couples its weight decay (L2)")
+    lr: PositiveFloat = Field(1e-4, description="base learning rate")
+    lr_grid: tuple[PositiveFloat, ...] = Field((), description="trials of the whole cell; validation picks; empty: lr")
+    weight_decay: NonNegativeFloat = Field(1e-3, description="on every trainable tensor")
+    momentum: float = Field(0.9, ge=0, lt=1, description="beta1 of Adam, momentum of SGD")
+    schedule: Literal["cosine", "released", "constant"] = Field("cosine", description="of the learning rate, per step")
+    warmup_epochs: NonNegativeInt = Field(0, description="linear warm-up, in epochs, of every stage")
+    stage2_lr: PositiveFloat = Field(0.1, description="learning rate of later stages, times lr")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="of the cross-entropy")
+    resize: Literal["squash", "crop"] = Field("squash", description="both sides, or shorter side and centre crop")
+    normalisation: Literal["own", "clip"] = Field("own", description="the weights' own mean and std, or OpenAI CLIP's")
+    augment: Literal["flip", "released"] | None = Field(None, description="per sample; see data.augment")
+    near_black: bool = Field(False, description="repeat the released code's clipping defect in brightness/contrast")
+    views: PositiveInt | None = Field(None, description="augmented views per image; none: fresh every epoch")
+    precision: Literal["fp32", "bf16"] = Field("fp32", description="of the forward pass")
+    selection: Literal["val_best", "last"] = Field("val_best", description="which epoch is reported")
+    ties: Literal["earlier", "later"] = Field("earlier", description="which of equally good epochs is kept")
+
+    @model_validator(mode="after")
+    def _fields_apply(self) -> Self:
+        """Fields without effect would give one result two names."""
+        if self.near_black and self.augment != "released":
+            raise ValueError("near_black is a defect of augment=released; there is none without it")
+        if self.views is not None and self.augment is None:
+            raise ValueError("views are augmented images; set augment, or leave views out")
+        return self
+
+
+class Preset(Params):
+    """A named recipe.
+
+    Attributes:
+        assumed: Fields its source does not state, with the reason for the value taken.
+    """
+
+    about: str
+    values: dict[str, Any]
+    assumed: dict[str, str] = {}
+
+
+_CODE = "not stated; the released code's value"
+PRESETS: dict[str, Preset] = {
+    "paper": Preset(
+        about="CLAdapter as the paper states it (NeurIPS 2025): AdamW, batch 16, lr 1e-4, up to 100 epochs.",
+        values=dict(
+            epochs=100, batch_size=16, optimizer="adamw", lr=1e-4, weight_decay=1e-3, schedule="released",
+            warmup_epochs=2, resize="squash", augment="released", selection="val_best", ties="later",
+        ),
+        assumed={
+            "schedule": _CODE,
+            "warmup_epochs": _CODE,
+            "stage2_lr": _CODE,
+            "resize": _CODE,
+            "augment": _CODE + ", without its near-black defect",
+            "normalisation": "not stated; the weights' own (the released code: CLIP's for every backbone)",
+            "selection": _CODE,
+            "ties": _CODE,
+        },
+    ),
+    "released": Preset(
+        about="CLAdapter's released code: Adam with L2, batch 8, CLIP normalisation; near_black=true adds its defect. "
+        "Validation keeps its last, smaller batch, which that code drops.",
+        values=dict(
+            epochs=100, batch_size=8, optimizer="adam", lr=1e-4, weight_decay=1e-3, schedule="released",
+            warmup_epochs=2, resize="squash", normalisation="clip", augment="released", ties="later",
+        ),
+    ),
+    "tuned": Preset(
+        about="Ours, for fair comparisons: AdamW, own normalisation, the same 4 learning rates tried for every method.",
+        values=dict(
+            epochs=20, batch_size=16, weight_decay=1e-3, schedule="cosine", warmup_epochs=1, augment="flip",
+            lr_grid=(1e-4, 3e-4, 1e-3, 3e-3),
+        ),
+    ),
+    "quick": Preset(
+        about="Small and fast, for the embedded default and first tries: AdamW, lr 2e-3, 3 epochs, no augmentation.",
+        values=dict(epochs=3, batch_size=20, lr=2e-3, weight_decay=1e-3, schedule="cosine", warmup_epochs=1),
+    ),
+}  # fmt: skip
+
+
+def fingerprint(recipe: Recipe, name: str) -> str:
+    """Hash of the fields that one of `FINGERPRINTS` covers."""
+    fields = FINGERPRINTS[name]
+    values = recipe.model_dump(mode="json", include=None if fields is None else set(fields))
+    text = ",".join(f"{key}={format_value(value)}" for key, value in sorted(values.items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def trials(recipe: Recipe) -> list[Recipe]:
+    """The recipes a cell tries: one for each learning rate of the grid, or itself."""
+    return [recipe.model_copy(update={"lr": lr, "lr_grid": ()}) for lr in recipe.lr_grid] or [recipe]
+
+
+def preset(name: str) -> Recipe:
+    """Return a named recipe.
+
+    Raises:
+        UsageError: No recipe has this name.
+    """
+    if name not in PRESETS:
+        raise UsageError(f"No recipe {name!r}. {nearest(name, PRESETS)}")
+    return Recipe(**PRESETS[name].values)
+
+
+def resolve(spec: Spec) -> Recipe:
+    """Return the recipe a spec such as ``paper[epochs=5]`` names.
+
+    Raises:
+        UsageError: The recipe or a field is unknown, or a value is out of range.
+    """
+    base = preset(spec.name)
+    return Recipe.build(spec.name, {**base.model_dump(), **spec.params})
+
+
+def canonical(spec: Spec) -> Spec:
+    """Drop the fields that equal the named recipe's own."""
+    base, resolved = preset(spec.name).model_dump(), resolve(spec).model_dump()
+    return Spec(spec.name, {key: value for key, value in resolved.items() if value != base[key]})

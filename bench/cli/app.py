@@ -1,0 +1,218 @@
+"""The command line: options only. What a command does is in `bench.cli.commands`, imported when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from bench.cli.groups import cache_app, data_app, new_app
+from bench.cli.options import Data, Device, Json, Plugins, Quiet, Results, Weights, application, use_plugins
+from bench.core.errors import BenchError
+
+
+class Group(TyperGroup):
+    """Turns expected errors into one message and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BenchError as error:
+            typer.echo(f"bench: {error}", err=True)
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt as error:
+            typer.echo("bench: stopped. Finished cells are stored; the same command continues.", err=True)
+            raise typer.Exit(130) from error
+
+
+app = application(cls=Group, add_completion=False, help="Benchmark the adaptation of pre-trained vision models.")
+app.add_typer(data_app, name="data")
+app.add_typer(new_app, name="new")
+app.add_typer(cache_app, name="cache")
+
+
+def main() -> None:
+    """Entry point of the ``bench`` script."""
+    app(prog_name="bench")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(version("adaptbench"))
+        raise typer.Exit
+
+
+@app.callback()
+def _shared(
+    ctx: typer.Context,
+    plugins: Plugins = None,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    ctx.obj = plugins or []
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    kind: Annotated[str | None, typer.Argument(help="datasets, baselines, backbones, suites or recipes")] = None,
+    weights: Weights = None,
+    plugins: Plugins = None,
+    json: Json = False,
+) -> None:
+    """List what there is, one line each."""
+    from bench.cli.commands import listing
+
+    use_plugins(ctx, plugins)
+    typer.echo(listing.show(kind, weights, json))
+
+
+@app.command()
+def show(ctx: typer.Context, name: str, weights: Weights = None, plugins: Plugins = None, json: Json = False) -> None:
+    """Show one of them with its parameters."""
+    from bench.cli.commands import show as command
+
+    use_plugins(ctx, plugins)
+    typer.echo(command.show(name, weights, json))
+
+
+@app.command()
+def doctor(
+    ctx: typer.Context,
+    data: Data = None,
+    weights: Weights = None,
+    results: Results = Path("runs"),
+    plugins: Plugins = None,
+    json: Json = False,
+) -> None:
+    """Report versions, devices, data and weights.
+
+    Exit code 1 when something essential is missing.
+    """
+    from bench.cli.commands import doctor as command
+
+    use_plugins(ctx, plugins)
+    text, healthy = command.report(data, weights, results, json)
+    typer.echo(text)
+    raise typer.Exit(0 if healthy else 1)
+
+
+@app.command()
+def run(
+    ctx: typer.Context,
+    targets: Annotated[
+        list[str], typer.Argument(metavar="SUITE|CELL...", help="Suites by name or file, cells by name.")
+    ],
+    override: Annotated[
+        list[str] | None, typer.Option("-o", metavar="KEY=VALUE", help="Replace a suite's variable.")
+    ] = None,
+    data: Data = None,
+    results: Results = Path("runs"),
+    weights: Weights = None,
+    device: Device = None,
+    executor: Annotated[str, typer.Option(help="What carries out groups of cells.")] = "inline",
+    partial: Annotated[bool, typer.Option("--partial", help="Accept incomplete data; tables say so.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run and why; run nothing.")] = False,
+    no_fuse: Annotated[
+        bool, typer.Option("--no-fuse", help="Train cells one by one; the numbers are the same.")
+    ] = False,
+    time_limit: Annotated[float | None, typer.Option(metavar="SECONDS", help="Longest a cell may train.")] = None,
+    bank_gb: Annotated[float, typer.Option(metavar="GB", help="Disk that kept features and views may take.")] = 20.0,
+    quiet: Quiet = False,
+    json: Json = False,
+    plugins: Plugins = None,
+) -> None:
+    """Run suites and cells, then print their table.
+
+    Only what is missing, failed or stale runs.
+
+    A cell is named dataset/backbone/method/recipe/seed=N, with parameters as in cladapter[k=5].
+    """
+    from bench.cli.commands import run as command
+    from bench.engine.settings import Settings
+
+    use_plugins(ctx, plugins)
+    settings = Settings(
+        results=results,
+        data=data,
+        weights=weights,
+        device=device,
+        partial=partial,
+        fuse=not no_fuse,
+        time_limit=time_limit,
+        executor=executor,
+        quiet=quiet or json,
+        bank_gb=bank_gb,
+    )
+    raise typer.Exit(command.run(targets, override or [], settings, dry_run, json))
+
+
+@app.command()
+def table(
+    ctx: typer.Context,
+    filter: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILTER]...", help="As in pacs/*/cladapter, cladapter[k=10], seed=0.")
+    ] = None,
+    results: Results = Path("runs"),
+    format: Annotated[str, typer.Option(metavar="NAME", help="rich, md, csv, latex, html or json.")] = "rich",
+    metrics: Annotated[str | None, typer.Option(metavar="A,B,...", help="Columns to show.")] = None,
+    stages: Annotated[bool, typer.Option("--stages", help="One row for every stage, not only the last.")] = False,
+    split: Annotated[str, typer.Option(metavar="NAME", help="test or val.")] = "test",
+    plugins: Plugins = None,
+) -> None:
+    """Print records as a table.
+
+    Each row is a mean over seeds with a 95 % interval, and marks for whatever limits a comparison.
+    """
+    from bench.cli.commands import table as command
+
+    use_plugins(ctx, plugins)
+    typer.echo(command.table(results, " ".join(filter or []) or None, format, metrics, stages, split))
+
+
+@app.command()
+def reproduce(
+    ctx: typer.Context,
+    record: Annotated[Path, typer.Argument(metavar="RECORD", help="A seed=N.json below a results folder.")],
+    data: Data = None,
+    weights: Weights = None,
+    device: Device = None,
+    partial: Annotated[bool, typer.Option("--partial", help="The data at hand are incomplete.")] = False,
+    quiet: Quiet = False,
+    json: Json = False,
+    plugins: Plugins = None,
+) -> None:
+    """Run a record's cell again and compare.
+
+    Equal, within rounding, or different (exit code 1).
+    """
+    from bench.cli.commands import reproduce as command
+    from bench.engine.settings import Settings
+
+    use_plugins(ctx, plugins)
+    settings = Settings(data=data, weights=weights, device=device, partial=partial, quiet=quiet or json)
+    raise typer.Exit(command.show(record, settings, json))
+
+
+@app.command()
+def check(
+    ctx: typer.Context,
+    target: Annotated[str, typer.Argument(metavar="FILE|NAME", help="A plug-in's file, or its name.")],
+    data: Data = None,
+    partial: Annotated[bool, typer.Option("--partial", help="The data at hand are incomplete.")] = False,
+    plugins: Plugins = None,
+    json: Json = False,
+) -> None:
+    """Check that a plug-in keeps its contract.
+
+    Exit code 1 when it does not.
+    """
+    from bench.cli.commands import check as command
+
+    use_plugins(ctx, plugins)
+    raise typer.Exit(0 if command.check(target, data, partial, json) else 1)

@@ -1,0 +1,95 @@
+"""`bench data audit|fetch|path`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.cells.notation import Spec
+from bench.cli.commands.text import as_json
+from bench.data.base import Dataset
+from bench.data.roots import data_root
+from bench.plugins import registry
+
+STYLES = {"undeclared": "bold red", "declared": "yellow", "note": "dim"}
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from bench.data.inspection import Inspection
+
+
+def named(name: str) -> Dataset:
+    """The data set that ``pacs`` or ``breakhis[magnification=100]`` names.
+
+    Raises:
+        UsageError: There is no such data set or parameter.
+    """
+    spec = Spec.parse(name)
+    return registry.load("datasets", spec.name).build(spec.name, spec.params)
+
+
+def path(name: str, data: Path | None) -> str:
+    """Where the data set lies, or is to be put."""
+    return str(named(name).location(data_root(data)))
+
+
+def fetch(name: str, data: Path | None, quiet: bool) -> str:
+    """Download the data set and say what was done.
+
+    Raises:
+        BenchError: See `bench.data.download.fetch`.
+    """
+    from bench.data.download import fetch as download
+
+    return download(named(name), data_root(data), quiet)
+
+
+def audit(name: str, data: Path | None, partial: bool, quiet: bool, json: bool) -> bool:
+    """Print the audit; return whether it found no undeclared problem.
+
+    Raises:
+        MissingData: The data are not there.
+    """
+    from rich.console import Console
+
+    from bench.data.audit import audit as check
+    from bench.data.audit import is_clean
+
+    def watch(samples: Iterator[Inspection], total: int) -> Iterable[Inspection]:
+        from rich.progress import track
+
+        console = Console(stderr=True)
+        silent = quiet or json or not console.is_terminal
+        return track(samples, f"reading {name}", total, console=console, transient=True, disable=silent)
+
+    report = check(named(name), data_root(data), partial, watch)
+    if json:
+        print(as_json(report))
+    else:
+        Console().print(*rendered(report), sep="\n", soft_wrap=True)
+    return is_clean(report)
+
+
+def rendered(report: dict[str, Any]) -> list[RenderableType]:
+    """The report for the terminal: a table of protocols, then one line a problem."""
+    from rich.table import Table
+    from rich.text import Text
+
+    title = f"{report['dataset']}: {report['samples']} samples"
+    protocols = Table("protocol", "train", "val", "test", "leaks", title=title)
+    for name, counts in report["protocols"].items():
+        leaks = ", ".join(f"{number} {kind}" for kind, number in counts["leaks"].items()) or "none"
+        protocols.add_row(name, *(str(counts[split]) for split in ("train", "val", "test")), leaks)
+    lines = [Text(line(problem), STYLES[problem["status"]]) for problem in report["problems"]]
+    if report["duplicates"]:
+        lines.append(Text(f"{len(report['duplicates'])} sets of samples share their pixels; --json lists them."))
+    return [protocols, *(lines or [Text("No problems.")])]
+
+
+def line(problem: dict[str, Any]) -> str:
+    """One problem as text."""
+    shown = ", ".join(problem["samples"][:3])
+    examples = f": {shown}" + (", ..." if problem["count"] > 3 else "") if shown else ""
+    return f"{problem['status']}: {problem['kind']} ({problem['count']}): {problem['detail']}{examples}"

@@ -1,0 +1,38 @@
+"""`bench table`: records as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from bench.core.errors import UsageError
+from bench.records import Store
+from bench.tables import DEFAULT_COLUMNS, aggregate, render
+from bench.tables.stale import stale_reason
+
+
+def table(
+    results: Path,
+    filter: str | Collection[str] | None = None,
+    format: str = "rich",
+    metrics: str | None = None,
+    stages: bool = False,
+    split: str = "test",
+) -> str:
+    """Text of ``bench table``.
+
+    Args:
+        filter: A pattern such as ``pacs/*/cladapter[k=10]``, or the names of cells.
+        metrics: Columns, separated by commas.
+        stages: One row for every stage instead of the last.
+        split: `test` or `val`.
+
+    Raises:
+        UsageError: There are no records, or a filter, format, column or split is wrong.
+        CorruptRecord: A file is not a record.
+    """
+    records = [record.slim() for record in Store(results).all()]
+    if not records:
+        raise UsageError(f"No records in {results}. Run `bench run quick`, or name another folder by --results.")
+    columns = [name.strip() for name in metrics.split(",")] if metrics else DEFAULT_COLUMNS
+    return render(aggregate(records, filter, columns, stages, split, stale_reason), format)

@@ -1,0 +1,88 @@
+"""`bench data`, `bench new`, `bench cache`: options only, as in `bench.cli`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.options import Data, Folder, Json, Plugins, Quiet, application, use_plugins
+
+data_app = application(help="Where data lie, whether they are right, how to get them.")
+new_app = application(help="Write a plug-in file that works, to start from.")
+cache_app = application(help="Decoded images and features kept between runs.")
+
+
+@new_app.command("baseline")
+def new_baseline(ctx: typer.Context, name: str, folder: Folder = Path("plugins"), plugins: Plugins = None) -> None:
+    """Write FOLDER/NAME.py with a method that trains."""
+    from bench.cli.commands import new as command
+
+    use_plugins(ctx, plugins)
+    typer.echo(command.write("baseline", name, folder))
+
+
+@new_app.command("dataset")
+def new_dataset(ctx: typer.Context, name: str, folder: Folder = Path("plugins"), plugins: Plugins = None) -> None:
+    """Write FOLDER/NAME.py for images in class folders."""
+    from bench.cli.commands import new as command
+
+    use_plugins(ctx, plugins)
+    typer.echo(command.write("dataset", name, folder))
+
+
+@data_app.command("audit")
+def data_audit(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As in pacs or breakhis[magnification=100].")],
+    data: Data = None,
+    partial: Annotated[bool, typer.Option("--partial", help="Accept counts other than the published ones.")] = False,
+    quiet: Quiet = False,
+    json: Json = False,
+    plugins: Plugins = None,
+) -> None:
+    """Decode and compare every sample.
+
+    Exit code 1 on a problem that is not declared.
+    """
+    from bench.cli.commands import data as command
+
+    use_plugins(ctx, plugins)
+    raise typer.Exit(0 if command.audit(name, data, partial, quiet, json) else 1)
+
+
+@data_app.command("fetch")
+def data_fetch(ctx: typer.Context, name: str, data: Data = None, quiet: Quiet = False, plugins: Plugins = None) -> None:
+    """Download a data set that has a mirror."""
+    from bench.cli.commands import data as command
+
+    use_plugins(ctx, plugins)
+    typer.echo(command.fetch(name, data, quiet))
+
+
+@data_app.command("path")
+def data_path(ctx: typer.Context, name: str, data: Data = None, plugins: Plugins = None) -> None:
+    """Say where a data set lies, or is to be put."""
+    from bench.cli.commands import data as command
+
+    use_plugins(ctx, plugins)
+    typer.echo(command.path(name, data))
+
+
+@cache_app.command("ls")
+def cache_ls(json: Json = False) -> None:
+    """List what is kept, with sizes."""
+    from bench.cli.commands import cache as command
+
+    typer.echo(command.ls(json))
+
+
+@cache_app.command("clear")
+def cache_clear(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Beginning of a name; default: all.")] = None,
+) -> None:
+    """Delete what is kept; it is computed again when needed."""
+    from bench.cli.commands import cache as command
+
+    typer.echo(command.clear(name))

@@ -1,0 +1,130 @@
+"""Parameters and multiply-accumulates of methods on backbones: no data, no weights, no training.
+
+Models are built on torch's meta device, which knows shapes only, so a large backbone costs no more than a small one.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from bench.backbones.timm2d import TimmBackbone, build
+from bench.backbones.weights import find
+from bench.cells.cell import Cell
+from bench.core.errors import UsageError
+from bench.data.roots import data_root
+from bench.engine.cost import head_macs, size, trunk_macs
+from bench.grid.resolve import resolve
+from bench.methods import Method
+from bench.methods.build import build_model, check, trainable_names
+
+HEADINGS = ("backbone", "method", "trained", "added", "beyond a probe", "share", "total", "MACs", "MACs added")
+
+
+@dataclass(frozen=True)
+class Count:
+    """One method on one backbone.
+
+    Attributes:
+        trainable: Stage -> parameters trained.
+        added: Parameters that the method brings, its head included.
+        beyond_probe: ``added`` without a linear classifier on the pooled features, the way papers count.
+        total: Parameters of backbone and method.
+        macs: Multiply-accumulates of the bare backbone for one image.
+        macs_added: What the method adds to them.
+        problem: Why the method does not apply; the numbers are 0 then.
+    """
+
+    backbone: str
+    method: str
+    classes: int
+    trainable: dict[str, int]
+    added: int = 0
+    beyond_probe: int = 0
+    total: int = 0
+    macs: int = 0
+    macs_added: int = 0
+    problem: str = ""
+
+
+def count(cells: Iterable[Cell], weights: Path | None, data: Path | None) -> list[Count]:
+    """Count each pair of backbone and method once; recipes and seeds make no difference.
+
+    Args:
+        weights: Folder whose files' metadata name architectures, beside timm's own names.
+        data: Data root, for data sets whose classes depend on their folder.
+
+    Raises:
+        UsageError: A name is wrong, or a method has nothing to count before it is fitted.
+    """
+    trunks: dict[str, tuple[TimmBackbone, int]] = {}
+    counts: dict[tuple[str, str, int], Count] = {}
+    for cell in cells:
+        resolved = resolve(cell)
+        classes = len(resolved.dataset.class_names(data_root(data)))
+        backbone, method = str(resolved.cell.backbone), resolved.method
+        if not isinstance(method, Method):
+            raise UsageError(f"{cell.method.name} has no parameters before it is fitted. Leave it out of this suite.")
+        if backbone not in trunks:
+            info = find(cell.backbone.name, weights)
+            with torch.device("meta"):
+                trunk = build(info, resolved.backbone.size, backbone, pretrained=False)
+                trunks[backbone] = trunk, trunk_macs(trunk)
+        key = (backbone, str(resolved.cell.method), classes)
+        if key not in counts:
+            counts[key] = _count(*key, *trunks[backbone], method)
+    return list(counts.values())
+
+
+def _count(backbone: str, name: str, classes: int, trunk: TimmBackbone, bare: int, method: Method) -> Count:
+    try:
+        with torch.device("meta"):
+            check(trunk, method)
+            model = build_model(copy.deepcopy(trunk) if method.injects else trunk, method, classes)
+            inner = trunk_macs(model.backbone) if method.injects else bare
+            head = head_macs(model)
+    except UsageError as error:
+        return Count(backbone, name, classes, {}, problem=str(error))
+    sizes = {parameter: value.numel() for parameter, value in model.named_parameters()}
+    added = sum(sizes[parameter] for parameter in model.added)
+    return Count(
+        backbone=backbone,
+        method=name,
+        classes=classes,
+        trainable={s.name: sum(sizes[p] for p in trainable_names(model, s)) for s in method.stages()},
+        added=added,
+        beyond_probe=added - classes * (trunk.spec.pooled_dim + 1),
+        total=size(model),
+        macs=bare,
+        macs_added=inner + head - bare,
+    )
+
+
+def table(counts: Iterable[Count]) -> list[list[str]]:
+    """Rows of text under `HEADINGS`: parameters in millions, multiply-accumulates in billions."""
+    return [list(HEADINGS), *(_row(count) for count in counts)]
+
+
+def _row(count: Count) -> list[str]:
+    if count.problem:
+        return [count.backbone, count.method, *[""] * (len(HEADINGS) - 3), count.problem]
+    share = count.beyond_probe / (count.total - count.added + count.beyond_probe)
+    return [
+        count.backbone,
+        count.method,
+        " + ".join(_millions(trained) for trained in count.trainable.values()),
+        _millions(count.added),
+        _millions(count.beyond_probe),
+        f"{100 * share:.1f} %",
+        _millions(count.total),
+        f"{count.macs / 1e9:.2f} G",
+        f"{count.macs_added / 1e9:.3f} G",
+    ]
+
+
+def _millions(number: int) -> str:
+    return f"{number / 1e6:.3f} M"

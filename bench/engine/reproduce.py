@@ -1,0 +1,116 @@
+"""`bench reproduce`: run a record's cell again and say how the result compares."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+from unittest.mock import patch
+
+import numpy as np
+
+from bench.cells.cell import Cell
+from bench.core.errors import UsageError
+from bench.data.roots import CACHE_VARIABLE
+from bench.engine.run import run
+from bench.engine.settings import Settings
+from bench.records import CorruptRecord, Record, Store
+
+Verdict = Literal["equal", "within rounding", "different"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A record against its repetition.
+
+    Attributes:
+        verdict: "equal": every stored prediction and every curve agrees bit for bit; "within rounding": the same
+            samples, and logits agree to 1 % of their spread; else "different".
+        largest: Largest absolute difference of any logit.
+        accuracy: Test accuracy of the record and of the repetition.
+        changed: Fingerprints that differ: why a result may rightly be different.
+        environment: Versions and machine facts that differ: why rounding may.
+    """
+
+    cell: str
+    verdict: Verdict
+    largest: float
+    accuracy: tuple[float | None, float | None]
+    changed: dict[str, tuple[str, str]]
+    environment: dict[str, tuple[str, str]]
+
+
+def reproduce(file: Path, settings: Settings) -> Comparison:
+    """Run the cell of a record file again, in folders of its own: images are decoded and features computed anew.
+
+    Raises:
+        UsageError: The file is no finished record, or the repetition failed.
+    """
+    record, arrays = read(file)
+    with TemporaryDirectory() as folder, patch.dict(os.environ, {CACHE_VARIABLE: f"{folder}/cache"}):
+        outcome = run([Cell.parse(record.cell)], replace(settings, results=Path(folder)))
+        if outcome.failed:
+            raise UsageError(f"The repetition failed: {next(iter(outcome.failed.values()))}")
+        again = Store(Path(folder)).get(record.cell)
+        assert again is not None
+        return compare(record, arrays, again, Store(Path(folder)).predictions(record.cell))
+
+
+def read(file: Path) -> tuple[Record, dict[str, np.ndarray]]:
+    """A finished record and its predictions, by the record's file.
+
+    Raises:
+        UsageError: There is no such file, or it is not a finished record in a results folder.
+    """
+    if not file.is_file():
+        raise UsageError(f"There is no record {file}. Give the path of a seed=N.json below a results folder.")
+    if file.name.endswith(".failed.json") or len(file.absolute().parts) < 6:
+        raise UsageError(f"{file} is no finished record. Give the path of a seed=N.json below a results folder.")
+    store = Store(file.absolute().parents[4])
+    found = store.at(file.absolute())
+    if found is None or store.path(found.cell) != file.absolute():
+        raise CorruptRecord(f"{file} does not lie at its cell's address. Move it back, or delete it.")
+    return found, store.predictions(found.cell)
+
+
+def compare(record: Record, arrays: dict[str, np.ndarray], again: Record, others: dict[str, np.ndarray]) -> Comparison:
+    """Compare two records of one cell with their predictions."""
+    logits = [name for name in arrays if name.endswith("logits")]
+    largest = max((_difference(arrays[name], others.get(name)) for name in logits), default=0.0)
+    return Comparison(
+        cell=record.cell,
+        verdict=_verdict(record.stages == again.stages, arrays, others),
+        largest=largest,
+        accuracy=(record.metrics["test"]["accuracy"], again.metrics["test"]["accuracy"]),
+        changed=_differing(record.fingerprints, again.fingerprints),
+        environment=_differing(
+            {**record.environment, "device": record.hardware.device, "threads": str(record.hardware.threads)},
+            {**again.environment, "device": again.hardware.device, "threads": str(again.hardware.threads)},
+        ),
+    )
+
+
+def _verdict(same_stages: bool, arrays: dict[str, np.ndarray], others: dict[str, np.ndarray]) -> Verdict:
+    if arrays.keys() != others.keys():
+        return "different"
+    pairs = [(name, array, others[name]) for name, array in arrays.items()]
+    if same_stages and all(np.array_equal(array, other) for _, array, other in pairs):
+        return "equal"
+    close = all(
+        _difference(array, other) <= 0.01 * float(array.std())
+        if name.endswith("logits")
+        else np.array_equal(array, other)
+        for name, array, other in pairs
+    )
+    return "within rounding" if close else "different"
+
+
+def _difference(array: np.ndarray, other: np.ndarray | None) -> float:
+    return float("inf") if other is None or array.shape != other.shape else float(np.abs(array - other).max())
+
+
+def _differing(one: dict[str, str], other: dict[str, str]) -> dict[str, tuple[str, str]]:
+    names = sorted(one.keys() | other.keys())
+    return {n: (one.get(n, ""), other.get(n, "")) for n in names if one.get(n) != other.get(n)}

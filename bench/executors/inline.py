@@ -1,0 +1,21 @@
+"""One group after another in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bench.executors.base import Executor, Work
+
+if TYPE_CHECKING:
+    from bench.engine.groups import Group
+    from bench.engine.settings import Settings
+
+
+class Inline(Executor):
+    """One group after another in this process; what others are at comes last, to see what they left."""
+
+    def execute(self, groups: Sequence[Group], settings: Settings, work: Work) -> None:
+        busy = [group for group in groups if not work(group, False)]
+        for group in busy:
+            work(group, True)

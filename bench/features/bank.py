@@ -1,0 +1,76 @@
+"""The feature bank: frozen features of a finite set of images, computed once and memory-mapped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.backbones import Features, FeatureSpec
+from bench.features.shelf import Arrays, Layout, Shelf
+
+Rows = slice | np.ndarray
+
+
+@dataclass(frozen=True)
+class Banked:
+    """Features of n images: pooled (n, pooled_dim) and, when asked for, tokens (n, N, token_dim), float32."""
+
+    pooled: np.ndarray
+    tokens: np.ndarray | None
+    spec: FeatureSpec
+
+    def batch(self, rows: Rows, device: torch.device) -> Features:
+        """The features of some rows on a device; tokens have N = 0 when they were not asked for."""
+        pooled = gathered(self.pooled, rows, device)
+        if self.tokens is None:
+            return Features(torch.empty(len(pooled), 0, self.spec.token_dim, device=device), pooled)
+        return Features(gathered(self.tokens, rows, device), pooled)
+
+
+@dataclass(frozen=True)
+class FeatureBank:
+    """Features on a shelf. What is larger than the whole shelf is not kept, and computed on every use."""
+
+    shelf: Shelf
+
+    def get(
+        self, identity: dict[str, Any], count: int, spec: FeatureSpec, tokens: bool,
+        compute: Callable[[], Iterator[Features]],
+    ) -> Banked | None:  # fmt: skip
+        """Return banked features, computing what is missing in one pass; None when they are too large to keep.
+
+        Args:
+            identity: Everything that decides the features' bits.
+            count: Number of images, n.
+            compute: Yields features of consecutive images, in a fixed batch shape.
+        """
+        layouts = {"pooled": Layout((count, spec.pooled_dim), "float32")}
+        if tokens:
+            layouts["tokens"] = Layout((count, spec.tokens, spec.token_dim), "float32")
+        if not self.shelf.fits(layouts):
+            return None
+        arrays = self.shelf.get(identity, layouts, lambda: (on_host(batch, layouts) for batch in compute()))
+        return Banked(arrays["pooled"], arrays.get("tokens"), spec)
+
+
+def on_host(features: Features, names: Iterable[str]) -> Arrays:
+    """Those of ``pooled`` (B, pooled_dim) and ``tokens`` (B, N, token_dim) that are named, as float32 arrays."""
+    return {name: getattr(features, name).float().cpu().numpy() for name in names}
+
+
+def gathered(array: np.ndarray, rows: Rows, device: torch.device) -> Tensor:
+    """Rows of a memory-mapped array on a device, copied once into memory that torch has aligned."""
+    places = np.arange(len(array))[rows] if isinstance(rows, slice) else rows
+    batch = torch.empty((len(places), *array.shape[1:]), dtype=torch.float32)
+    np.take(array, places, axis=0, out=batch.numpy(), mode="clip")  # "raise" would copy twice
+    return pinned(batch, device).to(device, non_blocking=True)
+
+
+def pinned(batch: Tensor, device: torch.device) -> Tensor:
+    """The batch in memory from which a copy to a CUDA device does not block."""
+    return batch.pin_memory() if device.type == "cuda" else batch

@@ -1,0 +1,144 @@
+"""Axes -> cells: what a suite's variables and overrides mean."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import Any
+
+from bench.cells.cell import Cell
+from bench.cells.notation import Spec
+from bench.cells.recipes import Recipe
+from bench.core.errors import UsageError, nearest
+from bench.grid.resolve import resolve
+from bench.plugins import registry
+from bench.plugins.scan import Kind
+
+AXES = ("dataset", "protocol", "backbone", "method", "recipe", "seed", "data_seed")
+SPEC_AXES = ("dataset", "backbone", "method", "recipe")
+PLURALS = {axis + "s": axis for axis in AXES}
+PLUGIN_AXES: dict[str, Kind] = {"method": "baselines", "dataset": "datasets"}
+IMAGE_SIZE = "image_size"
+
+Grid = dict[str, list[Spec]]
+
+
+def expand(variables: dict[str, Any]) -> list[Cell]:
+    """Turn a suite's variables (by their singular names) into canonical cells, each once.
+
+    Raises:
+        UsageError: A variable is missing or unknown, or a name or value is wrong.
+    """
+    for axis in SPEC_AXES:
+        if not _many(variables.get(axis)):
+            raise UsageError(f"The suite names no {axis}. Add a line such as {axis} = ..., or -o {axis}=...")
+    grid = {axis: [s for item in _many(variables[axis]) for s in _specs(axis, item)] for axis in SPEC_AXES}
+    if _many(variables.get("protocol")):
+        grid["dataset"] = _vary(grid, "dataset", "protocol", variables["protocol"])
+    for key, value in variables.items():
+        if key not in AXES:
+            axis, names, field = _place(grid, key)
+            grid[axis] = _vary(grid, axis, field, value, names)
+    cells = [Cell(*point) for point in _points(grid, variables)]
+    if not cells:
+        raise UsageError("The suite has no cell: one of its lists is empty.")
+    return list(dict.fromkeys(resolve(cell).cell for cell in cells))
+
+
+def _points(grid: Grid, variables: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """The grid in the order of `Cell`'s fields; methods vary faster than recipes, seeds fastest."""
+    seeds = [_seed("seeds", value) for value in _many(variables.get("seed", 0))]
+    data_seeds: list[int | None] = [_seed("data_seed", value) for value in _many(variables.get("data_seed"))]
+    return [
+        (dataset, backbone, method, recipe, seed, data_seed)
+        for dataset, backbone, recipe, method, data_seed, seed in itertools.product(
+            grid["dataset"], grid["backbone"], grid["recipe"], grid["method"], data_seeds or [None], seeds
+        )
+    ]
+
+
+def _specs(axis: str, item: Any) -> list[Spec]:
+    """One text, or the grid that a dict with a ``name`` spans."""
+    if isinstance(item, str):
+        return [Spec.parse(item)]
+    if not isinstance(item, dict) or not isinstance(item.get("name"), str):
+        raise UsageError(f"{axis}: {item!r} is neither a text such as 'name[key=value]' nor a dict with a name.")
+    grid = {axis: [Spec.parse(item["name"])]}
+    for key, value in item.items():
+        if key != "name":
+            grid[axis] = _vary(grid, axis, key, value)
+    return grid[axis]
+
+
+def _vary(grid: Grid, axis: str, key: str, value: Any, names: set[str] | None = None) -> list[Spec]:
+    """Set a field to each value in turn, on the plug-ins named (None: on all) of an axis."""
+    varied = []
+    for spec in grid[axis]:
+        if names is None or spec.name in names:
+            values = _values(_annotation(axis, spec.name, key), value)
+            varied += [Spec(spec.name, {**spec.params, key: one}) for one in values]
+        else:
+            varied.append(spec)
+    return list(dict.fromkeys(varied))
+
+
+def _values(annotation: str, value: Any) -> list[Any]:
+    """The values a field takes in turn: a list is a grid, unless the field is itself a list and the items are not."""
+    takes_list = re.search(r"\b(tuple|list)\[", annotation)
+    if (
+        takes_list
+        and isinstance(value, (list, tuple))
+        and not (value and all(isinstance(v, (list, tuple)) for v in value))
+    ):
+        return [list(value)]
+    return _many(value) or [None]
+
+
+def _annotation(axis: str, name: str, key: str) -> str:
+    """Source text of a field's type, or nothing where it is not known."""
+    if axis == "recipe":
+        return str(Recipe.model_fields[key].annotation) if key in Recipe.model_fields else ""
+    if axis not in PLUGIN_AXES:
+        return ""
+    return {f.name: f.annotation for f in registry.find(PLUGIN_AXES[axis], name).fields}.get(key, "")
+
+
+def _place(grid: Grid, key: str) -> tuple[str, set[str] | None, str]:
+    """Where a field belongs: the axis, the plug-ins that have it (None: all), and its name there.
+
+    ``name.field`` names one method or data set; a plain field is the backbones' ``image_size``, else the recipes',
+    else the methods', else the data sets'.
+    """
+    name, _, field = key.rpartition(".")
+    if key == IMAGE_SIZE:
+        return "backbone", None, "size"
+    if key in Recipe.model_fields:
+        return "recipe", None, key
+    for axis in PLUGIN_AXES:
+        having = {n for n, fields in _fields(grid, axis).items() if field in fields and name in ("", n)}
+        if having:
+            return axis, having, field
+    raise UsageError(f"The suite has no {key!r} to set. {nearest(key, _known(grid))}")
+
+
+def _known(grid: Grid) -> set[str]:
+    fields = {field for axis in PLUGIN_AXES for fields in _fields(grid, axis).values() for field in fields}
+    return {*AXES, *PLURALS, IMAGE_SIZE, *Recipe.model_fields, *fields}
+
+
+def _fields(grid: Grid, axis: str) -> dict[str, set[str]]:
+    """Plug-in -> its fields, for the plug-ins on an axis."""
+    entries = {spec.name: registry.find(PLUGIN_AXES[axis], spec.name) for spec in grid[axis]}
+    return {name: {field.name for field in entry.fields} for name, entry in entries.items()}
+
+
+def _many(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _seed(key: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise UsageError(f"{key}: {value!r} is not a whole number from 0 up.")
+    return value

@@ -1,0 +1,150 @@
+"""A suite file names axes of a grid; expanding it gives cells.
+
+A suite is a Python file (an mmengine Config, so ``_base_ = "other.py"`` inherits) whose docstring says what it
+shows, with these variables, each one value or a list: ``dataset``, ``protocol``, ``backbone``, ``recipe``,
+``methods`` (``"cladapter[k=5]"``, or ``dict(name="cladapter", k=[5, 20])`` whose lists form a grid), ``seeds``,
+``data_seed``. ``train = False`` only counts parameters. Any other variable is a field (see `bench.grid.axes`):
+``image_size`` of the backbones, else a field of the recipes, else of the methods or the data sets that have one so
+named, or ``name.field`` of one of them. ``-o key=value`` replaces a variable.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.cells.cell import Cell
+from bench.cells.notation import Scanner, parse_value
+from bench.core.errors import UsageError
+from bench.grid.axes import PLURALS, SPEC_AXES, expand
+from bench.grid.resolve import resolve
+from bench.plugins import registry
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What was asked to run.
+
+    Attributes:
+        name: File stem, or the cell's name.
+        doc: The suite's docstring.
+        cells: Canonical, without repetitions, in the order of the grid.
+        train: False: the cells are not trained, only their parameters and multiply-accumulates are counted.
+    """
+
+    name: str
+    doc: str
+    cells: list[Cell]
+    train: bool = True
+
+
+def load_targets(targets: Iterable[str], overrides: dict[str, Any] | None = None) -> list[Suite]:
+    """Read what the user asked to run: suites (by name or file) and cells (by name).
+
+    Raises:
+        UsageError: As `load_suite`; or overrides are given together with a cell's name.
+    """
+    return [_from_cell(t, overrides) if _is_cell(t) else load_suite(t, overrides) for t in targets]
+
+
+def load_suite(target: str | Path, overrides: dict[str, Any] | None = None) -> Suite:
+    """Read a suite by name or file, apply overrides, and expand it.
+
+    Args:
+        overrides: Variables to replace; parse ``key=value`` texts with `parse_override`.
+
+    Raises:
+        UsageError: The suite, a key, a name or a value is unknown or wrong.
+    """
+    path = _path(target)
+    entry = registry.read(path, "suites")
+    if entry is None or entry.problem:
+        raise UsageError(f"Cannot read the suite: {entry.problem if entry else path}")
+    variables, replaced = _singular(read_config(path)), _singular(overrides or {})
+    if "dataset" in replaced:
+        variables.pop("protocol", None)  # it belonged to the data sets that are replaced
+    merged = {**variables, **replaced}
+    train = merged.pop("train", True)
+    if not isinstance(train, bool):
+        raise UsageError(f"train: {train!r} is not true or false.")
+    return Suite(path.stem, entry.text, expand(merged), train)
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """Read ``key=value``; the value of ``dataset``, ``backbone``, ``method`` and ``recipe`` is in cell notation.
+
+    Raises:
+        UsageError: The text is not ``key=value``.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise UsageError(f"Cannot read the override {text!r}: write key=value, for example -o epochs=5.")
+    if PLURALS.get(key, key) not in SPEC_AXES:
+        return key, parse_value(value)
+    scanner = Scanner(value)
+    specs = _spec_list(scanner)
+    scanner.end()
+    return key, specs
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Run a suite file and return its variables, those of ``_base_`` files included.
+
+    Raises:
+        UsageError: The file cannot be run; the message names the line.
+    """
+    from mmengine.config import Config
+
+    try:
+        config = Config.fromfile(str(path), import_custom_modules=False, lazy_import=False)
+    except Exception as error:
+        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+        place = f"{path}:{lines[-1]}" if lines else str(path)
+        raise UsageError(f"Cannot read the suite {place}: {type(error).__name__}: {error}") from error
+    return {key: value for key, value in config.to_dict().items() if not key.startswith("_")}
+
+
+def _is_cell(target: str) -> bool:
+    return target.count("/") >= 4 and "seed=" in target.rpartition("/")[2]
+
+
+def _from_cell(name: str, overrides: dict[str, Any] | None) -> Suite:
+    if overrides:
+        raise UsageError(f"-o changes suites; write the value into the cell's name instead: {name}")
+    return Suite(name, "", [resolve(Cell.parse(name)).cell])
+
+
+def _path(target: str | Path) -> Path:
+    text = str(target)
+    if text.endswith(".py") or "/" in text:
+        if not Path(text).is_file():
+            raise UsageError(f"There is no suite file {text}.")
+        return Path(text).absolute()
+    return registry.find("suites", text).path
+
+
+def _singular(variables: dict[str, Any]) -> dict[str, Any]:
+    named: dict[str, Any] = {}
+    for key, value in variables.items():
+        single = PLURALS.get(key, key)
+        if single in named:
+            raise UsageError(f"Both {single!r} and {key!r} are given; keep one.")
+        named[single] = value
+    return named
+
+
+def _spec_list(scanner: Scanner) -> list[str]:
+    """``spec`` or ``[spec,spec,...]`` as a list of texts."""
+    if scanner.peek() != "[":
+        return [str(scanner.spec())]
+    scanner.take("[")
+    found: list[str] = []
+    while scanner.peek() != "]":
+        found.append(str(scanner.spec()))
+        if scanner.peek() != "]":
+            scanner.take(",")
+    scanner.take("]")
+    return found

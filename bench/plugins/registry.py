@@ -1,0 +1,246 @@
+"""Plug-in folders -> classes. A plug-in's name is its file's stem; the core never imports one by name.
+
+Three sources join: the built-in folders, the user's own (``--plugins DIR``, ``BENCH_PLUGINS``), and other
+packages through the entry-point group ``bench.plugins``. A folder may hold plug-in files directly or in
+``datasets/``, ``baselines/`` and ``suites/``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from bench.core.errors import BenchError, UsageError, nearest
+from bench.plugins.fingerprint import source_files, source_fingerprint
+from bench.plugins.scan import KINDS, LINKED, PACKAGE, Entry, Kind, guess_kind, read, scan
+
+ENTRY_POINTS = "bench.plugins"
+PLURALS: dict[str, Kind] = {kind.removesuffix("s"): kind for kind in KINDS}
+SINGULAR: dict[Kind, str] = {
+    "datasets": "data set",
+    "baselines": "method",
+    "suites": "suite",
+    "backbones": "backbone family",
+    "executors": "executor",
+    "tasks": "task",
+}
+_user_folders: list[Path] = []
+_imported: dict[type, tuple[set[Path], str]] = {}  # class -> its files and their fingerprint then
+
+
+def use_folders(folders: list[Path]) -> None:
+    """Set the user's plug-in folders (those of ``BENCH_PLUGINS`` join by themselves).
+
+    Raises:
+        UsageError: A folder is not there.
+    """
+    _user_folders[:] = [_existing(folder, "--plugins") for folder in folders]
+
+
+def user_folders() -> list[Path]:
+    """The folders set by `use_folders`."""
+    return list(_user_folders)
+
+
+def catalog(kind: Kind) -> dict[str, Entry]:
+    """Name -> entry of all plug-ins of a kind, without importing any.
+
+    Raises:
+        UsageError: Two files claim one name, or a plug-in folder is not there.
+    """
+    found: dict[str, Entry] = {}
+    for folder, certain in _places(kind):
+        for entry in scan(folder, kind, certain):
+            other = found.setdefault(entry.name, entry)
+            if other.path.resolve() != entry.path.resolve():
+                raise UsageError(
+                    f"Two {kind} are called {entry.name!r}: {other.path} and {entry.path}. Rename one of the files."
+                )
+    return found
+
+
+def find(kind: Kind, name: str) -> Entry:
+    """Return a usable entry.
+
+    Raises:
+        UsageError: No plug-in has this name, or its file cannot be used.
+    """
+    entries = catalog(kind)
+    if name not in entries:
+        raise UsageError(f"No {SINGULAR[kind]} {name!r}. {nearest(name, entries)}")
+    return _usable(entries[name])
+
+
+def load(kind: Kind, name: str) -> Any:
+    """Import a plug-in and return its class.
+
+    Raises:
+        UsageError: No plug-in has this name, its file cannot be imported, or it holds no or several plug-in classes.
+    """
+    return _load(kind, name, tuple(_user_folders), os.environ.get("BENCH_PLUGINS", ""))
+
+
+@lru_cache(maxsize=256)
+def _load(kind: Kind, name: str, folders: tuple[Path, ...], environment: str) -> Any:
+    """`load`, once per set of plug-in folders: planning asks for the same few classes thousands of times."""
+    cls = load_entry(find(kind, name))
+    _imported[cls] = source_files(cls), source_fingerprint(cls)
+    return cls
+
+
+def refresh() -> None:
+    """Forget plug-ins whose source has changed since they were imported, so that the next use imports them anew.
+
+    A record's fingerprint is that of the file; in a notebook, say, code imported before an edit must not be run for it.
+    """
+    changed = [cls for cls, (files, source) in _imported.items() if _source(cls, files) != source]
+    if not changed:
+        return
+    files = {file for cls in changed for file in _imported.pop(cls)[0]}
+    for name, module in list(sys.modules.items()):
+        if (place := getattr(module, "__file__", None)) and Path(place).resolve() in files:
+            Path(importlib.util.cache_from_source(place)).unlink(missing_ok=True)
+            del sys.modules[name]
+    _load.cache_clear()
+
+
+def _source(cls: type, files: set[Path]) -> str:
+    """Fingerprint of a class as its files are now; empty when one of them has gone."""
+    return source_fingerprint(cls) if all(file.is_file() for file in files) else ""
+
+
+def load_file(path: Path) -> Any:
+    """Import the plug-in class of any file, in a plug-in folder or not.
+
+    Raises:
+        UsageError: As `load`.
+    """
+    if not path.is_file():
+        raise UsageError(f"There is no file {path}.")
+    kind = guess_kind(path)
+    if kind not in ("datasets", "baselines"):
+        raise UsageError(f"{path} defines no public subclass of Dataset, Method or FeatureMethod.")
+    entry = read(path.absolute(), kind)
+    assert entry is not None
+    return load_entry(_usable(entry))
+
+
+def load_entry(entry: Entry) -> Any:
+    """Import an entry's module and return its plug-in class.
+
+    Raises:
+        UsageError: The import fails; the message names the file and line.
+    """
+    try:
+        module = importlib.import_module(module_name(entry))
+    except BenchError:
+        raise
+    except Exception as error:
+        raise UsageError(_import_problem(entry, error)) from error
+    return getattr(module, entry.class_name)
+
+
+def module_name(entry: Entry) -> str:
+    """Import path of an entry: ``bench.KIND.NAME``, or a package made up for a user's folder.
+
+    The made-up package gives the files of one folder a common parent, so that ``from .helpers import ...`` works;
+    plain ``import helpers`` works because the folder is also the last on ``sys.path``.
+    """
+    folder = entry.path.resolve().parent
+    if folder == (PACKAGE / entry.kind).resolve():
+        return f"{PACKAGE.name}.{entry.kind}.{entry.name}"
+    package = "bench_plugins_" + hashlib.sha256(str(folder).encode()).hexdigest()[:10]
+    if package not in sys.modules:
+        module = ModuleType(package)
+        module.__path__ = [str(folder)]
+        sys.modules[package] = module
+        sys.path.append(str(folder))
+    importlib.invalidate_caches()
+    return f"{package}.{entry.name}"
+
+
+def _usable(entry: Entry) -> Entry:
+    if entry.problem:
+        raise UsageError(f"Cannot use {entry.problem}")
+    return entry
+
+
+def _places(kind: Kind) -> Iterator[tuple[Path, bool]]:
+    """Folders to look in, and whether all their files must be of this kind."""
+    yield PACKAGE / kind, kind in LINKED
+    for folder in [*_user_folders, *_environment_folders(), *_entry_point_folders()]:
+        yield folder, False
+        if (folder / kind).is_dir():
+            yield folder / kind, True
+
+
+def _environment_folders() -> list[Path]:
+    named = os.environ.get("BENCH_PLUGINS", "")
+    return [_existing(Path(part), "BENCH_PLUGINS") for part in named.split(os.pathsep) if part]
+
+
+@lru_cache(maxsize=1)  # reading the metadata of every installed distribution takes a tenth of a second
+def _entry_point_folders() -> list[Path]:
+    from importlib.metadata import entry_points
+
+    folders = []
+    for point in entry_points(group=ENTRY_POINTS):
+        folder = _module_folder(point.module)
+        if folder is None:
+            raise UsageError(
+                f"The entry point {point.name!r} in {ENTRY_POINTS} names {point.module}, which is not there."
+            )
+        folders.append(folder)
+    return folders
+
+
+def _module_folder(module: str) -> Path | None:
+    """The folder of a package, or of the module's file, without importing it."""
+    top, *rest = module.split(".")
+    spec = importlib.util.find_spec(top)
+    if spec is None:
+        return None
+    for place in spec.submodule_search_locations or []:
+        inside = Path(place, *rest)
+        if inside.is_dir():
+            return inside
+        if inside.with_suffix(".py").is_file():
+            return inside.parent
+    return Path(spec.origin).parent if spec.origin and not rest else None
+
+
+def _existing(folder: Path, source: str) -> Path:
+    if not folder.is_dir():
+        raise UsageError(f"The plug-in folder {folder} is not there. Create it, or change {source}.")
+    return folder.absolute()
+
+
+def _import_problem(entry: Entry, error: Exception) -> str:
+    """One line that names the file and line of a plug-in that fails to import."""
+    folder = str(entry.path.parent)
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(folder)]
+    line = error.lineno if isinstance(error, SyntaxError) else (lines[-1] if lines else 1)
+    where = error.filename if isinstance(error, SyntaxError) else entry.path
+    return f"Cannot import {SINGULAR[entry.kind]} {entry.name!r}: {where}:{line}: {type(error).__name__}: {error}"
+
+
+__all__ = [
+    "KINDS",
+    "Entry",
+    "catalog",
+    "find",
+    "load",
+    "load_entry",
+    "load_file",
+    "read",
+    "use_folders",
+]

@@ -1,0 +1,216 @@
+"""Plug-in files read as syntax trees: what `bench list` and `bench show` tell, without importing them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from bench.plugins.syntax import PACKAGE, Located, assigned, class_variables, lineage, parse, public_classes
+
+Kind = Literal["datasets", "baselines", "suites", "backbones", "executors", "tasks"]
+KINDS: tuple[Kind, ...] = ("datasets", "baselines", "suites", "backbones", "executors", "tasks")
+LINKED: tuple[Kind, ...] = ("datasets", "baselines", "suites")  # folders that hold plug-ins only
+
+# The contract classes, by name and by the folder of the package that defines them.
+ROOTS: dict[tuple[str, str], Kind] = {
+    ("Dataset", "data"): "datasets",
+    ("Method", "methods"): "baselines",
+    ("FeatureMethod", "methods"): "baselines",
+    ("BackboneFamily", "backbones"): "backbones",
+    ("Executor", "executors"): "executors",
+    ("Task", "tasks"): "tasks",
+}
+BASE_NAMES: dict[str, str] = {
+    "datasets": "Dataset",
+    "baselines": "Method or FeatureMethod",
+    "backbones": "BackboneFamily",
+    "executors": "Executor",
+    "tasks": "Task",
+}
+SUITE_VARIABLES = {"_base_", "dataset", "methods"}
+CARD = ("homepage", "licence", "citation", "task", "folder", "download", "families", "floor")
+
+
+@dataclass(frozen=True)
+class FieldText:
+    """One parameter of a plug-in, as its source states it.
+
+    Attributes:
+        default: Source text of the default; None when the parameter must be given.
+    """
+
+    name: str
+    annotation: str
+    default: str | None
+    description: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One plug-in file.
+
+    Attributes:
+        doc: First line of the plug-in class's docstring; for a suite, of the module's.
+        text: The whole docstring.
+        class_name: The plug-in class; empty for suites.
+        card: Literal class variables worth showing (homepage, licence, ...).
+        protocols: Names of a data set's protocols; computed names keep their placeholder, ``leave_{domain}``.
+        problem: Why the file cannot be used, or None.
+    """
+
+    name: str
+    path: Path
+    kind: Kind
+    doc: str = ""
+    text: str = ""
+    class_name: str = ""
+    fields: tuple[FieldText, ...] = ()
+    card: tuple[tuple[str, str], ...] = ()
+    protocols: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+def scan(folder: Path, kind: Kind, certain: bool) -> Iterator[Entry]:
+    """Yield the plug-ins of one kind among the files directly in a folder.
+
+    Args:
+        certain: The folder is for this kind only, so that a file without a plug-in is a mistake worth telling;
+            otherwise such files are somebody's helpers and are passed over.
+    """
+    for path in sorted(folder.glob("*.py")):
+        if not path.name.startswith("_"):
+            entry = read(path, kind, certain)
+            if entry is not None:
+                yield entry
+
+
+def read(path: Path, kind: Kind, certain: bool = True) -> Entry | None:
+    """Read one file; None when it holds no plug-in of this kind and none was promised."""
+    return _read(path, kind, certain, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _read(path: Path, kind: Kind, certain: bool, mtime_ns: int) -> Entry | None:
+    try:
+        tree = parse(path)
+    except (SyntaxError, UnicodeDecodeError) as error:
+        line = getattr(error, "lineno", None) or 1
+        return Entry(path.stem, path, kind, problem=f"{path}:{line}: {type(error).__name__}: {error}")
+    if kind == "suites":
+        return _suite(path, tree) if certain or _is_suite(path, tree) else None
+    found = [node for node in public_classes(tree) if kind_of(path, node) == kind]
+    if len(found) == 1:
+        return _plugin(path, kind, tree, found[0])
+    if not found and not certain:
+        return None
+    names = ", ".join(node.name for node in found) or "none"
+    problem = f"{path}: needs exactly one public subclass of {BASE_NAMES[kind]}, found {names}. Others begin with '_'."
+    return Entry(path.stem, path, kind, problem=problem)
+
+
+def guess_kind(path: Path) -> Kind | None:
+    """What kind of plug-in a file holds, or None; a file that cannot be parsed passes for a data set."""
+    return next((kind for kind in KINDS if read(path, kind, certain=False) is not None), None)
+
+
+def kind_of(path: Path, node: ast.ClassDef) -> Kind | None:
+    """The kind of plug-in a class is, by the contract class it descends from."""
+    for file, ancestor in lineage(path, node)[1:]:  # the contract classes themselves are no plug-ins
+        if file.is_relative_to(PACKAGE):
+            kind = ROOTS.get((ancestor.name, file.relative_to(PACKAGE).parts[0]))
+            if kind:
+                return kind
+    return None
+
+
+def _is_suite(path: Path, tree: ast.Module) -> bool:
+    if any(kind_of(path, node) for node in public_classes(tree)):
+        return False
+    return bool(SUITE_VARIABLES & {name for node in tree.body for name, _ in assigned(node)})
+
+
+def _suite(path: Path, tree: ast.Module) -> Entry:
+    text = ast.get_docstring(tree) or ""
+    return Entry(path.stem, path, "suites", doc=_first_line(text), text=text)
+
+
+def _plugin(path: Path, kind: Kind, tree: ast.Module, node: ast.ClassDef) -> Entry:
+    line = lineage(path, node)
+    text = ast.get_docstring(node) or ast.get_docstring(tree) or ""
+    return Entry(
+        name=path.stem,
+        path=path,
+        kind=kind,
+        doc=_first_line(text),
+        text=text,
+        class_name=node.name,
+        fields=_fields(line),
+        card=_card(line),
+        protocols=_protocols(line),
+    )
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0] if text.strip() else ""
+
+
+def _fields(line: list[Located]) -> tuple[FieldText, ...]:
+    found: dict[str, FieldText] = {}
+    for _, node in line:
+        for statement in node.body:
+            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                annotation, name = ast.unparse(statement.annotation), statement.target.id
+                if "ClassVar" not in annotation and not name.startswith("_"):
+                    found.setdefault(name, _field(name, annotation, statement.value))
+    return tuple(found.values())
+
+
+def _field(name: str, annotation: str, value: ast.expr | None) -> FieldText:
+    if not (isinstance(value, ast.Call) and ast.unparse(value.func).endswith("Field")):
+        return FieldText(name, annotation, None if value is None else ast.unparse(value), "")
+    options = {keyword.arg: keyword.value for keyword in value.keywords}
+    default = value.args[0] if value.args else options.get("default", options.get("default_factory"))
+    required = default is None or ast.unparse(default) == "..."
+    described = options.get("description")
+    description = str(described.value) if isinstance(described, ast.Constant) else ""
+    return FieldText(name, annotation, None if required or default is None else ast.unparse(default), description)
+
+
+def _card(line: list[Located]) -> tuple[tuple[str, str], ...]:
+    values = class_variables(line)
+    shown = []
+    for name in CARD:
+        if name in values:
+            value = values[name]
+            text = str(value.value) if isinstance(value, ast.Constant) else ast.unparse(value)
+            if text:
+                shown.append((name, text))
+    return tuple(shown)
+
+
+def _protocols(line: list[Located]) -> tuple[str, ...]:
+    value = class_variables(line).get("protocols")
+    if isinstance(value, ast.DictComp):
+        return (_pattern(value.key),)
+    return tuple(_keys(value)) if isinstance(value, ast.Dict) else ()
+
+
+def _keys(node: ast.Dict) -> Iterator[str]:
+    for key, value in zip(node.keys, node.values, strict=True):
+        if isinstance(key, ast.Constant):
+            yield str(key.value)
+        elif key is None and isinstance(value, ast.Dict):
+            yield from _keys(value)
+        elif key is None and isinstance(value, ast.DictComp):
+            yield _pattern(value.key)
+
+
+def _pattern(key: ast.expr) -> str:
+    """``f"leave_{domain}"`` as ``leave_{domain}``."""
+    if isinstance(key, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else _pattern(part) for part in key.values)
+    return "{" + ast.unparse(key.value if isinstance(key, ast.FormattedValue) else key) + "}"

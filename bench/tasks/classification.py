@@ -1,0 +1,172 @@
+"""Classification: one class a sample, judged from logits; each metric is tested against scikit-learn.
+
+Classes without a sample in the split are never averaged over: recall and AUC are undefined for them. Predicting
+such a class is an error of the sample's true class. `absent_classes` names them, so that records can say so.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.core.errors import NonFiniteLoss
+from bench.tasks.base import Metric, Outputs, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+    from bench.cells.recipes import Recipe
+
+ECE_BINS = 15
+
+
+class Classification(Task):
+    """One of C classes a sample; cross-entropy of logits (B, C) against class numbers (B,)."""
+
+    single_label = True
+    metrics = (
+        Metric("accuracy"),
+        Metric("balanced_accuracy"),
+        Metric("macro_precision"),
+        Metric("macro_recall"),
+        Metric("macro_f1"),
+        Metric("paper_f1"),
+        Metric("auc"),
+        Metric("nll", unit="nats", high=math.inf, higher_is_better=False, decimals=4),
+        Metric("ece", higher_is_better=False),
+    )
+
+    def targets(self, table: pd.DataFrame) -> np.ndarray:
+        return table["label"].to_numpy(dtype=np.int64)
+
+    def loss(self, outputs: Tensor, targets: Tensor, recipe: Recipe) -> Tensor:
+        from torch.nn.functional import cross_entropy
+
+        return cross_entropy(outputs, targets, label_smoothing=recipe.label_smoothing)
+
+    def evaluate(self, targets: np.ndarray, outputs: Outputs) -> dict[str, float]:
+        return classification(targets, outputs["logits"])
+
+    def score(self, targets: np.ndarray, outputs: Outputs) -> float:
+        return accuracy(targets, outputs["logits"])
+
+    def item_scores(self, targets: np.ndarray, outputs: Outputs, metric: str) -> np.ndarray:
+        labels, logits = _checked(targets, outputs["logits"])
+        if metric == "accuracy":
+            return (logits.argmax(1) == labels).astype(float)
+        if metric == "nll":
+            return -_log_softmax(logits)[np.arange(len(labels)), labels]
+        return super().item_scores(targets, outputs, metric)
+
+
+def classification(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
+    """All metrics of one split.
+
+    Args:
+        labels: (n,) class numbers 0..C-1, n >= 1.
+        logits: (n, C) unnormalised log-probabilities, C >= 2.
+
+    Returns:
+        Fractions 0..1: ``accuracy``, ``balanced_accuracy``, ``macro_precision``, ``macro_recall``, ``macro_f1`` (mean
+        of the classes' F1), ``paper_f1`` (2PR/(P+R) of macro P and R, as CLAdapter's tables use), ``auc``, ``ece``;
+        and ``nll`` in nats. ``auc`` is NaN when fewer than two classes occur.
+
+    Raises:
+        NonFiniteLoss: A logit is not a finite number.
+        ValueError: The shapes do not fit, or a label is no class number.
+    """
+    labels, logits = _checked(labels, logits)
+    present = np.unique(labels)
+    confusion = confusion_matrix(labels, logits.argmax(1), logits.shape[1])
+    hits = np.diag(confusion)[present].astype(float)
+    precision = _divide(hits, confusion.sum(0)[present])
+    recall = hits / confusion.sum(1)[present]
+    macro_precision, macro_recall = float(precision.mean()), float(recall.mean())
+    probabilities = np.exp(_log_softmax(logits))
+    return {
+        "accuracy": float(hits.sum() / len(labels)),
+        "balanced_accuracy": macro_recall,
+        "macro_precision": macro_precision,
+        "macro_recall": macro_recall,
+        "macro_f1": float(_harmonic(precision, recall).mean()),
+        "paper_f1": float(_harmonic(np.array(macro_precision), np.array(macro_recall))),
+        "auc": macro_auc(labels, probabilities),
+        "nll": float(-_log_softmax(logits)[np.arange(len(labels)), labels].mean()),
+        "ece": expected_calibration_error(labels, probabilities),
+    }
+
+
+def accuracy(labels: np.ndarray, logits: np.ndarray) -> float:
+    """Fraction of samples whose largest logit is at the label; of equal logits the first class counts."""
+    labels, logits = _checked(labels, logits)
+    return float((logits.argmax(1) == labels).mean())
+
+
+def absent_classes(labels: np.ndarray, classes: int) -> list[int]:
+    """The classes 0..classes-1 that no label names; macro averages leave them out."""
+    return sorted(set(range(classes)) - set(np.unique(labels).tolist()))
+
+
+def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Counts (classes, classes): row = label, column = prediction."""
+    return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
+
+
+def macro_auc(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean one-vs-rest area under the ROC curve over the classes that occur; ties count one half.
+
+    With two classes this is the usual binary AUC. NaN when fewer than two classes occur.
+
+    Args:
+        labels: (n,) class numbers.
+        probabilities: (n, C).
+    """
+    present = np.unique(labels)
+    if len(present) < 2:
+        return math.nan
+    return float(np.mean([_auc(probabilities[:, c][labels == c], probabilities[:, c][labels != c]) for c in present]))
+
+
+def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = ECE_BINS) -> float:
+    """Mean gap between confidence and accuracy over equal-width bins (lo, hi] (Guo et al., ICML 2017, equation 3)."""
+    confidence, correct = probabilities.max(1), probabilities.argmax(1) == labels
+    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    gaps = np.bincount(bin_of, weights=correct - confidence, minlength=bins)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
+def _checked(labels: np.ndarray, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return int64 labels and float64 logits, so that metrics do not depend on the logits' precision."""
+    labels, logits = np.asarray(labels), np.asarray(logits, dtype=np.float64)
+    if labels.ndim != 1 or logits.ndim != 2 or len(labels) != len(logits) or not len(labels) or logits.shape[1] < 2:
+        raise ValueError(f"labels (n,) and logits (n, C >= 2) do not fit: {labels.shape}, {logits.shape}")
+    if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0 or labels.max() >= logits.shape[1]:
+        raise ValueError(f"labels must be whole numbers 0..{logits.shape[1] - 1}")
+    if not np.isfinite(logits).all():
+        raise NonFiniteLoss("The predictions hold a value that is not a finite number. Lower the learning rate.")
+    return labels.astype(np.int64), logits
+
+
+def _auc(positive: np.ndarray, negative: np.ndarray) -> float:
+    """Share of pairs in which the positive sample scores higher (Mann-Whitney U over its maximum)."""
+    negative = np.sort(negative)
+    below = np.searchsorted(negative, positive, "left") + np.searchsorted(negative, positive, "right")
+    return float(below.mean() / (2 * len(negative)))
+
+
+def _log_softmax(logits: np.ndarray) -> np.ndarray:
+    """(n, C) log-probabilities; scipy.special would add a third of a second to every start."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def _divide(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+    """Quotient, 0 where the bottom is 0: the precision of a class that is never predicted."""
+    return np.divide(top, bottom, out=np.zeros_like(top, dtype=float), where=bottom > 0)
+
+
+def _harmonic(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return _divide(2 * a * b, a + b)

@@ -1,0 +1,46 @@
+"""Learning rates per step."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.core.errors import UsageError
+from bench.training.schedules import learning_rate
+
+FIXTURE = Path(__file__).parent.parent / "fixtures" / "released_schedule.csv"
+
+
+def test_released_schedule_to_the_digit() -> None:
+    rows = list(csv.DictReader(FIXTURE.open()))
+    assert len(rows) > 400
+    for row in rows:
+        epochs, warmup, steps = (int(row[key]) for key in ("epochs", "warmup_epochs", "iterations_per_epoch"))
+        place = int(row["epoch"]) - 1, int(row["step"])
+        assert repr(learning_rate("released", float(row["base_lr"]), epochs, warmup, steps, *place)) == row["lr"]
+
+
+def test_cosine_by_hand() -> None:
+    rates = [learning_rate("cosine", 2.0, 3, 1, 2, epoch, step) for epoch in range(3) for step in range(2)]
+    assert rates == pytest.approx([1.0, 2.0, 2.0, 1.0 + 2**-0.5, 1.0, 1.0 - 2**-0.5])
+
+
+def test_constant_by_hand() -> None:
+    rates = [learning_rate("constant", 2.0, 2, 1, 4, epoch, step) for epoch in range(2) for step in range(4)]
+    assert rates == [0.5, 1.0, 1.5, 2.0, 2.0, 2.0, 2.0, 2.0]
+
+
+@given(st.sampled_from(["cosine", "released", "constant"]), st.integers(1, 20), st.integers(0, 25), st.integers(1, 9))
+def test_rates_are_positive_and_never_above_the_base(kind: str, epochs: int, warmup: int, steps: int) -> None:
+    for epoch in range(epochs):
+        for step in range(steps):
+            assert 0 < learning_rate(kind, 0.1, epochs, warmup, steps, epoch, step) <= 0.1 * (1 + 1e-12)
+
+
+def test_unknown_schedule_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match="cosine"):
+        learning_rate("cosin", 0.1, 1, 0, 1, 0, 0)
