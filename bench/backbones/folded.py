@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bench.errors import UsageError
+from bench.core.errors import UsageError
 
 
 def fold(volumes: Tensor, depth: int) -> Tensor:

@@ -16,13 +16,13 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from bench.backbones.base import Backbone, probe_shape
+from bench.backbones.base import Backbone, probe
 from bench.backbones.features import Features, FeatureSpec
 from bench.backbones.folded import fold, grouped, with_neighbours
 from bench.backbones.known_layers import check_known
-from bench.backbones.lift import DepthOrder, plane_of
-from bench.backbones.timm2d import TimmBackbone
-from bench.errors import UsageError
+from bench.backbones.lift import DepthOrder
+from bench.backbones.trunk import TimmBackbone
+from bench.core.errors import UsageError
 
 Kernel = Literal["mean", "centre"]
 
@@ -71,7 +71,7 @@ class InflatedViT(Backbone):
         super().__init__()
         model: Any = trunk.model
         self.model, self.info = model, trunk.info
-        self.input_shape = (3, depth, *plane_of(trunk))
+        self.input_shape = (3, depth, *trunk.input_shape[1:])
         self.depth, self.stride = depth, depth_stride
         # Which slices share a patch is seen at once; how patches follow each other only by learnt positions.
         self.depth_order: DepthOrder = "learnable" if depth_stride == 1 else "used"
@@ -122,7 +122,7 @@ class InflatedCNN(Backbone):
     def __init__(self, trunk: TimmBackbone, depth: int, depth_stride: int, kernel: Kernel, depth_kernel: int) -> None:
         super().__init__()
         self.model, self.info = trunk.model, trunk.info
-        self.input_shape = (3, depth, *plane_of(trunk))
+        self.input_shape = (3, depth, *trunk.input_shape[1:])
         self.depth = depth
         self.depth_order: DepthOrder = "learnable" if kernel == "centre" and depth_stride == 1 else "used"
         self.folded = _Folded()
@@ -151,8 +151,8 @@ class InflatedCNN(Backbone):
     @torch.no_grad()
     def _measure(self) -> FeatureSpec:
         self.eval()
-        depth, _, *plane = self._final(torch.zeros(1, *self.input_shape)).shape[1:]
-        features = probe_shape(self, self.input_shape)
+        depth, _, *plane = self._final(self.blank()).shape[1:]
+        features = probe(self)
         return FeatureSpec(features.tokens.shape[2], features.pooled.shape[1], (depth, *plane), "cnn")
 
 

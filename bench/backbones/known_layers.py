@@ -10,7 +10,7 @@ from timm.models import _efficientnet_blocks as inverted
 from timm.models import convnext, efficientnet, mobilenetv3, regnet, resnet, vision_transformer
 from torch import nn
 
-from bench.errors import UsageError
+from bench.core.errors import UsageError
 
 _ANYWHERE = (
     nn.Identity, nn.Sequential, nn.Linear, nn.Dropout, nn.Conv2d, nn.Flatten, nn.LayerNorm, layers.LayerNorm,

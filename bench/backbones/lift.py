@@ -4,13 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from bench.backbones.base import Backbone
-
 # Whether the order of slices changes the pooled vector: never; not at the start, but weights can learn it; from the
 # start. A frozen backbone that has not learnt it treats "learnable" as "ignored".
 DepthOrder = Literal["ignored", "learnable", "used"]
-
-
-def plane_of(trunk: Backbone) -> tuple[int, int]:
-    """Height and width in pixels of a 2D backbone's input."""
-    return trunk.size, trunk.size

@@ -11,7 +11,7 @@ from torch.nn.functional import interpolate
 from bench.backbones.base import Backbone
 from bench.backbones.features import Features, FeatureSpec
 from bench.backbones.folded import fold
-from bench.backbones.lift import DepthOrder, plane_of
+from bench.backbones.lift import DepthOrder
 
 
 class Slices(Backbone):
@@ -34,7 +34,7 @@ class Slices(Backbone):
         super().__init__()
         self.trunk, self.depth, self.planes = trunk, depth, planes
         self.info = trunk.info
-        self.input_shape = (3, depth, *plane_of(trunk))
+        self.input_shape = (3, depth, *trunk.input_shape[1:])
         self.spec = FeatureSpec(
             token_dim=trunk.spec.token_dim,
             pooled_dim=trunk.spec.pooled_dim,
@@ -58,11 +58,11 @@ class Slices(Backbone):
         planes = [fold(volumes, self.depth)]
         if self.planes == 3:
             planes += [self._across(volumes, axis) for axis in (3, 4)]
-        parts = [self.trunk(plane) for plane in planes]
-        batch = len(volumes)
-        tokens = [part.tokens.unflatten(0, (batch, -1)).flatten(1, 2) for part in parts]
-        pooled = [part.pooled.unflatten(0, (batch, -1)) for part in parts]
-        return Features(torch.cat(tokens, dim=1), torch.cat(pooled, dim=1).mean(1))
+        parts = [self.trunk(plane).map(lambda rows: rows.unflatten(0, (len(volumes), -1))) for plane in planes]
+        tokens = torch.cat([part.tokens.flatten(1, 2) for part in parts], dim=1)
+        pooled = torch.cat([part.pooled for part in parts], dim=1).mean(1)
+        embeddings = [part.embedding for part in parts if part.embedding is not None]
+        return Features(tokens, pooled, torch.cat(embeddings, dim=1).mean(1) if embeddings else None)
 
     def _across(self, volumes: Tensor, axis: int) -> Tensor:
         """D evenly spaced slices across one axis, resized to the trunk's input: (B * D, 3, H, W)."""
@@ -70,4 +70,4 @@ class Slices(Backbone):
         middles = [(2 * number + 1) * length // (2 * self.depth) for number in range(self.depth)]
         chosen = volumes.index_select(axis, torch.tensor(middles, device=volumes.device))
         slices = fold(chosen.movedim(axis, 2), self.depth)
-        return interpolate(slices, size=plane_of(self.trunk), mode="bilinear", align_corners=False)
+        return interpolate(slices, size=self.trunk.input_shape[1:], mode="bilinear", align_corners=False)

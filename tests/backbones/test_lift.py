@@ -12,11 +12,11 @@ import torch
 from lifted import ARCHITECTURES, CNNS, VITS, error, exactness, repeated, shake, trunk, volumes
 from torch import nn
 
-from bench import registry
 from bench.backbones.base import Backbone
 from bench.backbones.inflate import inflate
 from bench.backbones.slices import Slices
-from bench.errors import UsageError
+from bench.core.errors import UsageError
+from bench.plugins import registry
 
 WEIGHTS = os.environ.get("BENCH_WEIGHTS", "")
 TOLERANCE = 1e-4
@@ -57,7 +57,7 @@ def test_a_repeated_slice_gives_its_own_features(arch: str, way: str) -> None:
 )
 def test_a_repeated_slice_with_trained_weights(name: str, size: int) -> None:
     from bench.backbones.weights import load
-    from bench.spec import Spec
+    from bench.cells.notation import Spec
 
     if name != "pico" and not (Path(WEIGHTS) / f"{name}.safetensors").is_file():
         pytest.skip(f"BENCH_WEIGHTS holds no {name}")

@@ -8,9 +8,10 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from bench.backbones.base import Backbone, WeightsInfo
+from bench.backbones.base import Backbone
+from bench.backbones.family import WeightsInfo
 from bench.backbones.features import Features
-from bench.backbones.timm2d import TimmBackbone
+from bench.backbones.trunk import TimmBackbone
 
 _HALF = (0.5, 0.5, 0.5)
 # the architectures of the shipped weights: DeiT-Tiny, pico, lite0 and MobileNetV2, with one of each other kind
