@@ -25,9 +25,12 @@ def fold(volumes: Tensor, depth: int) -> Tensor:
             f"This backbone takes volumes (B, 1 or 3, {depth}, H, W), not {tuple(volumes.shape)}. "
             "Set its depth to that of the volumes."
         )
-    if volumes.shape[1] == 1:
-        volumes = volumes.expand(-1, 3, -1, -1, -1)
-    return volumes.transpose(1, 2).flatten(0, 1)
+    return three_channels(volumes).transpose(1, 2).flatten(0, 1)
+
+
+def three_channels(volumes: Tensor) -> Tensor:
+    """Volumes (B, 1 or 3, D, H, W) with one channel repeated, (B, 3, D, H, W)."""
+    return volumes.expand(-1, 3, -1, -1, -1) if volumes.shape[1] == 1 else volumes
 
 
 def grouped(slices: Tensor, batch: int, count: int) -> Tensor:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from timm.models.vision_transformer import VisionTransformer
@@ -20,11 +20,9 @@ from bench.backbones.base import Backbone, probe
 from bench.backbones.features import Features, FeatureSpec
 from bench.backbones.folded import fold, grouped, with_neighbours
 from bench.backbones.known_layers import check_known
-from bench.backbones.lift import DepthOrder
+from bench.backbones.lift import DepthOrder, Kernel
 from bench.backbones.trunk import TimmBackbone
 from bench.core.errors import UsageError
-
-Kernel = Literal["mean", "centre"]
 
 
 def inflate(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from bench.core.errors import UsageError
@@ -44,3 +46,15 @@ def metadata(path: Path) -> dict[str, str]:
     if not isinstance(header, dict):
         raise UsageError(f"{path} is not a safetensors file. Replace it.")
     return dict(header.get("__metadata__", {}))
+
+
+def file_digest(path: Path) -> str:
+    """``sha256:`` and the hexadecimal digest of a file's bytes; read once a process unless the file changes."""
+    stat = path.stat()
+    return _digest(str(path), stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _digest(path: str, size: int, mtime_ns: int) -> str:
+    with open(path, "rb") as file:
+        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()

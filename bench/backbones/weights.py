@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.backbones.family import WeightsInfo, resolve_backbone
-from bench.backbones.local import local_weights
+from bench.backbones.local import file_digest, local_weights
 from bench.backbones.tags import trained_on
 from bench.cells.notation import Spec
 from bench.core.errors import UsageError, nearest
@@ -54,19 +52,13 @@ def from_file(path: Path) -> WeightsInfo:
             trained_on=meta.get("trained_on", "unknown"),
             batch_norm="frozen" if meta.get("batch_norm") == "frozen" else "train",
             file=str(path),
-            digest=_digest(str(path), path.stat().st_size, path.stat().st_mtime_ns),
+            digest=file_digest(path),
             note=meta.get("note", ""),
         )
     except (KeyError, ValueError, IndexError) as error:
         raise UsageError(
             f"{path}: metadata are incomplete ({error!r}). Needed: timm_arch, input_size, mean, std as JSON strings."
         ) from error
-
-
-@lru_cache(maxsize=64)
-def _digest(path: str, size: int, mtime_ns: int) -> str:
-    with open(path, "rb") as file:
-        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def from_hub(name: str, local: dict[str, Path]) -> WeightsInfo:

@@ -13,8 +13,11 @@ from lifted import ARCHITECTURES, CNNS, VITS, error, exactness, repeated, shake,
 from torch import nn
 
 from bench.backbones.base import Backbone
+from bench.backbones.family import resolve_backbone
 from bench.backbones.inflate import inflate
 from bench.backbones.slices import Slices
+from bench.backbones.weights import load
+from bench.cells.notation import Spec
 from bench.core.errors import UsageError
 from bench.plugins import registry
 
@@ -56,9 +59,6 @@ def test_a_repeated_slice_gives_its_own_features(arch: str, way: str) -> None:
     ],
 )
 def test_a_repeated_slice_with_trained_weights(name: str, size: int) -> None:
-    from bench.backbones.weights import load
-    from bench.cells.notation import Spec
-
     if name != "pico" and not (Path(WEIGHTS) / f"{name}.safetensors").is_file():
         pytest.skip(f"BENCH_WEIGHTS holds no {name}")
     flat_model = load(Spec.parse(f"{name}[size={size}]"), Path(WEIGHTS) if WEIGHTS else None)
@@ -260,3 +260,35 @@ def test_copies_and_training_mode(way: str) -> None:
         shake(twin)
         assert torch.equal(lifted(volumes(4, batch=3)).pooled, expected)
         assert not torch.equal(twin(volumes(4, batch=3)).pooled, expected)
+
+
+@pytest.mark.parametrize(
+    ("fields", "shape", "grid"),
+    [
+        ("size=64", (3, 64, 64), (2, 2)),
+        ("size=64,lift=slices", (3, 28, 64, 64), (28, 2, 2)),
+        ("size=64,lift=slices,depth=3,planes=3", (3, 3, 64, 64), (9, 2, 2)),
+        ("size=64,lift=inflate,depth=8,depth_stride=4,kernel=centre", (3, 8, 64, 64), (2, 2, 2)),
+    ],
+)
+def test_a_cell_says_how_weights_are_lifted(fields: str, shape: tuple[int, ...], grid: tuple[int, ...]) -> None:
+    spec = Spec.parse(f"pico[{fields}]")
+    family = resolve_backbone(spec, None)
+    made = load(spec, None)
+    assert made.input_shape == shape == family.input_shape(family.find("pico", None))
+    assert made.spec.grid == grid
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ("depth=8", "depth needs lift=slices or lift=inflate"),
+        ("planes=3", "planes needs lift=slices"),
+        ("lift=inflate,planes=3", "planes needs lift=slices"),
+        ("lift=slices,depth_stride=2", "depth_stride needs lift=inflate"),
+        ("lift=slices,kernel=centre", "kernel needs lift=inflate"),
+    ],
+)
+def test_fields_without_meaning_are_refused(fields: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        resolve_backbone(Spec.parse(f"pico[{fields}]"), None)
