@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from torch import nn
-
-from bench.backbones import FeatureSpec
-from bench.methods import Method, PooledLinear, Stage
+from bench.methods import Method, Stage
 
 
 class BitFit(Method):
@@ -13,9 +10,6 @@ class BitFit(Method):
 
     def stages(self) -> list[Stage]:
         return [Stage("stage1", trains=_is_bias_or_head)]
-
-    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
-        return PooledLinear(features.pooled_dim, classes)
 
 
 def _is_bias_or_head(name: str) -> bool:

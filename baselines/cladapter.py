@@ -11,9 +11,9 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from bench.backbones import Features, FeatureSpec
+from bench.backbones import Features
 from bench.core.errors import UsageError
-from bench.methods import Method, Stage
+from bench.methods import HeadSpec, Method, Stage
 from bench.methods.model import Model
 
 
@@ -200,10 +200,11 @@ class CLAdapter(Method):
         first = Stage("stage1")
         return [first] if self.tuning == "frozen" else [first, Stage("stage2", trains="all")]
 
-    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
-        width = self.bottleneck if self.mode == "channel" else features.tokens
-        hidden = round(features.token_dim * self.mlp_ratio)
-        return CLAdapterHead(features.token_dim, classes, self.k, width, hidden, self.mode, self.depth, self.dropout)
+    def head(self, spec: HeadSpec) -> nn.Module:
+        dim, tokens = spec.features.token_dim, spec.features.tokens
+        width = self.bottleneck if self.mode == "channel" else tokens
+        hidden = round(dim * self.mlp_ratio)
+        return CLAdapterHead(dim, spec.outputs, self.k, width, hidden, self.mode, self.depth, self.dropout)
 
     def diagnose(self, model: Model, batches: Iterable[tuple[Features, Tensor]]) -> dict[str, Any]:
         head = cast(CLAdapterHead, model.head)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from torch import nn
-
-from bench.backbones import FeatureSpec
-from bench.methods import Method, PooledLinear, Stage
+from bench.methods import Method, Stage
 
 
 class FullFinetune(Method):
@@ -13,6 +10,3 @@ class FullFinetune(Method):
 
     def stages(self) -> list[Stage]:
         return [Stage("stage1", trains="all")]
-
-    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
-        return PooledLinear(features.pooled_dim, classes)

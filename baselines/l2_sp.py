@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import torch
 from pydantic import Field, NonNegativeFloat
-from torch import Tensor, nn
+from torch import Tensor
 
-from bench.backbones import FeatureSpec
-from bench.methods import Method, PooledLinear, Stage
+from bench.methods import Batch, Method, Stage
 from bench.methods.model import Model
 
 
@@ -23,10 +22,8 @@ class L2SP(Method):
     def stages(self) -> list[Stage]:
         return [Stage("stage1", trains="all")]
 
-    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
-        return PooledLinear(features.pooled_dim, classes)
-
-    def penalty(self, model: Model, start: dict[str, Tensor]) -> Tensor:
+    def extra_loss(self, model: Model, batch: Batch) -> Tensor:
+        start = batch.start
         distance = _squares([p - start[name] for name, p in model.named_parameters() if name in start])
         size = _squares(list(model.head.parameters()))
         return (self.alpha * distance + self.beta * size) / 2

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
-from bench.methods import FeatureMethod, FeatureSplit, Fitted
+from bench.methods import FeatureMethod, FeatureSplit, Fitted, HeadSpec
 
 
 class Logistic(FeatureMethod):
@@ -22,7 +22,7 @@ class Logistic(FeatureMethod):
     iterations: PositiveInt = Field(500, description="of L-BFGS, at most")
     folds: PositiveInt = Field(5, ge=2, description="of the inner cross-validation, where there is no validation data")
 
-    def fit(self, train: FeatureSplit, val: FeatureSplit | None, classes: int) -> Fitted:
+    def fit(self, train: FeatureSplit, val: FeatureSplit | None, spec: HeadSpec) -> Fitted:
         mean, scale = train.x.mean(0), train.x.std(0)
         scale = np.where(scale > 0, scale, 1)
         x = (train.x - mean) / scale
@@ -37,8 +37,8 @@ class Logistic(FeatureMethod):
         model = self._fit(x, train.y, self.strengths[best])
         by = "inner cross-validation" if val is None else "validation"
         return Fitted(
-            predict=lambda x: _log_probabilities(model, (x - mean) / scale, classes),
-            parameters=classes * (train.x.shape[1] + 1),
+            predict=lambda x: _log_probabilities(model, (x - mean) / scale, spec.outputs),
+            parameters=spec.outputs * (train.x.shape[1] + 1),
             chosen={
                 "strength": self.strengths[best], "by": by, "score": scores[best],
                 "converged": bool(model.n_iter_.max() < self.iterations),
@@ -60,7 +60,8 @@ class Logistic(FeatureMethod):
 
 
 def _log_probabilities(model: LogisticRegression, x: np.ndarray, classes: int) -> np.ndarray:
-    """(n, classes); classes that training lacked get float32's smallest probability."""
-    found = np.full((len(x), classes), np.log(np.finfo(np.float32).tiny), dtype=np.float32)
-    found[:, model.classes_] = model.predict_log_proba(x)
-    return found
+    """(n, classes), no probability below float32's smallest: classes that training lacked, and those of which a
+    confident model is so sure that theirs rounds to 0, whose log would be no number."""
+    probabilities = np.zeros((len(x), classes))
+    probabilities[:, model.classes_] = model.predict_proba(x)
+    return np.log(probabilities.clip(min=float(np.finfo(np.float32).tiny))).astype(np.float32)

@@ -7,10 +7,9 @@ from typing import ClassVar, Literal
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import nn
 
-from bench.backbones import FeatureSpec
 from bench.backbones.base import Backbone
 from bench.core.errors import UsageError
-from bench.methods import Method, PooledLinear
+from bench.methods import Method
 
 
 class LoRA(Method):
@@ -20,13 +19,11 @@ class LoRA(Method):
 
     rank: PositiveInt = Field(8, description="rank of the update")
     alpha: PositiveFloat = Field(8.0, description="the update is scaled by alpha / rank")
+    dropout: float = Field(0.0, ge=0, lt=1, description="on the input of the update; the released examples have 0.1")
     targets: Literal["attention", "linear"] = Field(
         "attention",
         description="ViT: qkv projections, or all linear layers; CNN: always linear layers and 1x1 convolutions",
     )
-
-    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
-        return PooledLinear(features.pooled_dim, classes)
 
     def inject(self, backbone: Backbone) -> None:
         try:
@@ -36,6 +33,7 @@ class LoRA(Method):
         config = LoraConfig(
             r=self.rank,
             lora_alpha=self.alpha,  # type: ignore[arg-type]
+            lora_dropout=self.dropout,
             target_modules=self.layers(backbone),
             use_dora=self.weight_decomposed,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field, PositiveFloat
 
-from bench.methods import FeatureMethod, FeatureSplit, Fitted
+from bench.methods import FeatureMethod, FeatureSplit, Fitted, HeadSpec
 
 
 class Ridge(FeatureMethod):
@@ -19,8 +19,8 @@ class Ridge(FeatureMethod):
         tuple(10.0**e for e in range(-6, 4)), min_length=1, description="tried, times the mean eigenvalue of X'X"
     )
 
-    def fit(self, train: FeatureSplit, val: FeatureSplit | None, classes: int) -> Fitted:
-        x, targets = train.x.astype(np.float64), np.eye(classes)[train.y]
+    def fit(self, train: FeatureSplit, val: FeatureSplit | None, spec: HeadSpec) -> Fitted:
+        x, targets = train.x.astype(np.float64), np.eye(spec.outputs)[train.y]
         mean, level = x.mean(0), targets.mean(0)
         values, vectors = np.linalg.eigh((x - mean).T @ (x - mean))
         values = values.clip(min=0)
@@ -46,7 +46,7 @@ class Ridge(FeatureMethod):
         by = "inner cross-validation" if val is None else "validation"
         return Fitted(
             predict=lambda x: ((x - mean) @ chosen + level).astype(np.float32),
-            parameters=chosen.size + classes,
+            parameters=chosen.size + spec.outputs,
             chosen={
                 "strength": float(lambdas[best]),
                 "relative": self.strengths[best],

@@ -6,9 +6,8 @@ import torch
 from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 
-from bench.backbones import FeatureSpec
 from bench.backbones.base import Backbone
-from bench.methods import Method, PooledLinear
+from bench.methods import Method
 
 
 class SSF(Method):
@@ -16,9 +15,6 @@ class SSF(Method):
 
     Batch norms get none of their own: frozen, they are affine, and the convolution before them has one.
     """
-
-    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
-        return PooledLinear(features.pooled_dim, classes)
 
     def inject(self, backbone: Backbone) -> None:
         for module in backbone.modules():

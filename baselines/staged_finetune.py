@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from torch import nn
-
-from bench.backbones import FeatureSpec
-from bench.methods import Method, PooledLinear, Stage
+from bench.methods import Method, Stage
 
 
 class StagedFinetune(Method):
     """Linear probe, then full fine-tuning from its best epoch ("SFT" without adapter in CLAdapter's Table 3)."""
 
+    needs_tokens = False
+
     def stages(self) -> list[Stage]:
         return [Stage("stage1"), Stage("stage2", trains="all")]
-
-    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
-        return PooledLinear(features.pooled_dim, classes)

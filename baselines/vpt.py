@@ -9,10 +9,10 @@ from typing import Literal
 import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
+from torch.nn import functional
 
-from bench.backbones import FeatureSpec
 from bench.backbones.base import Backbone
-from bench.methods import Method, PooledLinear
+from bench.methods import Method
 from bench.methods.parts import vit_blocks
 
 
@@ -28,9 +28,7 @@ class VPT(Method):
         "deep", description="prompts before the first block, or new ones before each"
     )
     prompts: PositiveInt = Field(10, description="prompt tokens")
-
-    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
-        return PooledLinear(features.pooled_dim, classes)
+    dropout: float = Field(0.0, ge=0, lt=1, description="of the prompts; the released code has 0.1")
 
     def inject(self, backbone: Backbone) -> None:
         blocks = vit_blocks(backbone, self.plugin_name())
@@ -41,14 +39,14 @@ class VPT(Method):
             prompt = torch.empty(1, self.prompts, backbone.spec.token_dim).uniform_(-limit, limit)
             block.register_parameter("prompt", nn.Parameter(prompt))
             stale = self.prompts if depth else 0
-            block.register_forward_pre_hook(partial(_insert, first=first, stale=stale))
+            block.register_forward_pre_hook(partial(_insert, first=first, stale=stale, dropout=self.dropout))
         blocks[-1].register_forward_hook(partial(_remove, first=first, count=self.prompts))
 
 
-def _insert(block: nn.Module, inputs: tuple[Tensor, ...], first: int, stale: int) -> tuple[Tensor, ...]:
+def _insert(block: nn.Module, inputs: tuple[Tensor, ...], first: int, stale: int, dropout: float) -> tuple[Tensor, ...]:
     """Put the block's prompts at position ``first``, in place of ``stale`` earlier ones."""
     tokens, *others = inputs
-    prompt = block.get_parameter("prompt").expand(len(tokens), -1, -1)
+    prompt = functional.dropout(block.get_parameter("prompt").expand(len(tokens), -1, -1), dropout, block.training)
     return (torch.cat([tokens[:, :first], prompt, tokens[:, first + stale :]], dim=1), *others)
 
 

@@ -1,6 +1,10 @@
-"""AdaptBench: a benchmark suite for adapting pre-trained vision models to data-limited domains."""
+"""AdaptBench: a benchmark suite for adapting pre-trained vision models to data-limited domains.
+
+In a notebook: ``done = bench.run("quick", seeds=[0, 1, 2])``, then ``done.table()``, ``done.frame()``, ``done.plot()``.
+"""
 
 import os
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 # Before torch loads its thread pool: idle threads that spin long make a training step ten times slower as soon as
@@ -11,13 +15,19 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 if TYPE_CHECKING:
+    from bench.cli.notebook import Outcome as Outcome
+    from bench.cli.notebook import run as run
     from bench.records import load_records as load_records
+
+# What is imported on first use: the command line must answer at once.
+_DOOR = {"load_records": "bench.records", "run": "bench.cli.notebook", "Outcome": "bench.cli.notebook"}
 
 
 def __getattr__(name: str) -> Any:
-    """``bench.load_records``, imported on first use: the command line must answer at once."""
-    if name == "load_records":
-        from bench.records import load_records
-
-        return load_records
+    if name in _DOOR:
+        return getattr(import_module(_DOOR[name]), name)
     raise AttributeError(f"module 'bench' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_DOOR])

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from bench.cells.cell import Cell
-from bench.core.environment import choose_device, environment, make_deterministic
+from bench.core.environment import choose_device, environment
 from bench.engine.plan import Planner, Task
 from bench.engine.settings import Settings
 from bench.engine.setup import build_context
@@ -70,7 +70,6 @@ def cell_names(chosen: argparse.Namespace, methods: Sequence[str], recipe: str) 
 
 def tasks_of(names: list[str], settings: Settings) -> tuple[list[Task], Planner]:
     """Resolve cells by name."""
-    make_deterministic()
     planner = Planner(settings)
     return planner.plan([Cell.parse(name) for name in names], Store(settings.results)), planner
 

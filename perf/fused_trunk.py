@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from bench.cells.cell import Cell
+from bench.core.environment import determinism
 from bench.engine.run import run
 from bench.engine.settings import Settings
 from bench.records import Store
@@ -128,6 +129,7 @@ def report(s: dict[str, float], runs: dict[str, float]) -> str:
     )
 
 
+@determinism()
 def main() -> None:
     """Measure and print the section for perf/README.md."""
     chosen = arguments(__doc__, fraction=0.05, repeats=3).parse_args()

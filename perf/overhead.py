@@ -18,6 +18,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from bench.backbones.timm2d import TimmBackbone
+from bench.core.environment import determinism
 from bench.engine.settings import Settings
 from bench.training.context import Context
 from bench.training.loop import train_epoch
@@ -55,6 +56,7 @@ def bare_training(context: Context) -> Callable[[], None]:
     return go
 
 
+@determinism()
 def main() -> None:
     """Measure and print the section for perf/README.md."""
     chosen = arguments(__doc__, fraction=0.06, repeats=5).parse_args()

@@ -25,12 +25,18 @@ FINGERPRINTS: dict[str, tuple[str, ...] | None] = {"recipe": None, "preprocessin
 class Recipe(Params):
     """How a method is trained: preprocessing, augmentation, optimiser, schedule, selection."""
 
-    epochs: PositiveInt = Field(100, description="epochs of every stage")
+    epochs: PositiveInt = Field(100, description="epochs of every stage, or of the whole cell: see epochs_per")
+    epochs_per: Literal["stage", "cell"] = Field("stage", description="cell: stages share the epochs equally")
+    head_epochs: PositiveInt | None = Field(None, description="of stages on the frozen trunk; none: as the others")
     batch_size: PositiveInt = Field(16, description="training images a step; the last, smaller batch is kept")
     optimizer: Literal["adamw", "adam", "sgd"] = Field("adamw", description="adam couples its weight decay (L2)")
-    lr: PositiveFloat = Field(1e-4, description="base learning rate")
+    lr: PositiveFloat = Field(1e-4, description="base learning rate; of what a method adds, where backbone_lr is set")
+    backbone_lr: PositiveFloat | None = Field(None, description="of pre-trained weights, in every stage; none: as lr")
+    layer_decay: float = Field(1.0, gt=0, le=1, description="factor of the rate for each layer below the last")
     lr_grid: tuple[PositiveFloat, ...] = Field((), description="trials of the whole cell; validation picks; empty: lr")
-    weight_decay: NonNegativeFloat = Field(1e-3, description="on every trainable tensor")
+    weight_decay: NonNegativeFloat = Field(1e-3, description="on every trainable tensor, but see no_decay")
+    no_decay: bool = Field(False, description="none on vectors (biases, norms, scales), prompts and tokens")
+    clip_norm: PositiveFloat | None = Field(None, description="largest norm of all gradients together; none: no limit")
     momentum: float = Field(0.9, ge=0, lt=1, description="beta1 of Adam, momentum of SGD")
     schedule: Literal["cosine", "released", "constant"] = Field("cosine", description="of the learning rate, per step")
     warmup_epochs: NonNegativeInt = Field(0, description="linear warm-up, in epochs, of every stage")

@@ -9,7 +9,18 @@ import typer
 from typer.core import TyperGroup
 
 from bench.cli.groups import cache_app, data_app, new_app
-from bench.cli.options import Data, Device, Json, Plugins, Quiet, Results, Weights, application, use_plugins
+from bench.cli.options import (
+    Data,
+    Device,
+    Json,
+    Plugins,
+    Quiet,
+    Results,
+    Weights,
+    application,
+    plugin_folders,
+    use_plugins,
+)
 from bench.core.errors import BenchError
 
 
@@ -122,6 +133,7 @@ def run(
         bool, typer.Option("--no-fuse", help="Train cells one by one; the numbers are the same.")
     ] = False,
     time_limit: Annotated[float | None, typer.Option(metavar="SECONDS", help="Longest a cell may train.")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Print the traceback of what fails.")] = False,
     bank_gb: Annotated[float, typer.Option(metavar="GB", help="Disk that kept features and views may take.")] = 20.0,
     quiet: Quiet = False,
     json: Json = False,
@@ -147,6 +159,8 @@ def run(
         time_limit=time_limit,
         executor=executor,
         quiet=quiet or json,
+        debug=debug,
+        plugins=plugin_folders(ctx, plugins),
         bank_gb=bank_gb,
     )
     raise typer.Exit(command.run(targets, override or [], settings, dry_run, json))

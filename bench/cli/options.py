@@ -29,8 +29,13 @@ def application(**options: Any) -> typer.Typer:
     return typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, **options)
 
 
+def plugin_folders(ctx: typer.Context, plugins: list[Path] | None) -> tuple[Path, ...]:
+    """The folders that were given before or after the command's name."""
+    return (*ctx.obj, *(plugins or []))
+
+
 def use_plugins(ctx: typer.Context, plugins: list[Path] | None) -> None:
     """Make the folders known that were given before or after the command's name."""
-    from bench.plugins import registry
+    from bench.plugins.folders import use_folders
 
-    registry.use_folders([*ctx.obj, *(plugins or [])])
+    use_folders(list(plugin_folders(ctx, plugins)))

@@ -6,13 +6,13 @@ raises `Violation` through `require`, `Skipped` when it does not apply here, or 
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from bench.core.errors import BenchError
+from bench.core.places import place_of, trace_of
+from bench.plugins.folders import plugin_folders
 
 Check = Callable[[Any], None]
 
@@ -36,12 +36,14 @@ class Verdict:
         about: First line of its docstring.
         problem: What is wrong, or None.
         skipped: Why the check does not apply, or None.
+        trace: Traceback of an unexpected exception, for ``--debug``; else empty.
     """
 
     check: str
     about: str
     problem: str | None = None
     skipped: str | None = None
+    trace: str = ""
 
 
 def require(condition: object, problem: str) -> None:
@@ -61,8 +63,7 @@ def examine(subject: Any, checks: Iterable[Check]) -> Iterator[Verdict]:
         except BenchError as error:
             yield Verdict(name, about, problem=str(error))
         except Exception as error:  # a plug-in may raise anything; the verdict says what and where
-            last = traceback.extract_tb(error.__traceback__)[-1]
-            place = f"{Path(last.filename).name}:{last.lineno}"
-            yield Verdict(name, about, problem=f"{type(error).__name__}: {error} ({place})")
+            problem = f"{type(error).__name__}: {error} ({place_of(error, plugin_folders())})"
+            yield Verdict(name, about, problem=problem, trace=trace_of(error))
         else:
             yield Verdict(name, about)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from unittest.mock import patch
 
@@ -14,21 +16,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.backbones import Features
+from bench.backbones import Features, FeatureSpec
 from bench.backbones.base import Backbone
-from bench.cells.cell import Cell
 from bench.cells.notation import Spec
 from bench.cells.recipes import preset
 from bench.conformance.base import Check, require
 from bench.conformance.tiny import SIZE, tiny_backbone, tiny_images, tiny_weights
-from bench.methods import FeatureMethod, FeatureSplit, Method, Stage
+from bench.methods import FeatureMethod, FeatureSplit, HeadSpec, Method, Stage
 from bench.methods.build import build_model, check, trainable_names
+from bench.tasks.classification import Classification
 from bench.training.job import stage_jobs
 from bench.training.learner import Learner
 from bench.training.streams import reseed
 
 CLASSES, BATCH = 5, 6
-KINDS = {"vit": ("vit",), "cnn": ("cnn", "batch_norm_cnn")}  # family -> tiny backbones
+KINDS = {"vit": ("vit",), "cnn": ("cnn", "batch_norm_cnn"), "hybrid": ("hybrid",)}  # family -> tiny backbones
+SPEC = HeadSpec(FeatureSpec(token_dim=16, pooled_dim=16, grid=(1, 1), family="vit"), CLASSES)
+TASK = Classification()  # what methods are tried on; the contract of other tasks is theirs to check
 State = dict[str, Tensor]
 
 
@@ -72,7 +76,7 @@ def check_shapes(cls: type[Method]) -> None:
     """Images (B, 3, S, S) give finite logits (B, classes), and no image changes another's."""
     for backbone in backbones(cls):
         reseed(0, "init")
-        model = build_model(backbone, cls(), CLASSES).eval()
+        model = build_model(backbone, cls(), spec_of(backbone)).eval()
         with torch.no_grad():
             logits, alone = model(images()), model(images()[:1])
         require(logits.shape == (BATCH, CLASSES), f"{where(backbone)} logits have shape {tuple(logits.shape)}.")
@@ -86,7 +90,7 @@ def check_features_untouched(cls: type[Method]) -> None:
     for backbone in backbones(cls):
         features = frozen_features(backbone)
         copies = features.tokens.clone(), features.pooled.clone()
-        head = cls().head(backbone.spec, CLASSES).train()
+        head = cls().head(spec_of(backbone)).train()
         head(features)
         same = torch.equal(features.tokens, copies[0]) and torch.equal(features.pooled, copies[1])
         require(same, f"{where(backbone)} the head changes the features in place.")
@@ -96,7 +100,7 @@ def check_needs_tokens(cls: type[Method]) -> None:
     """A method that says it needs no tokens gives the same logits without them."""
     for backbone in () if cls.needs_tokens else backbones(cls):
         features = frozen_features(backbone)
-        head = cls().head(backbone.spec, CLASSES).eval()
+        head = cls().head(spec_of(backbone)).eval()
         without = Features(torch.full_like(features.tokens, torch.nan), features.pooled)
         require(torch.equal(head(features), head(without)), "needs_tokens is False, but the head reads tokens.")
 
@@ -110,6 +114,15 @@ def check_frozen(cls: type[Method]) -> None:
             require(not wrong, f"{where(backbone)} {part.stage.name} changes {wrong[:1]}, which it does not train.")
             idle = f"{where(backbone)} {part.stage.name} counts {part.idle[:1]} as trained, but the loss ignores it."
             require(not part.idle, idle)
+
+
+def check_stages_continue(cls: type[Method]) -> None:
+    """Every stage starts where the one before it ended, with all that earlier stages have trained."""
+    for backbone in backbones(cls):
+        stages = train_tiny(cls(), backbone, seed=0)
+        for last, part in pairwise(stages):
+            moved = sorted(name for name, value in last.after.items() if not torch.equal(value, part.before[name]))
+            require(not moved, f"{where(backbone)} {part.stage.name} starts with another {moved[:1]} than was trained.")
 
 
 def check_same_bits(cls: type[Method]) -> None:
@@ -126,7 +139,7 @@ def check_fit(cls: type[FeatureMethod]) -> None:
     lacking = FeatureSplit(train.x[train.y > 0], train.y[train.y > 0])
     for case, fit in {"": train, " without a class": lacking}.items():
         for held_out in (val, None):
-            scores = cls().fit(fit, held_out, CLASSES).predict(val.x)
+            scores = cls().fit(fit, held_out, SPEC).predict(val.x)
             require(scores.shape == (30, CLASSES), f"fit{case}: predict gave shape {scores.shape}.")
             require(np.isfinite(scores).all(), f"fit{case}: predict gave scores that are not finite.")
 
@@ -135,27 +148,28 @@ def check_fit_same_bits(cls: type[FeatureMethod]) -> None:
     """Fitting twice gives the same bits and leaves the features as they are."""
     train, val = feature_split(60, seed=0), feature_split(30, seed=1)
     copies = train.x.copy(), val.x.copy()
-    first, second = (cls().fit(train, val, CLASSES).predict(val.x) for _ in range(2))
+    first, second = (cls().fit(train, val, SPEC).predict(val.x) for _ in range(2))
     require(np.array_equal(first, second), "Two fits on the same features differ.")
     require(np.array_equal(train.x, copies[0]) and np.array_equal(val.x, copies[1]), "fit() changes the features.")
 
 
 def check_end_to_end(cls: type[Method] | type[FeatureMethod]) -> None:
     """`bench run` makes a record of a tiny cell, and a second run has nothing to do."""
-    from bench.engine import run as runner
+    from bench.engine.run import carry_out
     from bench.engine.settings import Settings
     from bench.records import Store
 
     with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, BENCH_CACHE=f"{folder}/cache"):
         place = Path(folder)
         backbone = tiny_weights(place, kinds(cls)[0])
-        cell = Cell.parse(f"{tiny_images(place)}/{backbone}/{cls.plugin_name()}/quick[epochs=1]/seed=0")
+        cell = f"{tiny_images(place)}/{backbone}/{cls.plugin_name()}/quick[epochs=1]/seed=0"
         settings = Settings(results=place / "runs", data=place, weights=place, device="cpu", quiet=True)
-        outcome = runner.run([cell], settings)
-        require(not outcome.failed, f"{cell} failed: {'; '.join(outcome.failed.values())}")
-        record = Store(settings.results).get(outcome.cells[0])
-        require(record is not None and record.metrics["test"]["accuracy"] is not None, f"{cell} left no record.")
-        require(runner.run([cell], settings).ran == 0, f"{cell} runs again although nothing has changed.")
+        done = carry_out([cell], settings)
+        require(not done.failed, f"{cell} failed: {'; '.join(done.failed.values())}")
+        record = Store(settings.results).get(done.cells[0])
+        judged = record is not None and record.metrics["test"][TASK.headline.name] is not None
+        require(judged, f"{cell} left no record.")
+        require(carry_out([cell], settings).ran == 0, f"{cell} runs again although nothing has changed.")
 
 
 @dataclass(frozen=True)
@@ -177,13 +191,15 @@ class TrainedStage:
 
 
 def train_tiny(method: Method, backbone: Backbone, seed: int) -> list[TrainedStage]:
-    """Run two steps of every stage with the engine's own learner."""
-    reseed(seed, "init")
+    """Run two steps of every stage with the engine's own learner, each on a model of its own, as the engine does."""
     start = {f"backbone.{name}": p.detach().clone() for name, p in backbone.named_parameters()}
-    model = build_model(backbone, method, CLASSES)
-    done = []
+    done: list[TrainedStage] = []
+    states: list[State] = []
     for job in stage_jobs(method, preset("quick"), seed, "val_best", "conformance", "source"):
-        learner = Learner(job, model, trainable_names(model, job.stage), start, steps_per_epoch=2)
+        reseed(seed, "init")
+        model = build_model(copy.deepcopy(backbone), method, spec_of(backbone))
+        learner = Learner(job, TASK, model, trainable_names(model, job.stage), start, steps_per_epoch=2)
+        learner.inherit(states)
         before = snapshot(model)
         learner.train_mode()
         for step in range(2):
@@ -194,7 +210,13 @@ def train_tiny(method: Method, backbone: Backbone, seed: int) -> list[TrainedSta
         buffers = {name for name, _ in model.named_buffers() if whole or name.startswith("head.")}
         idle = sorted(name for name in trainable & model.added if model.get_parameter(name).grad is None)
         done.append(TrainedStage(job.stage, before, snapshot(model), trainable, buffers, idle))
+        states.append(learner.state())
     return done
+
+
+def spec_of(backbone: Backbone) -> HeadSpec:
+    """What a head must give on a tiny backbone."""
+    return HeadSpec(backbone.spec, CLASSES)
 
 
 def snapshot(model: torch.nn.Module) -> State:
@@ -239,7 +261,7 @@ def where(backbone: Backbone) -> str:
 
 TRAINED: tuple[Check, ...] = (
     check_card, check_name, check_stages, check_injection, check_shapes, check_features_untouched, check_needs_tokens,
-    check_frozen, check_same_bits, check_end_to_end,
+    check_frozen, check_stages_continue, check_same_bits, check_end_to_end,
 )  # fmt: skip
 FITTED: tuple[Check, ...] = (check_card, check_name, check_fit, check_fit_same_bits, check_end_to_end)
 

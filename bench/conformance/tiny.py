@@ -13,18 +13,23 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
-from bench.backbones.base import WeightsInfo
-from bench.backbones.timm2d import TimmBackbone
+from bench.backbones.family import WeightsInfo
+from bench.backbones.trunk import TimmBackbone
 
 SIZE = 32
-# a plain ViT, a CNN with layer norms whose final norm lives in the head, and one with batch norms whose pooled width
-# differs from that of its tokens
-ARCHITECTURES = {"vit": "test_vit", "cnn": "test_convnext", "batch_norm_cnn": "mobilenetv3_small_050"}
+# a plain ViT, a CNN with layer norms whose final norm lives in the head, one with batch norms whose pooled width
+# differs from that of its tokens, and windows of attention
+ARCHITECTURES = {
+    "vit": "test_vit",
+    "cnn": "test_convnext",
+    "batch_norm_cnn": "mobilenetv3_small_050",
+    "hybrid": "swin_tiny_patch4_window7_224",
+}
 _HALF = (0.5, 0.5, 0.5)
 
 
 def tiny_backbone(kind: str) -> TimmBackbone:
-    """A backbone for images of 32 px: "vit", "cnn" or "batch_norm_cnn"; always the same weights."""
+    """A backbone for images of 32 px: "vit", "cnn", "batch_norm_cnn" or "hybrid"; always the same weights."""
     arch = ARCHITECTURES[kind]
     info = WeightsInfo(arch, SIZE, _HALF, _HALF, digest=f"tiny:{arch}")
     return TimmBackbone(_model(kind), info, SIZE)
@@ -66,6 +71,8 @@ def _model(kind: str) -> nn.Module:
 
 
 def _size_of(kind: str) -> dict[str, Any]:
+    if kind == "hybrid":
+        return {"img_size": SIZE, "embed_dim": 16, "depths": [1, 1], "num_heads": [2, 2], "window_size": 4}
     return {"img_size": SIZE} if kind == "vit" else {}
 
 

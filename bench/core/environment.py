@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
 import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import torch
+import torch.utils.deterministic
 
 from bench.core.errors import UsageError
 
@@ -60,20 +63,41 @@ def choose_device(name: str | None) -> torch.device:
     return device
 
 
-def make_deterministic() -> None:
-    """Ask for algorithms that give the same bits every time; an operation without one raises."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    # what use_deterministic_algorithms(True) does for eager code, without its import of the whole compiler (seconds)
-    torch.set_deterministic_debug_mode("error")
-    torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.allow_tf32 = False  # precision=fp32 means it: convolutions would round to 10 bits
+@contextmanager
+def determinism() -> Iterator[None]:
+    """Inside, algorithms give the same bits every time, and an operation without such an algorithm raises.
+
+    Afterwards every setting is as it was: a notebook goes on as its author left it.
+    """
+    with ExitStack() as restored:
+        restored.callback(_restore_variable, _CUBLAS, os.environ.get(_CUBLAS))
+        os.environ.setdefault(_CUBLAS, ":4096:8")
+        restored.callback(torch.set_deterministic_debug_mode, torch.get_deterministic_debug_mode())
+        restored.callback(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
+        for owner, name, value in _SETTINGS:
+            restored.callback(setattr, owner, name, getattr(owner, name))
+            setattr(owner, name, value)
+        # what use_deterministic_algorithms(True) does for eager code, without importing the whole compiler (seconds)
+        torch.set_deterministic_debug_mode("error")
+        torch.set_float32_matmul_precision("highest")
+        yield
 
 
-def peak_memory(device: torch.device) -> int:
-    """Peak bytes: allocated on a CUDA device, resident set of the process on the CPU."""
-    if device.type == "cuda":
-        return int(torch.cuda.max_memory_allocated(device))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+_CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
+_SETTINGS: tuple[tuple[Any, str, bool], ...] = (
+    (torch.backends.cudnn, "benchmark", False),
+    (torch.backends.cudnn, "deterministic", True),
+    (torch.backends.cudnn, "allow_tf32", False),  # precision=fp32 means it: convolutions would round to 10 bits
+    # nothing here reads memory that it has not written; filling a batch of images first takes 14 ms
+    (torch.utils.deterministic, "fill_uninitialized_memory", False),
+)
+
+
+def _restore_variable(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
 
 
 def _version(name: str) -> str:

@@ -7,9 +7,14 @@ from collections.abc import Iterable
 
 
 class BenchError(Exception):
-    """An expected problem; the command line prints its message and exits with code 2."""
+    """An expected problem; the command line prints its message and exits with code 2.
+
+    Attributes:
+        trace: Traceback of the unexpected exception that it stands for, which ``--debug`` prints; else empty.
+    """
 
     kind = "error"
+    trace = ""
 
 
 class UsageError(BenchError):

@@ -1,47 +1,64 @@
-"""Parameters and multiply-accumulates, counted the same way for every method."""
+"""Parameters and multiply-accumulates, counted the same way for every method and on every device.
+
+Counting runs on torch's meta device, which knows shapes only: on a CPU the attention's own products would go to a
+kernel that the counter does not know.
+"""
 
 from __future__ import annotations
+
+import copy
+from typing import TypeVar
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from bench.backbones import Features
 from bench.backbones.base import Backbone
+from bench.backbones.features import Features
 from bench.methods.model import Model
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def on_meta(module: Module) -> Module:
+    """A twin of the module whose parameters and buffers have shapes but no values."""
+    memo: dict[int, object] = {}
+    for parameter in module.parameters():
+        memo[id(parameter)] = nn.Parameter(torch.empty_like(parameter, device="meta"), parameter.requires_grad)
+    for buffer in module.buffers():
+        memo[id(buffer)] = torch.empty_like(buffer, device="meta")
+    return copy.deepcopy(module, memo)
 
 
 @torch.no_grad()
 def macs(module: nn.Module, *inputs: object) -> int:
     """Multiply-accumulates of one forward pass by torch's FlopCounterMode (which counts two operations each)."""
-    was_training = module.training
-    module.eval()
+    twin = on_meta(module).eval()
     with FlopCounterMode(display=False) as counter:
-        module(*inputs)
-    module.train(was_training)
+        twin(*inputs)
     return counter.get_total_flops() // 2
 
 
 def trunk_macs(backbone: Backbone) -> int:
-    """MACs of a backbone for one image."""
-    return macs(backbone, blank_image(backbone))
-
-
-def model_macs(model: Model) -> tuple[int, int]:
-    """MACs of (backbone, head) for one image."""
-    return trunk_macs(model.backbone), head_macs(model)
+    """MACs of a backbone for one input."""
+    return macs(backbone, torch.zeros(1, *backbone.input_shape, device="meta"))
 
 
 def head_macs(model: Model) -> int:
-    """MACs of a head for one image."""
-    spec, device = model.backbone.spec, next(model.head.parameters()).device
-    tokens = torch.zeros(1, spec.tokens, spec.token_dim, device=device)
-    return macs(model.head, Features(tokens, torch.zeros(1, spec.pooled_dim, device=device)))
+    """MACs of a head for one input."""
+    return macs(model.head, blank_features(model.backbone))
 
 
-def blank_image(backbone: Backbone) -> torch.Tensor:
-    """One black image (1, 3, S, S) on the backbone's device."""
-    return torch.zeros(1, 3, backbone.size, backbone.size, device=next(backbone.parameters()).device)
+def model_macs(model: Model) -> tuple[int, int]:
+    """MACs of (backbone, head) for one input."""
+    return trunk_macs(model.backbone), head_macs(model)
+
+
+def blank_features(backbone: Backbone) -> Features:
+    """The shapes of one input's features, on the meta device."""
+    with torch.no_grad():
+        features: Features = on_meta(backbone).eval()(torch.zeros(1, *backbone.input_shape, device="meta"))
+    return features
 
 
 def size(module: nn.Module) -> int:

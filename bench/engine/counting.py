@@ -12,15 +12,14 @@ from pathlib import Path
 
 import torch
 
-from bench.backbones.timm2d import TimmBackbone, build
-from bench.backbones.weights import find
-from bench.cells.cell import Cell
+from bench.backbones.base import Backbone
 from bench.core.errors import UsageError
 from bench.data.roots import data_root
 from bench.engine.cost import head_macs, size, trunk_macs
-from bench.grid.resolve import resolve
+from bench.grid.resolve import Resolved
 from bench.methods import Method
 from bench.methods.build import build_model, check, trainable_names
+from bench.tasks.base import HeadSpec
 
 HEADINGS = ("backbone", "method", "trained", "added", "beyond a probe", "share", "total", "MACs", "MACs added")
 
@@ -51,7 +50,7 @@ class Count:
     problem: str = ""
 
 
-def count(cells: Iterable[Cell], weights: Path | None, data: Path | None) -> list[Count]:
+def count(cells: Iterable[Resolved], weights: Path | None, data: Path | None) -> list[Count]:
     """Count each pair of backbone and method once; recipes and seeds make no difference.
 
     Args:
@@ -61,32 +60,33 @@ def count(cells: Iterable[Cell], weights: Path | None, data: Path | None) -> lis
     Raises:
         UsageError: A name is wrong, or a method has nothing to count before it is fitted.
     """
-    trunks: dict[str, tuple[TimmBackbone, int]] = {}
+    trunks: dict[str, tuple[Backbone, int]] = {}
     counts: dict[tuple[str, str, int], Count] = {}
-    for cell in cells:
-        resolved = resolve(cell)
+    for resolved in cells:
+        cell = resolved.cell
         classes = len(resolved.dataset.class_names(data_root(data)))
         backbone, method = str(resolved.cell.backbone), resolved.method
         if not isinstance(method, Method):
             raise UsageError(f"{cell.method.name} has no parameters before it is fitted. Leave it out of this suite.")
         if backbone not in trunks:
-            info = find(cell.backbone.name, weights)
+            info = resolved.backbone.find(cell.backbone.name, weights)
             with torch.device("meta"):
-                trunk = build(info, resolved.backbone.size, backbone, pretrained=False)
-                trunks[backbone] = trunk, trunk_macs(trunk)
+                trunk = resolved.backbone.load(cell.backbone.name, info, pretrained=False)
+            trunks[backbone] = trunk, trunk_macs(trunk)
         key = (backbone, str(resolved.cell.method), classes)
         if key not in counts:
             counts[key] = _count(*key, *trunks[backbone], method)
     return list(counts.values())
 
 
-def _count(backbone: str, name: str, classes: int, trunk: TimmBackbone, bare: int, method: Method) -> Count:
+def _count(backbone: str, name: str, classes: int, trunk: Backbone, bare: int, method: Method) -> Count:
     try:
         with torch.device("meta"):
             check(trunk, method)
-            model = build_model(copy.deepcopy(trunk) if method.injects else trunk, method, classes)
-            inner = trunk_macs(model.backbone) if method.injects else bare
-            head = head_macs(model)
+            spec = HeadSpec(trunk.spec, classes)
+            model = build_model(copy.deepcopy(trunk) if method.injects else trunk, method, spec)
+        inner = trunk_macs(model.backbone) if method.injects else bare
+        head = head_macs(model)
     except UsageError as error:
         return Count(backbone, name, classes, {}, problem=str(error))
     sizes = {parameter: value.numel() for parameter, value in model.named_parameters()}

@@ -5,25 +5,33 @@ Multiply-accumulates are counted, and one timed forward pass of the trunk says h
 
 from __future__ import annotations
 
+import copy
+import math
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.backbones.base import Backbone
-from bench.backbones.weights import load
-from bench.engine.cost import model_macs, size, trunk_macs
+from bench.core.memory import resident_memory
+from bench.engine.cost import model_macs, on_meta, size, trunk_macs
 from bench.engine.groups import Group, trunk_epochs
-from bench.engine.plan import Planner
-from bench.methods import Method
+from bench.engine.setup import readers
+from bench.methods.base import Method
 from bench.methods.build import build_model
 from bench.methods.model import Model
+from bench.tasks.base import HeadSpec
+from bench.training.context import EVAL_BATCH
 from bench.training.job import StageJob
 
 FORWARD_AND_BACKWARD = 3  # a training step costs about three forward passes
-COPIES_IN_TRAINING = 4  # parameter, gradient and Adam's two moments
+COPIES_IN_TRAINING = 5  # parameter, gradient, Adam's two moments and the best state so far
+COPIES_ON_DISK = 4  # the last state with the optimiser's moments, and the best
+FLOAT = 4  # bytes
+
+Models = dict[str, Model]  # by the job's key
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,7 @@ class Cost:
         seconds: Of the group together.
         seconds_alone: Of its cells one by one (``--no-fuse``).
         disk: Bytes of caches, features, checkpoints and predictions.
-        memory: Bytes at peak.
+        memory: Bytes at peak, interpreter and libraries included.
     """
 
     seconds: float
@@ -43,81 +51,98 @@ class Cost:
     memory: int
 
 
-def estimate(group: Group, planner: Planner, device: torch.device) -> Cost:
+def estimate(group: Group, device: torch.device) -> Cost:
     """Measure one forward pass and count the rest: a rough figure, and off when other work shares the machine."""
-    task = group.tasks[0]
-    recipe, counts = task.resolved.recipe, task.prepared.counts
-    trunk = load(task.cell.backbone, planner.weights_folder).to(device)
-    stages = [job for member in group.tasks for job in member.jobs]
-    jobs = list({job.key: job for job in stages}.values())
-    models = {job.method: model_of(trunk, job.method, task.prepared.classes) for job in jobs}
-    rate = speed(trunk, recipe.batch_size)
-    memory = max([job_memory(job, models[job.method], recipe.batch_size) for job in jobs], default=0)
-    together = sum(4 * COPIES_IN_TRAINING * size(models[job.method].head) for job in jobs if job.shares_trunk)
-    disk = disk_bytes(group, trunk, counts, task.prepared.classes, len(task.prepared.table))
+    first = group.cells[0]
+    prepared, counts = first.prepared, first.prepared.counts
+    trunk = first.resolved.backbone.load(first.cell.backbone.name, first.weights).to(device)
+    spec = first.resolved.task.head(trunk.spec, prepared.classes, prepared.class_names)
+    stages = [job for member in group.cells for job in member.jobs]
+    jobs = {job.key: job for job in stages}
+    models = {key: model_of(trunk, job.method, spec) for key, job in jobs.items()}
+    rate = speed(trunk, first.resolved.recipe.batch_size)
+    checkpoints = sum(COPIES_ON_DISK * FLOAT * trained(job, models) for job in jobs.values())
     return Cost(
-        seconds=total_macs(trunk, jobs, models, counts, fused=True) / rate,
+        seconds=total_macs(trunk, list(jobs.values()), models, counts, fused=True) / rate,
         seconds_alone=total_macs(trunk, stages, models, counts, fused=False) / rate,
-        disk=disk + sum(checkpoint_bytes(job, models[job.method]) for job in jobs),
-        memory=4 * size(trunk) + max(memory, together),
+        disk=disk_bytes(group, trunk, spec) + checkpoints,
+        memory=memory_bytes(trunk, list(jobs.values()), models),
     )
 
 
-def model_of(trunk: Backbone, method: Method, classes: int) -> Model:
+def model_of(trunk: Backbone, method: Method, spec: HeadSpec) -> Model:
     """The method on a copy of the trunk where it changes it."""
-    import copy
-
-    return build_model(copy.deepcopy(trunk) if method.injects else trunk, method, classes)
+    return build_model(copy.deepcopy(trunk) if method.injects else trunk, method, spec)
 
 
 @torch.no_grad()
 def speed(trunk: Backbone, batch_size: int) -> float:
-    """Multiply-accumulates a second of the trunk's forward pass, after one pass to warm up."""
-    device = next(trunk.parameters()).device
-    images = torch.zeros(batch_size, 3, trunk.size, trunk.size, device=device)
-    for _ in range(2):
+    """Multiply-accumulates a second of the trunk's forward pass: the best of three after one to warm up."""
+    inputs, seconds = trunk.blank(batch_size), math.inf
+    for attempt in range(4):
         began = time.perf_counter()
-        trunk(images).pooled.sum().item()
-    return trunk_macs(trunk) * batch_size / (time.perf_counter() - began)
+        trunk(inputs).pooled.sum().item()
+        seconds = min(seconds, time.perf_counter() - began) if attempt else seconds
+    return trunk_macs(trunk) * batch_size / seconds
 
 
-def total_macs(
-    trunk: Backbone, jobs: list[StageJob], models: dict[Method, Model], counts: dict[str, int], fused: bool
-) -> int:
+def total_macs(trunk: Backbone, jobs: list[StageJob], models: Models, counts: dict[str, int], fused: bool) -> int:
     """Of stages of one group: passes of the frozen trunk, and what each stage does by itself."""
     frozen = [job for job in jobs if job.shares_trunk]
-    images = trunk_epochs(frozen, fused) * counts["train"] if jobs else counts["train"]
+    inputs = trunk_epochs(frozen, fused) * counts["train"] if jobs else counts["train"]
     if frozen or not jobs:
-        images += counts["val"] + counts["test"]  # kept, and so computed once
-    return trunk_macs(trunk) * images + sum(job_macs(job, models[job.method], counts) for job in jobs)
+        inputs += counts["val"] + counts["test"]  # kept, and so computed once
+    return trunk_macs(trunk) * inputs + sum(job_macs(job, models[job.key], counts) for job in jobs)
 
 
 def job_macs(job: StageJob, model: Model, counts: dict[str, int]) -> int:
-    """Of one stage: training, validation after every epoch, and the final predictions."""
+    """Of one stage: training, validation after every epoch, and the test predictions."""
     trunk, head = model_macs(model)
-    images = (
-        job.recipe.epochs * (FORWARD_AND_BACKWARD * counts["train"] + counts["val"]) + counts["val"] + counts["test"]
-    )
-    return images * (head if job.shares_trunk else trunk + head)
+    inputs = job.epochs * (FORWARD_AND_BACKWARD * counts["train"] + counts["val"]) + counts["test"]
+    return inputs * (head if job.shares_trunk else trunk + head)
 
 
-def checkpoint_bytes(job: StageJob, model: Model) -> int:
-    """Bytes of the last and the best state, with the optimiser's."""
-    return 4 * COPIES_IN_TRAINING * size(model.head if job.shares_trunk else model)
+def trained(job: StageJob, models: Models) -> int:
+    """Parameters of the model that a stage keeps in checkpoints, at most."""
+    model = models[job.key]
+    return size(model.head if job.shares_trunk else model)
 
 
-def job_memory(job: StageJob, model: Model, batch_size: int) -> int:
+def memory_bytes(trunk: Backbone, jobs: list[StageJob], models: Models) -> int:
+    """What the process holds now, the trunk, and the most that evaluation or a training step adds."""
+    together = sum(COPIES_IN_TRAINING * FLOAT * trained(job, models) for job in jobs if job.shares_trunk)
+    steps = [job_memory(job, models[job.key]) for job in jobs]
+    return resident_memory() + FLOAT * size(trunk) + max([together, evaluation_bytes(trunk), *steps])
+
+
+def job_memory(job: StageJob, model: Model) -> int:
     """Bytes of a training step: parameters with their copies, and the activations kept for the backward pass."""
-    module: Any = model.head if job.shares_trunk else model
-    device = next(model.backbone.parameters()).device
-    image: Any = torch.zeros(1, 3, model.backbone.size, model.backbone.size, device=device)
+    module: nn.Module = model.head if job.shares_trunk else model
     with torch.no_grad():
-        inputs = model.backbone(image) if job.shares_trunk else image
-    return 4 * COPIES_IN_TRAINING * size(module) + batch_size * saved_bytes(module, inputs)
+        inputs: Any = model.backbone(model.backbone.blank()) if job.shares_trunk else model.backbone.blank()
+    return COPIES_IN_TRAINING * FLOAT * size(module) + job.recipe.batch_size * saved_bytes(module, inputs)
 
 
-def saved_bytes(module: torch.nn.Module, inputs: Any) -> int:
-    """Bytes that autograd keeps for one image, parameters aside."""
+def evaluation_bytes(trunk: Backbone) -> int:
+    """Bytes of an evaluation batch in the trunk: the widest layer's input and output, and the batch itself."""
+    widest = 0
+
+    def note(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        nonlocal widest
+        tensors = [tensor for tensor in (*inputs, output) if isinstance(tensor, Tensor)]
+        widest = max(widest, sum(tensor.numel() for tensor in tensors))
+
+    twin = on_meta(trunk).eval()
+    for module in twin.modules():
+        if not any(module.children()):
+            module.register_forward_hook(note)
+    with torch.no_grad():
+        twin(torch.zeros(1, *trunk.input_shape, device="meta"))
+    return EVAL_BATCH * FLOAT * (widest + math.prod(trunk.input_shape))
+
+
+def saved_bytes(module: nn.Module, inputs: Any) -> int:
+    """Bytes that autograd keeps for one sample, parameters aside."""
     frozen = [parameter for parameter in module.parameters() if not parameter.requires_grad]
     own = {parameter.data_ptr() for parameter in module.parameters()}
     kept: dict[int, int] = {}
@@ -136,15 +161,18 @@ def saved_bytes(module: torch.nn.Module, inputs: Any) -> int:
     return sum(kept.values())
 
 
-def disk_bytes(group: Group, trunk: Backbone, counts: dict[str, int], classes: int, images: int) -> int:
-    """Decoded images, kept features and predictions."""
-    decoded = images * trunk.size**2 * 3
-    tokens = any(job.method.needs_tokens for task in group.tasks for job in task.jobs if job.shares_trunk)
+def disk_bytes(group: Group, trunk: Backbone, spec: HeadSpec) -> int:
+    """Decoded inputs, kept features and predictions."""
+    first = group.cells[0]
+    counts, recipe = first.prepared.counts, first.resolved.recipe
+    decoded = sum(
+        len(first.prepared.table) * math.prod(reader.shape) for reader in readers(first) if reader is not None
+    )
+    tokens = any(job.method.needs_tokens for planned in group.cells for job in planned.jobs if job.shares_trunk)
     width = trunk.spec.pooled_dim + (trunk.spec.tokens * trunk.spec.token_dim if tokens else 0)
-    recipe = group.tasks[0].resolved.recipe
     views = 1 if recipe.augment is None else recipe.views or 0
     kept = counts["val"] + counts["test"] + views * counts["train"]
-    drawn = (recipe.views or 0) * counts["train"] * trunk.size**2 * 3
-    features = 4 * width * kept if any(task.shares_trunk for task in group.tasks) else 0
-    stages = sum(max(len(task.trials[0]), 1) if task.trials else 1 for task in group.tasks)
-    return decoded + drawn + features + stages * 4 * classes * (counts["val"] + counts["test"])
+    drawn = (recipe.views or 0) * counts["train"] * math.prod(trunk.input_shape)
+    features = FLOAT * width * kept if any(planned.shares_trunk for planned in group.cells) else 0
+    stages = sum(max(len(planned.trials[0]), 1) if planned.trials else 1 for planned in group.cells)
+    return decoded + drawn + features + stages * FLOAT * spec.outputs * (counts["val"] + counts["test"])

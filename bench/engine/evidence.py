@@ -1,4 +1,4 @@
-"""From outcomes to records: metrics are computed here, from the logits that are stored beside them."""
+"""From outcomes to records: metrics are computed here, from the predictions that are stored beside them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from bench.cells.recipes import PRESETS
 from bench.core.environment import environment, git_revision
 from bench.core.errors import BenchError, DataError
 from bench.data.overlap import overlap
-from bench.engine.plan import Task
+from bench.engine.plan import Planned
 from bench.grid.resolve import Resolved
 from bench.records import Record
 from bench.records.schema import (
-    Curves,
     Failure,
     Flags,
     Hardware,
@@ -25,63 +24,82 @@ from bench.records.schema import (
     StageResult,
     prediction_key,
 )
-from bench.tasks.classification import absent_classes, classification
+from bench.tasks.base import Outputs
+from bench.training.context import Context
 from bench.training.stages import Reported
 
 SPLITS = ("val", "test")
+UNITS = ("group", "domain")  # columns of the table that statistics need beside the ids
+Predictions = dict[str, dict[str, Outputs]]  # stage -> split -> outputs
 
 
-def labels_of(task: Task, split: str) -> np.ndarray:
-    """Labels (n,) of a split, in table order."""
-    return task.prepared.table["label"].to_numpy(dtype=np.int64)[task.prepared.rows(split)]
+def targets_of(context: Context, split: str) -> np.ndarray:
+    """Targets (n, ...) of a split, in table order."""
+    return context.targets(context.prepared.rows(split)).cpu().numpy()
 
 
-def stage_result(task: Task, outcome: Reported) -> StageResult:
-    """Metrics and curves of one stage."""
-    job, progress = outcome.trained.job, outcome.trained.progress
+def stage_result(context: Context, name: str, outputs: dict[str, Outputs], **fields: Any) -> StageResult:
+    """Metrics of one stage's predictions, split by split."""
+    evaluate = context.task.evaluate
     return StageResult(
-        name=job.stage.name,
-        epochs=progress.epoch,
-        best_epoch=progress.best_epoch + 1,
-        selection=job.selection,
-        metrics={split: classification(labels_of(task, split), logits) for split, logits in outcome.logits.items()},
-        n={split: len(logits) for split, logits in outcome.logits.items()},
-        curves=Curves(**progress.curves),
-        trainable=outcome.trained.trainable,
+        name=name,
+        metrics={split: evaluate(targets_of(context, split), found) for split, found in outputs.items()},
+        n={split: len(context.prepared.rows(split)) for split in outputs},
+        **fields,
     )
 
 
-def predictions(task: Task, logits: dict[str, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Arrays beside the record: ids and labels a split, logits a stage and split.
+def reported_stage(context: Context, reported: Reported) -> StageResult:
+    """Metrics and curves of a trained stage."""
+    job, progress = reported.trained.job, reported.trained.progress
+    return stage_result(
+        context,
+        job.stage.name,
+        reported.outputs,
+        epochs=progress.epoch,
+        best_epoch=progress.best_epoch + 1,
+        selection=job.selection,
+        curves=progress.curves,
+        trainable=reported.trained.trainable,
+    )
 
-    Args:
-        logits: Stage name -> split -> (n, C).
-    """
+
+def predictions(context: Context, stages: Predictions) -> dict[str, np.ndarray]:
+    """Arrays beside the record: ids, targets, groups and domains a split; what the task keeps a stage and split."""
     found: dict[str, np.ndarray] = {}
-    for stage, by_split in logits.items():
-        for split, values in by_split.items():
-            ids = task.prepared.table["id"].to_numpy()[task.prepared.rows(split)]
-            found[prediction_key(split, "ids")] = ids.astype(str)
-            found[prediction_key(split, "labels")] = labels_of(task, split)
-            found[prediction_key(split, "logits", stage)] = values.astype(np.float32)
+    table = context.prepared.table
+    for stage, by_split in stages.items():
+        for split, outputs in by_split.items():
+            targets, rows = targets_of(context, split), context.prepared.rows(split)
+            for column in ("id", *(unit for unit in UNITS if unit in table)):
+                what = "ids" if column == "id" else column
+                found[prediction_key(split, what)] = table[column].to_numpy()[rows].astype(str)
+            found[prediction_key(split, "targets")] = targets
+            for name, array in context.task.arrays(targets, outputs).items():
+                found[prediction_key(split, name, stage)] = array
     return found
 
 
-def identity_fields(task: Task) -> dict[str, Any]:
+def identity_fields(planned: Planned) -> dict[str, Any]:
     """The record's fields that do not depend on the outcome."""
-    size = task.resolved.backbone.size or task.weights.size
-    return {**named_fields(task.resolved, size), "fingerprints": task.fingerprints}
+    return {**named_fields(planned.resolved, planned.input_shape[-1]), "fingerprints": planned.fingerprints}
 
 
 def named_fields(resolved: Resolved, size: int | None) -> dict[str, Any]:
-    """What the cell's name says, in full, and where it ran."""
-    cell = resolved.cell
+    """What the cell's name says, in full, and where it ran.
+
+    Args:
+        size: Side of the input in pixels, which the weights decide where the name does not.
+    """
+    cell, backbone = resolved.cell, resolved.backbone.model_dump(mode="json")
     return dict(
-        cell=str(cell),
+        cell=resolved.name,
+        task=resolved.dataset.task,
         dataset=Part(name=cell.dataset.name, params=resolved.dataset.model_dump(mode="json")),
         protocol=resolved.dataset.protocol,
-        backbone=Part(name=cell.backbone.name, params={"size": size}),
+        backbone=Part(name=cell.backbone.name, params={**backbone, "size": size}),
         method=Part(name=cell.method.name, params=resolved.method.model_dump(mode="json")),
+        floor=resolved.method.floor,
         recipe=Part(name=cell.recipe.name, params=resolved.recipe.model_dump(mode="json")),
         seed=cell.seed,
         data_seed=cell.data_seed_value,
@@ -90,33 +108,38 @@ def named_fields(resolved: Resolved, size: int | None) -> dict[str, Any]:
     )
 
 
-def flags(task: Task, notes: list[str]) -> Flags:
+def flags(planned: Planned, notes: list[str]) -> Flags:
     """What a reader must know before believing the numbers."""
-    prepared, weights = task.prepared, task.weights
+    prepared, weights, task = planned.prepared, planned.weights, planned.resolved.task
+    unsteady = [] if task.deterministic else [f"{task.plugin_name()} has operations that vary from run to run"]
     return Flags(
         partial=bool(prepared.differences),
         differences=prepared.differences,
         leaks=list(prepared.dataset.rule.leaks),
         overlap=overlap(prepared.dataset, weights.trained_on),
-        test_selected=task.selection == "test_best",
+        test_selected=planned.selection == "test_best",
         batch_norm_frozen=weights.batch_norm == "frozen",
-        assumed=sorted(PRESETS[task.cell.recipe.name].assumed),
-        absent_classes={
-            **({"train": list(prepared.untrained)} if prepared.untrained else {}),
-            **{split: absent for split in SPLITS if (absent := _absent(task, split))},
-        },
-        notes=[note for note in (prepared.dataset.rule.note, *notes) if note],
+        assumed=sorted(PRESETS[planned.cell.recipe.name].assumed),
+        absent_classes=_absent_classes(planned),
+        notes=[note for note in (prepared.dataset.rule.note, *prepared.notes, *unsteady, *notes) if note],
     )
 
 
-def _absent(task: Task, split: str) -> list[int]:
-    """Classes that macro averages leave out; an empty split has no averages."""
-    labels = labels_of(task, split)
-    return absent_classes(labels, task.prepared.classes) if len(labels) else []
+def _absent_classes(planned: Planned) -> dict[str, list[int]]:
+    """Split -> classes without a sample there, where samples have one class each; an empty split has no averages."""
+    prepared = planned.prepared
+    if not planned.resolved.task.single_label:
+        return {}
+    found = {"train": list(prepared.untrained)}
+    for split in SPLITS:
+        present = set(prepared.table["label"].to_numpy()[prepared.rows(split)].tolist())
+        found[split] = sorted(set(range(prepared.classes)) - present) if present else []
+    return {split: absent for split, absent in found.items() if absent}
 
 
 def trained_record(
-    task: Task,
+    planned: Planned,
+    context: Context,
     stages: list[Reported],
     tuning: list[dict[str, Any]],
     parameters: Parameters,
@@ -128,29 +151,35 @@ def trained_record(
     Args:
         tuning: What each trial of a learning-rate grid gave; empty without a grid.
     """
-    parts = [stage.trained.progress.micro_batches for stage in stages]
     diagnostics: dict[str, Any] = {s.trained.job.stage.name: s.diagnostics for s in stages if s.diagnostics}
     record = Record(
-        **identity_fields(task),
-        stages=[stage_result(task, stage) for stage in stages],
-        selection=_selection(task),
+        **identity_fields(planned),
+        stages=[reported_stage(context, stage) for stage in stages],
+        selection=_selection(planned),
         test_openings=sum(stage.openings for stage in stages),
         parameters=parameters,
         macs=macs,
-        flags=flags(task, [f"micro-batches: {number}" for number in parts if number > 1]),
+        flags=flags(planned, memory_notes(context, stages)),
         diagnostics={**diagnostics, **({"tuning": tuning} if tuning else {})},
         hardware=hardware,
     )
-    return record, predictions(task, {stage.trained.job.stage.name: stage.logits for stage in stages})
+    return record, predictions(context, {stage.trained.job.stage.name: stage.outputs for stage in stages})
 
 
-def failed_record(task: Task, error: BenchError, hardware: Hardware) -> Record:
+def memory_notes(context: Context, stages: list[Reported]) -> list[str]:
+    """What a lack of memory has changed of the rounding."""
+    parts = [stage.trained.progress.micro_batches for stage in stages]
+    split = ["evaluation batches were split for lack of memory"] if context.split_evaluation else []
+    return [*(f"micro-batches: {number}" for number in parts if number > 1), *split]
+
+
+def failed_record(planned: Planned, error: BenchError, hardware: Hardware) -> Record:
     """Record of a cell that failed."""
     return Record(
-        **identity_fields(task),
+        **identity_fields(planned),
         status="failed",
         error=Failure(kind=error.kind, message=str(error)),
-        flags=flags(task, []),
+        flags=flags(planned, []),
         hardware=hardware,
     )
 
@@ -164,6 +193,6 @@ def lacking_record(resolved: Resolved, error: DataError) -> Record:
     )
 
 
-def _selection(task: Task) -> Selection:
-    by = {"test_best": "test", "val_best": "val"}.get(task.selection, "none")
-    return Selection(criterion=task.selection, by=by)
+def _selection(planned: Planned) -> Selection:
+    by = {"test_best": "test", "val_best": "val"}.get(planned.selection, "none")
+    return Selection(criterion=planned.selection, by=by)

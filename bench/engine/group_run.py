@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,22 +12,25 @@ import torch
 from filelock import FileLock, Timeout
 
 from bench.core.atomic import DiskFull
-from bench.core.environment import peak_memory
 from bench.core.errors import BenchError, TimeLimit
+from bench.core.memory import MemoryMeter
+from bench.core.places import place_of
 from bench.core.progress import Reporter
 from bench.engine.closed_form import fit_record
 from bench.engine.evidence import failed_record, trained_record
 from bench.engine.groups import Group
-from bench.engine.plan import Planner, Task, reason
+from bench.engine.plan import Planned, Planner, reason
 from bench.engine.settings import Settings
 from bench.engine.setup import account, build_context
-from bench.methods import Method
+from bench.methods.base import Method
+from bench.plugins.folders import plugin_folders
 from bench.records import Hardware, Store
 from bench.training import checkpoint
 from bench.training.context import Context
 from bench.training.job import StageJob
 from bench.training.learner import Learner
-from bench.training.stages import OutOfMemory, StageRunner, Trained, is_out_of_memory
+from bench.training.memory import OutOfMemory, is_out_of_memory
+from bench.training.stages import StageRunner, Trained
 from bench.training.trials import Trial, choose
 
 Results = dict[str, Trained | BenchError]
@@ -44,6 +48,8 @@ class GroupRun:
 
     Attributes:
         results: Stage key -> what training gave, so far.
+        shared_memory: Peak bytes while its cells trained together.
+        meter: Measures the cell at hand.
     """
 
     group: Group
@@ -53,6 +59,8 @@ class GroupRun:
     device: torch.device
     reporter: Reporter
     results: Results = field(default_factory=dict)
+    shared_memory: int = 0
+    meter: MemoryMeter | None = None
 
     def run(self, wait: bool) -> bool:
         """Run the group's open cells and store their records; what fails is stored as a failure.
@@ -76,58 +84,64 @@ class GroupRun:
         return True
 
     def _run_locked(self, folder: Path) -> None:
-        tasks = [task for task in self.group.tasks if self._open(task)]
-        for task in self.group.tasks:
-            if task not in tasks:
-                self.reporter.cell(str(task.cell))
-        if tasks:
-            self._run_open(tasks, folder)
+        cells = [planned for planned in self.group.cells if self._open(planned)]
+        for planned in self.group.cells:
+            if planned not in cells:
+                self.reporter.cell(planned.name)
+        if cells:
+            self._run_open(cells, folder)
         checkpoint.drop(folder)
 
-    def _open(self, task: Task) -> bool:
+    def _open(self, planned: Planned) -> bool:
         """Whether a cell still has to run; one that failed in another process since planning is not tried again."""
-        name = str(task.cell)
+        name = planned.name
         failure = self.store.failure(name)
-        if failure is not None and failure != task.failure:
+        if failure is not None and failure != planned.failure:
             return False
-        return bool(reason(self.store.get(name), task.fingerprints, failure))
+        return bool(reason(self.store.get(name), planned.fingerprints, failure))
 
-    def _run_open(self, tasks: list[Task], folder: Path) -> None:
+    def _run_open(self, cells: list[Planned], folder: Path) -> None:
         try:
-            context = build_context(tasks[0], self.planner, self.settings, self.device)
+            context = build_context(cells[0], self.planner, self.settings, self.device)
         except DiskFull:
             raise
         except Exception as error:  # images, weights or memory that all cells of the group would have used
-            for task in tasks:
-                self._fail(task, typed(error))
+            for planned in cells:
+                self._fail(planned, self._typed(error))
             return
         runner = StageRunner(context, folder, self.settings.time_limit, self._booked)
-        self._first_stages(tasks, runner)
-        for task in tasks:
-            try:
-                if isinstance(task.resolved.method, Method):
-                    self._train_and_record(task, runner)
-                else:
-                    self._fit(task, context)
-            except DiskFull:
-                raise  # no cell's fault, and no record of it could be written
-            except Exception as error:  # a method's own code may raise anything; the suite goes on
-                self._fail(task, typed(error))
+        with MemoryMeter(self.device) as meter:
+            self._first_stages(cells, runner)
+        self.shared_memory = meter.peak
+        for planned in cells:
+            with MemoryMeter(self.device) as self.meter:
+                self._run_cell(planned, runner)
+
+    def _run_cell(self, planned: Planned, runner: StageRunner) -> None:
+        try:
+            if isinstance(planned.resolved.method, Method):
+                self._train_and_record(planned, runner)
+            else:
+                self._fit(planned, runner.context)
+        except DiskFull:
+            raise  # no cell's fault, and no record of it could be written
+        except Exception as error:  # a method's own code may raise anything; the suite goes on
+            self._fail(planned, self._typed(error))
 
     def _booked(self, learner: Learner, images: int) -> None:
         self.reporter.epoch(images)
 
-    def _first_stages(self, tasks: list[Task], runner: StageRunner) -> None:
+    def _first_stages(self, cells: list[Planned], runner: StageRunner) -> None:
         """Train every first stage on the shared trunk together, each once."""
-        unique = {job.key: job for task in tasks for job in task.jobs if job.shares_trunk}
+        unique = {job.key: job for planned in cells for job in planned.jobs if job.shares_trunk}
         if unique:
-            self.reporter.working(f"{len(unique)} heads on one trunk" if len(unique) > 1 else str(tasks[0].cell.method))
-            self.results.update(guarded(runner, list(unique.values())))
-        self._report_together(tasks, runner)
+            self.reporter.working(f"{len(unique)} heads on one trunk" if len(unique) > 1 else str(cells[0].cell.method))
+            self.results.update(guarded(runner, list(unique.values()), self.settings.debug))
+        self._report_together(cells, runner)
 
-    def _report_together(self, tasks: list[Task], runner: StageRunner) -> None:
+    def _report_together(self, cells: list[Planned], runner: StageRunner) -> None:
         """Cells with one trial report what they train, so their test passes can be shared too."""
-        sure = {job.key for task in tasks if len(task.trials) == 1 for job in task.jobs}
+        sure = {job.key for planned in cells if len(planned.trials) == 1 for job in planned.jobs}
         try:
             runner.report([r for key, r in self.results.items() if key in sure and isinstance(r, Trained)])
         except DiskFull:
@@ -135,35 +149,38 @@ class GroupRun:
         except Exception as error:  # each cell tries again by itself, and the one at fault gets the failure
             self.reporter.working(f"reporting one by one ({type(error).__name__})")
 
-    def _train_and_record(self, task: Task, runner: StageRunner) -> None:
+    def _train_and_record(self, planned: Planned, runner: StageRunner) -> None:
         """Finish a cell's trials, choose one on validation data, open the test split for it, and store the record."""
-        chosen, tuning = choose([self._train_trial(task, jobs, runner) for jobs in task.trials])
-        seconds = self._seconds(task)
+        chosen, tuning = choose(
+            [self._train_trial(planned, jobs, runner) for jobs in planned.trials], planned.resolved.task.headline
+        )
+        seconds = self._seconds(planned)
         reported = runner.report(chosen.stages)
         stages = [reported[stage.job.key] for stage in chosen.stages]
-        parameters, macs = account(task, runner.context, max(stage.trainable for stage in chosen.stages))
-        record, arrays = trained_record(task, stages, tuning, parameters, macs, self._hardware(seconds))
+        parameters, macs = account(planned, runner.context, max(stage.trainable for stage in chosen.stages))
+        hardware = self._hardware(seconds)
+        record, arrays = trained_record(planned, runner.context, stages, tuning, parameters, macs, hardware)
         self.store.put(record, arrays)
-        self.reporter.cell(str(task.cell))
+        self.reporter.cell(planned.name)
 
-    def _seconds(self, task: Task) -> float:
+    def _seconds(self, planned: Planned) -> float:
         """What the cell's training took, all trials together.
 
         Raises:
             TimeLimit: Longer than allowed, although no trial was by itself.
         """
-        seconds = sum(r.progress.seconds for job in task.jobs if isinstance(r := self.results[job.key], Trained))
+        seconds = sum(r.progress.seconds for job in planned.jobs if isinstance(r := self.results[job.key], Trained))
         if self.settings.time_limit is not None and seconds > self.settings.time_limit:
             raise TimeLimit(f"The trials took {seconds:.0f} s, over --time-limit {self.settings.time_limit:g} s.")
         return seconds
 
-    def _train_trial(self, task: Task, jobs: list[StageJob], runner: StageRunner) -> Trial:
+    def _train_trial(self, planned: Planned, jobs: list[StageJob], runner: StageRunner) -> Trial:
         """Train what the trial still needs, one stage after another, until one fails."""
         stages: list[Trained] = []
         for job in jobs:
             if job.key not in self.results:
-                self.reporter.working(f"{task.cell.method} {job.stage.name}")
-                self.results.update(guarded(runner, [job]))
+                self.reporter.working(f"{planned.cell.method} {job.stage.name}")
+                self.results.update(guarded(runner, [job], self.settings.debug))
             result = self.results[job.key]
             if not isinstance(result, Trained):
                 self.results.update({later.key: result for later in jobs if later.key not in self.results})
@@ -171,38 +188,45 @@ class GroupRun:
             stages.append(result)
         return Trial(jobs[0].recipe.lr, stages, None)
 
-    def _fit(self, task: Task, context: Context) -> None:
-        record, arrays = fit_record(task, context, self._hardware(0.0))
-        self.store.put(record, arrays)
-        self.reporter.cell(str(task.cell))
+    def _fit(self, planned: Planned, context: Context) -> None:
+        began = time.perf_counter()
+        record, arrays = fit_record(planned, context)
+        hardware = self._hardware(time.perf_counter() - began)
+        self.store.put(record.model_copy(update={"hardware": hardware}), arrays)
+        self.reporter.cell(planned.name)
 
-    def _fail(self, task: Task, error: BenchError) -> None:
-        self.store.put_failure(failed_record(task, error, self._hardware(0.0)))
-        self.reporter.cell(str(task.cell), f"{error.kind}: {error}")
+    def _typed(self, error: Exception) -> BenchError:
+        return typed(error, self.settings.debug)
+
+    def _fail(self, planned: Planned, error: BenchError) -> None:
+        self.store.put_failure(failed_record(planned, error, self._hardware(0.0)))
+        self.reporter.cell(planned.name, f"{error.kind}: {error}")
 
     def _hardware(self, seconds: float) -> Hardware:
-        threads, memory = torch.get_num_threads(), peak_memory(self.device)
-        return Hardware(seconds=seconds, peak_memory=memory, device=str(self.device), threads=threads)
+        """What the cell's own part of the group took; what its cells share counts for each of them."""
+        memory = max(self.shared_memory, self.meter.peak if self.meter else 0)
+        return Hardware(seconds=seconds, peak_memory=memory, device=str(self.device), threads=torch.get_num_threads())
 
 
-def typed(error: Exception) -> BenchError:
+def typed(error: Exception, debug: bool = False) -> BenchError:
     """The error of a cell: as it is, as lack of memory, or as an unexpected exception with its place."""
+    if debug:
+        traceback.print_exception(error)
     if isinstance(error, BenchError):
         return error.with_traceback(None)  # its frames would keep the learners, and their memory, alive
     if is_out_of_memory(error):
         return OutOfMemory("Out of memory outside of a training step. Use a smaller size or another device.")
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return CellError(f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})")
+    return CellError(f"{type(error).__name__}: {error} ({place_of(error, plugin_folders())})")
 
 
-def guarded(runner: StageRunner, jobs: list[StageJob]) -> Results:
+def guarded(runner: StageRunner, jobs: list[StageJob], debug: bool = False) -> Results:
     """Train jobs; after an error that names no job, a group is repeated one by one, so that the culprit fails alone."""
     try:
         return runner.train(jobs)
     except DiskFull:
         raise
     except Exception as error:  # a method's own code may raise anything; the record of the failed cell says what
-        problem = typed(error)
+        problem = typed(error, debug)
     if len(jobs) == 1:
         return {jobs[0].key: problem}
-    return {key: result for job in jobs for key, result in guarded(runner, [job]).items()}
+    return {key: result for job in jobs for key, result in guarded(runner, [job], debug).items()}

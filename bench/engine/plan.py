@@ -9,17 +9,17 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from bench.backbones.base import WeightsInfo
-from bench.backbones.weights import find, weights_folder
+from bench.backbones.family import WeightsInfo
+from bench.backbones.local import weights_folder
 from bench.cells.cell import Cell
 from bench.cells.recipes import STREAM_FIELDS, fingerprint, trials
-from bench.core.errors import DataError, UsageError
+from bench.core.errors import DataError, NonFiniteLoss, UsageError
 from bench.core.numerics import NUMERICS_VERSION
 from bench.data.prepare import Prepared, prepare
 from bench.data.roots import data_root
 from bench.engine.settings import Settings
-from bench.grid.resolve import Resolved, resolve
-from bench.methods import Method
+from bench.grid.resolve import Resolved
+from bench.methods.base import FeatureMethod, Method
 from bench.plugins.fingerprint import source_fingerprint
 from bench.plugins.registry import refresh
 from bench.records import Record, Store
@@ -29,7 +29,7 @@ Lacking = list[tuple[Resolved, DataError]]
 
 
 @dataclass(frozen=True)
-class Task:
+class Planned:
     """A cell with everything that decides its result.
 
     Attributes:
@@ -51,17 +51,28 @@ class Task:
         return self.resolved.cell
 
     @property
+    def name(self) -> str:
+        """Its canonical name."""
+        return self.resolved.name
+
+    @property
     def selection(self) -> str:
         """The criterion in force: the protocol's, where it forces one, else the recipe's."""
         return self.prepared.dataset.rule.selection or self.resolved.recipe.selection
 
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Of one input of the backbone."""
+        return self.resolved.backbone.input_shape(self.weights)
+
     @cached_property
     def stream_key(self) -> str:
-        """Cells with equal keys see the same images through the same trunk."""
+        """Cells with equal keys see the same inputs through the same trunk."""
         recipe = self.resolved.recipe.model_dump(mode="json", include=set(STREAM_FIELDS))
-        size = self.resolved.backbone.size or self.weights.size
-        weights = [self.weights.arch, self.weights.digest, size]
-        parts = [self.prepared.identity, weights, recipe, self.cell.data_seed_value, NUMERICS_VERSION]
+        trunk = [self.weights.arch, self.weights.digest, self.resolved.backbone.model_dump(mode="json")]
+        task = [self.resolved.dataset.task, self.fingerprints["task"]]
+        shape = list(self.input_shape)
+        parts = [task, self.prepared.identity, trunk, shape, recipe, self.cell.data_seed_value, NUMERICS_VERSION]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
     @cached_property
@@ -88,7 +99,7 @@ class Task:
 
 @dataclass
 class Planner:
-    """Resolves cells and compares them with the store; remembers what cells have in common."""
+    """Compares resolved cells with the store; remembers what cells have in common."""
 
     settings: Settings
     _prepared: dict[tuple[str, int], Prepared | DataError] = field(default_factory=dict)
@@ -108,49 +119,45 @@ class Planner:
         """The weights folder."""
         return weights_folder(self.settings.weights)
 
-    def task(self, cell: Cell) -> Task:
-        """Resolve one cell; its `reason` is left empty.
+    def planned(self, resolved: Resolved) -> Planned:
+        """Prepare one cell's data and take fingerprints; its `reason` is left empty.
 
         Raises:
-            UsageError: A name or value in the cell is wrong, or its data set is not for classification.
+            UsageError: The method cannot learn the data set's task, or the weights are not known.
             DataError: Its data are missing or do not match.
         """
-        resolved = resolve(cell)
-        if resolved.dataset.task != "classification":
-            name, kind = resolved.cell.dataset.name, resolved.dataset.task
-            raise UsageError(f"{name} is a {kind} data set; bench run classifies. bench data audit works on it.")
+        check_task(resolved)
         prepared = self._prepare(resolved)
         name = resolved.cell.backbone.name
         if name not in self._weights:
-            self._weights[name] = find(name, self.weights_folder)
+            self._weights[name] = resolved.backbone.find(name, self.weights_folder)
         weights = self._weights[name]
-        return Task(resolved, prepared, weights, self._fingerprints(resolved, prepared, weights))
+        return Planned(resolved, prepared, weights, self._fingerprints(resolved, prepared, weights))
 
-    def plan(self, cells: Iterable[Cell], store: Store, lacking: Lacking | None = None) -> list[Task]:
-        """Resolve cells and say for each why it has to run; the order is kept, repetitions are dropped.
+    def plan(self, cells: Iterable[Resolved], store: Store, lacking: Lacking | None = None) -> list[Planned]:
+        """Say for each cell why it has to run; the order is kept, repetitions are dropped.
 
         Args:
             lacking: Filled with the cells whose data are missing or do not match, and left out; without it the first
                 such cell raises.
 
         Raises:
-            UsageError, DataError: See `task`.
+            UsageError, DataError: See `planned`.
         """
-        tasks: dict[str, Task] = {}
-        for cell in cells:
+        found: dict[str, Planned] = {}
+        for resolved in cells:
             try:
-                task = self.task(cell)
+                found.setdefault(resolved.name, self.planned(resolved))
             except DataError as error:
                 if lacking is None:
                     raise
-                lacking.append((resolve(cell), error))
-            else:
-                tasks.setdefault(str(task.cell), task)
-        return [self._judged(name, task, store) for name, task in tasks.items()]
+                lacking.append((resolved, error))
+        return [self._judged(planned, store) for planned in found.values()]
 
-    def _judged(self, name: str, task: Task, store: Store) -> Task:
-        failure = store.failure(name)
-        return replace(task, reason=reason(store.get(name), task.fingerprints, failure), failure=failure)
+    def _judged(self, planned: Planned, store: Store) -> Planned:
+        failure = store.failure(planned.name)
+        why = reason(store.get(planned.name), planned.fingerprints, failure)
+        return replace(planned, reason=why, failure=failure)
 
     def _prepare(self, resolved: Resolved) -> Prepared:
         key = (str(resolved.cell.dataset), resolved.cell.data_seed_value)
@@ -168,24 +175,47 @@ class Planner:
             return error
 
     def _fingerprints(self, resolved: Resolved, prepared: Prepared, weights: WeightsInfo) -> dict[str, str]:
-        kind = type(resolved.method)
-        if kind not in self._sources:
-            self._sources[kind] = source_fingerprint(kind)
         name = "recipe" if isinstance(resolved.method, Method) else "preprocessing"
         return {
-            "method": self._sources[kind],
+            "method": self._source(type(resolved.method)),
+            "task": self._source(type(resolved.task)),
             "data": prepared.identity,
             name: fingerprint(resolved.recipe, name),
+            "backbone": self._source(type(resolved.backbone)),
             "weights": weights.digest,
             "numerics": str(NUMERICS_VERSION),
         }
 
+    def _source(self, plugin: type) -> str:
+        if plugin not in self._sources:
+            self._sources[plugin] = source_fingerprint(plugin)
+        return self._sources[plugin]
+
+
+def check_task(resolved: Resolved) -> None:
+    """Raise UsageError when the method is fitted on class numbers and the task has none."""
+    method, task = resolved.method, resolved.task
+    if isinstance(method, FeatureMethod) and method.single_label and not task.single_label:
+        raise UsageError(
+            f"{method.plugin_name()} needs one class a sample; {resolved.cell.dataset.name} is a "
+            f"{task.plugin_name()} data set. Leave the method out."
+        )
+
 
 def reason(record: Record | None, fingerprints: dict[str, str], failure: Record | None) -> str:
-    """Why a cell has to run: "missing", "failed: ...", "stale: ...", or nothing."""
+    """Why a cell has to run: "missing", "failed: ...", "stale: ...", or nothing.
+
+    A loss that diverged would diverge again, to the same digits, unless something has changed.
+    """
     if failure is not None and failure.error is not None:
-        return f"failed: {failure.error.kind}"
+        same = not changed(failure, fingerprints)
+        return "" if same and failure.error.kind == NonFiniteLoss.kind else f"failed: {failure.error.kind}"
     if record is None:
         return "missing"
-    changed = [name for name, value in fingerprints.items() if record.fingerprints.get(name) != value]
-    return "stale: " + ", ".join(changed) + " changed" if changed else ""
+    differing = changed(record, fingerprints)
+    return "stale: " + ", ".join(differing) + " changed" if differing else ""
+
+
+def changed(record: Record, fingerprints: dict[str, str]) -> list[str]:
+    """Names of the fingerprints that a record was made with other values of."""
+    return [name for name, value in fingerprints.items() if record.fingerprints.get(name) != value]

@@ -11,11 +11,11 @@ from unittest.mock import patch
 
 import numpy as np
 
-from bench.cells.cell import Cell
 from bench.core.errors import UsageError
 from bench.data.roots import CACHE_VARIABLE
-from bench.engine.run import run
+from bench.engine.run import carry_out
 from bench.engine.settings import Settings
+from bench.plugins.registry import load
 from bench.records import CorruptRecord, Record, Store
 
 Verdict = Literal["equal", "within rounding", "different"]
@@ -27,9 +27,10 @@ class Comparison:
 
     Attributes:
         verdict: "equal": every stored prediction and every curve agrees bit for bit; "within rounding": the same
-            samples, and logits agree to 1 % of their spread; else "different".
-        largest: Largest absolute difference of any logit.
-        accuracy: Test accuracy of the record and of the repetition.
+            samples, and outputs agree to 1 % of their spread; else "different".
+        largest: Largest absolute difference of any output.
+        metric: The task's headline metric.
+        scores: Its value on the test split, in the record and in the repetition.
         changed: Fingerprints that differ: why a result may rightly be different.
         environment: Versions and machine facts that differ: why rounding may.
     """
@@ -37,7 +38,8 @@ class Comparison:
     cell: str
     verdict: Verdict
     largest: float
-    accuracy: tuple[float | None, float | None]
+    metric: str
+    scores: tuple[float | None, float | None]
     changed: dict[str, tuple[str, str]]
     environment: dict[str, tuple[str, str]]
 
@@ -50,9 +52,9 @@ def reproduce(file: Path, settings: Settings) -> Comparison:
     """
     record, arrays = read(file)
     with TemporaryDirectory() as folder, patch.dict(os.environ, {CACHE_VARIABLE: f"{folder}/cache"}):
-        outcome = run([Cell.parse(record.cell)], replace(settings, results=Path(folder)))
-        if outcome.failed:
-            raise UsageError(f"The repetition failed: {next(iter(outcome.failed.values()))}")
+        again_done = carry_out([record.cell], replace(settings, results=Path(folder)))
+        if again_done.failed:
+            raise UsageError(f"The repetition failed: {next(iter(again_done.failed.values()))}")
         again = Store(Path(folder)).get(record.cell)
         assert again is not None
         return compare(record, arrays, again, Store(Path(folder)).predictions(record.cell))
@@ -77,19 +79,26 @@ def read(file: Path) -> tuple[Record, dict[str, np.ndarray]]:
 
 def compare(record: Record, arrays: dict[str, np.ndarray], again: Record, others: dict[str, np.ndarray]) -> Comparison:
     """Compare two records of one cell with their predictions."""
-    logits = [name for name in arrays if name.endswith("logits")]
-    largest = max((_difference(arrays[name], others.get(name)) for name in logits), default=0.0)
+    headline = load("tasks", record.task)().headline.name
+    outputs = [name for name in arrays if is_output(name)]
+    largest = max((_difference(arrays[name], others.get(name)) for name in outputs), default=0.0)
     return Comparison(
         cell=record.cell,
         verdict=_verdict(record.stages == again.stages, arrays, others),
         largest=largest,
-        accuracy=(record.metrics["test"]["accuracy"], again.metrics["test"]["accuracy"]),
+        metric=headline,
+        scores=(record.metrics["test"][headline], again.metrics["test"][headline]),
         changed=_differing(record.fingerprints, again.fingerprints),
         environment=_differing(
             {**record.environment, "device": record.hardware.device, "threads": str(record.hardware.threads)},
             {**again.environment, "device": again.hardware.device, "threads": str(again.hardware.threads)},
         ),
     )
+
+
+def is_output(name: str) -> bool:
+    """Whether an array holds predictions of a stage, not facts of the samples: see `prediction_key`."""
+    return name.count("/") == 2
 
 
 def _verdict(same_stages: bool, arrays: dict[str, np.ndarray], others: dict[str, np.ndarray]) -> Verdict:
@@ -100,7 +109,7 @@ def _verdict(same_stages: bool, arrays: dict[str, np.ndarray], others: dict[str,
         return "equal"
     close = all(
         _difference(array, other) <= 0.01 * float(array.std())
-        if name.endswith("logits")
+        if is_output(name) and np.issubdtype(array.dtype, np.floating)
         else np.array_equal(array, other)
         for name, array, other in pairs
     )

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from bench.backbones.weights import load
 from bench.cells.cell import Cell
-from bench.core.environment import choose_device, make_deterministic
+from bench.cells.notation import Spec
+from bench.core.environment import choose_device, determinism
 from bench.core.errors import DataError, UsageError
 from bench.core.progress import Reporter
 from bench.data.cache import decoded
 from bench.engine.evidence import failed_record, lacking_record
 from bench.engine.group_run import GroupRun
-from bench.engine.groups import Group, group_tasks
-from bench.engine.plan import Lacking, Planner, Task
+from bench.engine.groups import Group, group_cells
+from bench.engine.plan import Lacking, Planned, Planner
 from bench.engine.settings import Settings
-from bench.executors.base import executor
-from bench.methods import Method
+from bench.engine.setup import readers
+from bench.executors.base import Executor
+from bench.grid.resolve import Resolved, resolve_all
+from bench.methods.base import Method
 from bench.methods.build import check
+from bench.plugins import registry
+from bench.plugins.folders import use_folders, user_folders
 from bench.records import Hardware, Record, Store
+
+INLINE = "inline"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Done:
     """What a run did.
 
     Attributes:
@@ -39,8 +45,8 @@ class Outcome:
     failed: dict[str, str]
 
 
-def run(cells: Iterable[Cell], settings: Settings) -> Outcome:
-    """Run what is missing, failed or stale among ``cells``.
+def run(cells: Iterable[Resolved], settings: Settings) -> Done:
+    """Run what is missing, failed or stale among ``cells``; the process's settings are restored afterwards.
 
     Cells whose data are missing, do not match or are corrupt fail, as long as there are others.
 
@@ -48,37 +54,63 @@ def run(cells: Iterable[Cell], settings: Settings) -> Outcome:
         UsageError, DataError: The request cannot be carried out; nothing has been written.
         KeyboardInterrupt: Stopped; finished cells are stored, others continue from their last epoch.
     """
-    make_deterministic()
-    device, execute = choose_device(settings.device), executor(settings.executor)
+    with determinism():
+        return _run(cells, settings)
+
+
+def carry_out(names: Iterable[str], settings: Settings) -> Done:
+    """Run cells by their names in this process: what an executor's worker elsewhere calls."""
+    use_folders([*dict.fromkeys([*user_folders(), *settings.plugins])])
+    cells = resolve_all((Cell.parse(name) for name in names), settings.weights)
+    return run(cells, replace(settings, executor=INLINE))
+
+
+def _run(cells: Iterable[Resolved], settings: Settings) -> Done:
+    device, executor = choose_device(settings.device), executor_of(settings.executor)
     store, planner = Store(settings.results), Planner(settings)
     lacking: Lacking = []
-    tasks = planner.plan(cells, store, lacking)
-    open_tasks = [task for task in tasks if task.reason]
+    planned = planner.plan(cells, store, lacking)
+    to_do = [one for one in planned if one.reason]
     check_writable(settings)
-    failed = [lacking_record(*lack) for lack in lacking] + preflight(open_tasks, planner, settings)
-    if failed and len(failed) == len(tasks) + len(lacking):
+    failed = [lacking_record(*lack) for lack in lacking] + preflight(to_do, settings)
+    if failed and len(failed) == len(planned) + len(lacking):
         raise DataError(failed[0].error.message if failed[0].error else "")
     for record in failed:
         store.put_failure(record)
     broken = {record.cell for record in failed}
-    groups = group_tasks([task for task in open_tasks if str(task.cell) not in broken], settings.fuse)
-    with Reporter(len(open_tasks) - len(failed) + len(lacking), epochs(groups), settings.quiet) as reporter:
-        execute(groups, settings, lambda g, wait: GroupRun(g, settings, planner, store, device, reporter).run(wait))
-    return outcome(tasks, lacking, store)
+    groups = group_cells([one for one in to_do if one.name not in broken], settings.fuse)
+    with Reporter(len(to_do) - len(failed) + len(lacking), epochs(groups), settings.quiet) as reporter:
+
+        def work(group: Group, wait: bool) -> bool:
+            return GroupRun(group, settings, planner, store, device, reporter).run(wait)
+
+        executor.execute(groups, settings, work)
+    return done(planned, lacking, store)
 
 
-def outcome(tasks: list[Task], lacking: Lacking, store: Store) -> Outcome:
+def executor_of(text: str) -> Executor:
+    """The executor that ``name[key=value,...]`` names.
+
+    Raises:
+        UsageError: There is none of this name, or a parameter is wrong.
+    """
+    spec = Spec.parse(text)
+    found: Executor = registry.load("executors", spec.name).build(spec.name, spec.params)
+    return found
+
+
+def done(planned: list[Planned], lacking: Lacking, store: Store) -> Done:
     """What a run did, as the store tells."""
-    names = [str(task.cell) for task in tasks] + [str(resolved.cell) for resolved, _ in lacking]
-    ran = sum(bool(task.reason) for task in tasks) + len(lacking)
+    names = [one.name for one in planned] + [resolved.name for resolved, _ in lacking]
+    ran = sum(bool(one.reason) for one in planned) + len(lacking)
     failed = {name: f"{f.error.kind}: {f.error.message}" for name in names if (f := store.failure(name)) and f.error}
-    return Outcome(names, ran, len(names) - ran, failed)
+    return Done(names, ran, len(names) - ran, failed)
 
 
 def epochs(groups: list[Group]) -> int:
     """Epochs of training that groups need, each shared stage counted once."""
-    unique = {(group.key, job.key): job for group in groups for task in group.tasks for job in task.jobs}
-    return sum(job.recipe.epochs for job in unique.values())
+    unique = {(group.key, job.key): job for group in groups for planned in group.cells for job in planned.jobs}
+    return sum(job.epochs for job in unique.values())
 
 
 def check_writable(settings: Settings) -> None:
@@ -89,35 +121,57 @@ def check_writable(settings: Settings) -> None:
         raise UsageError(f"Cannot write results to {folder}. Choose another folder with --results.")
 
 
-def preflight(tasks: list[Task], planner: Planner, settings: Settings) -> list[Record]:
-    """Load each backbone and decode each data set once, so that wrong weights or a corrupt image show at once.
+def preflight(cells: list[Planned], settings: Settings) -> list[Record]:
+    """Load each backbone and decode each data set once, so that wrong weights or a corrupt sample show at once.
 
     Returns:
-        Failures of the cells whose images cannot be decoded.
+        Failures of the cells whose samples cannot be decoded.
 
     Raises:
         UsageError: Weights do not fit, a method does not apply to a backbone, or selection lacks validation data.
     """
-    specs = {str(task.cell.backbone): task.cell.backbone for task in tasks}
-    backbones = {name: load(spec, planner.weights_folder) for name, spec in specs.items()}
-    for backbone, method in {(str(task.cell.backbone), task.resolved.method) for task in tasks}:
+    for planned in cells:
+        check_selection(planned)
+    by_backbone: dict[str, list[Planned]] = {}
+    for planned in cells:
+        by_backbone.setdefault(str(planned.cell.backbone), []).append(planned)
+    for users in by_backbone.values():
+        check_methods(users)
+    return [record for planned in same_inputs(cells) for record in undecodable(planned, settings)]
+
+
+def check_selection(planned: Planned) -> None:
+    """Raise UsageError when a cell selects on validation data that its protocol does not have."""
+    needs = planned.selection == "val_best" or planned.resolved.recipe.lr_grid
+    if not planned.prepared.counts["val"] and planned.trials and needs:
+        raise UsageError(f"{planned.cell.dataset} has no validation split: use selection=last and no lr_grid.")
+
+
+def check_methods(cells: list[Planned]) -> None:
+    """Build the backbone that cells share, try every method on it, and let go of it."""
+    first = cells[0]
+    backbone = first.resolved.backbone.load(first.cell.backbone.name, first.weights)
+    for method in {planned.resolved.method for planned in cells}:
         if isinstance(method, Method):
-            check(backbones[backbone], method)
-    images: dict[tuple[str, int, str], list[Task]] = {}
-    for task in tasks:
-        recipe = task.resolved.recipe
-        if not task.prepared.counts["val"] and task.trials and (task.selection == "val_best" or recipe.lr_grid):
-            raise UsageError(f"{task.cell.dataset} has no validation split: use selection=last and no lr_grid.")
-        key = (task.prepared.identity, backbones[str(task.cell.backbone)].size, recipe.resize)
-        images.setdefault(key, []).append(task)
-    return [record for (_, size, _), users in images.items() for record in undecodable(users, size, settings)]
+            check(backbone, method)
 
 
-def undecodable(tasks: list[Task], size: int, settings: Settings) -> list[Record]:
-    """Decode the images that tasks share; their failures when one of the images is corrupt."""
-    task = tasks[0]
+def same_inputs(cells: list[Planned]) -> list[list[Planned]]:
+    """Cells by what is decoded for them."""
+    found: dict[str, list[Planned]] = {}
+    for planned in cells:
+        recipe = planned.resolved.recipe
+        key = (planned.prepared.identity, planned.input_shape, recipe.resize, recipe.antialias)
+        found.setdefault(repr(key), []).append(planned)
+    return list(found.values())
+
+
+def undecodable(cells: list[Planned], settings: Settings) -> list[Record]:
+    """Decode the samples that cells share; their failures when one of the samples is corrupt."""
     try:
-        decoded(task.prepared, size, task.resolved.recipe.resize, task.weights.interpolation, quiet=settings.quiet)
+        for reader in readers(cells[0]):
+            if reader is not None:
+                decoded(cells[0].prepared, reader, quiet=settings.quiet)
     except DataError as error:
-        return [failed_record(task, error, Hardware()) for task in tasks]
+        return [failed_record(planned, error, Hardware()) for planned in cells]
     return []

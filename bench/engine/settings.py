@@ -18,8 +18,10 @@ class Settings:
         partial: Accept data sets whose counts differ from what is expected; records then say so.
         fuse: Train cells that share a frozen trunk together.
         time_limit: Seconds a cell's training may take, or None; looked at after every epoch.
-        executor: Name of what carries out groups.
+        executor: What carries out groups, as ``name[key=value,...]``.
         quiet: No progress bar.
+        debug: Print the traceback of a cell that fails.
+        plugins: The user's plug-in folders, for processes elsewhere.
         bank_gb: Disk that kept features and views may take, in GB. Features too large to keep are computed on every
             use; training ones then in batches of another shape, which changes rounding.
     """
@@ -33,4 +35,6 @@ class Settings:
     time_limit: float | None = None
     executor: str = "inline"
     quiet: bool = False
+    debug: bool = False
+    plugins: tuple[Path, ...] = ()
     bank_gb: float = 20.0

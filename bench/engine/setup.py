@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import torch
 
-from bench.backbones.weights import load
 from bench.core.environment import environment
 from bench.core.numerics import NUMERICS_VERSION
 from bench.data.augment import Preprocess
 from bench.data.cache import decoded
+from bench.data.readers import Reader, input_reader, target_reader
 from bench.data.roots import cache_root
 from bench.engine.cost import added, model_macs, size
-from bench.engine.plan import Planner, Task
+from bench.engine.plan import Planned, Planner
 from bench.engine.settings import Settings
 from bench.features.shelf import Shelf
 from bench.methods.base import Method
@@ -21,54 +21,73 @@ from bench.training.context import EVAL_BATCH, Context
 from bench.training.streams import reseed
 
 
-def build_context(task: Task, planner: Planner, settings: Settings, device: torch.device) -> Context:
-    """Load the trunk and the images that the cells of a group share.
+def build_context(planned: Planned, planner: Planner, settings: Settings, device: torch.device) -> Context:
+    """Load the trunk and the inputs that the cells of a group share.
 
     Raises:
-        DataError: An image is corrupt.
-        UsageError: The weights do not fit the architecture.
+        DataError: A sample is corrupt.
+        UsageError: The weights do not fit the architecture, or the inputs the backbone.
     """
-    recipe, info = task.resolved.recipe, task.weights
-    trunk = load(task.cell.backbone, planner.weights_folder)
-    channels_last = trunk.spec.family == "cnn"
+    recipe, info, prepared = planned.resolved.recipe, planned.weights, planned.prepared
+    trunk = planned.resolved.backbone.load(planned.cell.backbone.name, info)
+    channels_last = trunk.spec.family == "cnn" and len(trunk.input_shape) == 3
     trunk.to(device, memory_format=torch.channels_last if channels_last else torch.contiguous_format)
     trunk.requires_grad_(False)
+    reader, maps = readers(planned)
     return Context(
-        prepared=task.prepared,
-        images=decoded(task.prepared, trunk.size, recipe.resize, info.interpolation, quiet=settings.quiet),
+        task=planned.resolved.task,
+        prepared=prepared,
+        inputs=decoded(prepared, reader, quiet=settings.quiet),
+        maps=None if maps is None else decoded(prepared, maps, quiet=settings.quiet),
         trunk=trunk,
-        preprocess=Preprocess(recipe, info.mean, info.std, trunk.size, info.interpolation, device, channels_last),
+        preprocess=Preprocess(
+            recipe, info.mean, info.std, trunk.input_shape, info.interpolation, device, channels_last,
+            prepared.dataset.forbidden_flips,
+        ),
         recipe=recipe,
-        data_seed=task.cell.data_seed_value,
+        data_seed=planned.cell.data_seed_value,
         device=device,
         shelf=Shelf(cache_root() / "features", int(settings.bank_gb * 1e9)),
-        identity=bank_identity(task, trunk.size, device),
-    )
+        identity=bank_identity(planned, reader, device),
+    )  # fmt: skip
 
 
-def bank_identity(task: Task, pixels: int, device: torch.device) -> dict[str, object]:
-    """What decides the bits of frozen features; thread count, machine and libraries are part of it."""
-    recipe, info = task.resolved.recipe, task.weights
+def readers(planned: Planned) -> tuple[Reader, Reader | None]:
+    """How a cell's inputs are decoded and, where its targets are maps, they too.
+
+    Raises:
+        UsageError: The samples do not fit the backbone's input.
+    """
+    recipe, prepared, shape = planned.resolved.recipe, planned.prepared, planned.input_shape
+    reader = input_reader(prepared, shape, recipe, planned.weights.interpolation)
+    maps = planned.resolved.task.target == "map"
+    return reader, target_reader(prepared, shape, recipe) if maps else None
+
+
+def bank_identity(planned: Planned, reader: Reader, device: torch.device) -> dict[str, object]:
+    """What decides the bits of frozen features, their rows aside; threads, machine and libraries are part of it."""
+    recipe, info = planned.resolved.recipe, planned.weights
     return {
-        "data": task.prepared.identity, "weights": [info.arch, info.digest], "size": pixels, "batch": EVAL_BATCH,
-        "resize": recipe.resize, "normalisation": recipe.normalisation, "precision": recipe.precision,
+        "data": planned.prepared.content, "reader": reader.key, "weights": [info.arch, info.digest],
+        "backbone": planned.resolved.backbone.model_dump(mode="json"), "shape": list(planned.input_shape),
+        "batch": EVAL_BATCH, "normalisation": recipe.normalisation, "precision": recipe.precision,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "threads": torch.get_num_threads(), "numerics": NUMERICS_VERSION,
-        **{name: environment().get(name, "") for name in ("processor", "torch", "timm", "kornia", "pillow")},
+        **{name: environment().get(name, "") for name in ("processor", "torch", "timm", "pillow")},
     }  # fmt: skip
 
 
-def account(task: Task, context: Context, trainable: int) -> tuple[Parameters, Macs]:
+def account(planned: Planned, context: Context, trainable: int) -> tuple[Parameters, Macs]:
     """Parameters and MACs of a cell's model; the backbone's MACs include what the method injected.
 
     Args:
         trainable: Parameters trained in the stage that trains most.
     """
-    method = task.resolved.method
+    method = planned.resolved.method
     assert isinstance(method, Method)
-    reseed(task.cell.seed, "init")
+    reseed(planned.cell.seed, "init")
     backbone = context.own_trunk() if method.injects else context.trunk
-    model = build_model(backbone, method, context.prepared.classes).to(context.device)
+    model = build_model(backbone, method, context.head_spec)
     backbone_macs, head_macs = model_macs(model)
     parameters = Parameters(trainable=trainable, added=added(model, context.trunk), total=size(model))
     return parameters, Macs(backbone=backbone_macs, head=head_macs)

@@ -1,4 +1,4 @@
-"""A finite number of augmented views per image, drawn once and kept as uint8, so that features can be kept too."""
+"""A finite number of augmented views per input, drawn once and kept as uint8, so that features can be kept too."""
 
 from __future__ import annotations
 
@@ -11,25 +11,29 @@ from bench.core.errors import UsageError
 from bench.features.shelf import Layout, Shelf
 
 
-def view_images(
-    shelf: Shelf, identity: dict[str, object], count: int, size: int, compute: Callable[[], Iterator[Tensor]]
+def view_inputs(
+    shelf: Shelf,
+    identity: dict[str, object],
+    count: int,
+    shape: tuple[int, ...],
+    compute: Callable[[], Iterator[Tensor]],
 ) -> np.ndarray:
-    """Return one view of the training split, uint8 (n, S, S, 3), memory-mapped; drawn on first use.
+    """Return one view of the training split, uint8 (n, ..., C), memory-mapped; drawn on first use.
 
     Args:
-        identity: What decides the view: data, size, augmentation, data seed, number of the view.
-        count, size: n and S.
-        compute: Yields augmented float batches (B, 3, S, S) in 0..1, in table order.
+        identity: What decides the view: data, rows, size, augmentation, data seed, number of the view.
+        count, shape: n, and the shape (C, ...) of one input.
+        compute: Yields augmented float batches (B, C, ...) in 0..1, in table order.
 
     Raises:
         UsageError: A view is larger than what may be kept.
     """
-    layouts = {"images": Layout((count, size, size, 3), "uint8")}
+    layouts = {"inputs": Layout((count, *shape[1:], shape[0]), "uint8")}
     if not shelf.fits(layouts):
-        raise UsageError(f"A view takes {layouts['images'].bytes / 1e9:.1f} GB. Raise --bank-gb, or leave out views.")
-    return shelf.get(identity, layouts, lambda: ({"images": as_bytes(batch)} for batch in compute()))["images"]
+        raise UsageError(f"A view takes {layouts['inputs'].bytes / 1e9:.1f} GB. Raise --bank-gb, or leave out views.")
+    return shelf.get(identity, layouts, lambda: ({"inputs": as_bytes(batch)} for batch in compute()))["inputs"]
 
 
 def as_bytes(batch: Tensor) -> np.ndarray:
-    """Float images (B, 3, S, S) in 0..1 as uint8 (B, S, S, 3)."""
-    return (batch * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    """Float inputs (B, C, ...) in 0..1 as uint8 (B, ..., C)."""
+    return (batch * 255).round().byte().movedim(1, -1).cpu().numpy()

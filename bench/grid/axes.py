@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
+from pathlib import Path
 from typing import Any
 
 from bench.cells.cell import Cell
 from bench.cells.notation import Spec
 from bench.cells.recipes import Recipe
 from bench.core.errors import UsageError, nearest
-from bench.grid.resolve import resolve
+from bench.grid.resolve import Resolved, resolve_all
 from bench.plugins import registry
 from bench.plugins.scan import Kind
 
@@ -23,8 +24,11 @@ IMAGE_SIZE = "image_size"
 Grid = dict[str, list[Spec]]
 
 
-def expand(variables: dict[str, Any]) -> list[Cell]:
-    """Turn a suite's variables (by their singular names) into canonical cells, each once.
+def expand(variables: dict[str, Any], weights: Path | None = None) -> list[Resolved]:
+    """Turn a suite's variables (by their singular names) into resolved cells, each canonical one once.
+
+    Args:
+        weights: The weights folder, which may name backbones.
 
     Raises:
         UsageError: A variable is missing or unknown, or a name or value is wrong.
@@ -42,7 +46,7 @@ def expand(variables: dict[str, Any]) -> list[Cell]:
     cells = [Cell(*point) for point in _points(grid, variables)]
     if not cells:
         raise UsageError("The suite has no cell: one of its lists is empty.")
-    return list(dict.fromkeys(resolve(cell).cell for cell in cells))
+    return resolve_all(cells, weights)
 
 
 def _points(grid: Grid, variables: dict[str, Any]) -> list[tuple[Any, ...]]:

@@ -20,7 +20,7 @@ from bench.cells.cell import Cell
 from bench.cells.notation import Scanner, parse_value
 from bench.core.errors import UsageError
 from bench.grid.axes import PLURALS, SPEC_AXES, expand
-from bench.grid.resolve import resolve
+from bench.grid.resolve import Resolved, resolve
 from bench.plugins import registry
 
 
@@ -31,30 +31,36 @@ class Suite:
     Attributes:
         name: File stem, or the cell's name.
         doc: The suite's docstring.
-        cells: Canonical, without repetitions, in the order of the grid.
+        cells: Resolved, without repetitions, in the order of the grid.
         train: False: the cells are not trained, only their parameters and multiply-accumulates are counted.
     """
 
     name: str
     doc: str
-    cells: list[Cell]
+    cells: list[Resolved]
     train: bool = True
 
 
-def load_targets(targets: Iterable[str], overrides: dict[str, Any] | None = None) -> list[Suite]:
+def load_targets(
+    targets: Iterable[str], overrides: dict[str, Any] | None = None, weights: Path | None = None
+) -> list[Suite]:
     """Read what the user asked to run: suites (by name or file) and cells (by name).
 
     Raises:
         UsageError: As `load_suite`; or overrides are given together with a cell's name.
     """
-    return [_from_cell(t, overrides) if _is_cell(t) else load_suite(t, overrides) for t in targets]
+    return [
+        _from_cell(target, overrides, weights) if _is_cell(target) else load_suite(target, overrides, weights)
+        for target in targets
+    ]
 
 
-def load_suite(target: str | Path, overrides: dict[str, Any] | None = None) -> Suite:
+def load_suite(target: str | Path, overrides: dict[str, Any] | None = None, weights: Path | None = None) -> Suite:
     """Read a suite by name or file, apply overrides, and expand it.
 
     Args:
         overrides: Variables to replace; parse ``key=value`` texts with `parse_override`.
+        weights: The weights folder, which may name backbones.
 
     Raises:
         UsageError: The suite, a key, a name or a value is unknown or wrong.
@@ -70,7 +76,7 @@ def load_suite(target: str | Path, overrides: dict[str, Any] | None = None) -> S
     train = merged.pop("train", True)
     if not isinstance(train, bool):
         raise UsageError(f"train: {train!r} is not true or false.")
-    return Suite(path.stem, entry.text, expand(merged), train)
+    return Suite(path.stem, entry.text, expand(merged, weights), train)
 
 
 def parse_override(text: str) -> tuple[str, Any]:
@@ -111,10 +117,10 @@ def _is_cell(target: str) -> bool:
     return target.count("/") >= 4 and "seed=" in target.rpartition("/")[2]
 
 
-def _from_cell(name: str, overrides: dict[str, Any] | None) -> Suite:
+def _from_cell(name: str, overrides: dict[str, Any] | None, weights: Path | None) -> Suite:
     if overrides:
         raise UsageError(f"-o changes suites; write the value into the cell's name instead: {name}")
-    return Suite(name, "", [resolve(Cell.parse(name)).cell])
+    return Suite(name, "", [resolve(Cell.parse(name), weights)])
 
 
 def _path(target: str | Path) -> Path:

@@ -1,6 +1,17 @@
 """The contracts of methods, and the parts they share."""
 
-from bench.methods.base import FeatureMethod, FeatureSplit, Fitted, Method, Stage
+from bench.methods.base import Batch, FeatureMethod, FeatureSplit, Fitted, Method, ParamGroup, Stage
 from bench.methods.parts import PooledLinear
+from bench.tasks.base import HeadSpec
 
-__all__ = ["FeatureMethod", "FeatureSplit", "Fitted", "Method", "PooledLinear", "Stage"]
+__all__ = [
+    "Batch",
+    "FeatureMethod",
+    "FeatureSplit",
+    "Fitted",
+    "HeadSpec",
+    "Method",
+    "ParamGroup",
+    "PooledLinear",
+    "Stage",
+]

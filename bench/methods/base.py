@@ -1,16 +1,19 @@
-"""What a method is: which parameters train, in what order, and what stands between features and logits."""
+"""What a method is: which parameters train, in what order and how fast, and what turns features into outputs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from torch import Tensor, nn
 
-from bench.backbones import Features, FeatureSpec
+from bench.backbones.features import FAMILIES, Family, Features
 from bench.cells.params import Params
+from bench.methods.parts import PooledLinear
+from bench.tasks.base import HeadSpec
 
 if TYPE_CHECKING:
     from bench.backbones.base import Backbone
@@ -18,32 +21,71 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class ParamGroup:
+    """Parameters of a stage that train at another rate or decay than the others.
+
+    Attributes:
+        pattern: Of names, with ``*`` wild, such as ``backbone.*norm*``; the first group that fits a name has it.
+        lr_scale: Times the rate that the recipe gives the parameter.
+        weight_decay: Instead of the recipe's; None: the recipe's.
+    """
+
+    pattern: str
+    lr_scale: float = 1.0
+    weight_decay: float | None = None
+
+    def fits(self, name: str) -> bool:
+        """Whether a parameter's name, which begins with ``backbone.`` or ``head.``, belongs here."""
+        return fnmatchcase(name, self.pattern)
+
+
+@dataclass(frozen=True)
 class Stage:
     """One training stage.
+
+    Every stage has its own optimiser and warm-up and starts from the best checkpoints of the stages before it; the
+    recipe's `stage2_lr` scales the learning rate of every stage after the first.
 
     Attributes:
         name: Shown in records and tables ("stage1").
         trains: "head" (the head and what `Method.inject` added), "all", or a rule on parameter names, which
             begin with "backbone." or "head.".
-
-    Every stage has its own optimiser and warm-up and starts from the best checkpoint of the stage before it; the
-    recipe's `stage2_lr` scales the learning rate of every stage after the first.
+        groups: Other rates and decays for some of its parameters.
+        epochs: Of this stage; None: as the recipe says.
     """
 
     name: str
     trains: str | Callable[[str], bool] = "head"
+    groups: tuple[ParamGroup, ...] = ()
+    epochs: int | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a method's own loss may look at.
+
+    Attributes:
+        features: What the head read.
+        targets: (B, ...) as the task gives them.
+        start: The pre-trained backbone parameters by name ("backbone....").
+    """
+
+    features: Features
+    targets: Tensor
+    start: dict[str, Tensor]
 
 
 class Method(Params):
     """Base of methods trained by gradient descent; one subclass a file in ``baselines/``.
 
-    Fields are the method's parameters; each needs a description. Subclasses give `head` and, where they
-    differ from a probe, `stages`, `inject`, `penalty` and `families`.
+    Fields are the method's parameters; each needs a description. Subclasses give what differs from a linear probe:
+    `head`, `stages`, `inject`, `extra_loss` and `families`.
     """
 
-    families: ClassVar[tuple[str, ...]] = ("vit", "cnn")  # backbones the idea applies to
+    families: ClassVar[tuple[Family, ...]] = FAMILIES  # backbones the idea applies to
     stage_only: ClassVar[frozenset[str]] = frozenset()  # fields that choose stages but change neither head nor backbone
     needs_tokens: ClassVar[bool] = True  # False: the head reads only `Features.pooled`, so tokens need not be kept
+    floor: ClassVar[int] = 0
 
     @classmethod
     def plugin_name(cls) -> str:
@@ -54,20 +96,18 @@ class Method(Params):
         """The training stages in order."""
         return [Stage("stage1")]
 
-    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
-        """Build the module from `Features` to logits (B, classes); it must not change features in place."""
-        raise NotImplementedError
+    def head(self, spec: HeadSpec) -> nn.Module:
+        """Build the module from `Features` to outputs; it must not change features in place.
+
+        The default is a linear classifier on the pooled features: outputs (B, spec.outputs).
+        """
+        return PooledLinear(spec.features.pooled_dim, spec.outputs)
 
     def inject(self, backbone: Backbone) -> None:
         """Change the backbone in place (LoRA, prompts). Parameters added here train in "head" stages."""
 
-    def penalty(self, model: Model, start: dict[str, Tensor]) -> Tensor | None:
-        """A term added to the loss, or None.
-
-        Args:
-            model: The model in training; parameter names begin with "backbone." or "head.".
-            start: The pre-trained backbone parameters by the same names.
-        """
+    def extra_loss(self, model: Model, batch: Batch) -> Tensor | None:
+        """A scalar added to the task's loss, or None; the model's parameter names begin with "backbone." or "head."."""
         return None
 
     def diagnose(self, model: Model, batches: Iterable[tuple[Features, Tensor]]) -> dict[str, Any]:
@@ -75,7 +115,7 @@ class Method(Params):
 
         Args:
             model: In evaluation mode, with the selected parameters; gradients are off.
-            batches: Features and labels (B,) of the validation split (of the test split where there is none).
+            batches: Features and targets (B, ...) of the validation split (of the test split where there is none).
         """
         return {}
 
@@ -86,21 +126,28 @@ class Method(Params):
 
 
 class FeatureMethod(Params):
-    """Base of floor and closed-form methods, fitted on frozen features without gradient training."""
+    """Base of floor and closed-form methods, fitted on frozen features without gradient training.
 
-    families: ClassVar[tuple[str, ...]] = ("vit", "cnn")
+    Attributes:
+        single_label: The targets must be one class number a sample.
+        floor: Place among the floors that every trained method should beat, the lowest is 1; 0: it is no floor.
+    """
+
+    families: ClassVar[tuple[Family, ...]] = FAMILIES
+    single_label: ClassVar[bool] = True
+    floor: ClassVar[int] = 0
 
     @classmethod
     def plugin_name(cls) -> str:
         """The stem of the file the class is written in."""
         return cls.__module__.rpartition(".")[2]
 
-    def fit(self, train: FeatureSplit, val: FeatureSplit | None, classes: int) -> Fitted:
+    def fit(self, train: FeatureSplit, val: FeatureSplit | None, spec: HeadSpec) -> Fitted:
         """Fit on the training features; `val`, when there is one, may choose a strength.
 
         Without validation data a strength is chosen by inner cross-validation on `train`.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define fit(train, val, spec)")
 
 
 @dataclass(frozen=True)
@@ -109,7 +156,7 @@ class FeatureSplit:
 
     Attributes:
         x: (n, pooled_dim) float32.
-        y: (n,) class numbers.
+        y: (n, ...) targets; class numbers (n,) where the task has one a sample.
     """
 
     x: np.ndarray
@@ -121,7 +168,7 @@ class Fitted:
     """What `FeatureMethod.fit` returns.
 
     Attributes:
-        predict: (n, pooled_dim) -> scores (n, classes); their softmax is used for NLL and ECE.
+        predict: (n, pooled_dim) -> scores (n, outputs), taken as logits.
         parameters: Number of fitted numbers, 0 for methods that store none.
         chosen: What was selected and how, for the record, e.g. {"strength": 10.0, "by": "validation accuracy"}.
     """

@@ -11,24 +11,27 @@ from bench.backbones.base import Backbone
 from bench.core.errors import UsageError
 from bench.methods.base import Method, Stage
 from bench.methods.model import Model
+from bench.tasks.base import HeadSpec
 
 
-def build_model(backbone: Backbone, method: Method, classes: int) -> Model:
+def build_model(backbone: Backbone, method: Method, spec: HeadSpec) -> Model:
     """Change the backbone as the method asks and add its head; the caller seeds the initialisation.
 
     Args:
         backbone: Changed in place when the method injects; hand in a copy then.
+        spec: What the head must give.
 
     Raises:
         UsageError: The method does not apply to this backbone.
     """
     check_family(backbone, method)
-    pretrained = list(backbone.parameters())
+    pretrained, modules = list(backbone.parameters()), set(map(id, backbone.modules()))
     method.inject(backbone)
-    model = Model(backbone, method.head(backbone.spec, classes))
+    model = Model(backbone, method.head(spec))
     # by identity, because a library that wraps a layer also renames what was in it
     known = {id(parameter) for parameter in pretrained}
     model.added = frozenset(name for name, parameter in model.named_parameters() if id(parameter) not in known)
+    model.injected = frozenset(f"backbone.{n}" for n, module in backbone.named_modules() if id(module) not in modules)
     return model
 
 
@@ -67,13 +70,12 @@ def check(backbone: Backbone, method: Method) -> None:
     check_family(backbone, method)
     if not method.injects:
         return
-    trial = build_model(copy.deepcopy(backbone), method, classes=2)
+    trial = build_model(copy.deepcopy(backbone), method, HeadSpec(backbone.spec, 2))
     trial.requires_grad_(False)
     injected = {n: p for n, p in trial.named_parameters() if n in trial.added and not n.startswith("head.")}
     for parameter in injected.values():
         parameter.requires_grad_(True)
-    device = next(backbone.parameters()).device
-    features = trial.backbone(torch.zeros(1, 3, backbone.size, backbone.size, device=device))
+    features = trial.backbone(backbone.blank())
     total = features.tokens.sum() + features.pooled.sum()
     reached = torch.autograd.grad(total, list(injected.values()), allow_unused=True) if total.requires_grad else ()
     for name, gradient in zip_longest(injected, reached):

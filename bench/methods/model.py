@@ -8,18 +8,23 @@ from bench.backbones.base import Backbone
 
 
 class Model(nn.Module):
-    """Images -> backbone -> `Features` -> head -> logits.
+    """Inputs -> backbone -> `Features` -> head -> outputs.
 
-    Args:
+    Attributes:
         added: Names of the parameters that the method brought: the head and what it injected.
+        injected: Names of the modules that it put into the backbone.
     """
 
-    def __init__(self, backbone: Backbone, head: nn.Module, added: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, backbone: Backbone, head: nn.Module, added: frozenset[str] = frozenset(),
+        injected: frozenset[str] = frozenset(),
+    ) -> None:  # fmt: skip
         super().__init__()
         self.backbone = backbone
         self.head = head
         self.added = added
+        self.injected = injected
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits (B, classes) of normalised images (B, 3, H, W) or volumes (B, 3, D, H, W)."""
-        return self.head(self.backbone(images))
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Outputs of normalised inputs (B, *input_shape)."""
+        return self.head(self.backbone(inputs))

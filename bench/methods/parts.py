@@ -10,14 +10,14 @@ from bench.core.errors import UsageError
 
 
 class PooledLinear(nn.Module):
-    """A linear classifier on the pooled features: (B, pooled_dim) -> (B, classes)."""
+    """A linear layer on the pooled features: (B, pooled_dim) -> (B, outputs)."""
 
-    def __init__(self, dim: int, classes: int) -> None:
+    def __init__(self, dim: int, outputs: int) -> None:
         super().__init__()
-        self.fc = nn.Linear(dim, classes)
+        self.fc = nn.Linear(dim, outputs)
 
     def forward(self, features: Features) -> Tensor:
-        """Logits (B, classes)."""
+        """Outputs (B, outputs)."""
         return self.fc(features.pooled)
 
 

@@ -6,21 +6,25 @@ import ast
 import hashlib
 import inspect
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
 from bench.core.errors import UsageError
+from bench.core.places import is_library
 from bench.plugins import syntax
+from bench.plugins.folders import LINKED, package_of
+from bench.plugins.imports import Imported, files_of, imports_of, installed_package
 
-_PLUGIN_FOLDERS = ("datasets", "baselines", "suites")
+_LINKED_PARTS = [(kind,) for kind in LINKED]
 _IGNORED_FIELDS = {"kind", "type_comment", "type_ignores", "ctx"}
 
 
 def source_fingerprint(plugin: type | Path, ignore: Iterable[str] = ()) -> str:
-    """Hash the source of a plug-in and of the plug-in files it imports.
+    """Hash the source of a plug-in and of everything it imports: see `source_files`.
 
-    Comments, docstrings, layout and type comments do not count. The hash is made from the syntax tree's non-empty
-    fields, so that it is the same for every supported Python.
+    Comments, docstrings, layout and type comments do not count, nor does where the files lie. The hash is made from
+    the syntax tree's non-empty fields, so that it is the same for every supported Python.
 
     Args:
         plugin: A plug-in class or its file.
@@ -32,19 +36,30 @@ def source_fingerprint(plugin: type | Path, ignore: Iterable[str] = ()) -> str:
     Raises:
         UsageError: The class was not defined in a file, or the file cannot be read as Python.
     """
-    digest = hashlib.sha256()
-    for file in sorted(source_files(plugin), key=lambda file: (file.name, str(file))):
-        digest.update(file.name.encode() + b"\0" + _hash_file(file, file.stat().st_mtime_ns, frozenset(ignore)))
-    return digest.hexdigest()
+    ignored = frozenset(ignore)
+    hashes = sorted((file.name, _hash_file(file, file.stat().st_mtime_ns, ignored)) for file in source_files(plugin))
+    return hashlib.sha256(b"".join(name.encode() + b"\0" + found for name, found in hashes)).hexdigest()
 
 
 def source_files(plugin: type | Path) -> set[Path]:
-    """The file of a plug-in and the plug-in files it imports.
+    """The file of a plug-in and every file it imports, directly or through another.
+
+    Left out are the standard library, installed packages (except the one that the plug-in itself belongs to) and this
+    package's core, for which `NUMERICS_VERSION` speaks; its plug-in folders are not left out.
 
     Raises:
         UsageError: The class was not defined in a file, or a file cannot be read as Python.
     """
-    return _closure((plugin if isinstance(plugin, Path) else _file_of(plugin)).resolve())
+    start = (plugin if isinstance(plugin, Path) else _file_of(plugin)).resolve()
+    own = installed_package(start.parent)
+    found: set[Path] = set()
+    waiting = [start, *_packages(start)]
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found.add(file)
+            waiting += [reached for reached in _reached(file, start.parent) if _counts(reached, own)]
+    return found
 
 
 def _file_of(cls: type) -> Path:
@@ -54,67 +69,74 @@ def _file_of(cls: type) -> Path:
         raise UsageError(f"{cls.__name__} has no source file. Write it in a file of a plug-in folder.") from None
 
 
-def _closure(start: Path) -> set[Path]:
-    """The file and every plug-in file it imports, directly or through another."""
-    found: set[Path] = set()
-    waiting = [start]
-    while waiting:
-        file = waiting.pop()
-        if file not in found:
-            found.add(file)
-            waiting.extend(_siblings(file))
-    return found
+def _packages(file: Path) -> list[Path]:
+    """The ``__init__.py`` of the packages around a plug-in, which run when it is imported by its real name."""
+    package = package_of(file.parent)
+    depth = len(package.split(".")) if package else 0
+    return [init for folder in file.parents[:depth] if (init := folder / "__init__.py").is_file()]
 
 
-def _siblings(file: Path) -> Iterator[Path]:
-    """Plug-in files that ``file`` imports: ``bench.baselines.x``, ``.x``, or ``x`` lying beside it."""
-    for module in _imported(_parse(file)):
-        parts = module.split(".")
-        if parts[0] == "bench" and len(parts) > 2 and parts[1] in _PLUGIN_FOLDERS:
-            candidate = syntax.PACKAGE / parts[1] / f"{parts[2]}.py"
-        else:
-            candidate = file.parent / f"{parts[0]}.py"
-        if parts[0] and candidate.is_file():
-            yield candidate.resolve()
+def _reached(file: Path, beside: Path) -> Iterator[Path]:
+    """The files behind the import statements of one file."""
+    if file.suffix != ".py":
+        return
+    with _named(file):
+        imports = imports_of(file)
+    for wanted in imports:
+        if not _of_the_core(wanted):
+            yield from (reached.resolve() for reached in files_of(wanted, file, beside) if reached is not None)
 
 
-def _imported(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            # "from bench.baselines import knn" and "from . import knn" name the module after "import".
-            prefix = f"{node.module}." if node.module else ""
-            yield from (prefix + name.name for name in node.names)
+def _of_the_core(wanted: Imported) -> bool:
+    """What `_counts` would drop again, known by its name: most of what a plug-in imports."""
+    return not wanted.level and wanted.parts[0] == syntax.PACKAGE.name and wanted.parts[1:2] not in _LINKED_PARTS
 
 
-def _parse(file: Path) -> ast.Module:
+def _counts(file: Path, own: Path | None) -> bool:
+    if file.is_relative_to(syntax.PACKAGE):
+        return file.relative_to(syntax.PACKAGE).parts[0] in LINKED
+    return not is_library(file) or (own is not None and file.is_relative_to(own))
+
+
+@contextmanager
+def _named(file: Path) -> Iterator[None]:
+    """Errors of reading a file name it."""
     try:
-        return syntax.parse(file)
+        yield
     except (SyntaxError, ValueError, OSError) as error:
         raise UsageError(f"Cannot read the plug-in {file}: {error}.") from error
 
 
 @lru_cache(maxsize=1024)
 def _hash_file(file: Path, mtime_ns: int, ignore: frozenset[str]) -> bytes:
-    return hashlib.sha256(_canonical(_parse(file), ignore).encode("utf-8", "surrogateescape")).digest()
+    with _named(file):
+        text = _canonical(syntax.parse(file), ignore) if file.suffix == ".py" else file.read_bytes().hex()
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
 
 
-def _canonical(node: object, ignore: frozenset[str]) -> str:
-    """Write a syntax tree without docstrings, positions, empty fields and ignored assignments."""
+def _canonical(node: object, ignore: frozenset[str], class_body: bool = False) -> str:
+    """Write a syntax tree without docstrings, positions, empty fields and ignored assignments of class bodies."""
     if isinstance(node, list):
-        return "[" + ",".join(_canonical(item, ignore) for item in node if not _skipped(item, ignore)) + "]"
+        kept = (item for item in node if not (_does_nothing(item) or (class_body and _assigns_only(item, ignore))))
+        return "[" + ",".join(_canonical(item, ignore) for item in kept) + "]"
     if not isinstance(node, ast.AST):
         return repr(node)
     fields = ((name, value) for name, value in ast.iter_fields(node) if name not in _IGNORED_FIELDS)
-    inside = (f"{name}={_canonical(value, ignore)}" for name, value in fields if value is not None and value != [])
+    inside = (
+        f"{name}={_canonical(value, ignore, isinstance(node, ast.ClassDef) and name == 'body')}"
+        for name, value in fields
+        if value is not None and value != []
+    )
     # A missing constant (None) and an absent field must stay apart.
     constant = repr(node.value) if isinstance(node, ast.Constant) else ""
     return f"{type(node).__name__}({constant}{','.join(inside)})"
 
 
-def _skipped(node: object, ignore: frozenset[str]) -> bool:
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-        return True  # a docstring, or a string that does nothing
+def _does_nothing(node: object) -> bool:
+    """Whether it is a docstring, or another string that stands by itself."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _assigns_only(node: object, names: frozenset[str]) -> bool:
     targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-    return bool(targets) and all(isinstance(target, ast.Name) and target.id in ignore for target in targets)
+    return bool(targets) and all(isinstance(target, ast.Name) and target.id in names for target in targets)

@@ -1,8 +1,7 @@
 """Plug-in folders -> classes. A plug-in's name is its file's stem; the core never imports one by name.
 
-Three sources join: the built-in folders, the user's own (``--plugins DIR``, ``BENCH_PLUGINS``), and other
-packages through the entry-point group ``bench.plugins``. A folder may hold plug-in files directly or in
-``datasets/``, ``baselines/`` and ``suites/``.
+A folder (see `bench.plugins.folders`) may hold plug-in files directly or in ``datasets/``, ``baselines/``, ``suites/``,
+``backbones/``, ``executors/`` and ``tasks/``.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ from typing import Any
 
 from bench.core.errors import BenchError, UsageError, nearest
 from bench.plugins.fingerprint import source_files, source_fingerprint
+from bench.plugins.folders import foreign_folders, package_of, use_folders, user_folders
 from bench.plugins.scan import KINDS, LINKED, PACKAGE, Entry, Kind, guess_kind, read, scan
 
-ENTRY_POINTS = "bench.plugins"
 PLURALS: dict[str, Kind] = {kind.removesuffix("s"): kind for kind in KINDS}
 SINGULAR: dict[Kind, str] = {
     "datasets": "data set",
@@ -33,22 +32,7 @@ SINGULAR: dict[Kind, str] = {
     "executors": "executor",
     "tasks": "task",
 }
-_user_folders: list[Path] = []
 _imported: dict[type, tuple[set[Path], str]] = {}  # class -> its files and their fingerprint then
-
-
-def use_folders(folders: list[Path]) -> None:
-    """Set the user's plug-in folders (those of ``BENCH_PLUGINS`` join by themselves).
-
-    Raises:
-        UsageError: A folder is not there.
-    """
-    _user_folders[:] = [_existing(folder, "--plugins") for folder in folders]
-
-
-def user_folders() -> list[Path]:
-    """The folders set by `use_folders`."""
-    return list(_user_folders)
 
 
 def catalog(kind: Kind) -> dict[str, Entry]:
@@ -86,7 +70,7 @@ def load(kind: Kind, name: str) -> Any:
     Raises:
         UsageError: No plug-in has this name, its file cannot be imported, or it holds no or several plug-in classes.
     """
-    return _load(kind, name, tuple(_user_folders), os.environ.get("BENCH_PLUGINS", ""))
+    return _load(kind, name, tuple(user_folders()), os.environ.get("BENCH_PLUGINS", ""))
 
 
 @lru_cache(maxsize=256)
@@ -108,7 +92,8 @@ def refresh() -> None:
     files = {file for cls in changed for file in _imported.pop(cls)[0]}
     for name, module in list(sys.modules.items()):
         if (place := getattr(module, "__file__", None)) and Path(place).resolve() in files:
-            Path(importlib.util.cache_from_source(place)).unlink(missing_ok=True)
+            if place.endswith(".py"):
+                Path(importlib.util.cache_from_source(place)).unlink(missing_ok=True)
             del sys.modules[name]
     _load.cache_clear()
 
@@ -150,14 +135,16 @@ def load_entry(entry: Entry) -> Any:
 
 
 def module_name(entry: Entry) -> str:
-    """Import path of an entry: ``bench.KIND.NAME``, or a package made up for a user's folder.
+    """Import path of an entry: ``bench.KIND.NAME``, its real name in an installed package, or one in a made-up package.
 
-    The made-up package gives the files of one folder a common parent, so that ``from .helpers import ...`` works;
-    plain ``import helpers`` works because the folder is also the last on ``sys.path``.
+    The package made up for a user's folder gives its files a common parent, so that ``from .helpers import ...``
+    works; plain ``import helpers`` works because the folder is also the last on ``sys.path``.
     """
     folder = entry.path.resolve().parent
     if folder == (PACKAGE / entry.kind).resolve():
         return f"{PACKAGE.name}.{entry.kind}.{entry.name}"
+    if real := package_of(folder):
+        return f"{real}.{entry.name}"
     package = "bench_plugins_" + hashlib.sha256(str(folder).encode()).hexdigest()[:10]
     if package not in sys.modules:
         module = ModuleType(package)
@@ -177,51 +164,10 @@ def _usable(entry: Entry) -> Entry:
 def _places(kind: Kind) -> Iterator[tuple[Path, bool]]:
     """Folders to look in, and whether all their files must be of this kind."""
     yield PACKAGE / kind, kind in LINKED
-    for folder in [*_user_folders, *_environment_folders(), *_entry_point_folders()]:
+    for folder in foreign_folders():
         yield folder, False
         if (folder / kind).is_dir():
             yield folder / kind, True
-
-
-def _environment_folders() -> list[Path]:
-    named = os.environ.get("BENCH_PLUGINS", "")
-    return [_existing(Path(part), "BENCH_PLUGINS") for part in named.split(os.pathsep) if part]
-
-
-@lru_cache(maxsize=1)  # reading the metadata of every installed distribution takes a tenth of a second
-def _entry_point_folders() -> list[Path]:
-    from importlib.metadata import entry_points
-
-    folders = []
-    for point in entry_points(group=ENTRY_POINTS):
-        folder = _module_folder(point.module)
-        if folder is None:
-            raise UsageError(
-                f"The entry point {point.name!r} in {ENTRY_POINTS} names {point.module}, which is not there."
-            )
-        folders.append(folder)
-    return folders
-
-
-def _module_folder(module: str) -> Path | None:
-    """The folder of a package, or of the module's file, without importing it."""
-    top, *rest = module.split(".")
-    spec = importlib.util.find_spec(top)
-    if spec is None:
-        return None
-    for place in spec.submodule_search_locations or []:
-        inside = Path(place, *rest)
-        if inside.is_dir():
-            return inside
-        if inside.with_suffix(".py").is_file():
-            return inside.parent
-    return Path(spec.origin).parent if spec.origin and not rest else None
-
-
-def _existing(folder: Path, source: str) -> Path:
-    if not folder.is_dir():
-        raise UsageError(f"The plug-in folder {folder} is not there. Create it, or change {source}.")
-    return folder.absolute()
 
 
 def _import_problem(entry: Entry, error: Exception) -> str:
@@ -243,4 +189,5 @@ __all__ = [
     "load_file",
     "read",
     "use_folders",
+    "user_folders",
 ]

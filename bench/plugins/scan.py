@@ -9,11 +9,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from bench.plugins.syntax import PACKAGE, Located, assigned, class_variables, lineage, parse, public_classes
+from bench.plugins.folders import LINKED as LINKED
+from bench.plugins.lineage import lineage
+from bench.plugins.syntax import PACKAGE, Located, assigned, class_variables, parse, public_classes
 
 Kind = Literal["datasets", "baselines", "suites", "backbones", "executors", "tasks"]
 KINDS: tuple[Kind, ...] = ("datasets", "baselines", "suites", "backbones", "executors", "tasks")
-LINKED: tuple[Kind, ...] = ("datasets", "baselines", "suites")  # folders that hold plug-ins only
 
 # The contract classes, by name and by the folder of the package that defines them.
 ROOTS: dict[tuple[str, str], Kind] = {

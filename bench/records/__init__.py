@@ -2,7 +2,6 @@
 
 from bench.records.frame import load_records
 from bench.records.schema import (
-    Curves,
     Failure,
     Flags,
     Hardware,
@@ -18,7 +17,6 @@ from bench.records.store import CorruptRecord, Store
 
 __all__ = [
     "CorruptRecord",
-    "Curves",
     "Failure",
     "Flags",
     "Hardware",

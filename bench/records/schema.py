@@ -28,6 +28,9 @@ def _finite(number: float | None) -> float | None:
     return number if number is None or math.isfinite(number) else None
 
 
+# Environment facts whose difference between seeds a table marks.
+MARKED = ("torch", "gpu", "processor")
+
 Numbers = Annotated[list[float | None], AfterValidator(_finite_list)]
 Metrics = Annotated[dict[str, float | None], AfterValidator(_finite_dict)]
 
@@ -52,26 +55,15 @@ class Failure(Block):
     message: str
 
 
-class Curves(Block):
-    """One number an epoch; empty for methods without epochs."""
-
-    train_loss: Numbers = []
-    val_loss: Numbers = []
-    val_accuracy: Numbers = []
-    lr: Numbers = []
-
-
-NO_CURVES = Curves()
-
-
 class StageResult(Block):
     """One stage of training.
 
     Attributes:
         best_epoch: The epoch reported, from 1; None when the method has no epochs.
         selection: The criterion that chose it (`Record.selection` says on which split).
-        metrics: Split -> metric -> value, see `bench.tasks.classification.classification`.
+        metrics: Split -> metric -> value, as the record's task names them.
         n: Split -> number of samples.
+        curves: Name (``lr``, ``train_loss``, ``val_loss``, ``val_accuracy``...) -> one number an epoch.
         trainable: Parameters trained in this stage.
     """
 
@@ -81,7 +73,7 @@ class StageResult(Block):
     selection: str = "last"
     metrics: dict[str, Metrics] = {}
     n: dict[str, int] = {}
-    curves: Curves = NO_CURVES
+    curves: dict[str, Numbers] = {}
     trainable: int = 0
 
 
@@ -161,20 +153,24 @@ class Record(Block):
 
     Attributes:
         cell: Canonical name, the record's address.
+        task: The task plug-in that judged it.
+        floor: The method's place among the floors, from 1; 0 when it is none.
         metrics: Split -> metrics of the last stage (filled from `stages`).
         n: Split -> samples of the last stage (filled from `stages`).
         test_openings: How often the test split was looked at: once per reported stage.
-        fingerprints: `method`, `data`, `recipe` (`preprocessing` for methods fitted on frozen features), `weights`,
-            `numerics` -> hash; a change makes it stale.
+        fingerprints: `method`, `task`, `data`, `recipe` (`preprocessing` for methods fitted on frozen features),
+            `backbone` (the family's source), `weights`, `numerics` -> hash; a change makes it stale.
         predictions: sha256 of the prediction arrays' contents, set by the store; None for failures.
     """
 
-    schema_version: Literal[1] = 1  # raised when a field changes its meaning
+    schema_version: Literal[2] = 2  # raised when a field changes its meaning
     cell: str
+    task: str
     dataset: Part
     protocol: str
     backbone: Part
     method: Part
+    floor: int = 0
     recipe: Part
     seed: int
     data_seed: int
@@ -209,17 +205,20 @@ class Record(Block):
         return self.model_dump(mode="json", exclude={"environment", "hardware", "git_revision"})
 
     def slim(self) -> Self:
-        """The record without curves, diagnostics and environment: all that tables need, at a tenth of the memory."""
-        stages = [stage.model_copy(update={"curves": NO_CURVES}) for stage in self.stages]
-        return self.model_copy(update={"stages": stages, "diagnostics": {}, "environment": {}})
+        """The record without curves, diagnostics and most of the environment: all that tables need, at a tenth of the
+        memory."""
+        stages = [stage.model_copy(update={"curves": {}}) for stage in self.stages]
+        environment = {key: self.environment[key] for key in MARKED if key in self.environment}
+        return self.model_copy(update={"stages": stages, "diagnostics": {}, "environment": environment})
 
 
 def prediction_key(split: str, what: str, stage: str | None = None) -> str:
-    """Name of an array in a record's npz: ``val/ids``, ``val/labels``, ``stage1/val/logits``.
+    """Name of an array in a record's npz: ``val/ids``, ``val/targets``, ``stage1/val/logits``.
 
     Args:
         split: `val` or `test`.
-        what: `ids` (n,) str, `labels` (n,) int, or `logits` (n, classes).
-        stage: The stage's name, for logits only.
+        what: `ids` (n,) str, `targets` (n, ...), `group` and `domain` (n,) str where the data set has them, or what
+            the task keeps of predictions: `logits` (n, classes).
+        stage: The stage's name, for predictions only.
     """
     return f"{split}/{what}" if stage is None else f"{stage}/{split}/{what}"

@@ -7,18 +7,21 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from bench.records import Flags, Record
-from bench.tables.rows import FLOORS, Key, Row
+from bench.records.schema import MARKED
+from bench.tables.metrics import metrics_of
+from bench.tables.rows import Key, Row
 
 Stale = Callable[[Record], str]
 """Why a record is out of date, or an empty string."""
+Floors = dict[str, tuple[int, float]]
 
 
-def marked(row: Row, records: Sequence[Record], stale: Stale, floors: dict[str, float]) -> Row:
+def marked(row: Row, records: Sequence[Record], stale: Stale, floors: Floors) -> Row:
     """The row with its marks.
 
     Args:
         records: The row's records, failures too.
-        floors: Floor -> its mean accuracy in the row's setting.
+        floors: Floor -> its place among the floors and its mean headline metric, in the row's setting.
     """
     done = [record for record in records if record.status == "done"]
     found = {
@@ -31,42 +34,53 @@ def marked(row: Row, records: Sequence[Record], stale: Stale, floors: dict[str, 
     return replace(row, marks=found)
 
 
-def floor_means(rows: Iterable[Row]) -> Callable[[Key], dict[str, float]]:
+def floor_means(rows: Iterable[Row]) -> Callable[[Key], Floors]:
     """Look-up from a row's key to the floors of its data set, protocol and backbone.
 
     A floor run with the row's own recipe comes first, since preprocessing changes features; else the best of the
     floor's runs counts.
     """
-    exact: dict[tuple[str, ...], float] = {}
-    loose: dict[tuple[str, ...], dict[str, float]] = defaultdict(dict)
+    exact: dict[tuple[str, ...], tuple[int, float]] = {}
+    loose: dict[tuple[str, ...], Floors] = defaultdict(dict)
     for row in rows:
-        name = row.key.method_name
-        if name in FLOORS and "accuracy" in row.values and not row.key.test_selected:
-            mean, setting = row.values["accuracy"].mean, _setting(row.key)
-            exact[(*setting, row.key.recipe, name)] = max(mean, exact.get((*setting, row.key.recipe, name), 0.0))
-            loose[setting][name] = max(mean, loose[setting].get(name, 0.0))
+        name, setting = row.key.method_name, _setting(row.key)
+        if row.key.floor and not row.key.test_selected and (mean := headline_mean(row)) is not None:
+            place = (*setting, row.key.recipe, name)
+            exact[place] = (row.key.floor, _best(row, mean, exact.get(place)))
+            loose[setting][name] = (row.key.floor, _best(row, mean, loose[setting].get(name)))
 
-    def look_up(key: Key) -> dict[str, float]:
+    def look_up(key: Key) -> Floors:
         setting = _setting(key)
-        return {name: exact.get((*setting, key.recipe, name), mean) for name, mean in loose[setting].items()}
+        return {name: exact.get((*setting, key.recipe, name), found) for name, found in loose[setting].items()}
 
     return look_up
 
 
+def headline_mean(row: Row) -> float | None:
+    """The mean of the task's first metric, where it is defined."""
+    value = row.values.get(metrics_of(row.key.task)[0].name)
+    return None if value is None else value.mean
+
+
+def _best(row: Row, mean: float, other: tuple[int, float] | None) -> float:
+    if other is None:
+        return mean
+    return max(mean, other[1]) if metrics_of(row.key.task)[0].higher_is_better else min(mean, other[1])
+
+
 def _setting(key: Key) -> tuple[str, ...]:
-    return key.dataset, key.protocol, key.backbone
+    return key.task, key.dataset, key.protocol, key.backbone
 
 
-def _below(row: Row, floors: dict[str, float]) -> dict[str, str]:
-    """Floors are not compared with a later floor: that kNN beats kNN says nothing."""
-    if "accuracy" not in row.values:
+def _below(row: Row, floors: Floors) -> dict[str, str]:
+    """Floors are not compared with themselves or with a later one."""
+    mean, metric = headline_mean(row), metrics_of(row.key.task)[0]
+    if mean is None:
         return {}
-    name, mean = row.key.method_name, row.values["accuracy"].mean
-    later = FLOORS[: FLOORS.index(name)] if name in FLOORS else FLOORS
     return {
-        f"below {floor}": f"mean accuracy is lower than that of the floor baseline {floor}"
-        for floor in later
-        if floor in floors and mean < floors[floor]
+        f"below {name}": f"mean {metric.name} is worse than that of the floor baseline {name}"
+        for name, (place, floor) in sorted(floors.items(), key=lambda item: item[1][0])
+        if (not row.key.floor or place < row.key.floor) and (mean < floor if metric.higher_is_better else mean > floor)
     }
 
 
@@ -85,10 +99,16 @@ def _stale(done: Sequence[Record], failures: Sequence[Record], stale: Stale) -> 
 
 
 def _mixed(done: Sequence[Record]) -> dict[str, str]:
-    """Seeds that were run with different code, recipe, weights or numerics do not belong in one mean."""
+    """Seeds that were run with different code, recipe, weights or numerics do not belong in one mean; other machines
+    and libraries only round differently, which training may amplify."""
     kinds = {kind for record in done for kind in record.fingerprints} - {"data"}  # data may vary with the seed
     differing = [kind for kind in sorted(kinds) if len({record.fingerprints.get(kind) for record in done}) > 1]
-    return {"mixed": f"seeds differ in {', '.join(differing)}; run the suite again"} if differing else {}
+    machines = [kind for kind in MARKED if len({str(record.environment.get(kind)) for record in done}) > 1]
+    machines += ["device"] if len({record.hardware.device for record in done}) > 1 else []
+    return {
+        **({"mixed": f"seeds differ in {', '.join(differing)}; run the suite again"} if differing else {}),
+        **({"mixed machines": f"seeds were run with different {', '.join(machines)}"} if machines else {}),
+    }
 
 
 def _flagged(done: Sequence[Record]) -> dict[str, str]:

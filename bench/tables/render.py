@@ -13,10 +13,9 @@ from typing import Any
 
 from bench.core.errors import UsageError, nearest
 from bench.stats import Interval
-from bench.tables.rows import METRICS
 from bench.tables.table import Table, fact, to_json
+from bench.tasks.base import Metric
 
-PERCENT = frozenset(METRICS) - {"nll"}
 SELECTED = " (test-selected)"
 UNLIMITED = 1000  # columns; a pipe has no width
 LIFTED = ("dataset", "protocol", "backbone", "recipe")
@@ -49,16 +48,22 @@ def grid(table: Table) -> Grid:
     Test-selected rows have their numbers in columns of their own.
     """
     kinds = sorted({row.key.test_selected for row in table.rows}) or [False]
-    numbers = [(column, kind) for kind in kinds for column in table.columns if column in METRICS]
-    facts = [column for column in table.columns if column not in METRICS]
+    numbers = [(column, kind) for kind in kinds for column in table.columns if column in table.metrics]
+    facts = [column for column in table.columns if column not in table.metrics]
     parts = ["dataset", "protocol", "backbone", "recipe", "method", *(["stage"] if table.stages else [])]
-    head = [*parts, "seeds", *(heading(column) + SELECTED * kind for column, kind in numbers), *facts, "marks"]
+    head = [
+        *parts,
+        "seeds",
+        *(heading(table.metrics[column]) + SELECTED * kind for column, kind in numbers),
+        *facts,
+        "marks",
+    ]
     body = [
         [
             *(getattr(row.key, part) for part in parts),
             str(row.seeds),
             *(
-                show(column, row.values.get(column) if row.key.test_selected == kind else None)
+                show(table.metrics[column], row.values.get(column) if row.key.test_selected == kind else None)
                 for column, kind in numbers
             ),
             *(show_fact(fact(row, column)) for column in facts),
@@ -69,16 +74,16 @@ def grid(table: Table) -> Grid:
     return head, body
 
 
-def heading(column: str) -> str:
+def heading(metric: Metric) -> str:
     """A metric's heading, with its unit."""
-    return f"{column} %" if column in PERCENT else column
+    return f"{metric.name} {metric.unit}".strip()
 
 
-def show(column: str, value: Interval | None) -> str:
+def show(metric: Metric, value: Interval | None) -> str:
     """``91.41 [90.10, 92.60]``."""
     if value is None:
         return ""
-    scale, digits = (100, 2) if column in PERCENT else (1, 4)
+    scale, digits = 100 if metric.unit == "%" else 1, metric.decimals
     text = f"{value.mean * scale:.{digits}f}"
     if value.low is None or value.high is None:
         return text
@@ -184,7 +189,7 @@ def _html_cells(tag: str, cells: list[str], align: list[str]) -> str:
 
 def _csv(table: Table) -> str:
     """For programs: fractions in full precision, an interval as three columns, lists joined by ``; ``."""
-    rows = [_flat(row) for row in to_json(table)]
+    rows = [_flat(row, table) for row in to_json(table)]
     head = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, head, lineterminator="\n")
@@ -193,10 +198,10 @@ def _csv(table: Table) -> str:
     return text.getvalue().rstrip("\n")
 
 
-def _flat(row: dict[str, Any]) -> dict[str, Any]:
+def _flat(row: dict[str, Any], table: Table) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in row.items():
-        if name.removesuffix("_test_selected") in METRICS:
+        if name.removesuffix("_test_selected") in table.metrics:
             flat |= {f"{name}_{end}": (value or {}).get(end) for end in ("mean", "low", "high")}
         elif name == "failures":
             flat[name] = len(value)

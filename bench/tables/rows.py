@@ -18,20 +18,8 @@ from bench.cells.cell import Cell
 from bench.records import Record, StageResult
 from bench.records.frame import without_protocol
 from bench.stats import Interval, accuracy_interval, seed_interval
+from bench.tables.metrics import metrics_of
 
-METRICS = (
-    "accuracy",
-    "balanced_accuracy",
-    "macro_precision",
-    "macro_recall",
-    "macro_f1",
-    "paper_f1",
-    "auc",
-    "nll",
-    "ece",
-)
-UNBOUNDED = frozenset({"nll"})  # the others are fractions
-FLOORS = ("majority", "knn")  # baselines that a trained method should beat, the lower one first
 FACTS: dict[str, Callable[[Record, StageResult], float | None]] = {
     "trainable": lambda record, stage: stage.trainable,
     "added": lambda record, stage: record.parameters.added,
@@ -44,8 +32,13 @@ FACTS: dict[str, Callable[[Record, StageResult], float | None]] = {
 
 @dataclass(frozen=True)
 class Key:
-    """What makes a row; the parts are written as in a cell's name."""
+    """What makes a row; the parts are written as in a cell's name.
 
+    Attributes:
+        floor: The method's place among the floors, from 1; 0 when it is none.
+    """
+
+    task: str
     dataset: str
     protocol: str
     backbone: str
@@ -53,6 +46,7 @@ class Key:
     method: str
     stage: str
     test_selected: bool
+    floor: int = 0
 
     @property
     def method_name(self) -> str:
@@ -102,7 +96,7 @@ def make_row(key: Key, records: Sequence[Record], split: str = "test") -> Row:
     return Row(
         key=key,
         seeds=len(done),
-        values=_values([result.metrics.get(split, {}) for result in results], min(counts, default=0)),
+        values=_values(key.task, [result.metrics.get(split, {}) for result in results], min(counts, default=0)),
         facts={name: _mean([read(*run) for run in zip(done, results, strict=True)]) for name, read in FACTS.items()},
         n=min(counts, default=None),
         failures=tuple(record for record in records if record.status == "failed"),
@@ -112,9 +106,8 @@ def make_row(key: Key, records: Sequence[Record], split: str = "test") -> Row:
 
 def sort_key(key: Key) -> list[Any]:
     """By data set, backbone and recipe, floors first; numbers inside names by value: k=5 comes before k=20."""
-    setting = [_natural(part) for part in (key.dataset, key.protocol, key.backbone, key.recipe)]
-    floor = FLOORS.index(key.method_name) if key.method_name in FLOORS else len(FLOORS)
-    return [*setting, floor, _natural(key.method), _natural(key.stage), key.test_selected]
+    setting = [_natural(part) for part in (key.task, key.dataset, key.protocol, key.backbone, key.recipe)]
+    return [*setting, key.floor or math.inf, _natural(key.method), _natural(key.stage), key.test_selected]
 
 
 def _natural(text: str) -> list[tuple[int, str]]:
@@ -129,7 +122,8 @@ def _stages(record: Record, every: bool) -> list[str]:
 
 def _key(record: Record, stage: str) -> Key:
     dataset, backbone, method, recipe = cell_parts(record.cell)
-    return Key(dataset, record.protocol, backbone, recipe, method, stage, record.flags.test_selected)
+    selected = record.flags.test_selected
+    return Key(record.task, dataset, record.protocol, backbone, recipe, method, stage, selected, record.floor)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -161,17 +155,13 @@ def _stage(record: Record, name: str) -> StageResult:
     return next(stage for stage in record.stages if stage.name == name)
 
 
-def _values(metrics: list[dict[str, float | None]], n: int) -> dict[str, Interval]:
+def _values(task: str, metrics: list[dict[str, float | None]], n: int) -> dict[str, Interval]:
     values = {}
-    for name in METRICS:
-        found = [run[name] for run in metrics if run.get(name) is not None]
-        if found and len(found) == len(metrics):
-            numbers = [number for number in found if number is not None]
-            values[name] = (
-                accuracy_interval(numbers, n)
-                if name == "accuracy"
-                else seed_interval(numbers, math.inf if name in UNBOUNDED else 1.0)
-            )
+    for metric in metrics_of(task):
+        numbers = [value for run in metrics if (value := run.get(metric.name)) is not None]
+        if numbers and len(numbers) == len(metrics):
+            headline = metric == metrics_of(task)[0] and metric.unit == "%"
+            values[metric.name] = accuracy_interval(numbers, n) if headline else seed_interval(numbers, metric.high)
     return values
 
 

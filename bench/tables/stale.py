@@ -10,6 +10,7 @@ from bench.core.errors import UsageError
 from bench.core.numerics import NUMERICS_VERSION
 from bench.plugins import registry
 from bench.plugins.fingerprint import source_fingerprint
+from bench.plugins.scan import Kind
 from bench.records import Record
 from bench.tables.rows import cell_parts
 
@@ -22,7 +23,8 @@ def stale_reason(record: Record) -> str:
     was not named, is not judged.
     """
     current = {
-        "method": _method(record.method.name),
+        "method": _plugin("baselines", record.method.name),
+        "task": _plugin("tasks", record.task),
         **{n: _recipe(cell_parts(record.cell)[3], n) for n in recipes.FINGERPRINTS if n in record.fingerprints},
         "numerics": str(NUMERICS_VERSION),
     }
@@ -31,9 +33,9 @@ def stale_reason(record: Record) -> str:
 
 
 @lru_cache(maxsize=256)
-def _method(name: str) -> str:
+def _plugin(kind: Kind, name: str) -> str:
     try:
-        return source_fingerprint(registry.find("baselines", name).path)
+        return source_fingerprint(registry.find(kind, name).path)
     except UsageError:
         return ""
 

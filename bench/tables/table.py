@@ -11,11 +11,10 @@ from bench.core.errors import UsageError, nearest
 from bench.records import Record
 from bench.stats import Interval
 from bench.tables.filters import select
-from bench.tables.marks import Stale, floor_means, marked
-from bench.tables.rows import FACTS, FLOORS, METRICS, Key, Row, group, make_row
-
-DEFAULT_COLUMNS = ("accuracy", "macro_f1", "n", "trainable")
-COLUMNS = (*METRICS, "n", *FACTS)
+from bench.tables.marks import Floors, Stale, floor_means, marked
+from bench.tables.metrics import default_columns, known_floors, known_metrics, metrics_of
+from bench.tables.rows import FACTS, Key, Row, group, make_row
+from bench.tasks.base import Metric
 
 
 @dataclass(frozen=True)
@@ -24,12 +23,14 @@ class Table:
 
     Attributes:
         columns: Metrics and facts, in order.
+        metrics: The columns that are metrics, by name.
         stages: Whether rows of earlier stages are shown.
         notes: Sentences beneath the table.
     """
 
     rows: list[Row]
     columns: tuple[str, ...]
+    metrics: dict[str, Metric]
     stages: bool
     notes: list[str]
 
@@ -37,7 +38,7 @@ class Table:
 def aggregate(
     records: Iterable[Record],
     filter: str | Collection[str] | None = None,
-    columns: Sequence[str] = DEFAULT_COLUMNS,
+    columns: Sequence[str] = (),
     stages: bool = False,
     split: str = "test",
     stale: Stale = lambda record: "",
@@ -48,7 +49,7 @@ def aggregate(
 
     Args:
         filter: A pattern (see `bench.tables.filters`), the names of cells, or None for everything.
-        columns: Names in `COLUMNS`.
+        columns: Metrics of the tasks at hand, "n", and names in `FACTS`; empty: the tasks decide.
         stages: Show every stage of staged methods, not only the last.
         split: `test` or `val`.
         stale: Says why a record is out of date.
@@ -56,16 +57,19 @@ def aggregate(
     Raises:
         UsageError: A column or split is unknown, or the filter matches nothing.
     """
-    _check(columns, split)
     records = list(records)
+    known = known_metrics(record.task for record in records)
+    columns = tuple(columns) or default_columns(record.task for record in records)
+    _check(columns, known, split)
     floors = floor_means(make_row(key, found, split) for key, found in group(records).items())
     groups = group(select(records, filter), stages)
     rows = [marked(make_row(key, found, split), found, stale, floors(key)) for key, found in groups.items()]
     return Table(
         rows,
-        tuple(columns),
+        columns,
+        {name: known[name] for name in columns if name in known},
         stages,
-        [*_intervals(columns, split), *_floorless(rows, floors), *_openings(records, rows)],
+        [*_intervals(rows, columns, split), *_floorless(rows, floors), *_openings(records, rows)],
     )
 
 
@@ -81,7 +85,7 @@ def _json_row(row: Row, table: Table) -> dict[str, Any]:
     }
     plain["seeds"] = row.seeds
     for column in table.columns:
-        if column in METRICS:
+        if column in table.metrics:
             plain[column] = None if key.test_selected else _interval(row.values.get(column))
             if key.test_selected:
                 plain[f"{column}_test_selected"] = _interval(row.values.get(column))
@@ -106,30 +110,31 @@ def _interval(value: Interval | None) -> dict[str, float | None] | None:
     return None if value is None else {"mean": value.mean, "low": value.low, "high": value.high}
 
 
-def _check(columns: Sequence[str], split: str) -> None:
+def _check(columns: Sequence[str], known: Collection[str], split: str) -> None:
+    allowed = (*known, "n", *FACTS)
     for column in columns:
-        if column not in COLUMNS:
-            raise UsageError(f"No metric {column!r}. {nearest(column, COLUMNS)}")
+        if column not in allowed:
+            raise UsageError(f"No metric {column!r}. {nearest(column, allowed)}")
     if split not in ("test", "val"):
         raise UsageError(f"No split {split!r}: tables show test or val.")
 
 
-def _intervals(columns: Sequence[str], split: str) -> list[str]:
-    notes = []
-    if "accuracy" in columns:
-        notes.append(f"accuracy: mean [95 % interval over {split} items and seeds]")
-    if any(column in METRICS and column != "accuracy" for column in columns):
+def _intervals(rows: Sequence[Row], columns: Sequence[str], split: str) -> list[str]:
+    headlines = {metrics_of(row.key.task)[0].name for row in rows}
+    metrics = {metric for row in rows for metric in row.values if metric in columns}
+    notes = [f"{name}: mean [95 % interval over {split} items and seeds]" for name in sorted(headlines & metrics)]
+    if metrics - headlines:
         notes.append("other metrics: mean [95 % interval over seeds; none with one seed]")
     return notes
 
 
-def _floorless(rows: list[Row], floors: Callable[[Key], dict[str, float]]) -> list[str]:
+def _floorless(rows: list[Row], floors: Callable[[Key], Floors]) -> list[str]:
     """Settings in which methods cannot be compared with every floor."""
     lacking = {(place(row.key), row.key.backbone, tuple(floors(row.key))): None for row in rows}
     return [
         f"{where} on {backbone}: {' and '.join(missing)} not run, so nothing is marked as below"
         for where, backbone, present in lacking
-        if (missing := [floor for floor in FLOORS if floor not in present])
+        if (missing := [floor for floor in known_floors() if floor not in present])
     ]
 
 

@@ -29,6 +29,7 @@ class Metric:
         unit: "%" for fractions, which people are shown in percent; else a unit such as "nats", or nothing.
         low, high: The values that it can take.
         decimals: Digits shown after the point.
+        shown: Whether it stands in tables without being asked for; the headline always does.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Metric:
     high: float = 1.0
     higher_is_better: bool = True
     decimals: int = 2
+    shown: bool = False
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ class Classification(Task):
         Metric("balanced_accuracy"),
         Metric("macro_precision"),
         Metric("macro_recall"),
-        Metric("macro_f1"),
+        Metric("macro_f1", shown=True),
         Metric("paper_f1"),
         Metric("auc"),
         Metric("nll", unit="nats", high=math.inf, higher_is_better=False, decimals=4),

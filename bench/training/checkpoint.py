@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from bench.core.atomic import write_atomic, write_text
+from bench.tasks.base import Outputs
 from bench.training.learner import Learner, Progress
 
 
@@ -27,7 +28,8 @@ def save(folder: Path, learner: Learner) -> None:
     now = {f"model.{k}": v for k, v in learner.state().items()} | _flat(learner.optimizer_state())
     write_atomic(folder / files["now"], lambda path: save_file(_packed(now), path), point="checkpoint")
     if not (folder / files["best"]).exists():
-        write_atomic(folder / files["best"], lambda path: save_file(_packed(learner.best), path), point="best")
+        best = {f"model.{k}": v for k, v in learner.best.items()} | _of_outputs(learner.best_outputs)
+        write_atomic(folder / files["best"], lambda path: save_file(_packed(best), path), point="best")
     write_text(folder / "progress.json", json.dumps({"files": files, "progress": asdict(progress)}), point="progress")
     for file in folder.glob("*.safetensors"):
         if file.name not in files.values():
@@ -41,10 +43,12 @@ def restore(folder: Path, learner: Learner) -> bool:
     saved = json.loads((folder / "progress.json").read_text())
     device = str(learner.parameters[0].device)
     now = load_file(folder / saved["files"]["now"], device=device)
-    learner.load({k.removeprefix("model."): v for k, v in now.items() if k.startswith("model.")})
+    learner.load(_below("model.", now))
     state = learner.optimizer.state_dict()
-    learner.optimizer.load_state_dict({**state, "state": _laid_out(_nested(now), learner.parameters)})
-    learner.best = load_file(folder / saved["files"]["best"], device=device)
+    ordered = [parameter for group in learner.optimizer.param_groups for parameter in group["params"]]
+    learner.optimizer.load_state_dict({**state, "state": _laid_out(_nested(now), ordered)})
+    best = load_file(folder / saved["files"]["best"], device=device)
+    learner.best, learner.best_outputs = _below("model.", best), _as_outputs(best)
     learner.progress = Progress(**saved["progress"])
     return True
 
@@ -57,13 +61,34 @@ def forget_optimizer(folder: Path) -> None:
 
 def load_best(folder: Path, device: torch.device) -> dict[str, Tensor]:
     """The selected state of a finished stage."""
-    saved = json.loads((folder / "progress.json").read_text())
-    return load_file(folder / saved["files"]["best"], device=str(device))
+    return _below("model.", _best(folder, str(device)))
+
+
+def load_best_outputs(folder: Path) -> Outputs:
+    """What the selected state of a finished stage predicted on the selection split; empty where that is not kept."""
+    return _as_outputs(_best(folder, "cpu"))
 
 
 def drop(folder: Path) -> None:
     """Remove a checkpoint that no open cell needs."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _best(folder: Path, device: str) -> dict[str, Tensor]:
+    saved = json.loads((folder / "progress.json").read_text())
+    return load_file(folder / saved["files"]["best"], device=device)
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _of_outputs(outputs: Outputs) -> dict[str, Tensor]:
+    return {f"outputs.{name}": torch.from_numpy(array) for name, array in outputs.items()}
+
+
+def _as_outputs(tensors: dict[str, Tensor]) -> Outputs:
+    return {name: value.cpu().numpy() for name, value in _below("outputs.", tensors).items()}
 
 
 def _packed(state: dict[str, Tensor]) -> dict[str, Tensor]:

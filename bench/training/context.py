@@ -10,20 +10,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.backbones import Features
 from bench.backbones.base import Backbone
+from bench.backbones.features import Features
 from bench.cells.recipes import Recipe
 from bench.data.augment import Preprocess
 from bench.data.prepare import Prepared
 from bench.features.bank import Banked, FeatureBank, pinned
 from bench.features.shelf import Shelf
-from bench.features.views import view_images
+from bench.features.views import view_inputs
+from bench.tasks.base import HeadSpec, Task
 from bench.training.learner import autocast
+from bench.training.memory import is_out_of_memory
 from bench.training.prefetch import ahead
-from bench.training.streams import generator, reseed
+from bench.training.streams import generator
 
 # Also the fixed batch shape of banked features: a change changes bits, so it goes with NUMERICS_VERSION.
 EVAL_BATCH = 128
+
+TrainingBatch = tuple[Tensor, Tensor]  # inputs (B, *input_shape) and targets (B, ...)
 
 
 @dataclass
@@ -31,16 +35,21 @@ class Context:
     """See the module.
 
     Attributes:
+        task: What is learned.
         prepared: The table, the splits and the data identity.
-        images: uint8 (n, h, w, 3), row i is row i of the table.
+        inputs: (n, ...) as cached, row i is row i of the table.
+        maps: (n, h, w) targets of tasks whose targets are maps, else None.
         trunk: The pre-trained backbone, in evaluation mode, on the device; never changed.
         recipe: Any recipe of the group; only its stream fields are used here.
-        identity: What decides the bits of un-augmented features, except the split.
+        identity: What decides the bits of un-augmented features, except the rows.
         shelf: Where features and views are kept.
+        split_evaluation: Whether an evaluation batch had to be split for lack of memory.
     """
 
+    task: Task
     prepared: Prepared
-    images: np.ndarray
+    inputs: np.ndarray
+    maps: np.ndarray | None
     trunk: Backbone
     preprocess: Preprocess
     recipe: Recipe
@@ -48,30 +57,55 @@ class Context:
     device: torch.device
     shelf: Shelf
     identity: dict[str, object]
+    split_evaluation: bool = False
     _banked: dict[tuple[str, bool, int], Banked | None] = field(default_factory=dict)
     _views: dict[int, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.labels = torch.tensor(self.prepared.table["label"].to_numpy(), dtype=torch.int64).to(self.device)
+        if self.maps is None:
+            self._targets = torch.from_numpy(np.asarray(self.task.targets(self.prepared.table))).to(self.device)
+
+    @property
+    def head_spec(self) -> HeadSpec:
+        """What every head of the group is built for."""
+        return self.task.head(self.trunk.spec, self.prepared.classes, self.prepared.class_names)
 
     def own_trunk(self) -> Backbone:
         """A copy of the trunk that a learner may change."""
         return copy.deepcopy(self.trunk)
 
-    @torch.no_grad()
-    def features(self, images: Tensor) -> Features:
-        """One frozen forward pass: (B, 3, H, W) to float32 features."""
-        with autocast(self.recipe.precision, self.device):
-            features = self.trunk(images)
-        return Features(features.tokens.float(), features.pooled.float())
+    def targets(self, rows: np.ndarray) -> Tensor:
+        """Targets (B, ...) of table rows, on the device, not augmented."""
+        if self.maps is None:
+            return self._targets[torch.from_numpy(rows).to(self.device)]
+        return torch.from_numpy(self.maps[rows]).to(self.device)
 
-    def images_of(self, rows: np.ndarray) -> Tensor:
-        """Normalised images (B, 3, H, W) of table rows, not augmented."""
-        return self.preprocess(torch.from_numpy(self.images[rows]), augment=False)
+    @torch.no_grad()
+    def features(self, inputs: Tensor) -> Features:
+        """One frozen forward pass: (B, *input_shape) to float32 features; in halves where memory runs out."""
+        try:
+            with autocast(self.recipe.precision, self.device):
+                features: Features = self.trunk(inputs)
+            return features.map(lambda tensor: tensor.float())
+        except (RuntimeError, MemoryError) as error:
+            if len(inputs) == 1 or not is_out_of_memory(error):
+                raise
+        self.split_evaluation = True
+        half = len(inputs) // 2
+        return joined([self.features(inputs[:half]), self.features(inputs[half:])])
+
+    def inputs_of(self, rows: np.ndarray) -> Tensor:
+        """Normalised inputs (B, *input_shape) of table rows, not augmented."""
+        return self.preprocess(torch.from_numpy(self.inputs[rows]))
+
+    def prefetched(self, rows: np.ndarray) -> Iterator[Tensor]:
+        """Inputs of table rows in evaluation batches, the next one gathered while the last one is worked on."""
+        gathered = ahead(lambda part: self._gather(self.inputs, rows[part]), list(parts(len(rows))))
+        return (self.preprocess(raw) for raw in gathered)
 
     @property
     def finite(self) -> bool:
-        """Whether the training images are a finite set, so that their frozen features may be kept."""
+        """Whether the training inputs are a finite set, so that their frozen features may be kept."""
         return self.recipe.augment is None or self.recipe.views is not None
 
     def view_number(self, epoch: int) -> int:
@@ -79,40 +113,46 @@ class Context:
         return -1 if self.recipe.views is None or self.recipe.augment is None else epoch % self.recipe.views
 
     def view(self, number: int) -> np.ndarray:
-        """One augmented view of the training split, uint8 (n, S, S, 3), in table order."""
+        """One augmented view of the training split, uint8, channels last, in table order."""
         if number not in self._views:
-            named = {**self.identity, "augment": self.recipe.augment, "near_black": self.recipe.near_black}
-            identity = {**named, "data_seed": self.data_seed, "view": number}
-            count = len(self.prepared.rows("train"))
-            self._views[number] = view_images(self.shelf, identity, count, self.trunk.size, lambda: self._draw(number))
+            identity = {**self._of_rows("train"), **self._drawn(number)}
+            count, shape = len(self.prepared.rows("train")), self.trunk.input_shape
+            self._views[number] = view_inputs(self.shelf, identity, count, shape, lambda: self._draw(number))
         return self._views[number]
 
     def _draw(self, number: int) -> Iterator[Tensor]:
         rows = self.prepared.rows("train")
         for part in parts(len(rows)):
-            reseed(self.data_seed, "view", number, part.start)
-            yield self.preprocess.augmented(torch.from_numpy(self.images[rows[part]]))
+            draws = self._chance(rows[part], "view", number)
+            yield self.preprocess.augmented(torch.from_numpy(self.inputs[rows[part]]), draws)
+
+    def _chance(self, rows: np.ndarray, *axes: int | str) -> np.ndarray:
+        return self.preprocess.draws(self.data_seed, axes, self.prepared.keys[rows])
+
+    def _of_rows(self, split: str) -> dict[str, object]:
+        return {**self.identity, "rows": self.prepared.rows_key(split)}
+
+    def _drawn(self, view: int) -> dict[str, object]:
+        """What further decides a view."""
+        recipe = {"augment": self.recipe.augment, "near_black": self.recipe.near_black}
+        return {**recipe, "data_seed": self.data_seed, "view": view}
 
     def banked(self, split: str, tokens: bool, view: int = -1) -> Banked | None:
         """The frozen features of a split (of one of its views), or None when they are too large to keep."""
         key = (split, tokens, view)
         if key not in self._banked:
-            identity = {**self.identity, "split": split}
-            if view >= 0:
-                drawn = {"view": view, "augment": self.recipe.augment, "near_black": self.recipe.near_black}
-                identity |= {**drawn, "data_seed": self.data_seed}
+            identity = {**self._of_rows(split), **(self._drawn(view) if view >= 0 else {})}
             count, compute = len(self.prepared.rows(split)), lambda: self._split_features(split, view)
             self._banked[key] = FeatureBank(self.shelf).get(identity, count, self.trunk.spec, tokens, compute)
         return self._banked[key]
 
     def _split_features(self, split: str, view: int) -> Iterator[Features]:
         rows = self.prepared.rows(split)
+        if view < 0:
+            yield from map(self.features, self.prefetched(rows))
+            return
         for part in parts(len(rows)):
-            if view < 0:
-                images = self.images_of(rows[part])
-            else:
-                images = self.preprocess(torch.from_numpy(np.array(self.view(view)[part])), augment=False)
-            yield self.features(images)
+            yield self.features(self.preprocess(torch.from_numpy(np.array(self.view(view)[part]))))
 
     def steps_per_epoch(self) -> int:
         """Optimiser steps in an epoch; the last, smaller batch is kept."""
@@ -122,24 +162,33 @@ class Context:
         """The epoch's permutation of 0..n-1 over the training split."""
         return generator(self.data_seed, "order", stage, epoch).permutation(len(self.prepared.rows("train")))
 
-    def epoch_labels(self, stage: int, epoch: int) -> Tensor:
-        """Labels (n,) of an epoch in its order, on the device: one copy an epoch, none in the step."""
-        rows = self.prepared.rows("train")[self.order(stage, epoch)]
-        return self.labels[torch.from_numpy(rows).to(self.device)]
+    def batches(self, stage: int, epoch: int) -> Iterator[TrainingBatch]:
+        """Yield the batches of an epoch: augmented, normalised, on the device.
 
-    def batches(self, stage: int, epoch: int) -> Iterator[tuple[int, np.ndarray, Tensor]]:
-        """Yield (step, table rows, images) of an epoch: augmented, normalised, on the device.
-
-        The next batch is gathered and copied while the current one trains; chance is drawn only here, in order.
+        The next batch is gathered and copied while the current one trains. The chance of a sample depends on the data
+        seed, the stage, the epoch and its id only.
         """
         order, number = self.order(stage, epoch), self.view_number(epoch)
         rows = self.prepared.rows("train")[order]
-        source, places = (self.images, rows) if number < 0 else (self.view(number), order)
+        source, places = (self.inputs, rows) if number < 0 else (self.view(number), order)
         chunks = list(parts(len(rows), self.recipe.batch_size))
         gathered = ahead(lambda chunk: self._gather(source, places[chunk]), chunks)
-        for step, (chunk, raw) in enumerate(zip(chunks, gathered, strict=True)):
-            reseed(self.data_seed, "augment", stage, epoch, step)
-            yield step, rows[chunk], self.preprocess(raw, augment=number < 0)
+        for chunk, raw in zip(chunks, gathered, strict=True):
+            augments = number < 0 and self.recipe.augment is not None
+            draws = self._chance(rows[chunk], "augment", stage, epoch) if augments else None
+            targets = self.targets(rows[chunk])
+            yield self.preprocess.joint(raw, targets, draws) if self.maps is not None else (
+                self.preprocess(raw, draws), targets,
+            )  # fmt: skip
+
+    def banked_batches(self, bank: Banked, stage: int, epoch: int) -> Iterator[tuple[Features, Tensor]]:
+        """The batches of an epoch from kept features."""
+        order = self.order(stage, epoch)
+        targets = self.targets(self.prepared.rows("train")[order])
+        chunks = list(parts(len(order), self.recipe.batch_size))
+        loaded = ahead(lambda chunk: bank.batch(order[chunk], self.device), chunks)
+        for chunk, features in zip(chunks, loaded, strict=True):
+            yield features, targets[chunk]
 
     def _gather(self, source: np.ndarray, places: np.ndarray) -> Tensor:
         return pinned(torch.from_numpy(source[places]), self.device)
@@ -148,3 +197,16 @@ class Context:
 def parts(count: int, size: int = EVAL_BATCH) -> Iterator[slice]:
     """Consecutive slices that cover 0..count-1."""
     return (slice(begin, min(begin + size, count)) for begin in range(0, count, size))
+
+
+def joined(batches: list[Features]) -> Features:
+    """Batches of features as one."""
+    first = batches[0]
+    levels = zip(*(batch.levels for batch in batches if batch.levels is not None), strict=True)
+    embeddings = [batch.embedding for batch in batches if batch.embedding is not None]
+    return Features(
+        torch.cat([batch.tokens for batch in batches]),
+        torch.cat([batch.pooled for batch in batches]),
+        torch.cat(embeddings) if first.embedding is not None else None,
+        tuple(torch.cat(level) for level in levels) if first.levels is not None else None,
+    )

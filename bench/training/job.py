@@ -7,9 +7,10 @@ import json
 from dataclasses import dataclass
 
 from bench.cells.recipes import STREAM_FIELDS, Recipe
-from bench.methods import Method, Stage
+from bench.methods.base import Method, Stage
 
 LATER_STAGE_FIELDS = frozenset({"stage2_lr"})  # do not touch the first stage
+EPOCH_FIELDS = frozenset({"epochs", "epochs_per", "head_epochs"})  # `StageJob.epochs` says what comes of them
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class StageJob:
     Attributes:
         key: Content hash of everything that decides the result; the address of its checkpoint.
         index: 0 for the first stage.
+        epochs: Of this stage.
         selection: "val_best", "last" or "test_best".
         parent: The stage this one starts from.
     """
@@ -29,13 +31,14 @@ class StageJob:
     recipe: Recipe
     seed: int
     stage: Stage
+    epochs: int
     selection: str
     parent: StageJob | None = None
 
     @property
     def shares_trunk(self) -> bool:
         """Whether the trunk stays exactly as pre-trained, so that one forward pass serves many heads."""
-        return self.index == 0 and self.stage.trains == "head" and not self.method.injects
+        return shares_trunk(self.method, self.stage, self.index)
 
     @property
     def base_lr(self) -> float:
@@ -47,35 +50,62 @@ class StageJob:
         return [*(self.parent.chain() if self.parent else []), self]
 
 
+def shares_trunk(method: Method, stage: Stage, index: int) -> bool:
+    """Whether a stage trains only a head on the trunk as it was pre-trained."""
+    return index == 0 and stage.trains == "head" and not method.injects
+
+
 def stage_jobs(
     method: Method, recipe: Recipe, seed: int, selection: str, context_key: str, source: str
 ) -> list[StageJob]:
     """Return a cell's stages in order.
 
     Args:
-        context_key: Identity of the data, the weights and the image stream.
+        context_key: Identity of the task, the data, the weights and the stream of inputs.
         source: Fingerprint of the method's source.
     """
-    jobs: list[StageJob] = []
-    for index, stage in enumerate(method.stages()):
-        key = _key(method, recipe, seed, selection, context_key, source, index)
+    stages, jobs = method.stages(), list[StageJob]()
+    epochs = stage_epochs(method, stages, recipe)
+    common = {"context": context_key, "seed": seed, "selection": selection}
+    for index, stage in enumerate(stages):
+        described = [_described(method, *pair) for pair in zip(stages, epochs, strict=True)][: index + 1]
+        key = _key(method, recipe, source, index, {**common, "stages": described})
         parent = jobs[-1] if jobs else None
-        jobs.append(StageJob(key, index, method, recipe, seed, stage, selection, parent))
+        jobs.append(StageJob(key, index, method, recipe, seed, stage, epochs[index], selection, parent))
     return jobs
 
 
-def _key(method: Method, recipe: Recipe, seed: int, selection: str, context_key: str, source: str, index: int) -> str:
-    dropped = set(STREAM_FIELDS) | (LATER_STAGE_FIELDS if index == 0 else set())
-    stages = [
-        [stage.name, stage.trains if isinstance(stage.trains, str) else repr(method)]
-        for stage in method.stages()[: index + 1]
+def stage_epochs(method: Method, stages: list[Stage], recipe: Recipe) -> list[int]:
+    """Epochs of each stage: its own, else the recipe's for a frozen trunk, else the recipe's.
+
+    With ``epochs_per=cell`` the recipe's epochs are divided among the stages that have none of their own, the first
+    ones getting what is left over, at least one each.
+    """
+    fixed = [
+        stage.epochs or (recipe.head_epochs if shares_trunk(method, stage, index) else None)
+        for index, stage in enumerate(stages)
     ]
-    parts = {
-        "context": context_key,
+    if recipe.epochs_per == "stage":
+        return [own or recipe.epochs for own in fixed]
+    sharing = sum(own is None for own in fixed)
+    share, left = divmod(recipe.epochs, sharing) if sharing else (0, 0)
+    found = []
+    for own in fixed:
+        found.append(own or max(1, share + (left > 0)))
+        left -= own is None
+    return found
+
+
+def _described(method: Method, stage: Stage, epochs: int) -> list[object]:
+    trains = stage.trains if isinstance(stage.trains, str) else repr(method)
+    return [stage.name, trains, [repr(group) for group in stage.groups], epochs]
+
+
+def _key(method: Method, recipe: Recipe, source: str, index: int, common: dict[str, object]) -> str:
+    dropped = {*STREAM_FIELDS, *EPOCH_FIELDS, *(LATER_STAGE_FIELDS if index == 0 else ())}
+    facts = {
+        **common,
         "method": [method.plugin_name(), source, method.model_dump(mode="json", exclude=set(method.stage_only))],
-        "stages": stages,
         "recipe": recipe.model_dump(mode="json", exclude=dropped),
-        "seed": seed,
-        "selection": selection,
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
-from bench.backbones import Features
+from bench.backbones.features import Features
 from bench.core.errors import BenchError, NonFiniteLoss, TimeLimit, UsageError
+from bench.methods.base import Batch
 from bench.methods.model import Model
+from bench.tasks.base import Outputs, Task, better
 from bench.training.job import StageJob
 from bench.training.optim import build_optimizer
 from bench.training.schedules import learning_rate
 from bench.training.streams import reseed
 
 State = dict[str, Tensor]
-CURVES = ("lr", "train_loss", "val_loss", "val_accuracy")
 
 
 @dataclass
@@ -29,16 +30,23 @@ class Progress:
     """What a learner remembers between epochs; plain numbers, so that JSON restores it exactly.
 
     Attributes:
+        best_score: Headline metric of the best epoch; None before the first.
         micro_batches: Parts a batch is split into for lack of memory; more than 1 changes rounding, so a resumed
             learner goes on with as many.
+        curves: Name -> one number an epoch.
     """
 
     epoch: int = 0
     best_epoch: int = -1
-    best_score: float = -1.0
+    best_score: float | None = None
     seconds: float = 0.0
     micro_batches: int = 1
-    curves: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in CURVES})
+    curves: dict[str, list[float]] = field(default_factory=dict)
+
+    def note(self, **values: float) -> None:
+        """Append one number to each curve named."""
+        for name, value in values.items():
+            self.curves.setdefault(name, []).append(float(value))
 
 
 class Learner:
@@ -46,30 +54,36 @@ class Learner:
 
     Args:
         job: What to train.
+        task: What is learned.
         model: Backbone and head; the backbone is the shared trunk when ``job.shares_trunk``.
         trainable: Names of the parameters that train.
-        start: Pre-trained backbone parameters by name, for the method's penalty.
+        start: Pre-trained backbone parameters by name, for the method's own loss.
         steps_per_epoch: Optimiser steps in an epoch.
     """
 
-    def __init__(self, job: StageJob, model: Model, trainable: list[str], start: State, steps_per_epoch: int) -> None:
+    def __init__(
+        self, job: StageJob, task: Task, model: Model, trainable: list[str], start: State, steps_per_epoch: int
+    ) -> None:
         if not trainable:
             raise UsageError(f"{job.method.plugin_name()}: {job.stage.name} trains no parameter. Check its stages().")
-        self.job, self.model, self.start = job, model, start
+        self.job, self.task, self.model, self.start = job, task, model, start
         self.trainable = trainable
         self.steps_per_epoch = steps_per_epoch
         self.parameters = _freeze_others(model, trainable, job.shares_trunk)
-        self.optimizer = build_optimizer(self.parameters, job.recipe, job.base_lr)
+        self.optimizer = build_optimizer(model, trainable, job)
         self.progress = Progress()
         self.best: State = self.state()
+        self.best_outputs: Outputs = {}
         self.failure: BenchError | None = None
-        self._loss_sum = torch.zeros((), device=self.parameters[0].device)
+        self.device = self.parameters[0].device
+        self._loss_sum = torch.zeros((), device=self.device)
         self._seen = 0
+        self._events: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
 
     @property
     def finished(self) -> bool:
         """Whether all epochs are done or the learner has failed."""
-        return self.failure is not None or self.progress.epoch >= self.job.recipe.epochs
+        return self.failure is not None or self.progress.epoch >= self.job.epochs
 
     def state(self) -> State:
         """Copies of the trained parameters and of the buffers that training may change."""
@@ -86,93 +100,127 @@ class Learner:
             for name, value in state.items():
                 own[name].copy_(value)
 
+    def inherit(self, states: Iterable[State]) -> None:
+        """Start from the selected states of the stages before, oldest first: each holds only what its stage trained."""
+        for state in states:
+            self.load(state)
+        self.best = self.state()
+
     def train_mode(self) -> None:
         """Training mode for what trains; frozen parts stay in evaluation mode, so their statistics hold still."""
         self.model.head.train()
         if not self.job.shares_trunk:
-            set_modes(self.model.backbone, self.trainable)
+            set_modes(self.model, self.trainable)
 
-    def step(self, inputs: Features | Tensor, labels: Tensor, epoch: int, step: int) -> None:
+    def step(self, inputs: Features | Tensor, targets: Tensor, epoch: int, step: int) -> None:
         """One optimiser step; no value leaves the device.
 
         Args:
-            inputs: The shared trunk's features, or normalised images (B, 3, H, W) for the learner's own backbone.
-            labels: (B,) class numbers.
+            inputs: The shared trunk's features, or normalised inputs (B, *input_shape) for the learner's own backbone.
+            targets: (B, ...) as the task gives them.
         """
+        job, recipe = self.job, self.job.recipe
         rate = learning_rate(
-            self.job.recipe.schedule, self.job.base_lr, self.job.recipe.epochs, self.job.recipe.warmup_epochs,
-            self.steps_per_epoch, epoch, step,
-        )  # fmt: skip
+            recipe.schedule, job.base_lr, job.epochs, recipe.warmup_epochs, self.steps_per_epoch, epoch, step
+        )
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
         self.optimizer.zero_grad(set_to_none=True)
-        reseed(self.job.seed, "dropout", self.job.index, epoch, step)
-        size = -(-len(labels) // self.progress.micro_batches)
-        for begin in range(0, len(labels), size):
+        reseed(job.seed, "dropout", job.index, epoch, step)
+        size = -(-len(targets) // self.progress.micro_batches)
+        for begin in range(0, len(targets), size):
             part = slice(begin, begin + size)
-            count = len(labels[part])
-            loss = self.loss(inputs[part], labels[part])
-            (loss * (count / len(labels))).backward()
+            count = len(targets[part])
+            loss = self.loss(inputs[part], targets[part])
+            (loss * (count / len(targets))).backward()
             self._loss_sum += loss.detach() * count
+        if recipe.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.parameters, recipe.clip_norm)
         self.optimizer.step()
-        self._seen += len(labels)
+        self._seen += len(targets)
 
     @contextmanager
     def clock(self) -> Iterator[None]:
-        """Book the time inside as this learner's own."""
-        began = time.perf_counter()
-        yield
-        self.progress.seconds += time.perf_counter() - began
+        """Book the time inside as this learner's own; on a GPU by events, which wait for nothing."""
+        if self.device.type == "cuda":
+            began, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            began.record()
+            try:
+                yield
+            finally:
+                ended.record()
+                self._events.append((began, ended))
+            return
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.progress.seconds += time.perf_counter() - start
+
+    def settle(self) -> None:
+        """Add up what `clock` booked by events."""
+        if self._events:
+            torch.cuda.synchronize(self.device)
+            self.progress.seconds += sum(began.elapsed_time(ended) for began, ended in self._events) / 1000
+            self._events.clear()
 
     def forward(self, inputs: Features | Tensor) -> Tensor:
-        """Logits (B, C), float32, in the recipe's precision."""
-        with autocast(self.job.recipe.precision, self._loss_sum.device):
-            module = self.model.head if isinstance(inputs, Features) else self.model
-            return module(inputs).float()
+        """Outputs (B, ...), float32, in the recipe's precision."""
+        return self._forward(inputs)[1]
 
-    def features(self, images: Tensor) -> Features:
-        """What the learner's own backbone hands to its head, in the recipe's precision."""
-        with autocast(self.job.recipe.precision, self._loss_sum.device):
-            features: Features = self.model.backbone(images)
-            return Features(features.tokens.float(), features.pooled.float())
+    def _forward(self, inputs: Features | Tensor) -> tuple[Features, Tensor]:
+        with autocast(self.job.recipe.precision, self.device):
+            features = inputs if isinstance(inputs, Features) else self.model.backbone(inputs)
+            return features, self.model.head(features).float()
 
-    def loss(self, inputs: Features | Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy plus the method's penalty, a scalar."""
-        logits = self.forward(inputs)
-        loss = cross_entropy(logits, labels, label_smoothing=self.job.recipe.label_smoothing)
-        penalty = self.job.method.penalty(self.model, self.start)
-        return loss if penalty is None else loss + penalty
+    def features(self, inputs: Tensor) -> Features:
+        """What the learner's own backbone hands to its head, float32, computed in the recipe's precision."""
+        with autocast(self.job.recipe.precision, self.device):
+            features: Features = self.model.backbone(inputs)
+        return features.map(lambda tensor: tensor.float())
+
+    def loss(self, inputs: Features | Tensor, targets: Tensor) -> Tensor:
+        """The task's loss plus the method's own, a scalar."""
+        features, outputs = self._forward(inputs)
+        loss = self.task.loss(outputs, targets, self.job.recipe)
+        extra = self.job.method.extra_loss(self.model, Batch(features, targets, self.start))
+        return loss if extra is None else loss + extra
 
     def eval_mode(self) -> None:
         """Evaluation mode for everything."""
         self.model.eval()
 
-    def end_epoch(self, val_loss: float, score: float, time_limit: float | None) -> None:
+    def end_epoch(self, val_loss: float, score: float, outputs: Outputs, time_limit: float | None) -> None:
         """Book an epoch: curves, selection, failures.
 
         Args:
-            val_loss: Mean cross-entropy on the selection split; not a number when there is none.
-            score: Accuracy on the selection split, unrounded.
+            val_loss: Mean loss on the selection split; not a number when there is none.
+            score: Headline metric on the selection split, unrounded.
+            outputs: Predictions there that are worth keeping, if any.
             time_limit: Seconds allowed, or None.
         """
-        progress, recipe = self.progress, self.job.recipe
+        progress = self.progress
         train_loss = float(self._loss_sum) / max(self._seen, 1)
         self._loss_sum.zero_()
         self._seen = 0
-        for name, value in (("lr", self.optimizer.param_groups[0]["lr"]), ("train_loss", train_loss)):
-            progress.curves[name].append(float(value))
-        progress.curves["val_loss"].append(val_loss)
-        progress.curves["val_accuracy"].append(score)
-        if not torch.isfinite(torch.tensor(train_loss)):
+        rate = self.optimizer.param_groups[0]["lr"]
+        progress.note(lr=rate, train_loss=train_loss, val_loss=val_loss)
+        progress.note(**{f"val_{self.task.headline.name}": score})
+        if not math.isfinite(train_loss):
             self.failure = NonFiniteLoss(f"The loss was {train_loss} in epoch {progress.epoch + 1}. Lower lr.")
             return
-        better = score > progress.best_score or (score == progress.best_score and recipe.ties == "later")
-        if better or self.job.selection == "last":
+        if self.job.selection == "last" or self._improves(score):
             progress.best_epoch, progress.best_score = progress.epoch, score
-            self.best = self.state()
+            self.best, self.best_outputs = self.state(), outputs
         progress.epoch += 1
         if time_limit is not None and progress.seconds > time_limit and not self.finished:
             self.failure = TimeLimit(f"Stopped after epoch {progress.epoch}: over --time-limit {time_limit:g} s.")
+
+    def _improves(self, score: float) -> bool:
+        best = self.progress.best_score
+        if best is None or (math.isnan(best) and not math.isnan(score)):
+            return True
+        return better(self.task.headline, score, best) or (score == best and self.job.recipe.ties == "later")
 
     def updates_batch_norm(self) -> bool:
         """Whether a training step changes batch statistics, so that parts of a batch are not the same as the whole."""
@@ -189,18 +237,20 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
-def set_modes(backbone: nn.Module, trainable: list[str]) -> None:
-    """Train mode for a backbone all of whose parameters train; else only for modules that own a trained parameter."""
-    names = {name for name, _ in backbone.named_parameters()}
-    trained = {name.removeprefix("backbone.") for name in trainable if name.startswith("backbone.")}
-    if names == trained:
+def set_modes(model: Model, trainable: list[str]) -> None:
+    """Train mode for a backbone all of whose parameters train; else only for modules that own a trained parameter, and
+    for those without parameters (dropout) that the method injected."""
+    trained = set(trainable)
+    backbone = model.backbone
+    if all(f"backbone.{name}" in trained for name, _ in backbone.named_parameters()):
         backbone.train()
         return
     backbone.eval()
-    for prefix, module in backbone.named_modules():
+    for prefix, module in backbone.named_modules(prefix="backbone"):
         own = [name for name, _ in module.named_parameters(prefix, recurse=False)]
-        if own and all(name in trained for name in own) and not isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.training = True
+        alone = not own and prefix in model.injected and not any(module.children())
+        if alone or (own and all(name in trained for name in own)):
+            module.training = not isinstance(module, nn.modules.batchnorm._BatchNorm)
 
 
 def _freeze_others(model: Model, trainable: list[str], shared: bool) -> list[nn.Parameter]:

@@ -4,35 +4,49 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.metrics import accuracy_score
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
-from bench.backbones import Features
-from bench.core.errors import DataError
+from bench.backbones.features import Features
+from bench.core.errors import DataError, NonFiniteLoss
 from bench.features.bank import Banked
+from bench.tasks.base import Outputs
 from bench.training.context import Context, parts
 from bench.training.learner import Learner
-from bench.training.prefetch import ahead
 
 Inputs = Features | Tensor
 Booked = Callable[[Learner, int], None]
+NOTHING = float("nan")
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """A learner's predictions on a split, in table order.
+
+    Attributes:
+        outputs: What the task keeps of them.
+        loss: The task's mean loss.
+    """
+
+    outputs: Outputs
+    loss: float
 
 
 def train(context: Context, learners: Sequence[Learner], time_limit: float | None, booked: Booked) -> None:
     """Train learners of one stage together until each has finished or failed.
 
     Every learner sees what it would see alone: the stream depends on nothing but the data seed, the stage, the epoch
-    and the step, and each draws its own chance from its own seed. Learners resumed at different epochs catch up first.
+    and the samples, and each draws its own chance from its own seed. Learners resumed at different epochs catch up
+    first. What they share (the trunk, the batches) is booked to each in equal parts.
 
     Args:
         context: The shared data and trunk.
         learners: All share the trunk, or there is exactly one.
         time_limit: Seconds allowed for each, or None.
-        booked: Called with each learner and the images it saw, after every epoch of it.
+        booked: Called with each learner and the samples it saw, after every epoch of it.
     """
     shared = learners[0].job.shares_trunk
     if len(learners) > 1 and not all(learner.job.shares_trunk for learner in learners):
@@ -44,14 +58,17 @@ def train(context: Context, learners: Sequence[Learner], time_limit: float | Non
         train_epoch(context, current, epoch, shared)
         outcomes = validate(context, current)
         common = time.perf_counter() - began - (own_seconds(current) - booked_before)
-        for learner, (loss, score) in zip(current, outcomes, strict=True):
-            learner.progress.seconds += common
-            learner.end_epoch(loss, score, time_limit)
+        for learner, (predicted, score) in zip(current, outcomes, strict=True):
+            learner.progress.seconds += max(common, 0.0) / len(current)
+            # the frozen trunk's features are kept, so predicting again costs little; an own trunk's are not
+            learner.end_epoch(predicted.loss, score, {} if shared else predicted.outputs, time_limit)
             booked(learner, len(context.prepared.rows("train")))
 
 
 def own_seconds(learners: Sequence[Learner]) -> float:
     """What learners have booked as their own time, in all."""
+    for learner in learners:
+        learner.settle()
     return sum(learner.progress.seconds for learner in learners)
 
 
@@ -59,14 +76,12 @@ def train_epoch(context: Context, learners: list[Learner], epoch: int, shared: b
     """One epoch of training."""
     for learner in learners:
         learner.train_mode()
-    stage, size = learners[0].job.index, context.recipe.batch_size
-    labels = context.epoch_labels(stage, epoch)
+    stage = learners[0].job.index
     for bank, together in sources(context, learners, epoch, shared):
-        for step, inputs in enumerate(inputs_of_epoch(context, stage, epoch, shared, bank)):
-            part = labels[step * size : (step + 1) * size]
+        for step, (inputs, targets) in enumerate(batches_of(context, stage, epoch, shared, bank)):
             for learner in together:
                 with learner.clock():
-                    learner.step(inputs, part, epoch, step)
+                    learner.step(inputs, targets, epoch, step)
 
 
 def sources(
@@ -91,27 +106,35 @@ def sources(
     return [*found, (None, live)] if live else found
 
 
-def inputs_of_epoch(context: Context, stage: int, epoch: int, shared: bool, bank: Banked | None) -> Iterator[Inputs]:
-    """The epoch's batches: on the shared trunk features (banked, or from its forward pass), else images."""
-    if bank is None:
-        for _, _, images in context.batches(stage, epoch):
-            yield context.features(images) if shared else images
+def batches_of(
+    context: Context, stage: int, epoch: int, shared: bool, bank: Banked | None
+) -> Iterator[tuple[Inputs, Tensor]]:
+    """The epoch's batches: on the shared trunk features (kept, or from its forward pass), else inputs."""
+    if bank is not None:
+        yield from context.banked_batches(bank, stage, epoch)
         return
-    order = context.order(stage, epoch)
-    places = [order[part] for part in parts(len(order), context.recipe.batch_size)]
-    yield from ahead(lambda rows: bank.batch(rows, context.device), places)
+    for inputs, targets in context.batches(stage, epoch):
+        yield (context.features(inputs) if shared else inputs), targets
 
 
-def validate(context: Context, learners: list[Learner]) -> list[tuple[float, float]]:
-    """Mean cross-entropy and accuracy of each learner on its selection split; NaN where it has none."""
+def validate(context: Context, learners: list[Learner]) -> list[tuple[Predicted, float]]:
+    """Predictions and headline metric of each learner on its selection split; NaN where it has none."""
     split = selection_split(context, learners[0])
     if split is None:
-        return [(float("nan"), float("nan"))] * len(learners)
-    labels = context.labels[torch.from_numpy(context.prepared.rows(split))].cpu()
+        return [(Predicted({}, NOTHING), NOTHING)] * len(learners)
+    targets = context.targets(context.prepared.rows(split)).cpu().numpy()
     return [
-        (float(cross_entropy(logits, labels)), float(accuracy_score(labels, logits.argmax(1))))
-        for logits in map(torch.from_numpy, predict(context, learners, split))
+        (predicted, _score(learner, targets, predicted.outputs))
+        for learner, predicted in zip(learners, predict(context, learners, split), strict=True)
     ]
+
+
+def _score(learner: Learner, targets: np.ndarray, outputs: Outputs) -> float:
+    """The headline metric; NaN for a learner that has diverged, which its training loss will show."""
+    try:
+        return learner.task.score(targets, outputs)
+    except NonFiniteLoss:
+        return NOTHING
 
 
 def selection_split(context: Context, learner: Learner) -> str | None:
@@ -130,26 +153,44 @@ def selection_split(context: Context, learner: Learner) -> str | None:
 
 
 @torch.no_grad()
-def predict(context: Context, learners: list[Learner], split: str) -> list[np.ndarray]:
-    """Logits (n, C) float32 of each learner on a split, in table order and fixed batches, in evaluation mode."""
+def predict(context: Context, learners: list[Learner], split: str) -> list[Predicted]:
+    """What each learner predicts on a split, in fixed batches, in evaluation mode."""
     for learner in learners:
         learner.eval_mode()
     tokens = any(learner.job.method.needs_tokens for learner in learners)
-    found: list[list[Tensor]] = [[] for _ in learners]
+    rows, at = context.prepared.rows(split), 0
+    kept: list[list[dict[str, Tensor]]] = [[] for _ in learners]
+    losses = [torch.zeros((), dtype=torch.float64, device=context.device) for _ in learners]
     for inputs in inputs_of_split(context, split, learners[0].job.shares_trunk, tokens):
-        for kept, learner in zip(found, learners, strict=True):
+        count = len(inputs.pooled if isinstance(inputs, Features) else inputs)
+        targets, at = context.targets(rows[at : at + count]), at + count
+        for number, learner in enumerate(learners):
             with learner.clock():
-                kept.append(learner.forward(inputs))
-    return [torch.cat(kept).cpu().numpy() for kept in found]
+                outputs = in_parts(learner, inputs, count)
+                losses[number] += learner.task.loss(outputs, targets, learner.job.recipe).double() * count
+                kept[number].append(learner.task.kept(outputs))
+    return [Predicted(_stacked(k), float(loss) / max(len(rows), 1)) for k, loss in zip(kept, losses, strict=True)]
+
+
+def in_parts(learner: Learner, inputs: Inputs, count: int) -> Tensor:
+    """Outputs of an evaluation batch, in as many parts as the learner's training batches for lack of memory."""
+    size = -(-count // learner.progress.micro_batches)
+    if size == count:
+        return learner.forward(inputs)
+    return torch.cat([learner.forward(inputs[part]) for part in parts(count, size)])
+
+
+def _stacked(batches: list[dict[str, Tensor]]) -> Outputs:
+    return {name: torch.cat([batch[name] for batch in batches]).cpu().numpy() for name in batches[0]}
 
 
 def inputs_of_split(context: Context, split: str, shared: bool, tokens: bool) -> Iterator[Inputs]:
     """The evaluation batches of a split, in table order."""
     rows = context.prepared.rows(split)
     bank = context.banked(split, tokens) if shared else None
-    for part in parts(len(rows)):
-        if bank is not None:
+    if bank is not None:
+        for part in parts(len(rows)):
             yield bank.batch(part, context.device)
-        else:
-            images = context.images_of(rows[part])
-            yield context.features(images) if shared else images
+        return
+    for inputs in context.prefetched(rows):
+        yield context.features(inputs) if shared else inputs

@@ -13,22 +13,19 @@ import torch
 from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
-from bench.backbones import Features
+from bench.backbones.features import Features
 from bench.core.atomic import write_atomic, write_text
 from bench.core.errors import BenchError
+from bench.methods.base import Method
 from bench.methods.build import build_model, trainable_names
+from bench.tasks.base import Outputs
 from bench.training import checkpoint
 from bench.training.context import Context
 from bench.training.job import StageJob
 from bench.training.learner import Learner, Progress, State
-from bench.training.loop import inputs_of_split, predict, train
+from bench.training.loop import inputs_of_split, predict, selection_split, train
+from bench.training.memory import OutOfMemory, is_out_of_memory
 from bench.training.streams import reseed
-
-
-class OutOfMemory(BenchError):
-    """Neither smaller groups nor smaller micro-batches made the cell fit."""
-
-    kind = "out_of_memory"
 
 
 @dataclass(frozen=True)
@@ -49,12 +46,12 @@ class Reported:
     """What a stage gives to the records of its cells.
 
     Attributes:
-        logits: Split -> (n, C) float32 of the selected epoch, in table order.
-        openings: How often the test labels were looked at.
+        outputs: Split -> predictions of the selected epoch, in table order.
+        openings: How often the test targets were looked at.
     """
 
     trained: Trained
-    logits: dict[str, np.ndarray]
+    outputs: dict[str, Outputs]
     openings: int
     diagnostics: dict[str, Any]
 
@@ -68,7 +65,7 @@ class StageRunner:
 
     Attributes:
         checkpoints: Folder of checkpoints, one subfolder a job.
-        booked: Called with each learner and the images it saw, after every epoch.
+        booked: Called with each learner and the samples it saw, after every epoch.
     """
 
     context: Context
@@ -99,7 +96,7 @@ class StageRunner:
         return Trained(job, Progress(**saved["progress"]), saved["trainable"])
 
     def _fit_in_memory(self, jobs: list[StageJob], micro_batches: int) -> dict[str, Trained | BenchError]:
-        """Train; when memory runs out, first split the group, then the batch."""
+        """Train; when memory runs out, first split the group, then the batch, down to single samples."""
         try:
             return self._train(jobs, micro_batches)
         except (RuntimeError, MemoryError) as error:
@@ -110,9 +107,9 @@ class StageRunner:
         if len(jobs) > 1:
             half = len(jobs) // 2
             return {**self._fit_in_memory(jobs[:half], 1), **self._fit_in_memory(jobs[half:], 1)}
-        if 2 * micro_batches > self.context.recipe.batch_size:
-            return {jobs[0].key: OutOfMemory("Out of memory even with one image at a time. Use a smaller size.")}
-        return self._fit_in_memory(jobs, 2 * micro_batches)
+        if micro_batches >= self.context.recipe.batch_size:
+            return {jobs[0].key: OutOfMemory("Out of memory even with one sample at a time. Use a smaller size.")}
+        return self._fit_in_memory(jobs, min(2 * micro_batches, self.context.recipe.batch_size))
 
     def _train(self, jobs: list[StageJob], micro_batches: int) -> dict[str, Trained | BenchError]:
         learners = [self._learner(job) for job in jobs]
@@ -131,22 +128,21 @@ class StageRunner:
         return self.time_limit - sum(stage.progress.seconds for stage in earlier if stage)
 
     def _learner(self, job: StageJob) -> Learner:
-        """Build model and optimiser, starting from the parent's best state."""
+        """Build model and optimiser, starting from the selected states of the stages before."""
         context = self.context
         reseed(job.seed, "init")
         backbone = context.trunk if job.shares_trunk else context.own_trunk()
         start: State = {f"backbone.{k}": v for k, v in context.trunk.named_parameters()}
-        model = build_model(backbone, job.method, context.prepared.classes).to(context.device)
-        learner = Learner(job, model, trainable_names(model, job.stage), start, context.steps_per_epoch())
-        if job.parent is not None:
-            learner.load(checkpoint.load_best(self.checkpoints / job.parent.key, context.device))
-            learner.best = learner.state()
+        model = build_model(backbone, job.method, context.head_spec).to(context.device)
+        names, steps = trainable_names(model, job.stage), context.steps_per_epoch()
+        learner = Learner(job, context.task, model, names, start, steps)
+        learner.inherit(checkpoint.load_best(self.checkpoints / j.key, context.device) for j in job.chain()[:-1])
         return learner
 
-    def _book(self, learner: Learner, images: int) -> None:
+    def _book(self, learner: Learner, samples: int) -> None:
         if learner.failure is None:
             checkpoint.save(self.checkpoints / learner.job.key, learner)
-        self.booked(learner, images)
+        self.booked(learner, samples)
 
     def _keep_trained(self, learner: Learner) -> Trained:
         count = sum(parameter.numel() for parameter in learner.parameters)
@@ -163,42 +159,60 @@ class StageRunner:
         learners = [self._learner(stage.job) for stage in stages]
         for learner in learners:
             learner.load(checkpoint.load_best(self.checkpoints / learner.job.key, self.context.device))
+        known = [self._known(learner) for learner in learners]
         splits = [split for split in ("val", "test") if len(self.context.prepared.rows(split))]
-        logits = {split: predict(self.context, learners, split) for split in splits}
+        found: list[dict[str, Outputs]] = [{} for _ in learners]
+        for split in splits:
+            if all(split in one for one in known):
+                found = [{**f, split: one[split]} for f, one in zip(found, known, strict=True)]
+            else:
+                predicted = predict(self.context, learners, split)
+                found = [{**f, split: one.outputs} for f, one in zip(found, predicted, strict=True)]
         return {
-            stage.job.key: self._keep_reported(stage, learner, {split: logits[split][i] for split in splits})
-            for i, (stage, learner) in enumerate(zip(stages, learners, strict=True))
+            stage.job.key: self._keep_reported(stage, learner, outputs)
+            for stage, learner, outputs in zip(stages, learners, found, strict=True)
         }
 
-    def _keep_reported(self, stage: Trained, learner: Learner, logits: dict[str, np.ndarray]) -> Reported:
-        peeks = stage.job.recipe.epochs if stage.job.selection == "test_best" else 0
-        split = "val" if "val" in logits else "test"
-        with torch.no_grad():
-            diagnostics = stage.job.method.diagnose(learner.model, self._labelled_features(learner, split))
+    def _known(self, learner: Learner) -> dict[str, Outputs]:
+        """Predictions of the selected state that training has kept."""
+        split = selection_split(self.context, learner)
+        outputs = checkpoint.load_best_outputs(self.checkpoints / learner.job.key)
+        return {split: outputs} if split and outputs else {}
+
+    def _keep_reported(self, stage: Trained, learner: Learner, outputs: dict[str, Outputs]) -> Reported:
+        peeks = stage.progress.epoch if stage.job.selection == "test_best" else 0
+        diagnostics = self._diagnosed(learner, "val" if "val" in outputs else "test")
         folder = self.checkpoints / stage.job.key
-        write_atomic(folder / "logits.safetensors", lambda path: save_file(logits, path), point="logits")
+        flat = {f"{split}/{name}": np.ascontiguousarray(a) for split, o in outputs.items() for name, a in o.items()}
+        write_atomic(folder / "outputs.safetensors", lambda path: save_file(flat, path), point="outputs")
         kept = {"openings": 1 + peeks, "diagnostics": diagnostics}
         write_text(folder / "reported.json", json.dumps(kept), point="reported")
-        return Reported(stage, logits, 1 + peeks, diagnostics)
+        return Reported(stage, outputs, 1 + peeks, diagnostics)
+
+    def _diagnosed(self, learner: Learner, split: str) -> dict[str, Any]:
+        method = learner.job.method
+        if type(method).diagnose is Method.diagnose:
+            return {}
+        with torch.no_grad():
+            return method.diagnose(learner.model, self._features_and_targets(learner, split))
 
     def _reported(self, stage: Trained) -> Reported | None:
         folder = self.checkpoints / stage.job.key
         if not (folder / "reported.json").exists():
             return None
         saved = json.loads((folder / "reported.json").read_text())
-        return Reported(stage, load_file(folder / "logits.safetensors"), **saved)
+        outputs: dict[str, Outputs] = {}
+        for name, array in load_file(folder / "outputs.safetensors").items():
+            split, _, what = name.partition("/")
+            outputs.setdefault(split, {})[what] = array
+        return Reported(stage, outputs, **saved)
 
-    def _labelled_features(self, learner: Learner, split: str) -> Iterator[tuple[Features, Tensor]]:
-        """Features as the head sees them, with labels (B,), in evaluation mode."""
+    def _features_and_targets(self, learner: Learner, split: str) -> Iterator[tuple[Features, Tensor]]:
+        """Features as the head sees them, with targets (B, ...), in evaluation mode."""
         learner.eval_mode()
-        labels, at = self.context.labels[torch.from_numpy(self.context.prepared.rows(split))], 0
+        rows, at = self.context.prepared.rows(split), 0
         for inputs in inputs_of_split(self.context, split, learner.job.shares_trunk, learner.job.method.needs_tokens):
             features = inputs if isinstance(inputs, Features) else learner.features(inputs)
             count = len(features.pooled)
-            yield features, labels[at : at + count]
+            yield features, self.context.targets(rows[at : at + count])
             at += count
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error means that memory ran out, on a device or on the host."""
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)

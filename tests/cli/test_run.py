@@ -34,8 +34,8 @@ from bench.methods import Method, PooledLinear
 class OwnProbe(Method):
     """Linear probe behind a normalisation."""
 
-    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
-        head = PooledLinear(features.pooled_dim, classes)
+    def head(self, spec: HeadSpec) -> nn.Module:
+        head = PooledLinear(spec.features.pooled_dim, spec.outputs)
         nn.init.zeros_(head.fc.weight)
         return head
 '''

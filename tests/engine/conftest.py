@@ -9,10 +9,11 @@ import pytest
 
 from bench.cells.cell import Cell
 from bench.conformance.tiny import tiny_weights
-from bench.engine.run import Outcome, run
+from bench.engine.run import Done, run
 from bench.engine.settings import Settings
+from bench.grid.resolve import resolve_all
 
-RunCells = Callable[..., Outcome]
+RunCells = Callable[..., Done]
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +27,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run_cells(weights: Path) -> RunCells:
-    """run_cells(results, methods, ...) -> Outcome: runs methods on digits, 5 shots."""
+    """run_cells(results, methods, ...) -> Done: runs methods on digits, 5 shots."""
 
     def go(
         results: Path,
@@ -35,13 +36,14 @@ def run_cells(weights: Path) -> RunCells:
         backbone: str = "tiny_vit",
         seeds: tuple[int, ...] = (0,),
         **settings: object,
-    ) -> Outcome:
+    ) -> Done:
         names = [
             f"digits[shots=5]/{backbone}/{method}/{recipe}/seed={seed},data_seed=0"
             for method in methods
             for seed in seeds
         ]
         chosen = {"results": results, "weights": weights, "quiet": True, "device": "cpu", **settings}
-        return run([Cell.parse(name) for name in names], Settings(**chosen))  # type: ignore[arg-type]
+        cells = resolve_all((Cell.parse(name) for name in names), Path(chosen["weights"]))  # type: ignore[arg-type]
+        return run(cells, Settings(**chosen))  # type: ignore[arg-type]
 
     return go

@@ -39,7 +39,7 @@ def test_repeating_gives_the_same_bits(backbone: str, run_cells: RunCells, tmp_p
 def test_seed_and_data_seed_matter(run_cells: RunCells, tmp_path: Path) -> None:
     run_cells(tmp_path, ["linear_probe"], "paper[epochs=1]", seeds=(0, 1))
     first, second = Store(tmp_path).all()
-    assert first.stages[0].curves.train_loss != second.stages[0].curves.train_loss
+    assert first.stages[0].curves["train_loss"] != second.stages[0].curves["train_loss"]
 
 
 def test_staged_reports_the_frozen_cell_as_its_first_stage(run_cells: RunCells, tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_bf16_runs_and_differs(run_cells: RunCells, tmp_path: Path) -> None:
     run_cells(tmp_path, ["linear_probe"], "quick[epochs=1]")
     run_cells(tmp_path, ["linear_probe"], "quick[epochs=1,precision=bf16]")
     one, other = Store(tmp_path).all()
-    assert one.stages[0].curves.train_loss != other.stages[0].curves.train_loss
+    assert one.stages[0].curves["train_loss"] != other.stages[0].curves["train_loss"]
 
 
 def contexts(monkeypatch: pytest.MonkeyPatch) -> list[Context]:

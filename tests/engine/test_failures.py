@@ -13,7 +13,7 @@ from bench.core.atomic import DiskFull
 from bench.core.errors import BenchError, DataError, NonFiniteLoss, TimeLimit, UsageError
 from bench.engine.run import run
 from bench.engine.settings import Settings
-from bench.plugins.registry import use_folders
+from bench.plugins.folders import use_folders
 from bench.records import Store
 from bench.training import checkpoint
 from bench.training.learner import Learner, Progress
@@ -30,10 +30,8 @@ class Exploding(Method):
 
     what: str = "nan"
 
-    def head(self, features, classes):
-        return PooledLinear(features.pooled_dim, classes)
 
-    def penalty(self, model, start):
+    def extra_loss(self, model, batch):
         if self.what == "error":
             raise ArithmeticError("as planned")
         return torch.tensor(float("nan"))

@@ -10,7 +10,7 @@ import pytest
 from bench.cells.cell import Cell
 from bench.core.errors import UsageError
 from bench.engine.estimate import estimate
-from bench.engine.groups import group_tasks
+from bench.engine.groups import group_cells
 from bench.engine.plan import Planner
 from bench.engine.reproduce import compare, reproduce
 from bench.engine.settings import Settings
@@ -52,10 +52,10 @@ def test_estimates_grow_with_the_work(weights: Path, tmp_path: Path) -> None:
     def cost(method: str, epochs: int) -> float:
         planner = Planner(Settings(weights=weights))
         cell = Cell.parse(f"digits/tiny_vit/{method}/paper[epochs={epochs}]/seed=0")
-        (group,) = group_tasks(planner.plan([cell], Store(tmp_path)), fuse=True)
+        (group,) = group_cells(planner.plan([cell], Store(tmp_path)), fuse=True)
         import torch
 
-        found = estimate(group, planner, torch.device("cpu"))
+        found = estimate(group, torch.device("cpu"))
         assert found.disk > 0
         assert found.memory > 0
         return found.memory if epochs == 1 else found.seconds
@@ -72,6 +72,6 @@ def test_groups_share_what_they_can(weights: Path, tmp_path: Path) -> None:
     ]
     planner = Planner(Settings(weights=weights))
     tasks = planner.plan(cells, Store(tmp_path))
-    sizes = sorted(len(group.tasks) for group in group_tasks(tasks, fuse=True))
+    sizes = sorted(len(group.cells) for group in group_cells(tasks, fuse=True))
     assert sizes == [1, 1, 1, 1, 2, 8]
-    assert [len(group.tasks) for group in group_tasks(tasks, fuse=False)] == [1] * 14
+    assert [len(group.cells) for group in group_cells(tasks, fuse=False)] == [1] * 14

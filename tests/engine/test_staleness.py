@@ -14,7 +14,7 @@ from bench.conformance.tiny import tiny_images
 from bench.engine.plan import Planner
 from bench.engine.run import run
 from bench.engine.settings import Settings
-from bench.plugins.registry import use_folders
+from bench.plugins.folders import use_folders
 from bench.records import Store
 from bench.tables.stale import _recipe, stale_reason
 from tests.engine.conftest import RunCells
@@ -27,8 +27,6 @@ class Mine(Method):
 
     needs_tokens = False
 
-    def head(self, features, classes):
-        return PooledLinear(features.pooled_dim, classes)
 '''
 
 

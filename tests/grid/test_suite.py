@@ -34,7 +34,7 @@ def suite(tmp_path: Path) -> Path:
 
 
 def names(path: Path | str, *overrides: str) -> list[str]:
-    return [str(cell) for cell in load_suite(path, dict(parse_override(text) for text in overrides)).cells]
+    return [cell.name for cell in load_suite(path, dict(parse_override(text) for text in overrides)).cells]
 
 
 def test_grid_in_order_without_repetition(suite: Path) -> None:
@@ -77,7 +77,7 @@ def test_each_kind_of_override(suite: Path, override: str, expected: list[str]) 
     base = {"methods": "knn", "seeds": 0}
     key, value = parse_override(override)
     base = {k: v for k, v in base.items() if k.rstrip("s") != key.rstrip("s")}
-    assert [str(cell) for cell in load_suite(suite, {**base, key: value}).cells] == expected
+    assert [cell.name for cell in load_suite(suite, {**base, key: value}).cells] == expected
 
 
 def test_method_fields_reach_only_methods_that_have_them(suite: Path) -> None:

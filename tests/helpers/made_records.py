@@ -11,6 +11,7 @@ from bench.records import Failure, Part, Record, Selection, StageResult, predict
 from bench.tasks.classification import classification
 
 Arrays = dict[str, np.ndarray]
+FLOORS = {"majority": 1, "knn": 2}
 
 
 def logits_for(labels: np.ndarray, right: int, classes: int) -> np.ndarray:
@@ -26,7 +27,7 @@ def done(
     labels = np.arange(n) % classes
     arrays = {
         prediction_key("test", "ids"): np.array([f"item{i}" for i in range(n)]),
-        prediction_key("test", "labels"): labels,
+        prediction_key("test", "targets"): labels,
     }
     stages = []
     for number, hits in enumerate(right, start=1):
@@ -50,6 +51,7 @@ def record(name: str, **fields: Any) -> Record:
     parts = {kind: _part(getattr(cell, kind)) for kind in ("dataset", "backbone", "method", "recipe")}
     protocol = str(cell.dataset.params.get("protocol", "paper"))
     seeds = {"seed": cell.seed, "data_seed": cell.data_seed_value}
+    fields = {"task": "classification", "floor": FLOORS.get(cell.method.name, 0), **fields}
     return Record(cell=name, protocol=protocol, **parts, **seeds, **fields)
 
 

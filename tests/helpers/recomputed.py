@@ -21,7 +21,7 @@ def recomputed(results: Path) -> dict[tuple[str, str], Numbers]:
     for file in sorted(results.rglob("seed=*.npz")):
         name = json.loads(file.with_suffix(".json").read_text())["cell"].rpartition("/")[0]
         with np.load(file, allow_pickle=False) as arrays:
-            labels = arrays["test/labels"]
+            labels = arrays["test/targets"]
             assert len(set(arrays["test/ids"].tolist())) == len(labels)
             for key in arrays.files:
                 if key.endswith("/test/logits"):

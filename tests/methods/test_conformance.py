@@ -12,11 +12,11 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from bench.backbones import Features, FeatureSpec
+from bench.backbones import Features
 from bench.backbones.base import Backbone
 from bench.conformance import methods as conformance
 from bench.conformance.base import examine
-from bench.methods import FeatureMethod, FeatureSplit, Fitted, Method, PooledLinear, Stage
+from bench.methods import FeatureMethod, FeatureSplit, Fitted, HeadSpec, Method, PooledLinear, Stage
 from bench.plugins import registry
 
 TEMPLATE = Path(conformance.__file__).parent.parent / "cli" / "templates" / "baseline.py.txt"
@@ -46,9 +46,6 @@ def test_the_template_passes(plugin_folder: Path, monkeypatch: pytest.MonkeyPatc
 
 class Good(Method):
     """A linear probe; the broken ones below differ in one thing each."""
-
-    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
-        return PooledLinear(features.pooled_dim, classes)
 
 
 class Undescribed(Good):
@@ -105,15 +102,15 @@ class Unused(Good):
 class WrongWidth(Good):
     """Gives one logit too many."""
 
-    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
-        return PooledLinear(features.pooled_dim, classes + 1)
+    def head(self, spec: HeadSpec) -> nn.Module:
+        return PooledLinear(spec.features.pooled_dim, spec.outputs + 1)
 
 
 class Mixing(Good):
     """Normalises over the batch in evaluation mode."""
 
-    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
-        return _Mixing(features.pooled_dim, classes)
+    def head(self, spec: HeadSpec) -> nn.Module:
+        return _Mixing(spec.features.pooled_dim, spec.outputs)
 
 
 class _Mixing(PooledLinear):
@@ -124,8 +121,8 @@ class _Mixing(PooledLinear):
 class InPlace(Good):
     """Changes the features that it is given."""
 
-    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
-        return _InPlace(features.pooled_dim, classes)
+    def head(self, spec: HeadSpec) -> nn.Module:
+        return _InPlace(spec.features.pooled_dim, spec.outputs)
 
 
 class _InPlace(PooledLinear):
@@ -138,8 +135,8 @@ class ReadsTokens(Good):
 
     needs_tokens = False
 
-    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
-        return _ReadsTokens(features.token_dim, classes)
+    def head(self, spec: HeadSpec) -> nn.Module:
+        return _ReadsTokens(spec.features.token_dim, spec.outputs)
 
 
 class _ReadsTokens(PooledLinear):
@@ -177,8 +174,8 @@ class Drifts(Good):
 class Idle(Good):
     """A head with a layer that it does not use."""
 
-    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
-        head = PooledLinear(features.pooled_dim, classes)
+    def head(self, spec: HeadSpec) -> nn.Module:
+        head = PooledLinear(spec.features.pooled_dim, spec.outputs)
         head.spare = nn.Linear(2, 2)
         return head
 
@@ -186,8 +183,8 @@ class Idle(Good):
 class OwnChance(Good):
     """Draws its initial weights from a generator that nobody seeds."""
 
-    def head(self, features: FeatureSpec, classes: int) -> nn.Module:
-        head = PooledLinear(features.pooled_dim, classes)
+    def head(self, spec: HeadSpec) -> nn.Module:
+        head = PooledLinear(spec.features.pooled_dim, spec.outputs)
         head.fc.weight.data = torch.from_numpy(np.random.default_rng().normal(size=head.fc.weight.shape)).float()
         return head
 
@@ -195,7 +192,7 @@ class OwnChance(Good):
 class FittedWrongly(FeatureMethod):
     """Forgets a class that training lacks, and changes the features."""
 
-    def fit(self, train: FeatureSplit, val: FeatureSplit | None, classes: int) -> Fitted:
+    def fit(self, train: FeatureSplit, val: FeatureSplit | None, spec: HeadSpec) -> Fitted:
         train.x[:] += 1
         return Fitted(predict=lambda x: np.zeros((len(x), len(np.unique(train.y)))))
 
@@ -231,7 +228,7 @@ def test_a_broken_method_is_caught(cls: type, check: str, words: str) -> None:
 def test_a_method_that_fails_in_training_is_caught(plugin_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`bench run` finds a method by its file."""
     text = TEMPLATE.read_text().replace("NAME", "failing").replace("CLASS", "Failing")
-    body = "    def penalty(self, model, start):\n        raise ArithmeticError('as planned')\n"
+    body = "    def extra_loss(self, model, batch):\n        raise ArithmeticError('as planned')\n"
     (plugin_folder / "failing.py").write_text(text.rstrip() + "\n\n" + body)
     monkeypatch.setenv("BENCH_PLUGINS", str(plugin_folder))
     [verdict] = examine(registry.load("baselines", "failing"), [conformance.check_end_to_end])

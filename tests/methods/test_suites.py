@@ -12,11 +12,12 @@ from bench.conformance.tiny import tiny_backbone, tiny_weights
 from bench.core.errors import UsageError
 from bench.engine.cost import model_macs, size
 from bench.engine.counting import count
-from bench.engine.groups import group_tasks
+from bench.engine.groups import group_cells
 from bench.engine.plan import Planner
 from bench.engine.run import preflight
 from bench.engine.settings import Settings
 from bench.grid.suite import Suite, load_suite, parse_override
+from bench.methods import HeadSpec
 from bench.methods.build import build_model
 from bench.plugins.registry import load
 from bench.records import Store
@@ -52,9 +53,9 @@ def test_a_suite_passes_what_is_checked_before_training(name: str, kind: str, tm
     tasks = planner.plan(cells, Store(settings.results))
     if kind == "cnn" and name == "pacs_table3":
         with pytest.raises(UsageError, match="vpt works on vit backbones"):
-            preflight(tasks, planner, settings)
+            preflight(tasks, settings)
         tasks = [task for task in tasks if task.cell.method.name != "vpt"]
-    assert preflight(tasks, planner, settings) == []
+    assert preflight(tasks, settings) == []
 
 
 NUMBERS = {
@@ -80,12 +81,12 @@ def test_k_ablation_has_the_published_values_of_k_in_one_fused_group(tmp_path: P
     assert [params.get("k", 20) for params in adapters] == [5, 10, 15, 20, 25, 30, 100, 200, 300]
     assert {params.get("tuning") for params in adapters} == {"frozen"}
     tasks = Planner(Settings(weights=tmp_path)).plan(suite.cells, Store(tmp_path / "runs"))
-    [group] = group_tasks(tasks, fuse=True)
+    [group] = group_cells(tasks, fuse=True)
     assert group.trunk_epochs_spared == 9 * 100  # ten heads, one pass an epoch
 
 
 def test_the_defect_is_part_of_the_cells_name() -> None:
-    cells = [str(cell) for cell in load_suite("augmentation_defect").cells]
+    cells = [cell.name for cell in load_suite("augmentation_defect").cells]
     assert sum("released[near_black=true]" in cell for cell in cells) == len(cells) / 2
     assert sum("/released/" in cell for cell in cells) == len(cells) / 2
 
@@ -113,7 +114,11 @@ def test_counts_without_weights_equal_the_real_model(tmp_path: Path, method: str
     overrides = {"dataset": "digits", "backbone": name, "method": method}
     [found] = count(load_suite("parameters_table7", overrides).cells, tmp_path, None)
     plain, _, fields = method.partition("[")
-    real = build_model(tiny_backbone("vit"), load("baselines", plain)(**({"k": 3} if fields else {})), 10)
+    real = build_model(
+        tiny_backbone("vit"),
+        load("baselines", plain)(**({"k": 3} if fields else {})),
+        HeadSpec(tiny_backbone("vit").spec, 10),
+    )
     assert (found.total, found.macs + found.macs_added) == (size(real), sum(model_macs(real)))
     assert found.added == size(real) - size(tiny_backbone("vit"))
 

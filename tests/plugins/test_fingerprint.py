@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 
 from bench.core.errors import UsageError
-from bench.datasets.digits import Digits
-from bench.datasets.digits_shift import DigitsShift
 from bench.plugins.fingerprint import source_fingerprint
 
 BASE = '''"""A plug-in."""
@@ -62,31 +60,9 @@ def test_code_counts(tmp_path: Path, old: str, new: str) -> None:
     assert fingerprint(tmp_path, BASE) != fingerprint(tmp_path, BASE.replace(old, new))
 
 
-@pytest.mark.parametrize(
-    "line", ["import helper", "from helper import f", "from .helper import f", "from . import helper"]
-)
-def test_imported_siblings_count(tmp_path: Path, line: str) -> None:
-    (tmp_path / "helper.py").write_text("from deeper import g\n")
-    (tmp_path / "deeper.py").write_text("g = 1\n")
-    (tmp_path / "unrelated.py").write_text("h = 1\n")
-    first = fingerprint(tmp_path, line)
-    (tmp_path / "unrelated.py").write_text("h = 2\n")
-    assert fingerprint(tmp_path, line) == first
-    (tmp_path / "deeper.py").write_text("g = 22\n")
-    assert fingerprint(tmp_path, line) != first
-
-
-def test_circular_imports_end(tmp_path: Path) -> None:
-    (tmp_path / "other.py").write_text("import plugin\n")
-    assert len(fingerprint(tmp_path, "import other\n")) == 64
-
-
-def test_a_built_in_follows_the_one_it_is_derived_from(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bench.plugins import fingerprint as module
-
-    files = module._closure(Path(module._file_of(DigitsShift)).resolve())
-    assert {file.name for file in files} == {"digits_shift.py", "digits.py"}
-    assert source_fingerprint(Digits) != source_fingerprint(DigitsShift)
+def test_only_class_level_assignments_can_be_ignored(tmp_path: Path) -> None:
+    text = BASE.replace("return x + 1", "homepage = 1; return x + homepage")
+    assert fingerprint(tmp_path, text) != fingerprint(tmp_path, text.replace("homepage = 1", "homepage = 2"))
 
 
 def test_a_class_without_a_file_is_refused() -> None:

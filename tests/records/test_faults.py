@@ -39,7 +39,7 @@ def whole(store: Store) -> int | None:
     if store.get(NAME) is None:
         return None
     record, arrays = store.pair(NAME)
-    hits = int((arrays["stage1/test/logits"].argmax(1) == arrays["test/labels"]).sum())
+    hits = int((arrays["stage1/test/logits"].argmax(1) == arrays["test/targets"]).sum())
     assert record.metrics["test"]["accuracy"] == hits / 100
     return hits
 

@@ -197,7 +197,7 @@ def test_undefined_numbers_become_null_and_nan_in_the_frame(store: Store) -> Non
     stored = store.get(NAME)
     assert stored is not None
     assert stored.metrics["test"]["auc"] is None
-    assert stored.stages[0].curves.train_loss == [1.0, None]
+    assert stored.stages[0].curves["train_loss"] == [1.0, None]
     assert load_records(store.folder)["test_auc"].isna().all()
 
 

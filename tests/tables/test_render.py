@@ -132,11 +132,11 @@ def test_staleness_follows_code_recipe_and_numerics() -> None:
     from bench.cells.notation import Spec
     from bench.core.numerics import NUMERICS_VERSION
     from bench.plugins import registry
-    from bench.plugins.fingerprint import source_fingerprint, values_fingerprint
+    from bench.plugins.fingerprint import source_fingerprint
 
     current = {
         "method": source_fingerprint(registry.find("baselines", "knn").path),
-        "recipe": values_fingerprint(recipes.resolve(Spec("quick", {"epochs": 4})).model_dump(mode="json")),
+        "recipe": recipes.fingerprint(recipes.resolve(Spec("quick", {"epochs": 4})), "recipe"),
         "numerics": str(NUMERICS_VERSION),
         "data": "not judged here",
     }

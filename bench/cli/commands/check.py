@@ -13,6 +13,7 @@ from bench.conformance.base import Verdict, examine
 from bench.core.errors import UsageError, nearest
 from bench.data import Dataset
 from bench.plugins import registry
+from bench.plugins.folders import use_folders, user_folders
 from bench.plugins.scan import Kind
 
 
@@ -63,7 +64,7 @@ def _find(target: str) -> tuple[Any, dict[str, Any]]:
     """The plug-in class and the fields given; a file's folder joins the plug-in folders, so that its cells resolve."""
     if target.endswith(".py"):
         cls = registry.load_file(Path(target))
-        registry.use_folders([*registry.user_folders(), Path(target).absolute().parent])
+        use_folders([*user_folders(), Path(target).absolute().parent])
         return cls, {}
     spec = Spec.parse(target)
     kinds: tuple[Kind, ...] = ("baselines", "datasets")

@@ -17,9 +17,9 @@ def show(record: Path, settings: Settings, json: bool) -> int:
     if json:
         print(as_json(asdict(comparison)))
     else:
-        before, after = (f"{100 * value:.2f} %" for value in comparison.accuracy if value is not None)
-        print(f"{comparison.cell}: {comparison.verdict} (largest difference of a logit {comparison.largest:.3g})")
-        print(f"  test accuracy: {before} in the record, {after} now")
+        before, after = ("undefined" if value is None else f"{value:.4f}" for value in comparison.scores)
+        print(f"{comparison.cell}: {comparison.verdict} (largest difference of an output {comparison.largest:.3g})")
+        print(f"  test {comparison.metric}: {before} in the record, {after} now")
         for what, differing in (("fingerprint", comparison.changed), ("environment", comparison.environment)):
             for name, (old, new) in differing.items():
                 print(f"  {what} {name} differs: {old[:60] or 'none'} -> {new[:60] or 'none'}")

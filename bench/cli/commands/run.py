@@ -8,7 +8,7 @@ from dataclasses import asdict
 from json import loads
 from typing import TYPE_CHECKING
 
-from bench.cells.cell import Cell
+from bench.backbones.local import weights_folder
 from bench.cli.commands.table import table
 from bench.cli.commands.text import as_json, columns, duration, size
 from bench.engine.settings import Settings
@@ -17,7 +17,8 @@ from bench.grid.suite import Suite, load_targets, parse_override
 if TYPE_CHECKING:
     from bench.engine.estimate import Cost
     from bench.engine.groups import Group
-    from bench.engine.run import Outcome
+    from bench.engine.run import Done
+    from bench.grid.resolve import Resolved
 
 
 def run(targets: list[str], overrides: list[str], settings: Settings, dry_run: bool, json: bool) -> int:
@@ -26,7 +27,7 @@ def run(targets: list[str], overrides: list[str], settings: Settings, dry_run: b
     Raises:
         UsageError, DataError: The request is wrong or cannot be carried out; nothing has been written.
     """
-    suites = requested(targets, overrides)
+    suites = requested(targets, overrides, settings)
     if counted := cells_of(suite for suite in suites if not suite.train):
         print(counts(counted, settings, json))
     cells = cells_of(suite for suite in suites if suite.train)
@@ -46,7 +47,7 @@ def run(targets: list[str], overrides: list[str], settings: Settings, dry_run: b
     return 1 if outcome.failed else 0
 
 
-def summary(outcome: Outcome, settings: Settings) -> str:
+def summary(outcome: Done, settings: Settings) -> str:
     """One line on what was done."""
     total = len(outcome.cells)
     if not outcome.ran:
@@ -54,19 +55,19 @@ def summary(outcome: Outcome, settings: Settings) -> str:
     return f"{total} cells: {outcome.ran} ran, {outcome.up_to_date} were up to date, {len(outcome.failed)} failed."
 
 
-def requested(targets: list[str], overrides: list[str]) -> list[Suite]:
+def requested(targets: list[str], overrides: list[str], settings: Settings) -> list[Suite]:
     """The suites of all targets."""
-    return load_targets(targets, dict(parse_override(text) for text in overrides))
+    weights = weights_folder(settings.weights)
+    return load_targets(targets, dict(parse_override(text) for text in overrides), weights)
 
 
-def cells_of(suites: Iterable[Suite]) -> list[Cell]:
+def cells_of(suites: Iterable[Suite]) -> list[Resolved]:
     """The cells of suites, each once."""
-    return list(dict.fromkeys(cell for suite in suites for cell in suite.cells))
+    return list({cell.name: cell for suite in suites for cell in suite.cells}.values())
 
 
-def counts(cells: list[Cell], settings: Settings, json: bool) -> str:
+def counts(cells: list[Resolved], settings: Settings, json: bool) -> str:
     """Parameters and multiply-accumulates of cells that are not to be trained."""
-    from bench.backbones.local import weights_folder
     from bench.engine import counting
 
     found = counting.count(cells, weights_folder(settings.weights), settings.data)
@@ -75,41 +76,41 @@ def counts(cells: list[Cell], settings: Settings, json: bool) -> str:
 
 def described(group: Group, cost: Cost) -> str:
     """One line on what a group costs, and what its cells would cost alone."""
-    about = f"{len(group.tasks)} cells, about {duration(cost.seconds)}"
+    about = f"{len(group.cells)} cells, about {duration(cost.seconds)}"
     if spared := group.trunk_epochs_spared:
         about += f" ({duration(cost.seconds_alone)} one by one: sharing spares {spared} epochs of the trunk)"
     return f"{about}, disk {size(cost.disk)}, memory {size(cost.memory)}"
 
 
-def preview(cells: Iterable[Cell], settings: Settings, json: bool) -> str:
+def preview(cells: Iterable[Resolved], settings: Settings, json: bool) -> str:
     """Which cells would run, why, and what sharing spares."""
     from bench.core.environment import choose_device
     from bench.engine.estimate import estimate
-    from bench.engine.groups import group_tasks
+    from bench.engine.groups import group_cells
     from bench.engine.plan import Lacking, Planner
     from bench.records import Store
 
     planner, device = Planner(settings), choose_device(settings.device)
     lacking: Lacking = []
-    tasks = planner.plan(cells, Store(settings.results), lacking)
-    if lacking and not tasks:
+    planned = planner.plan(cells, Store(settings.results), lacking)
+    if lacking and not planned:
         raise lacking[0][1]
-    groups = group_tasks([task for task in tasks if task.reason], settings.fuse)
+    groups = group_cells([one for one in planned if one.reason], settings.fuse)
     if json:
-        plan = [{"cell": str(task.cell), "reason": task.reason} for task in tasks]
-        plan += [{"cell": str(r.cell), "reason": f"{error.kind}: {error}"} for r, error in lacking]
+        plan = [{"cell": one.name, "reason": one.reason} for one in planned]
+        plan += [{"cell": r.name, "reason": f"{error.kind}: {error}"} for r, error in lacking]
         shared = [
             {
-                "cells": [str(t.cell) for t in group.tasks],
+                "cells": group.names,
                 "trunk_epochs_spared": group.trunk_epochs_spared,
-                **asdict(estimate(group, planner, device)),
+                **asdict(estimate(group, device)),
             }
             for group in groups
         ]
         return as_json({"cells": plan, "groups": shared})
-    lines = [columns([task.reason or "up to date", str(task.cell)] for task in tasks)]
-    lines += [f"would fail: {resolved.cell}: {error}" for resolved, error in lacking]
+    lines = [columns([one.reason or "up to date", one.name] for one in planned)]
+    lines += [f"would fail: {resolved.name}: {error}" for resolved, error in lacking]
     for number, group in enumerate(groups, 1):
-        lines += [f"group {number}: {described(group, estimate(group, planner, device))}"]
-        lines += [f"    {cell}" for cell in group.cells if len(groups) > 1]
-    return "\n".join([*lines, f"{sum(bool(t.reason) for t in tasks)} of {len(tasks)} cells would run."])
+        lines += [f"group {number}: {described(group, estimate(group, device))}"]
+        lines += [f"    {cell}" for cell in group.names if len(groups) > 1]
+    return "\n".join([*lines, f"{sum(bool(one.reason) for one in planned)} of {len(planned)} cells would run."])

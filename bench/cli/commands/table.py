@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from bench.core.errors import UsageError
 from bench.records import Store
-from bench.tables import DEFAULT_COLUMNS, aggregate, render
+from bench.tables import Table, aggregate, render
 from bench.tables.stale import stale_reason
+
+
+def make(
+    results: Path, filter: str | Collection[str] | None, columns: Sequence[str] = (), stages: bool = False,
+    split: str = "test",
+) -> Table:  # fmt: skip
+    """The table of a results folder; arguments and errors are those of `table`, ``columns`` its metrics as a list."""
+    records = [record.slim() for record in Store(results).all()]
+    if not records:
+        raise UsageError(f"No records in {results}. Run `bench run quick`, or name another folder by --results.")
+    return aggregate(records, filter, columns, stages, split, stale_reason)
 
 
 def table(
@@ -31,8 +42,5 @@ def table(
         UsageError: There are no records, or a filter, format, column or split is wrong.
         CorruptRecord: A file is not a record.
     """
-    records = [record.slim() for record in Store(results).all()]
-    if not records:
-        raise UsageError(f"No records in {results}. Run `bench run quick`, or name another folder by --results.")
-    columns = [name.strip() for name in metrics.split(",")] if metrics else DEFAULT_COLUMNS
-    return render(aggregate(records, filter, columns, stages, split, stale_reason), format)
+    columns = [name.strip() for name in metrics.split(",")] if metrics else []
+    return render(make(results, filter, columns, stages, split), format)

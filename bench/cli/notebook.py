@@ -1,0 +1,109 @@
+"""What a notebook gets: run suites and cells, look at what came out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.tables import Table
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What `bench.run` did.
+
+    Attributes:
+        cells: Canonical names of all cells asked for, in order.
+        ran: How many were run; the others were up to date.
+        failed: Canonical name -> "kind: message" of the cells that failed.
+        results: The folder of their records.
+    """
+
+    cells: list[str]
+    ran: int
+    failed: dict[str, str] = field(default_factory=dict)
+    results: Path = Path("runs")
+
+    def frame(self) -> pd.DataFrame:
+        """One row a cell, as `bench.load_records`."""
+        from bench.records import load_records
+
+        found = load_records(self.results)
+        return found[found["cell"].isin(self.cells)].reset_index(drop=True)
+
+    def table(self, metrics: list[str] | None = None, stages: bool = False) -> Table:
+        """The cells as a table of means over seeds, which shows itself in a notebook and prints as text.
+
+        Raises:
+            UsageError: A metric is unknown.
+        """
+        from bench.cli.commands.table import make
+
+        return make(self.results, self.cells, metrics or [], stages)
+
+    def plot(self) -> Any:
+        """The cells as a picture with intervals and floors.
+
+        Raises:
+            UsageError: No cell has finished.
+        """
+        from bench.plots.comparison import comparison
+
+        return comparison(self.table())
+
+    def _repr_html_(self) -> str:
+        from bench.tables import render
+
+        return render(self.table(), "html")
+
+    def __str__(self) -> str:
+        from bench.tables import render
+
+        return render(self.table())
+
+
+def run(
+    *targets: str,
+    results: str | Path = "runs",
+    data: str | Path | None = None,
+    weights: str | Path | None = None,
+    plugins: list[str | Path] | None = None,
+    quiet: bool = False,
+    device: str | None = None,
+    partial: bool = False,
+    executor: str = "inline",
+    **overrides: Any,
+) -> Outcome:
+    """Run suites and cells, as ``bench run`` does; only what is missing, failed or stale runs.
+
+    Args:
+        targets: Suites by name or file, cells by name.
+        overrides: Variables of the suites to replace, as ``-o`` does: ``seeds=[0, 1, 2]``, ``epochs=5``.
+
+    Raises:
+        UsageError, DataError: The request is wrong or cannot be carried out; nothing has been written.
+    """
+    from bench.backbones.local import weights_folder
+    from bench.engine.run import run as run_cells
+    from bench.engine.settings import Settings
+    from bench.grid.suite import load_targets
+    from bench.plugins.folders import use_folders, user_folders
+
+    folders = tuple(Path(folder) for folder in plugins or user_folders())
+    use_folders(list(folders))
+    settings = Settings(
+        results=Path(results), data=_path(data), weights=_path(weights), device=device, partial=partial, quiet=quiet,
+        executor=executor, plugins=folders,
+    )  # fmt: skip
+    suites = load_targets(targets, overrides, weights_folder(settings.weights))
+    cells = {cell.name: cell for suite in suites for cell in suite.cells if suite.train}
+    done = run_cells(cells.values(), settings)
+    return Outcome(done.cells, done.ran, done.failed, settings.results)
+
+
+def _path(given: str | Path | None) -> Path | None:
+    return None if given is None else Path(given)

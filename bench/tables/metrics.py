@@ -1,0 +1,48 @@
+"""What tables know of plug-ins without importing torch: the metrics of tasks, the floors among the methods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from bench.core.errors import UsageError
+from bench.plugins.registry import catalog, load
+from bench.tasks.base import Metric
+
+
+@lru_cache(maxsize=64)
+def metrics_of(task: str) -> tuple[Metric, ...]:
+    """A task's metrics, the headline first.
+
+    Raises:
+        UsageError: There is no such task here; name its plug-in folder.
+    """
+    try:
+        metrics: tuple[Metric, ...] = load("tasks", task).metrics
+    except UsageError as error:
+        raise UsageError(f"{error} Records name this task: give the folder of its plug-in by --plugins.") from error
+    return metrics
+
+
+def known_metrics(tasks: Iterable[str]) -> dict[str, Metric]:
+    """Name -> metric of several tasks, each task's headline first; of equal names the first task's counts."""
+    found: dict[str, Metric] = {}
+    for task in dict.fromkeys(tasks):
+        for metric in metrics_of(task):
+            found.setdefault(metric.name, metric)
+    return found
+
+
+def default_columns(tasks: Iterable[str]) -> tuple[str, ...]:
+    """What a table shows when not asked: headlines and the metrics that say so, then samples and trained parameters."""
+    tasks = list(dict.fromkeys(tasks))
+    headlines = [metrics_of(task)[0].name for task in tasks]
+    others = [metric.name for task in tasks for metric in metrics_of(task)[1:] if metric.shown]
+    return (*dict.fromkeys([*headlines, *others]), "n", "trainable")
+
+
+@lru_cache(maxsize=1)
+def known_floors() -> tuple[str, ...]:
+    """Names of the methods that are floors, the lowest first."""
+    ranks = {name: int(dict(entry.card).get("floor", "0")) for name, entry in catalog("baselines").items()}
+    return tuple(sorted((name for name, rank in ranks.items() if rank), key=lambda name: ranks[name]))
