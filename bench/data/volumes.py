@@ -17,7 +17,7 @@ import numpy as np
 from bench.core.errors import UsageError
 from bench.data.dicom import read_dicom
 from bench.data.generators import generators_kept
-from bench.data.intensity import Intensity
+from bench.data.contrast import Contrast
 from bench.data.nifti import Volume, read_label_map, read_nifti, spacing_of
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ class Grid:
     Attributes:
         spacing: Voxel sides in mm (depth, height, width); None: each volume keeps its own.
         shape: (D, H, W) in voxels, cut out of the middle or padded around it; None: each volume keeps its own.
-        intensity: The rule from intensities to the kept type.
+        contrast: The rule from intensities to the kept type.
     """
 
     spacing: Triple | None = None
     shape: tuple[int, int, int] | None = None
-    intensity: Intensity = field(default_factory=Intensity)
+    contrast: Contrast = field(default_factory=Contrast)
 
     def __post_init__(self) -> None:
         if self.spacing is not None and (len(self.spacing) != 3 or min(self.spacing) <= 0):
@@ -57,7 +57,7 @@ class Grid:
             "orientation": "RAS",
             "spacing": list(self.spacing) if self.spacing else None,
             "shape": list(self.shape) if self.shape else None,
-            "intensity": self.intensity.identity(),
+            "contrast": self.contrast.identity(),
             **_versions(),
         }
 
@@ -65,15 +65,15 @@ class Grid:
         """Read an image: a NIfTI file, or a folder with one DICOM series.
 
         Returns:
-            (D, H, W), uint8 or float16 as the intensity rule says.
+            (D, H, W), uint8 or float16 as the contrast says.
 
         Raises:
             DataError: See `bench.data.nifti.read_nifti` and `bench.data.dicom.read_dicom`.
         """
         volume = read_dicom(path) if path.is_dir() else read_nifti(path)
-        bounds = self.intensity.bounds(volume.values, volume.name)
+        bounds = self.contrast.bounds(volume.values, volume.name)
         placed = self._placed(volume, _IMAGE, background=bounds[0])
-        return self.intensity.apply(placed, bounds, volume.name)
+        return self.contrast.apply(placed, bounds, volume.name)
 
     def read_labels(self, path: Path) -> np.ndarray:
         """Read a map of labels onto the same grid, by nearest neighbours: (D, H, W) int32; padding is 0.

@@ -1,4 +1,4 @@
-"""Volumes on one grid: orientation, spacing, shape, intensity, and every way in which a file can be wrong."""
+"""Volumes on one grid: orientation, spacing, shape, contrast, and every way in which a file can be wrong."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import torch
 from made_volumes import SHAPE, SPACING, affine, dicom, image, saved, voxels
 
 from bench.core.errors import DataError, UsageError
-from bench.data.intensity import Intensity
+from bench.data.contrast import Contrast
 from bench.data.nifti import is_nifti
 from bench.data.survey import remarks, survey
 from bench.data.volumes import Grid
 
-PLAIN = Grid(intensity=Intensity("none", kept="float16"))
+PLAIN = Grid(contrast=Contrast("none", kept="float16"))
 ORIENTATIONS = ("RAS", "LAS", "PSR", "LPI", "SAL", "IRP")
 
 
@@ -50,7 +50,7 @@ def test_one_axis_is_resampled_and_the_others_are_kept(tmp_path: Path) -> None:
         path = saved(tmp_path / f"{axis}.nii", np.broadcast_to(ramp, SHAPE).copy())
         fine = [SPACING[2], SPACING[1], SPACING[0]]
         fine[2 - axis] /= 2
-        read = Grid(spacing=tuple(fine), intensity=Intensity("none", kept="float16")).read(path)  # type: ignore[arg-type]
+        read = Grid(spacing=tuple(fine), contrast=Contrast("none", kept="float16")).read(path)  # type: ignore[arg-type]
         expected = [SHAPE[2], SHAPE[1], SHAPE[0]]
         expected[2 - axis] *= 2
         assert list(read.shape) == expected
@@ -63,22 +63,22 @@ def test_coarser_grids_average_instead_of_picking(tmp_path: Path) -> None:
     """Noise of standard deviation 1, three times coarser in each direction: aliasing would keep it at 1."""
     noise = np.random.default_rng(0).normal(size=(36, 39, 42)).astype(np.float32)
     path = saved(tmp_path / "a.nii", noise, affine((1, 1, 1)))
-    read = Grid(spacing=(3, 3, 3), intensity=Intensity("none", kept="float16")).read(path).astype(float)
+    read = Grid(spacing=(3, 3, 3), contrast=Contrast("none", kept="float16")).read(path).astype(float)
     assert read.shape == (14, 13, 12)
     assert read[1:-1, 1:-1, 1:-1].std() < 0.35
 
 
 def test_a_grid_beyond_the_volume_shows_no_false_background(tmp_path: Path) -> None:
     """A bright volume resampled at a spacing that does not divide it: no voxel is darker than the volume."""
-    grid = Grid(spacing=(2.3, 0.9, 0.8), intensity=Intensity("none", kept="float16"))
+    grid = Grid(spacing=(2.3, 0.9, 0.8), contrast=Contrast("none", kept="float16"))
     read = grid.read(saved(tmp_path / "a.nii", voxels() + 500))
     assert read.min() > 490
 
 
 def test_shape_cuts_and_pads_around_the_middle(tmp_path: Path) -> None:
     values = voxels() + 100
-    read = Grid(shape=(5, 20, 11), intensity=Intensity("window", 0, 255)).read(saved(tmp_path / "a.nii", values))
-    whole = Grid(intensity=Intensity("window", 0, 255)).read(tmp_path / "a.nii")
+    read = Grid(shape=(5, 20, 11), contrast=Contrast("window", 0, 255)).read(saved(tmp_path / "a.nii", values))
+    whole = Grid(contrast=Contrast("window", 0, 255)).read(tmp_path / "a.nii")
     assert read.shape == (5, 20, 11)
     assert np.array_equal(read[:, 3:17], whole[2:7])
     assert read[:, :3].max() == 0
@@ -87,17 +87,17 @@ def test_shape_cuts_and_pads_around_the_middle(tmp_path: Path) -> None:
 
 def test_percentiles_of_the_stored_volume(tmp_path: Path) -> None:
     values = voxels()
-    read = Grid(intensity=Intensity("percentile", 5, 90)).read(saved(tmp_path / "a.nii", values))
+    read = Grid(contrast=Contrast("percentile", 5, 90)).read(saved(tmp_path / "a.nii", values))
     low, high = np.percentile(values, (5, 90))
     expected = np.rint(np.clip((values.transpose(2, 1, 0) - low) / (high - low), 0, 1) * 255)
     assert np.abs(read.astype(int) - expected).max() <= 1
-    padded = Grid(shape=(30, 30, 30), intensity=Intensity("percentile", 5, 90)).read(tmp_path / "a.nii")
+    padded = Grid(shape=(30, 30, 30), contrast=Contrast("percentile", 5, 90)).read(tmp_path / "a.nii")
     assert (np.sort(padded[padded > 0])[::-1] == np.sort(read[read > 0])[::-1]).all()
 
 
 @pytest.mark.parametrize(("kept", "dtype"), [("uint8", np.uint8), ("float16", np.float16)])
 def test_a_fixed_window_is_the_same_for_every_volume(tmp_path: Path, kept: str, dtype: type) -> None:
-    grid = Grid(intensity=Intensity("window", 10, 30, kept))  # type: ignore[arg-type]
+    grid = Grid(contrast=Contrast("window", 10, 30, kept))  # type: ignore[arg-type]
     for factor in (1, 3):
         values = voxels() * factor
         read = grid.read(saved(tmp_path / f"{factor}.nii", values))
@@ -110,8 +110,8 @@ def test_uint8_files_are_resampled_without_truncation(tmp_path: Path) -> None:
     values = np.random.default_rng(0).integers(0, 256, SHAPE).astype(np.uint8)
     path = saved(tmp_path / "a.nii.gz", values)
     fine = (SPACING[2] / 2, SPACING[1] / 2, SPACING[0] / 2)
-    read = Grid(spacing=fine, intensity=Intensity("none")).read(path)
-    exact = Grid(spacing=fine, intensity=Intensity("none", kept="float16")).read(path)
+    read = Grid(spacing=fine, contrast=Contrast("none")).read(path)
+    exact = Grid(spacing=fine, contrast=Contrast("none", kept="float16")).read(path)
     assert read.dtype == np.uint8
     assert abs(float(read.mean() - exact.astype(float).mean())) < 0.05
 
@@ -125,16 +125,35 @@ def test_uint8_files_are_resampled_without_truncation(tmp_path: Path) -> None:
 )
 def test_rules_that_cannot_be(fields: dict[str, float], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        Intensity(**fields)  # type: ignore[arg-type]
+        Contrast(**fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("percentile[0.5,99.5]", Contrast()),
+        ("window[-160,240]", Contrast("window", -160, 240)),
+        ("window[0,1e3]", Contrast("window", 0, 1000)),
+        ("none", Contrast("none")),
+    ],
+)
+def test_rules_are_written_as_text(text: str, expected: Contrast) -> None:
+    assert Contrast.parse(text).identity() == expected.identity()
+
+
+@pytest.mark.parametrize("text", ["", "percentile", "window[1]", "window[2,1]", "full", "window[a,b]"])
+def test_other_texts_are_no_rule(text: str) -> None:
+    with pytest.raises(UsageError, match="contrast"):
+        Contrast.parse(text)
 
 
 def test_values_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     path = saved(tmp_path / "ct.nii", voxels() * 100 - 1000)
-    with pytest.raises(DataError, match=r"ct\.nii: intensities .* do not fit uint8\. Use intensity=window"):
-        Grid(intensity=Intensity("none")).read(path)
+    with pytest.raises(DataError, match=r"ct\.nii: intensities .* do not fit uint8\. Use contrast=window"):
+        Grid(contrast=Contrast("none")).read(path)
     sparse = np.zeros(SHAPE, dtype=np.float32)
     sparse[0, 0, 0] = 1
-    with pytest.raises(DataError, match=r"sparse\.nii: its percentiles .* Use intensity=window"):
+    with pytest.raises(DataError, match=r"sparse\.nii: its percentiles .* Use contrast=window"):
         Grid().read(saved(tmp_path / "sparse.nii", sparse))
 
 
@@ -152,7 +171,7 @@ def test_label_maps_keep_their_labels(tmp_path: Path) -> None:
 
 def test_label_maps_lie_on_the_voxels_of_their_image(tmp_path: Path) -> None:
     bright = voxels() > 25
-    grid = Grid(spacing=(1.5, 1.5, 1.5), shape=(14, 9, 6), intensity=Intensity("window", 0, 1))
+    grid = Grid(spacing=(1.5, 1.5, 1.5), shape=(14, 9, 6), contrast=Contrast("window", 0, 1))
     seen = grid.read(saved(tmp_path / "image.nii", bright.astype(np.float32))) > 127
     labels = grid.read_labels(saved(tmp_path / "labels.nii", bright.astype(np.int16), axes="PSR")) > 0
     assert (seen == labels).mean() > 0.9
@@ -251,10 +270,10 @@ def test_nifti_2_is_read_like_nifti_1(tmp_path: Path) -> None:
 
 def test_a_dicom_series_is_the_nifti_of_the_same_voxels(tmp_path: Path) -> None:
     values = np.random.default_rng(0).integers(0, 2000, SHAPE).astype(np.uint16)
-    read = Grid(intensity=Intensity("window", 0, 2000)).read(dicom(tmp_path / "series", values))
+    read = Grid(contrast=Contrast("window", 0, 2000)).read(dicom(tmp_path / "series", values))
     # DICOM's x and y axes run left and back
     turned = values[::-1, ::-1].astype(np.float32)
-    nifti = Grid(intensity=Intensity("window", 0, 2000)).read(saved(tmp_path / "a.nii", turned.copy()))
+    nifti = Grid(contrast=Contrast("window", 0, 2000)).read(saved(tmp_path / "a.nii", turned.copy()))
     assert np.array_equal(read, nifti)
 
 
@@ -292,9 +311,9 @@ def test_identity_names_everything_that_decides_the_bytes() -> None:
         Grid(spacing=(1, 1, 2), shape=(8, 8, 8)),
         Grid(spacing=(1, 1, 1), shape=(8, 8, 9)),
         Grid(spacing=(1, 1, 1)),
-        Grid(spacing=(1, 1, 1), shape=(8, 8, 8), intensity=Intensity("percentile", 1, 99.5)),
-        Grid(spacing=(1, 1, 1), shape=(8, 8, 8), intensity=Intensity("window", 0.5, 99.5)),
-        Grid(spacing=(1, 1, 1), shape=(8, 8, 8), intensity=Intensity(kept="float16")),
+        Grid(spacing=(1, 1, 1), shape=(8, 8, 8), contrast=Contrast("percentile", 1, 99.5)),
+        Grid(spacing=(1, 1, 1), shape=(8, 8, 8), contrast=Contrast("window", 0.5, 99.5)),
+        Grid(spacing=(1, 1, 1), shape=(8, 8, 8), contrast=Contrast(kept="float16")),
     ]
     names = [str(grid.identity()) for grid in [base, *others]]
     assert len(set(names)) == len(names)

@@ -1,9 +1,13 @@
-"""Named rules from a volume's own intensities to what is kept: a fixed window, percentiles, or none."""
+"""Named rules from a volume's own intensities to what is kept: a fixed window, percentiles, or none.
+
+A rule is text, so that it can stand in a cell's name: ``percentile[0.5,99.5]``, ``window[-160,240]`` or ``none``.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 
@@ -11,10 +15,12 @@ from bench.core.errors import DataError, UsageError
 
 Rule = Literal["percentile", "window", "none"]
 Kept = Literal["uint8", "float16"]
+_NUMBER = r"(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
+_RULE = re.compile(rf"(percentile|window)\[{_NUMBER},{_NUMBER}\]")
 
 
 @dataclass(frozen=True)
-class Intensity:
+class Contrast:
     """How intensities become 0..1, or 0..255 as uint8.
 
     Attributes:
@@ -30,9 +36,24 @@ class Intensity:
 
     def __post_init__(self) -> None:
         if self.rule != "none" and not self.low < self.high:
-            raise UsageError(f"intensity={self.rule}: low must be below high, not {self.low:g} and {self.high:g}.")
+            raise UsageError(f"contrast={self.rule}: low must be below high, not {self.low:g} and {self.high:g}.")
         if self.rule == "percentile" and not (self.low >= 0 and self.high <= 100):
-            raise UsageError(f"intensity=percentile: {self.low:g} and {self.high:g} must lie in 0..100.")
+            raise UsageError(f"contrast=percentile: {self.low:g} and {self.high:g} must lie in 0..100.")
+
+    @classmethod
+    def parse(cls, text: str, kept: Kept = "uint8") -> Self:
+        """The rule that a text names.
+
+        Raises:
+            UsageError: It is no rule, or its numbers are in the wrong order.
+        """
+        if text == "none":
+            return cls("none", kept=kept)
+        match = _RULE.fullmatch(text)
+        if match is None:
+            raise UsageError(f"No contrast {text!r}. Write percentile[0.5,99.5], window[-160,240] or none.")
+        rule: Rule = "percentile" if match[1] == "percentile" else "window"
+        return cls(rule, float(match[2]), float(match[3]), kept)
 
     def identity(self) -> dict[str, object]:
         """What decides the result, for a cache's key."""
@@ -51,7 +72,7 @@ class Intensity:
         if low == high:
             raise DataError(
                 f"{name}: its percentiles {self.low:g} and {self.high:g} are both {low:g}. "
-                "Use intensity=window, or percentiles that are further apart."
+                "Use contrast=window, or percentiles that are further apart."
             )
         return low, high
 
@@ -73,5 +94,5 @@ class Intensity:
         top = 255.0 if self.kept == "uint8" else float(np.finfo(np.float16).max)
         if least < (0.0 if self.kept == "uint8" else -top) or most > top:
             found = f"intensities from {least:g} to {most:g}"
-            raise DataError(f"{name}: {found} do not fit {self.kept}. Use intensity=window or percentile.")
+            raise DataError(f"{name}: {found} do not fit {self.kept}. Use contrast=window or percentile.")
         return np.rint(values).astype(np.uint8) if self.kept == "uint8" else values.astype(np.float16)
