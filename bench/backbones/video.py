@@ -63,12 +63,15 @@ _MODELS = {
 
 
 class Video(BackboneFamily):
-    """torchvision's video models by name, on clips or volumes (3, frames, size, size).
+    """torchvision's video models by name, on clips or volumes (3, views * frames, size, size).
 
     Weights come from ``NAME.pth`` or torchvision's own file in the weights folder, else from torchvision's hub.
     """
 
-    frames: PositiveInt | None = Field(None, description="frames or slices of the input; none: those of the weights")
+    frames: PositiveInt | None = Field(None, description="frames or slices of a clip; none: those of the weights")
+    views: PositiveInt = Field(
+        1, description="clips of the input, one after the other; features are averaged over them"
+    )
 
     @classmethod
     def names(cls, folder: Path | None) -> dict[str, str]:
@@ -95,11 +98,24 @@ class Video(BackboneFamily):
         )
 
     def input_shape(self, info: WeightsInfo) -> tuple[int, ...]:
-        """(3, frames, size, size).
+        """(3, views * frames, size, size).
 
         Raises:
             UsageError: The architecture does not take this input.
         """
+        channels, frames, *plane = self._clip(info)
+        return (channels, self.views * frames, *plane)
+
+    def load(self, name: str, info: WeightsInfo, pretrained: bool = True) -> Backbone:
+        from bench.backbones.video_models import build
+        from bench.backbones.views import Views
+
+        source = (info.file or _HUB + _MODELS[name].file) if pretrained else None
+        trunk = build(info, self._clip(info), source)
+        return trunk if self.views == 1 else Views(trunk, self.views)
+
+    def _clip(self, info: WeightsInfo) -> tuple[int, ...]:
+        """Shape of one clip."""
         model = _MODELS[info.arch]
         frames, size = self.frames or model.frames, self.size or model.size
         if model.fixed and (frames, size) != (model.frames, model.size):
@@ -108,12 +124,6 @@ class Video(BackboneFamily):
             least = f"{model.least[0]} frames of {model.least[1]} px"
             raise UsageError(f"{info.arch} needs at least {least}, not {frames} of {size} px. Raise frames or size.")
         return (3, frames, size, size)
-
-    def load(self, name: str, info: WeightsInfo, pretrained: bool = True) -> Backbone:
-        from bench.backbones.video_models import build
-
-        shape = self.input_shape(info)
-        return build(info, shape, (info.file or _HUB + _MODELS[name].file) if pretrained else None)
 
 
 def _local(name: str, hub_file: str, folder: Path | None) -> Path | None:

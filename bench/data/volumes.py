@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.core.errors import UsageError
+from bench.data.contrast import Contrast
 from bench.data.dicom import read_dicom
 from bench.data.generators import generators_kept
-from bench.data.contrast import Contrast
 from bench.data.nifti import Volume, read_label_map, read_nifti, spacing_of
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from torchvision.models.video.mvit import MSBlockConfig
 
 from bench.backbones.family import family_of
 from bench.backbones.video import _MODELS, Video
-from bench.backbones.video_models import MViT, VideoBackbone, build
+from bench.backbones.video_models import MViT, build
 from bench.core.errors import UsageError
 
 # small inputs where the architecture takes them
@@ -48,15 +48,13 @@ def whole_model(name: str) -> nn.Module:
     )  # fmt: skip
 
 
-def backbone(name: str, **fields: int) -> VideoBackbone:
+def backbone(name: str, **fields: int) -> Any:
     """The backbone of the same random model."""
     if name == "mvit":
         return MViT(whole_model(name), Video().find("mvit_v2_s", None), (3, 6, 32, 32))
     torch.manual_seed(0)
     family = Video(**fields)
-    loaded = family.load(name, family.find(name, None), pretrained=False)
-    assert isinstance(loaded, VideoBackbone)
-    return loaded
+    return family.load(name, family.find(name, None), pretrained=False)
 
 
 def test_the_table_is_torchvisions_own() -> None:
@@ -194,3 +192,15 @@ def test_a_damaged_hub_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "r3d_18-b3b3357e.pth").write_bytes(b"half a file")
     with pytest.raises(UsageError, match=r"is damaged: .*b3b3357e"):
         Video().find("r3d_18", tmp_path)
+
+
+def test_views_are_taken_apart_and_averaged() -> None:
+    single, several = backbone("mc3_18", frames=2, size=32), backbone("mc3_18", frames=2, size=32, views=3)
+    clips = torch.rand(2, 3, 6, 32, 32)
+    with torch.no_grad():
+        apart = [single(clips[:, :, start : start + 2]) for start in (0, 2, 4)]
+        together = several(clips)
+    assert several.input_shape == (3, 6, 32, 32)
+    assert several.spec.grid == (3 * single.spec.grid[0], *single.spec.grid[1:])
+    assert error(together.pooled, torch.stack([part.pooled for part in apart]).mean(0)) < 1e-5
+    assert error(together.tokens, torch.cat([part.tokens for part in apart], dim=1)) < 1e-5
