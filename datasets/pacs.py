@@ -7,11 +7,12 @@ from pathlib import Path
 import pandas as pd
 
 from bench.core.errors import DataError, MissingData
-from bench.data import Dataset, LeaveDomainOut, Official
+from bench.data import Dataset, DomainHoldout, LeaveDomainOut, Official
 from bench.data.folders import file_table, images_in
 
 SIZES = {"art_painting": 2048, "cartoon": 2344, "photo": 1670, "sketch": 3929}
 LISTED = {"art_painting": (1840, 208), "cartoon": (2107, 237), "photo": (1499, 171), "sketch": (3531, 398)}
+DOMAINBED = "validation drawn by the data seed; DomainBed tests on four fifths of the test domain, here all of it"
 
 
 class PACS(Dataset):
@@ -29,6 +30,7 @@ class PACS(Dataset):
         "paper": LeaveDomainOut(test="art_painting", train=(3,)),
         **{f"leave_{domain}": LeaveDomainOut(test=domain) for domain in SIZES},
         **{f"official_{domain}": Official(column=f"official_{domain}") for domain in SIZES},
+        **{f"domainbed_{domain}": DomainHoldout(test=domain, note=DOMAINBED) for domain in SIZES},
     }
     expected = {
         "paper": {"train": 1588, "val": 6355, "test": 2048},
@@ -37,6 +39,14 @@ class PACS(Dataset):
             f"official_{domain}": {
                 "train": sum(train for other, (train, _) in LISTED.items() if other != domain),
                 "val": sum(val for other, (_, val) in LISTED.items() if other != domain),
+                "test": size,
+            }
+            for domain, size in SIZES.items()
+        },
+        **{
+            f"domainbed_{domain}": {
+                "train": sum(other - other // 5 for name, other in SIZES.items() if name != domain),
+                "val": sum(other // 5 for name, other in SIZES.items() if name != domain),
                 "test": size,
             }
             for domain, size in SIZES.items()

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from bench.engine.run import Done
 
 # Before torch is imported anywhere: workers on few cores must not fight for them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -28,3 +33,43 @@ def plugin_folder(tmp_path: Path) -> Path:
     folder = tmp_path / "plugins"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weights folder with `tiny_vit`, `tiny_cnn` and `tiny_batch_norm_cnn`."""
+    folder = tmp_path_factory.mktemp("weights")
+    from bench.conformance.tiny import tiny_weights
+
+    for kind in ("vit", "cnn", "batch_norm_cnn"):
+        tiny_weights(folder, kind)
+    return folder
+
+
+@pytest.fixture
+def run_cells(weights: Path) -> Callable[..., Done]:
+    """run_cells(results, methods, ...) -> Done: runs methods on digits, 5 shots."""
+
+    def go(
+        results: Path,
+        methods: list[str],
+        recipe: str = "quick[epochs=2]",
+        backbone: str = "tiny_vit",
+        seeds: tuple[int, ...] = (0,),
+        **settings: object,
+    ) -> Done:
+        from bench.cells.cell import Cell
+        from bench.engine.run import run
+        from bench.engine.settings import Settings
+        from bench.grid.resolve import resolve_all
+
+        names = [
+            f"digits[shots=5]/{backbone}/{method}/{recipe}/seed={seed},data_seed=0"
+            for method in methods
+            for seed in seeds
+        ]
+        chosen = {"results": results, "weights": weights, "quiet": True, "device": "cpu", **settings}
+        cells = resolve_all((Cell.parse(name) for name in names), Path(chosen["weights"]))  # type: ignore[arg-type]
+        return run(cells, Settings(**chosen))  # type: ignore[arg-type]
+
+    return go

@@ -30,7 +30,7 @@ class TimmBackbone(Backbone):
         self.info = info
         self.input_shape = (3, size, size)
         self.prefix = int(getattr(model, "num_prefix_tokens", 0))
-        self.eval()  # before measuring: a pass in training mode would change the batch norms' statistics
+        self.eval()  # before measuring: a blank input must not move batch-norm statistics
         self.spec = self._measure()
 
     def forward(self, inputs: Tensor) -> Features:

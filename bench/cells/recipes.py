@@ -15,9 +15,9 @@ from bench.cells.params import Params
 from bench.core.errors import UsageError, nearest
 
 # Fields that decide the stream of images; cells may share a trunk pass only when all of them agree.
-STREAM_FIELDS = ("batch_size", "resize", "normalisation", "augment", "near_black", "views", "precision")
+STREAM_FIELDS = ("batch_size", "resize", "antialias", "normalisation", "augment", "near_black", "views", "precision")
 # All that matters to methods fitted on frozen features, which are not augmented.
-PREPROCESSING_FIELDS = ("resize", "normalisation", "precision")
+PREPROCESSING_FIELDS = ("resize", "antialias", "normalisation", "precision")
 # What a recipe's fingerprint is called in a record -> the fields that it covers (None: all).
 FINGERPRINTS: dict[str, tuple[str, ...] | None] = {"recipe": None, "preprocessing": PREPROCESSING_FIELDS}
 
@@ -43,6 +43,7 @@ class Recipe(Params):
     stage2_lr: PositiveFloat = Field(0.1, description="learning rate of later stages, times lr")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="of the cross-entropy")
     resize: Literal["squash", "crop"] = Field("squash", description="both sides, or shorter side and centre crop")
+    antialias: bool = Field(True, description="false: bilinear without antialiasing, as OpenCV resizes")
     normalisation: Literal["own", "clip"] = Field("own", description="the weights' own mean and std, or OpenAI CLIP's")
     augment: Literal["flip", "released"] | None = Field(None, description="per sample; see data.augment")
     near_black: bool = Field(False, description="repeat the released code's clipping defect in brightness/contrast")
@@ -86,6 +87,7 @@ PRESETS: dict[str, Preset] = {
             "warmup_epochs": _CODE,
             "stage2_lr": _CODE,
             "resize": _CODE,
+            "antialias": "not stated; with antialiasing (the released code: OpenCV's bilinear without)",
             "augment": _CODE + ", without its near-black defect",
             "normalisation": "not stated; the weights' own (the released code: CLIP's for every backbone)",
             "selection": _CODE,
@@ -97,7 +99,8 @@ PRESETS: dict[str, Preset] = {
         "Validation keeps its last, smaller batch, which that code drops.",
         values=dict(
             epochs=100, batch_size=8, optimizer="adam", lr=1e-4, weight_decay=1e-3, schedule="released",
-            warmup_epochs=2, resize="squash", normalisation="clip", augment="released", ties="later",
+            warmup_epochs=2, resize="squash", antialias=False, normalisation="clip", augment="released",
+            ties="later",
         ),
     ),
     "tuned": Preset(

@@ -14,21 +14,25 @@ from functools import cache
 from inspect import cleandoc
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
 from bench.cells.notation import Spec
 from bench.conformance.base import Skipped, require
 from bench.core.errors import MissingData
-from bench.data.base import Dataset, rows_of
+from bench.data.base import Dataset, Flip, rows_of
+from bench.data.extents import is_image, pixels
 from bench.data.folders import printable
-from bench.data.prepare import Prepared, checked_table, class_name, prepare
+from bench.data.prepare import SPLITS, Prepared, checked_table, class_name, prepare
 from bench.plugins.registry import module_name, read
 from bench.plugins.syntax import PACKAGE, assigned, parse, public_classes
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_WHOLE: dict[str, object] = dict.fromkeys(("shots", "fraction", "val_shots", "val_fraction"))
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,8 @@ def check_card(case: DatasetCase) -> None:
     require(bool(dataset.protocols), f"{cls.__name__} needs protocols = {{...}}.")
     unknown = set(dataset.expected) - set(dataset.protocols)
     require(not unknown, f"expected names protocols that do not exist: {sorted(unknown)}.")
+    wrong = sorted(set(dataset.forbidden_flips) - set(get_args(Flip)))
+    require(not wrong, f"forbidden_flips names {wrong}; the axes are {', '.join(get_args(Flip))}.")
 
 
 @cache
@@ -195,47 +201,55 @@ def _identity_elsewhere(file: Path, case: DatasetCase) -> str:
 
 
 def check_shots(case: DatasetCase) -> None:
-    """``shots`` keeps that many a class, nested, and leaves validation and test alone."""
-    if case.dataset.task != "classification":
+    """``shots`` and ``val_shots`` keep that many a class, nested, and leave the other splits alone."""
+    if not case.dataset.what.single_label:
         raise Skipped(f"There are no classes to count in {case.dataset.task}.")
-    whole = case.prepared(shots=None, fraction=None)
-    smallest = min(count for count in _per_class(whole) if count)
-    steps = {shots: case.prepared(shots=shots, fraction=None) for shots in (1, 2, 4, 8) if shots <= smallest}
-    for shots, few in steps.items():
-        kept = [min(shots, count) for count in _per_class(whole)]
-        require(_per_class(few) == kept, f"shots={shots} kept {_per_class(few)} samples of the classes, not {kept}.")
-    _check_nested([*steps.values(), whole])
+    whole = case.prepared(**_WHOLE)
+    for field, split in (("shots", "train"), ("val_shots", "val")):
+        counts = _per_class(whole, split)
+        smallest = min((count for count in counts if count), default=0)
+        steps = {n: case.prepared(**{**_WHOLE, field: n}) for n in (1, 2, 4, 8) if n <= smallest}
+        for shots, few in steps.items():
+            kept, found = [min(shots, count) for count in counts], _per_class(few, split)
+            require(found == kept, f"{field}={shots} kept {found} samples of the classes, not {kept}.")
+        _check_nested([*steps.values(), whole], split)
 
 
-def _per_class(prepared: Prepared) -> list[int]:
-    labels = prepared.table["label"].to_numpy()[prepared.rows("train")]
+def _per_class(prepared: Prepared, split: str) -> list[int]:
+    labels = prepared.table["label"].to_numpy()[prepared.rows(split)]
     return [int(count) for count in np.bincount(labels, minlength=prepared.classes)]
 
 
 def check_fraction(case: DatasetCase) -> None:
-    """``fraction`` is nested and leaves validation and test alone."""
-    whole = case.prepared(shots=None, fraction=None)
-    _check_nested([*(case.prepared(shots=None, fraction=share) for share in (0.1, 0.5, 1.0)), whole])
+    """``fraction`` and ``val_fraction`` are nested and leave the other splits alone."""
+    whole = case.prepared(**_WHOLE)
+    for field, split in (("fraction", "train"), ("val_fraction", "val")):
+        if whole.counts[split]:
+            steps = [case.prepared(**{**_WHOLE, field: share}) for share in (0.1, 0.5, 1.0)]
+            _check_nested([*steps, whole], split)
 
 
 def check_read(case: DatasetCase) -> None:
-    """The first, middle and last sample are uint8 images or volumes, the same twice."""
+    """The first, middle and last sample are images or volumes that can be cached, the same twice; maps lie on them."""
     prepared = case.prepared()
+    maps = case.dataset.what.target == "map"
     table = prepared.table.iloc[sorted({0, len(prepared.table) // 2, len(prepared.table) - 1})]
     for sample in rows_of(case.dataset, table, case.root):
-        array = case.dataset.read(sample)
-        require(array.dtype == np.uint8, f"read() gave {array.dtype} for {sample.id}, expected uint8.")
-        require(array.ndim in (3, 4) and array.size > 0, f"read() gave the shape {array.shape} for {sample.id}.")
-        require(
-            np.array_equal(array, case.dataset.read(sample)), f"read() gave other values the second time: {sample.id}."
-        )
+        array = pixels(case.dataset, sample)
+        again = pixels(case.dataset, sample)
+        require(np.array_equal(array, again), f"read() gave other values the second time: {sample.id}.")
+        if maps:
+            extent = array.shape[:2] if is_image(array.shape) else array.shape[:3]
+            labels = case.dataset.read_target(sample)
+            problem = f"read_target() gave {labels.shape} for {sample.id}, the input is {extent}."
+            require(labels.shape == extent, problem)
 
 
-def _check_nested(chain: list[Prepared]) -> None:
+def _check_nested(chain: list[Prepared], split: str) -> None:
     for small, large in pairwise(chain):
-        require(_ids(small, "train") <= _ids(large, "train"), "Smaller subsets must be part of larger ones.")
-        for split in ("val", "test"):
-            require(_ids(small, split) == _ids(large, split), f"A training subset changed the {split} split.")
+        require(_ids(small, split) <= _ids(large, split), "Smaller subsets must be part of larger ones.")
+        for other in {*SPLITS} - {split}:
+            require(_ids(small, other) == _ids(large, other), f"A subset of {split} changed the {other} split.")
 
 
 def _ids(prepared: Prepared, split: str) -> set[str]:

@@ -5,7 +5,7 @@ The result is plain data, ready for JSON::
     {"dataset", "samples", "protocols": {name: {"train", "val", "test", "leaks"}}, "duplicates": [], "problems": []}
 
 A problem has a ``status``: "undeclared" (exit code 1), "declared" (the protocol or the card says so, or ``partial``
-accepts it) or "note" (dealt with, worth knowing). What concerns labels is looked at where the task is classification.
+accepts it) or "note" (dealt with, worth knowing). What concerns labels is looked at where each sample has one class.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from bench.core.errors import DataError, MissingData
 from bench.data.base import Dataset, rows_of
 from bench.data.folders import IMAGE_SUFFIXES, is_clutter, printable, walk
 from bench.data.inspection import Inspection, inspect
+from bench.data.intensity import suggested
 from bench.data.leaks import DUPLICATE, find_leaks
 from bench.data.prepare import (
     SPLITS,
@@ -87,6 +88,7 @@ def audit(dataset: Dataset, root: Path, partial: bool = False, watch: Watch | No
     looked = inspect(dataset, list(samples.values()))
     seen = list(watch(looked, len(samples)) if watch else looked)
     problems += _files(seen)
+    problems += _deep(dataset, seen)
     problems += _unlisted(dataset, root, views)
     problems += [Problem("source", "declared", remark) for remark in dataset.remarks(root)]
     duplicates = _duplicates(seen, views)
@@ -154,6 +156,22 @@ def _files(seen: list[Inspection]) -> Iterator[Problem]:
         yield Problem("odd_file", "note", oddity, len(ids), tuple(ids[:_SHOWN]))
 
 
+def _deep(dataset: Dataset, seen: list[Inspection]) -> Iterator[Problem]:
+    """Values that are not bytes: with a rule worth a note, without one the window that fits the whole set."""
+    deep = [(sample.id, sample.deep) for sample in seen if sample.deep]
+    for kind in sorted({facts[0] for _, facts in deep}):
+        ids = [name for name, facts in deep if facts[0] == kind]
+        low = min(facts[1] for _, facts in deep if facts[0] == kind)
+        high = max(facts[2] for _, facts in deep if facts[0] == kind)
+        found = f"{kind} values from {low:g} to {high:g}"
+        if dataset.intensity:
+            yield Problem("intensity", "note", f"{found}, read by intensity={dataset.intensity}", len(ids))
+        elif kind != "float16":  # which volumes may hold
+            fix = suggested(np.dtype(kind), low, high)
+            detail = f'{found} need an intensity rule: set intensity="{fix}", or full'
+            yield Problem("intensity", "undeclared", detail, len(ids), tuple(ids[:_SHOWN]))
+
+
 def _unlisted(dataset: Dataset, root: Path, views: list[View]) -> Iterator[Problem]:
     """Image files in the folder that no protocol's table names."""
     listed = {path for view in views if "path" in view.table for path in view.table["path"]}
@@ -183,7 +201,7 @@ def _duplicates(seen: list[Inspection], views: list[View]) -> list[dict[str, Any
     labels = {
         name: int(label)
         for view in views
-        if view.dataset.task == "classification"
+        if view.dataset.what.single_label
         for name, label in zip(view.table["id"], view.table["label"], strict=True)
     }
     splits = {
@@ -239,7 +257,7 @@ def _counts(view: View, root: Path, status: Status) -> Iterator[Problem]:
         yield Problem(
             "untrained_class", status, f"protocol {protocol}: classes without a training sample", len(untrained), shown
         )
-    if "group" in table and view.dataset.task == "classification":
+    if "group" in table and view.dataset.what.single_label:
         yield from _group_labels(view)
 
 

@@ -1,99 +1,182 @@
-"""From cached uint8 images to normalised batches, with per-sample augmentation on the device."""
+"""From cached arrays to normalised batches, augmented per sample on the device; images and volumes alike.
+
+Chance comes from outside as numbers in [0, 1), one row a sample (`Preprocess.draws`), so that a sample looks the same
+in whatever batch it is.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
-from kornia.augmentation import AugmentationSequential, RandomAffine, RandomHorizontalFlip, RandomVerticalFlip
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import interpolate
 
 from bench.cells.recipes import Recipe
+from bench.data.chance import uniform
+from bench.data.resampling import boxes, nearest
+from bench.data.warp import flipped, matrices, warped
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+IGNORED = 255  # the class of a label map that counts nowhere: what augmentation brings in from outside
+FLIPS = {"horizontal": -1, "vertical": -2, "depth": -3}  # name -> axis
+# What each number of a sample's row decides. "flip" uses the first alone.
+COLUMNS = (
+    "horizontal", "vertical", "depth", "intensity", "contrast", "brightness",
+    "affine", "angle", "scale", "shift_x", "shift_y", "shift_z",
+)  # fmt: skip
+COUNTS = {None: 0, "flip": 1, "released": len(COLUMNS)}
 
 
 class Preprocess:
-    """Up-sample, augment and normalise a batch; all cells of a group share one.
+    """Enlarge, augment and normalise a batch; all cells of a group share one.
+
+    ``augment=released`` is CLAdapter's: each flip (p = .5), brightness and contrast +-.1 (p = .5), then a turn of up to
+    180 degrees, scale .7 to 1.3 and shift of up to .05 of each side, with a black border (p = .7). Volumes are turned
+    in the plane of their last two axes, and scaled, shifted and flipped along all three. ``augment=flip`` is the
+    horizontal flip alone.
 
     Args:
-        recipe: Its ``augment``, ``near_black`` and ``normalisation`` are used.
+        recipe: Its ``augment``, ``near_black``, ``normalisation`` and ``antialias`` are used.
         mean, std: The weights' own normalisation, used unless the recipe says "clip".
-        size: Output size in pixels.
-        interpolation: "bilinear" or "bicubic", for images kept at a smaller native size.
+        input_shape: The backbone's (C, H, W) or (C, D, H, W).
+        interpolation: "bilinear" or "bicubic", for images kept at a smaller native size; volumes: trilinear.
+        forbidden_flips: Axes along which nothing is mirrored: "horizontal", "vertical", "depth".
     """
 
     def __init__(
-        self, recipe: Recipe, mean: tuple[float, ...], std: tuple[float, ...], size: int, interpolation: str,
-        device: torch.device, channels_last: bool,
+        self, recipe: Recipe, mean: Sequence[float], std: Sequence[float], input_shape: tuple[int, ...],
+        interpolation: str, device: torch.device, channels_last: bool, forbidden_flips: Sequence[str] = (),
     ) -> None:  # fmt: skip
         if recipe.normalisation == "clip":
             mean, std = CLIP_MEAN, CLIP_STD
-        self.mean = torch.tensor(mean, device=device).view(1, -1, 1, 1)
-        self.std = torch.tensor(std, device=device).view(1, -1, 1, 1)
-        self.size, self.device = size, device
-        self.interpolation = interpolation
-        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        self.augmentation = build_augmentation(recipe)
+        self.channels, self.extent = input_shape[0], input_shape[1:]
+        self.recipe, self.device = recipe, device
+        ones = [1] * len(self.extent)
+        self.mean = torch.tensor(mean, device=device).view(1, -1, *ones)
+        self.std = torch.tensor(std, device=device).view(1, -1, *ones)
+        self.interpolation = _mode(len(self.extent), interpolation if recipe.antialias else "bilinear")
+        last = torch.channels_last if len(self.extent) == 2 else torch.channels_last_3d
+        self.memory_format = last if channels_last else torch.contiguous_format
+        self.flips = {name: axis for name, axis in FLIPS.items() if name not in forbidden_flips}
+
+    def draws(self, data_seed: int, axes: tuple[int | str, ...], keys: np.ndarray) -> np.ndarray:
+        """The chance of some samples, float64 (B, k) in [0, 1), for the recipe's augmentation.
+
+        Args:
+            data_seed: Seeds the augmentation.
+            axes: What the chance is for, such as (stage, epoch) or ("view", number).
+            keys: (B,) uint64, the samples' own; see `Prepared.keys`.
+        """
+        return uniform(data_seed, axes, keys, COUNTS[self.recipe.augment])
 
     @torch.no_grad()
-    def __call__(self, images: Tensor, augment: bool) -> Tensor:
-        """Turn uint8 (B, H, W, 3) into normalised float32 (B, 3, S, S); the caller seeds the augmentation."""
-        batch = self.augmented(images) if augment else self.to_float(images)
-        return ((batch - self.mean) / self.std).contiguous(memory_format=self.memory_format)
+    def __call__(self, raw: Tensor, draws: np.ndarray | None = None) -> Tensor:
+        """Cached arrays to normalised float32 (B, *input_shape), augmented where there are draws."""
+        return self._normalised(self._augmented(self._to_float(raw), draws))
 
     @torch.no_grad()
-    def augmented(self, images: Tensor) -> Tensor:
-        """uint8 (B, H, W, 3) to augmented float32 (B, 3, S, S) in 0..1, not normalised."""
-        batch = self.to_float(images)
-        return batch if self.augmentation is None else self.augmentation(batch)
+    def augmented(self, raw: Tensor, draws: np.ndarray | None) -> Tensor:
+        """Cached arrays to float32 (B, *input_shape) in 0..1, augmented but not normalised: what views keep."""
+        batch = self._augmented(self._to_float(raw), draws)
+        return batch.expand(len(batch), self.channels, *self.extent)
 
-    def to_float(self, images: Tensor) -> Tensor:
-        """uint8 (B, H, W, 3) to float32 (B, 3, S, S) in 0..1."""
-        batch = images.to(self.device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)
-        if batch.shape[-1] != self.size:
-            batch = interpolate(
-                batch, size=(self.size, self.size), mode=self.interpolation, align_corners=False
-            ).clamp_(0, 1)
+    @torch.no_grad()
+    def joint(self, raw: Tensor, maps: Tensor, draws: np.ndarray | None = None) -> tuple[Tensor, Tensor]:
+        """Inputs as `__call__` gives them, and their label maps moved alike.
+
+        Args:
+            raw: Cached arrays.
+            maps: Class numbers (B, [D,] H, W), lying on ``raw``.
+
+        Returns:
+            The inputs, and int64 maps of their height and width (and depth): nearest neighbours, `IGNORED` outside.
+        """
+        labels = self._moved(self._enlarged_maps(maps), draws, "nearest", fill=IGNORED)
+        return self(raw, draws), labels[:, 0].round().long()
+
+    def _to_float(self, raw: Tensor) -> Tensor:
+        """Cached arrays to contiguous float32 (B, C, *extent) in 0..1; C is 1 for volumes without channels."""
+        batch = raw.to(self.device, non_blocking=True)
+        batch = batch.movedim(-1, 1) if batch.ndim == len(self.extent) + 2 else batch.unsqueeze(1)
+        batch = batch.contiguous().float().div_(255) if raw.dtype == torch.uint8 else batch.contiguous().float()
+        if batch.shape[2:] != self.extent:
+            batch = interpolate(batch, size=self.extent, mode=self.interpolation, align_corners=False).clamp_(0, 1)
         return batch
 
+    def _enlarged_maps(self, maps: Tensor) -> Tensor:
+        places = [
+            torch.from_numpy(nearest(np.arange(length), [wanted], boxes([length], [wanted], "squash")))
+            for length, wanted in zip(maps.shape[1:], self.extent, strict=True)
+        ]
+        maps = maps.to(self.device)
+        for axis, chosen in enumerate(places, start=1):
+            maps = maps.index_select(axis, chosen.to(self.device))
+        return maps.unsqueeze(1).float()
 
-class BrightnessContrast(nn.Module):
-    """Per sample, with probability p: ``image * (1 + a) + b`` with a, b uniform in +-limit, clipped.
+    def _augmented(self, batch: Tensor, draws: np.ndarray | None) -> Tensor:
+        if draws is not None and draws.shape[1] == len(COLUMNS):
+            batch = self._mirrored(batch, draws)
+            return self._warped(self._touched(batch, draws), draws, "bilinear", 0.0)
+        return batch if draws is None else self._mirrored(batch, draws)
 
-    Args:
-        near_black: Repeat the released code's defect: images in 0..255 were
-            changed and clipped as if in 0..1, so every image this touches
-            comes out almost black.
-    """
+    def _moved(self, batch: Tensor, draws: np.ndarray | None, mode: str, fill: float) -> Tensor:
+        """Flips and affine map, without what changes intensities."""
+        if draws is None:
+            return batch
+        batch = self._mirrored(batch, draws)
+        return self._warped(batch, draws, mode, fill) if draws.shape[1] == len(COLUMNS) else batch
 
-    def __init__(self, limit: float = 0.1, p: float = 0.5, near_black: bool = False) -> None:
-        super().__init__()
-        self.limit, self.p = limit, p
-        self.ceiling = 1 / 255 if near_black else 1.0
+    def _mirrored(self, batch: Tensor, draws: np.ndarray) -> Tensor:
+        for name, axis in self.flips.items():
+            column = COLUMNS.index(name)
+            if column < draws.shape[1] and -axis <= len(self.extent):
+                batch = flipped(batch, draws[:, column] < 0.5, axis)
+        return batch
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Float images (B, 3, H, W) in 0..1 to the same shape."""
-        touched, contrast, brightness = torch.rand(3, len(images), 1, 1, 1, device=images.device)
-        changed = images * (1 + self._spread(contrast)) + self._spread(brightness) * self.ceiling
-        return torch.where(touched < self.p, changed.clamp(0, self.ceiling), images)
+    def _touched(self, batch: Tensor, draws: np.ndarray) -> Tensor:
+        """Where drawn, ``x * (1 + a) + b`` with a, b in +-.1, clipped.
 
-    def _spread(self, uniform: Tensor) -> Tensor:
-        return (2 * uniform - 1) * self.limit
+        With ``near_black`` the defect of the released code: images in 0..255 were changed and clipped as if in 0..1,
+        so every image that this touches comes out almost black.
+        """
+        ceiling = 1 / 255 if self.recipe.near_black else 1.0
+        drawn = _columns(draws)
+        factor = self._per_sample(1 + _spread(drawn["contrast"], 0.1), batch)
+        offset = self._per_sample(_spread(drawn["brightness"], 0.1) * ceiling, batch)
+        chosen = self._per_sample(drawn["intensity"] < 0.5, batch)
+        return torch.where(chosen, (batch * factor + offset).clamp(0, ceiling), batch)
+
+    def _warped(self, batch: Tensor, draws: np.ndarray, mode: str, fill: float) -> Tensor:
+        drawn = _columns(draws)
+        chosen = np.flatnonzero(drawn["affine"] < 0.7)
+        if not len(chosen):
+            return batch
+        names = ("shift_x", "shift_y", "shift_z")[: len(self.extent)]
+        angle, scale = _spread(drawn["angle"], np.pi), 1 + _spread(drawn["scale"], 0.3)
+        shift = np.stack([_spread(drawn[name], 0.05) for name in names], axis=1)
+        maps = matrices(angle[chosen], scale[chosen], shift[chosen], self.extent)
+        places = torch.from_numpy(chosen).to(self.device)
+        return batch.index_copy(0, places, warped(batch.index_select(0, places), maps, mode, fill))
+
+    def _per_sample(self, values: np.ndarray, batch: Tensor) -> Tensor:
+        tensor = torch.from_numpy(values).to(self.device)
+        tensor = tensor if tensor.dtype == torch.bool else tensor.float()
+        return tensor.view(-1, *[1] * (batch.ndim - 1))
+
+    def _normalised(self, batch: Tensor) -> Tensor:
+        return ((batch - self.mean) / self.std).contiguous(memory_format=self.memory_format)
 
 
-def build_augmentation(recipe: Recipe) -> nn.Module | None:
-    """Return the recipe's augmentation of float images (B, 3, H, W) in 0..1, or None.
+def _columns(draws: np.ndarray) -> dict[str, np.ndarray]:
+    return dict(zip(COLUMNS, draws.T, strict=True))
 
-    "released" is CLAdapter's: both flips, brightness/contrast +-0.1, shift 0.05 / scale 0.3 / rotate 180 with a black
-    border (probability 0.7). "flip" is the horizontal flip alone.
-    """
-    if recipe.augment is None:
-        return None
-    if recipe.augment == "flip":
-        return AugmentationSequential(RandomHorizontalFlip(p=0.5), data_keys=["input"])
-    return nn.Sequential(
-        RandomHorizontalFlip(p=0.5),
-        RandomVerticalFlip(p=0.5),
-        BrightnessContrast(near_black=recipe.near_black),
-        RandomAffine(degrees=180, translate=(0.05, 0.05), scale=(0.7, 1.3), p=0.7, padding_mode="zeros"),
-    )
+
+def _spread(uniform: np.ndarray, limit: float) -> np.ndarray:
+    """Numbers of [0, 1) in +-limit."""
+    return (2 * uniform - 1) * limit
+
+
+def _mode(axes: int, interpolation: str) -> str:
+    return interpolation if axes == 2 else "trilinear"

@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from bench.cells.params import Params
 from bench.core.errors import MissingData, nearest
+from bench.data.intensity import check_rule
 from bench.data.splits import Split
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Task = Literal["classification", "detection", "segmentation", "few_shot"]
+    from bench.tasks.base import Task
+
+Flip = Literal["horizontal", "vertical", "depth"]
 Counts = dict[str, int | tuple[int, ...]]  # split, or "total" -> samples, or samples per class in label order
 
 # Parts of a card that say where data come from; changing them changes no sample.
@@ -33,12 +36,14 @@ class Sample:
         path: The file, or None when the sample is a row of an array.
         index: The row of that array, or -1.
         root: The data set's own folder.
+        target: The file of its label map, or None.
     """
 
     id: str
     path: Path | None
     index: int
     root: Path
+    target: Path | None = None
 
 
 class Dataset(Params):
@@ -51,7 +56,8 @@ class Dataset(Params):
     homepage: ClassVar[str] = ""
     licence: ClassVar[str] = ""
     citation: ClassVar[str] = ""
-    task: ClassVar[Task] = "classification"
+    task: ClassVar[str] = "classification"  # the name of a task plug-in
+    forbidden_flips: ClassVar[tuple[Flip, ...]] = ()  # axes along which a mirrored sample would be another thing
     folder: ClassVar[str] = ""  # below the data root; empty: the data are embedded or come from a field
     download: ClassVar[str] = ""  # what to get, from where; part of the missing-data message
     mirrors: ClassVar[dict[str, str]] = {}  # url -> "sha256:..." or "md5:..."
@@ -66,6 +72,17 @@ class Dataset(Params):
     protocol: str = Field("", description="evaluation protocol; the first one listed is the default")
     shots: PositiveInt | None = Field(None, description="training samples kept per class (nested, seeded)")
     fraction: float | None = Field(None, gt=0, le=1, description="share of the training split kept (nested, seeded)")
+    val_shots: PositiveInt | None = Field(None, description="validation samples kept per class (nested, seeded)")
+    val_fraction: float | None = Field(
+        None, gt=0, le=1, description="share of the validation split kept (nested, seeded)"
+    )
+    intensity: str = Field("", description="how deep images become bytes: full, or a window such as window[0,4095]")
+
+    @field_validator("intensity")
+    @classmethod
+    def _known_rule(cls, rule: str) -> str:
+        check_rule(rule)
+        return rule
 
     @model_validator(mode="before")
     @classmethod
@@ -78,11 +95,17 @@ class Dataset(Params):
     def _check(self) -> Dataset:
         if self.protocol not in self.protocols:
             raise ValueError(f"no protocol {self.protocol!r}. {nearest(self.protocol, self.protocols)}")
-        if self.shots is not None and self.fraction is not None:
-            raise ValueError("give shots or fraction, not both")
-        if self.shots is not None and self.task != "classification":
-            raise ValueError(f"shots counts samples per class, and this is a {self.task} data set; give fraction")
+        self._check_subset("shots", "fraction")
+        self._check_subset("val_shots", "val_fraction")
         return self
+
+    def _check_subset(self, shots: str, fraction: str) -> None:
+        if getattr(self, shots) is None:
+            return
+        if getattr(self, fraction) is not None:
+            raise ValueError(f"give {shots} or {fraction}, not both")
+        if not self.what.single_label:
+            raise ValueError(f"{shots} counts samples per class, and this is a {self.task} data set; give {fraction}")
 
     @classmethod
     def default_protocol(cls) -> str:
@@ -105,6 +128,18 @@ class Dataset(Params):
     def rule(self) -> Split:
         """The split rule of the chosen protocol."""
         return self.protocols[self.protocol]
+
+    @property
+    def what(self) -> Task:
+        """The task that the data set names.
+
+        Raises:
+            UsageError: No task plug-in has this name.
+        """
+        from bench.plugins.registry import load
+
+        task: Task = load("tasks", self.task)()
+        return task
 
     def under(self, protocol: str) -> Self:
         """The same data set under another protocol."""
@@ -148,8 +183,9 @@ class Dataset(Params):
         Returns:
             One row a sample: ``id`` (str, unique, stable), ``path`` (str, below `location`) and/or ``index`` (int row
             of an array, in that file if there is a path), and ``domain``, ``group``, ``split`` where they exist. Where
-            `task` is classification also ``label``: int, 0..C-1, or -1 for unlabelled samples, which are never used;
-            for other tasks it is optional and only balances splits. The order is stable.
+            the task gives each sample one class also ``label``: int, 0..C-1, or -1 for unlabelled samples, which are
+            never used; for other tasks it is optional and only balances splits. Where targets are maps in files,
+            ``target`` (str, below `location`). The order is stable.
 
         Raises:
             MissingData: The data are not there.
@@ -158,16 +194,33 @@ class Dataset(Params):
         raise NotImplementedError
 
     def read(self, sample: Sample) -> np.ndarray:
-        """Decode one sample to uint8 (H, W, 3), or a volume (D, H, W) or (D, H, W, C).
+        """Decode one sample: an image (H, W, 3) or (H, W), or a volume (D, H, W) or (D, H, W, C) with C of 1 or 3.
+
+        Values are uint8, or of any other type that the field `intensity` turns into bytes afterwards; volumes may also
+        be float16 in 0..1, which is kept.
 
         Raises:
             DataError: The file is corrupt; the message names it.
         """
         if sample.path is None:
             raise NotImplementedError(f"{type(self).__name__} must define read(): its samples are not files")
-        from bench.data.images import read_rgb
+        from bench.data.images import read_image
 
-        return read_rgb(sample.path)
+        return read_image(sample.path)
+
+    def read_target(self, sample: Sample) -> np.ndarray:
+        """Decode the label map of one sample: integers of the input's height and width (and depth).
+
+        255 marks what counts nowhere. Asked for only where the task's targets are maps.
+
+        Raises:
+            DataError: The file is corrupt; the message names it.
+        """
+        if sample.target is None:
+            raise NotImplementedError(f"{type(self).__name__} needs read_target() or the column 'target'")
+        from bench.data.images import read_map
+
+        return read_map(sample.target)
 
     def location(self, root: Path) -> Path:
         """The data set's own folder; for embedded data the root itself."""
@@ -198,5 +251,7 @@ def rows_of(dataset: Dataset, table: pd.DataFrame, root: Path) -> Iterator[Sampl
     place = dataset.location(root)
     paths = table["path"] if "path" in table else [None] * len(table)
     indices = table["index"] if "index" in table else [-1] * len(table)
-    for name, path, index in zip(table["id"], paths, indices, strict=True):
-        yield Sample(name, None if path is None else place / path, int(index), place)
+    targets = table["target"] if "target" in table else [None] * len(table)
+    for name, path, index, target in zip(table["id"], paths, indices, targets, strict=True):
+        file, map_file = (None if below is None else place / below for below in (path, target))
+        yield Sample(name, file, int(index), place, map_file)

@@ -1,7 +1,8 @@
-"""Images decoded and resized once, kept as one memory-mapped uint8 array, shared by all runs.
+"""Samples decoded and resized once, kept as one memory-mapped array, shared by all runs.
 
-An array is addressed by what it was made from (bytes of the samples, adapter, size, rule), so a changed file or
-parameter makes a new one. It is built under a lock and appears only when whole.
+An array is addressed by what it was made from (bytes of the samples, how they are read), so a changed file or
+parameter makes a new one. It is built under a lock and appears only when whole. When all arrays together pass the
+limit, those not used for longest go.
 """
 
 from __future__ import annotations
@@ -16,56 +17,53 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import PIL
 from filelock import FileLock
 
-from bench.core.atomic import write_atomic, write_text
-from bench.core.errors import DataError, UsageError
-from bench.data.base import Dataset, Sample, rows_of
-from bench.data.identity import samples_identity
-from bench.data.images import Resize, image_size, resized
+from bench.cells.notation import Spec
+from bench.core.atomic import explain, write_atomic, write_text
+from bench.core.errors import UsageError
+from bench.core.eviction import evict
+from bench.data.base import Sample, rows_of
+from bench.data.readers import Reader, item_bytes
 from bench.data.roots import cache_root
 
 if TYPE_CHECKING:
     from bench.data.prepare import Prepared
 
 DEFAULT_LIMIT_GB = 20.0
-_ARRAY = "images.npy"
-_CHUNK = 256  # images in flight; bounds memory while decoding
-_FORMAT = 1  # raise when the meaning of a cached array changes
+ARRAY = "array.npy"
+_IN_FLIGHT = 256_000_000  # bytes decoded at once; bounds memory
+_TRIES = 5
 
 
 def decoded(
-    prepared: Prepared,
-    size: int,
-    resize: Resize,
-    interpolation: str,
-    folder: Path | None = None,
-    quiet: bool = False,
-    limit_gb: float | None = None,
+    prepared: Prepared, reader: Reader, quiet: bool = False, limit_gb: float | None = None, folder: Path | None = None
 ) -> np.ndarray:
-    """Return all images of the table, decoded and resized; built on first use.
+    """Return all samples of the table as the reader reads them; built on first use.
 
     Args:
         prepared: Row i of the result is row i of its table.
-        size: Side in pixels.
-        resize: "squash" both sides, or shorter side then centre "crop".
-        interpolation: "bilinear" or "bicubic", antialiased.
-        folder: Where caches lie; None: `cache_folder`.
+        reader: Of inputs or targets; see `bench.data.readers`.
         quiet: No progress bar.
-        limit_gb: Largest array to build, in GB; None: ``BENCH_CACHE_LIMIT_GB``, else 20.
+        limit_gb: What all arrays together may take, in GB; None: ``BENCH_CACHE_LIMIT_GB``, else 20.
+        folder: Where caches lie; None: `cache_folder`.
 
     Returns:
-        Read-only memory map, uint8 (n, h, w, 3), with h = w = ``size``; or all images' one native size where that is
-        square and smaller, since the device then enlarges them at no loss.
+        Read-only memory map (n, *reader.shape) of the reader's type; it stays readable after the entry has gone.
 
     Raises:
-        DataError: An image is corrupt; nothing is left behind.
-        UsageError: The array would be larger than the limit or than the free disk space, or samples are volumes.
+        DataError: A sample is corrupt; nothing is left behind.
+        UsageError: The array would be larger than the limit or than the free disk space, or cannot be written.
     """
-    place = (folder or cache_folder()) / _key(prepared, size, resize, interpolation)
-    _once(place, lambda: _build(prepared, place, size, resize, interpolation, quiet, limit_gb))
-    return np.load(place / _ARRAY, mmap_mode="r")
+    place = (folder or cache_folder()) / _name(prepared, reader)
+    for _ in range(_TRIES):
+        _once(place, lambda: _build(prepared, reader, place, quiet, limit_gb))
+        try:
+            os.utime(place)  # used just now
+            return np.load(place / ARRAY, mmap_mode="r")
+        except FileNotFoundError:  # another process made room meanwhile
+            continue
+    raise UsageError(f"Other runs keep making room in {place.parent}. Raise BENCH_CACHE_LIMIT_GB.")
 
 
 def cache_folder() -> Path:
@@ -75,11 +73,14 @@ def cache_folder() -> Path:
 
 def _once(place: Path, build: Callable[[], None]) -> None:
     """Build the array at ``place`` unless it is there; of processes that race, one builds."""
-    if (place / _ARRAY).is_file():
+    if (place / ARRAY).is_file():
         return
-    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise explain(error, place) from error
     with FileLock(f"{place}.lock"):
-        if (place / _ARRAY).is_file():
+        if (place / ARRAY).is_file():
             return
         shutil.rmtree(place, ignore_errors=True)  # what a killed process left; we hold the lock
         try:
@@ -89,90 +90,49 @@ def _once(place: Path, build: Callable[[], None]) -> None:
             raise
 
 
-def _key(prepared: Prepared, size: int, resize: Resize, interpolation: str) -> str:
+def _name(prepared: Prepared, reader: Reader) -> str:
     """Name of the array: the adapter's name for people, then a hash of everything that decides its bytes."""
-    content = samples_identity(prepared.dataset, prepared.table, prepared.hashes)
-    facts = [_FORMAT, content, size, resize, interpolation, PIL.__version__]
-    return f"{prepared.dataset.plugin_name()}-{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:24]}"
+    facts = json.dumps([prepared.content, list(reader.shape), reader.dtype, reader.key])
+    return f"{prepared.dataset.plugin_name()}-{hashlib.sha256(facts.encode()).hexdigest()[:24]}"
 
 
-def _build(
-    prepared: Prepared, place: Path, size: int, resize: Resize, interpolation: str, quiet: bool, limit_gb: float | None
-) -> None:
-    samples = list(rows_of(prepared.dataset, prepared.table, prepared.root))
-    native = _native_side(prepared.dataset, samples, size)
-    side = native or size
-    shape = (len(samples), side, side, 3)
-    check_room(prepared.dataset.plugin_name(), int(np.prod(shape)), place.parent, limit_gb)
-
-    def load(sample: Sample) -> np.ndarray:
-        image = read_image(prepared.dataset, sample)
-        return image if native else resized(image, size, resize, interpolation)
+def _build(prepared: Prepared, reader: Reader, place: Path, quiet: bool, limit_gb: float | None) -> None:
+    dataset = prepared.dataset
+    samples = list(rows_of(dataset, prepared.table, prepared.root))
+    shape = (len(samples), *reader.shape)
+    make_room(dataset.plugin_name(), len(samples) * item_bytes(reader), place, limit_gb)
 
     def write(temporary: Path) -> None:
+        header = {"descr": np.dtype(reader.dtype).str, "fortran_order": False, "shape": shape}
         with temporary.open("wb") as stream:
-            np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
-            for image in _progress(_in_order(load, samples), len(samples), prepared.dataset.plugin_name(), quiet):
-                stream.write(image.tobytes())
+            np.lib.format.write_array_header_1_0(stream, header)
+            for item in _progress(_in_order(reader, samples), len(samples), dataset.plugin_name(), quiet):
+                stream.write(np.ascontiguousarray(item).data)
 
-    about = {"shape": shape, "resize": resize, "interpolation": interpolation}
-    write_text(place / "about.json", json.dumps(about))
-    write_atomic(place / _ARRAY, write, durable=True, point="array")
-
-
-def read_image(dataset: Dataset, sample: Sample) -> np.ndarray:
-    """Read one sample and check that it is an image.
-
-    Raises:
-        DataError: It cannot be decoded, or is not uint8 (H, W, 3).
-        UsageError: It is a volume.
-    """
-    image = dataset.read(sample)
-    if image.dtype != np.uint8:
-        raise DataError(f"{dataset.plugin_name()}: read() gave {image.dtype} for {sample.id}, expected uint8.")
-    if image.ndim == 3 and image.shape[-1] == 3:
-        return image
-    if image.ndim in (3, 4):
-        raise UsageError(f"{dataset.plugin_name()}: {sample.id} is a volume {image.shape}, not for image backbones.")
-    raise DataError(f"{dataset.plugin_name()}: read() gave shape {image.shape} for {sample.id}, expected (H, W, 3).")
+    about = {"dataset": str(Spec(dataset.plugin_name(), dataset.changed())), "shape": shape, "dtype": reader.dtype}
+    write_text(place / "about.json", json.dumps({**about, "key": reader.key, "content": prepared.content}))
+    write_atomic(place / ARRAY, write, durable=True, point="array")
 
 
-def _native_side(dataset: Dataset, samples: list[Sample], size: int) -> int | None:
-    """The side of all images when they are square, equal and smaller than ``size``; else None."""
-    side: int | None = None
-    for sample in samples:
-        height, width = _native_size(dataset, sample)
-        if height != width or height >= size or side not in (None, height):
-            return None
-        side = height
-    return side
-
-
-def _native_size(dataset: Dataset, sample: Sample) -> tuple[int, int]:
-    if dataset.reads_files and sample.path is not None:
-        return image_size(sample.path)
-    height, width = read_image(dataset, sample).shape[:2]
-    return height, width
-
-
-def check_room(name: str, size_bytes: int, place: Path, limit_gb: float | None) -> None:
-    """Refuse an array that is larger than the limit or the free disk space.
+def make_room(name: str, size_bytes: int, place: Path, limit_gb: float | None = None) -> None:
+    """Make room for an array at ``place``: arrays not used for longest go, those being built stay.
 
     Raises:
-        UsageError: With both numbers and what to change.
+        UsageError: It is larger than the limit or than the disk space that is then free, with both numbers and what to
+            change.
     """
-    if limit_gb is None:
-        limit_gb = _limit_from_environment()
+    limit_gb = _limit_from_environment() if limit_gb is None else limit_gb
     needed = size_bytes / 1e9
     if needed > limit_gb:
         raise UsageError(
             f"The decoded cache of {name} needs {needed:.1f} GB, more than the limit of {limit_gb:g} GB. "
             "Use a smaller size, or raise BENCH_CACHE_LIMIT_GB."
         )
-    free = shutil.disk_usage(place).free / 1e9
+    evict(place.parent, int(limit_gb * 1e9) - size_bytes, keep=place)
+    free = shutil.disk_usage(place.parent).free / 1e9
     if needed > free:
         raise UsageError(
-            f"The decoded cache of {name} needs {needed:.1f} GB; {place} has {free:.1f} GB free. "
+            f"The decoded cache of {name} needs {needed:.1f} GB; {place.parent} has {free:.1f} GB free. "
             "Free some space (bench cache clear), or point BENCH_CACHE to another disk."
         )
 
@@ -185,17 +145,18 @@ def _limit_from_environment() -> float:
         raise UsageError(f"BENCH_CACHE_LIMIT_GB must be a number of GB, not {text!r}.") from None
 
 
-def _in_order(load, samples: list[Sample]) -> Iterator[np.ndarray]:  # type: ignore[no-untyped-def]
+def _in_order(reader: Reader, samples: list[Sample]) -> Iterator[np.ndarray]:
     """Decode in threads (Pillow releases the interpreter lock), yield in the table's order."""
+    chunk = min(256, max(1, _IN_FLIGHT // item_bytes(reader)))
     with ThreadPoolExecutor(max_workers=min(16, os.cpu_count() or 1)) as pool:
-        for start in range(0, len(samples), _CHUNK):
-            yield from pool.map(load, samples[start : start + _CHUNK])
+        for start in range(0, len(samples), chunk):
+            yield from pool.map(reader.read, samples[start : start + chunk])
 
 
-def _progress(images: Iterator[np.ndarray], total: int, name: str, quiet: bool) -> Iterator[np.ndarray]:
+def _progress(items: Iterator[np.ndarray], total: int, name: str, quiet: bool) -> Iterator[np.ndarray]:
     from rich.console import Console
     from rich.progress import track
 
     console = Console(stderr=True)
     silent = quiet or not console.is_terminal
-    return iter(track(images, f"decoding {name}", total, console=console, transient=True, disable=silent))
+    return iter(track(items, f"decoding {name}", total, console=console, transient=True, disable=silent))

@@ -40,21 +40,52 @@ def content_hashes(dataset: Dataset, table: pd.DataFrame, root: Path) -> np.ndar
     place = dataset.location(root)
     if "path" in table:
         return file_digests(place, table["path"].tolist())
-    digests = []
-    for sample in rows_of(dataset, table, root):
-        array = np.ascontiguousarray(dataset.read(sample))
-        digests.append(hashlib.sha256(f"{array.shape}{array.dtype}".encode() + array.tobytes()).hexdigest())
-    return np.array(digests, dtype=object)
+    return np.array([_array_hash(dataset.read(sample)) for sample in rows_of(dataset, table, root)], dtype=object)
 
 
-def data_identity(dataset: Dataset, table: pd.DataFrame, hashes: np.ndarray) -> str:
-    """sha256 of the used samples' bytes, how they are read, their rows (split included) and the adapter's source."""
+def _array_hash(array: np.ndarray) -> str:
+    return hashlib.sha256(f"{array.shape}{array.dtype}".encode() + np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def target_hashes(dataset: Dataset, table: pd.DataFrame, root: Path) -> np.ndarray:
+    """Return (n,) sha256 of each row's label map: of its file, or of the decoded map where it has none.
+
+    Empty where the task's targets are not maps.
+
+    Raises:
+        DataError: A file is missing or cannot be read; the message names it.
+    """
+    if dataset.what.target != "map":
+        return np.empty(0, dtype=object)
+    if "target" in table:
+        return file_digests(dataset.location(root), table["target"].tolist())
+    return np.array([_array_hash(dataset.read_target(one)) for one in rows_of(dataset, table, root)], dtype=object)
+
+
+def targets_identity(dataset: Dataset, hashes: np.ndarray) -> str:
+    """sha256 of what decoding the label maps of all rows depends on; empty where there are none."""
+    if not len(hashes):
+        return ""
+    digest = hashlib.sha256()
+    if type(dataset).read_target is not Dataset.read_target:
+        _feed(digest, "reading", _adapter(dataset))
+    _feed(digest, "content", hashes.tolist())
+    return digest.hexdigest()
+
+
+def data_identity(dataset: Dataset, table: pd.DataFrame, hashes: np.ndarray, targets: np.ndarray) -> str:
+    """sha256 of the used samples' bytes, how they are read, their rows (split included) and the adapter's source.
+
+    Args:
+        hashes, targets: What `content_hashes` and `target_hashes` give.
+    """
     used = (table["split"] != "").to_numpy()
     digest = hashlib.sha256(source_fingerprint(type(dataset), CARD_FIELDS).encode())
     _feed(digest, "reading", _reading(dataset))
     for column in sorted(table.columns):
         _feed(digest, column, table.loc[used, column].tolist())
     _feed(digest, "content", hashes[used].tolist())
+    _feed(digest, "targets", targets[used].tolist() if len(targets) else ())
     return digest.hexdigest()
 
 
@@ -70,9 +101,12 @@ def samples_identity(dataset: Dataset, table: pd.DataFrame, hashes: np.ndarray) 
 
 
 def _reading(dataset: Dataset) -> list[object]:
-    """What decides how bytes become pixels: nothing for plain image files, else the adapter's code and its fields."""
-    if dataset.reads_files:
-        return []
+    """What decides how bytes become pixels: the intensity rule, and unless files are plain images the adapter too."""
+    return [dataset.intensity, *([] if dataset.reads_files else _adapter(dataset))]
+
+
+def _adapter(dataset: Dataset) -> list[object]:
+    """The adapter's code and its own fields."""
     fields = dataset.model_dump(mode="json", exclude=set(Dataset.model_fields))
     return [source_fingerprint(type(dataset), CARD_FIELDS), json.dumps(fields, sort_keys=True)]
 

@@ -1,26 +1,29 @@
-"""Decoding image files to uint8 RGB, and resizing them."""
+"""Decoding image files and label maps, and resizing images."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from bench.core.errors import DataError, UsageError
+from bench.data import resampling
 from bench.data.folders import printable
+from bench.data.resampling import Resize
 
-Resize = Literal["squash", "crop"]
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 _PROBLEMS = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+_SIXTEEN_BITS = ("PNG", "PPM")  # formats whose mode "I" holds 16 bits
 EXIF_ORIENTATION = 0x0112
 
 
-def read_rgb(path: Path) -> np.ndarray:
-    """Decode an image file to uint8 (H, W, 3): EXIF rotation applied, grey and CMYK converted.
+def read_image(path: Path) -> np.ndarray:
+    """Decode an image file: EXIF rotation applied, grey and CMYK converted, alpha laid over black.
 
-    16-bit greyscale is scaled to 8 bits; alpha is laid over black.
+    Returns:
+        uint8 (H, W, 3); of deep greyscale (16 or 32 bits, float) the values as stored, (H, W), which the data set's
+        intensity rule turns into bytes.
 
     Raises:
         DataError: The file is missing, truncated or not an image; the message names it.
@@ -28,13 +31,33 @@ def read_rgb(path: Path) -> np.ndarray:
     try:
         with Image.open(path) as image:
             image.load()
-            return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
+            upright = ImageOps.exif_transpose(image)
+            return _deep(upright, image.format) if _is_deep(image.mode) else np.asarray(_to_rgb(upright))
     except _PROBLEMS as error:
         raise _unreadable(path, error) from error
 
 
+def read_map(path: Path) -> np.ndarray:
+    """Decode a label map as stored, (H, W): uint8, or int32 where it has more than 8 bits; palettes give their index.
+
+    Raises:
+        DataError: The file is missing, no image, or has several channels; the message names it.
+    """
+    try:
+        with Image.open(path) as image:
+            image.load()
+            upright = ImageOps.exif_transpose(image)
+    except _PROBLEMS as error:
+        raise _unreadable(path, error) from error
+    if upright.mode in ("1", "L", "P"):
+        return np.asarray(upright).astype(np.uint8)
+    if upright.mode.startswith("I"):
+        return np.asarray(upright).astype(np.int32)
+    raise DataError(printable(f"{path} is no label map: its mode is {upright.mode}. Store one class number a pixel."))
+
+
 def image_size(path: Path) -> tuple[int, int]:
-    """Return (height, width) as `read_rgb` would give them, from the header alone.
+    """Return (height, width) as `read_image` would give them, from the header alone.
 
     Raises:
         DataError: The file is missing or not an image; the message names it.
@@ -48,28 +71,31 @@ def image_size(path: Path) -> tuple[int, int]:
     return (width, height) if turned else (height, width)
 
 
-def resized(image: np.ndarray, size: int, resize: Resize, interpolation: str) -> np.ndarray:
-    """Resize uint8 (H, W, 3) to (size, size, 3), antialiased.
+def resized(
+    image: np.ndarray, wanted: tuple[int, int], resize: Resize, interpolation: str, antialias: bool = True
+) -> np.ndarray:
+    """Resize uint8 (H, W, 3) to (*wanted, 3).
 
     Args:
         image: The decoded image.
-        size: Side of the result in pixels.
-        resize: "squash" scales both sides; "crop" scales the shorter side and cuts out the centre.
-        interpolation: "bilinear" or "bicubic".
+        wanted: Height and width of the result in pixels.
+        resize: "squash" scales both sides; "crop" scales so that one side fits and cuts out the centre.
+        interpolation: "bilinear" or "bicubic", with Pillow's antialiasing.
+        antialias: False: bilinear between two neighbours an axis, without antialiasing, whatever ``interpolation``
+            says: what OpenCV's ``INTER_LINEAR`` does.
 
     Raises:
         UsageError: The interpolation is unknown.
     """
     if interpolation not in _FILTERS:
         raise UsageError(f"No interpolation {interpolation!r}; choose bilinear or bicubic.")
-    height, width = image.shape[:2]
-    box = None
-    if resize == "crop":
-        side = min(height, width)
-        left, top = (width - side) / 2, (height - side) / 2
-        box = (left, top, left + side, top + side)
-    # The filter reaches beyond the box, so this is resizing the whole image and then cutting out the centre.
-    picture = Image.fromarray(image).resize((size, size), _FILTERS[interpolation], box=box)
+    shown = resampling.boxes(image.shape[:2], wanted, resize)
+    if not antialias:
+        return resampling.to_bytes(resampling.linear(image, wanted, shown, antialias=False))
+    (top, height), (left, width) = shown
+    # The filter reaches beyond the box, so a crop is resizing the whole image and then cutting out the centre.
+    box = None if resize == "squash" else (left, top, left + width, top + height)
+    picture = Image.fromarray(image).resize(wanted[::-1], _FILTERS[interpolation], box=box)
     return np.asarray(picture)
 
 
@@ -78,10 +104,19 @@ def _unreadable(path: Path, error: Exception) -> DataError:
     return DataError(text)
 
 
+def _is_deep(mode: str) -> bool:
+    return mode.startswith("I") or mode == "F"
+
+
+def _deep(image: Image.Image, source: str | None) -> np.ndarray:
+    """Values of an image of more than 8 bits; some versions of Pillow open 16 bits as 32."""
+    values = np.asarray(image)
+    if image.mode != "F" and (image.mode != "I" or source in _SIXTEEN_BITS):
+        return values.astype(np.uint16)
+    return values
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image, dtype=np.float64)
-        image = Image.fromarray((values / 257.0 if values.max() > 255 else values).round().astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layer.size, (0, 0, 0, 255)), layer)

@@ -15,6 +15,7 @@ from PIL import Image
 from bench.core.errors import DataError
 from bench.data.base import Dataset, Sample
 from bench.data.images import EXIF_ORIENTATION
+from bench.data.intensity import to_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,12 +32,14 @@ class Inspection:
         pixels: sha256 of shape and decoded values, "" when unreadable.
         problem: Why it cannot be read, or "".
         oddities: How it differs from an upright RGB image of usual size, e.g. ("mode CMYK", "EXIF rotation").
+        deep: Type, smallest and largest value where they are not bytes; else None.
     """
 
     id: str
     pixels: str = ""
     problem: str = ""
     oddities: tuple[str, ...] = ()
+    deep: tuple[str, float, float] | None = None
 
 
 def inspect(dataset: Dataset, samples: list[Sample]) -> Iterator[Inspection]:
@@ -52,7 +55,19 @@ def _inspect(dataset: Dataset, sample: Sample) -> Inspection:
         return Inspection(sample.id, problem=str(error))
     pixels = hashlib.sha256(f"{array.shape}{array.dtype}".encode() + array.tobytes()).hexdigest()
     stored = _stored(sample.path) if dataset.reads_files and sample.path is not None else ()
-    return Inspection(sample.id, pixels, oddities=(*stored, *_extent(array.shape)))
+    deep = None if array.dtype == np.uint8 else (str(array.dtype), float(array.min()), float(array.max()))
+    return Inspection(sample.id, pixels, _unusable(dataset, sample, array), (*stored, *_extent(array.shape)), deep)
+
+
+def _unusable(dataset: Dataset, sample: Sample, array: np.ndarray) -> str:
+    """Why a decoded sample that has its rule, or needs none, still cannot be used; or ""."""
+    if array.dtype != np.uint8 and not dataset.intensity:
+        return ""  # the set as a whole gets one line, with the window that fits it
+    try:
+        to_bytes(array, dataset.intensity, sample.id)
+    except DataError as error:
+        return str(error)
+    return ""
 
 
 def _stored(path: Path) -> tuple[str, ...]:

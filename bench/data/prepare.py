@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +13,16 @@ import numpy as np
 
 from bench.core.errors import DataError
 from bench.data.base import Dataset
+from bench.data.chance import sample_keys
 from bench.data.folders import printable
-from bench.data.identity import content_hashes, data_identity, file_digests
+from bench.data.identity import (
+    content_hashes,
+    data_identity,
+    file_digests,
+    samples_identity,
+    target_hashes,
+    targets_identity,
+)
 from bench.data.leaks import check_leaks
 from bench.data.splits import need
 from bench.data.subset import shrink
@@ -29,10 +40,13 @@ class Prepared:
     Attributes:
         dataset: The adapter with its fields.
         root: The data root.
-        table: All samples (of a classification task: the labelled ones) in the adapter's order; ``split`` is "train",
+        table: All samples (where each has one class: the labelled ones) in the adapter's order; ``split`` is "train",
             "val", "test", or "" for samples that the protocol or ``shots`` leave out. They stay, so that every protocol
             and subset shares one decoded cache.
-        identity: sha256 of the used samples' bytes, their rows and the adapter's source.
+        identity: sha256 of the used samples' bytes, their rows and the adapter's source: what a record agrees with.
+        content: sha256 of what decoding all rows depends on, whatever the split: with `rows_key`, what kept features
+            agree with.
+        target_content: The same of the label maps; empty where targets are not maps.
         counts: Used samples per split.
         classes: The number of classes, C; 0 where the task has none.
         class_names: Names in label order; empty when unknown.
@@ -40,19 +54,34 @@ class Prepared:
         differences: With ``partial``: split or file -> {"expected": ..., "found": ...} where they differ.
         untrained: With ``partial``: labels without a training sample.
         leaks: What this protocol mixes on these data: kind -> number of groups or files in more than one split.
+        notes: What a reader of a table should know of these data, a line each.
     """
 
     dataset: Dataset
     root: Path
     table: pd.DataFrame
     identity: str
+    content: str
     counts: dict[str, int]
     classes: int
+    target_content: str = ""
     class_names: tuple[str, ...] = ()
     hashes: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=object), repr=False)
     differences: dict[str, Any] = field(default_factory=dict)
     untrained: tuple[int, ...] = ()
     leaks: dict[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def keys(self) -> np.ndarray:
+        """A number for each row, (n,) uint64, made from its id alone: what a sample's chance is drawn with."""
+        return sample_keys(self.table["id"])
+
+    def rows_key(self, split: str) -> str:
+        """sha256 of which rows a split has: their numbers, which find them in `content`, and their ids."""
+        rows = self.rows(split)
+        named = [rows.tolist(), self.table["id"].iloc[rows].tolist()]
+        return hashlib.sha256(json.dumps(named).encode()).hexdigest()
 
     def rows(self, split: str) -> np.ndarray:
         """Return the row numbers of a split, (n,) int64, ascending."""
@@ -65,7 +94,7 @@ def prepare(dataset: Dataset, root: Path, data_seed: int, partial: bool = False)
     Args:
         dataset: The adapter with its fields.
         root: The data root.
-        data_seed: Chooses ``shots`` / ``fraction`` subsets.
+        data_seed: Chooses ``shots`` / ``fraction`` subsets, and the splits of protocols that say so.
         partial: Accept counts that differ from what is expected and classes without training samples, and report them.
 
     Raises:
@@ -82,33 +111,46 @@ def prepare(dataset: Dataset, root: Path, data_seed: int, partial: bool = False)
     untrained = untrained_classes(dataset, table, classes)
     if untrained and not partial:
         raise DataError(_untrained(name, dataset.protocol, [class_name(names, label) for label in untrained]))
-    hashes = content_hashes(dataset, table, root)
+    hashes, targets = content_hashes(dataset, table, root), target_hashes(dataset, table, root)
     leaks = check_leaks(dataset, table, hashes)
-    table["split"] = shrink(table, dataset.shots, dataset.fraction, data_seed)
+    table["split"] = shrink(table, "train", dataset.shots, dataset.fraction, data_seed)
+    table["split"] = shrink(table, "val", dataset.val_shots, dataset.val_fraction, data_seed)
+    counts = {split: int((table["split"] == split).sum()) for split in SPLITS}
     return Prepared(
         dataset=dataset,
         root=root,
         table=table,
-        identity=data_identity(dataset, table, hashes),
-        counts=_counts(table),
+        identity=data_identity(dataset, table, hashes, targets),
+        content=samples_identity(dataset, table, hashes),
+        counts=counts,
         classes=classes,
+        target_content=targets_identity(dataset, targets),
         class_names=names,
         hashes=hashes,
         differences=differences,
         untrained=untrained,
         leaks=leaks,
+        notes=_notes(dataset, counts),
     )
 
 
+def _notes(dataset: Dataset, counts: dict[str, int]) -> tuple[str, ...]:
+    """Few-shot training whose selection sees many labels is no few-shot learning."""
+    whole = dataset.val_shots is None and dataset.val_fraction is None
+    if dataset.shots is None or not whole or not counts["val"]:
+        return ()
+    return (f"{dataset.shots} shots train, but all {counts['val']} validation samples may select (see val_shots)",)
+
+
 def class_count(dataset: Dataset, table: pd.DataFrame, root: Path) -> int:
-    """The number of classes, C; of other tasks the number of names, if any."""
+    """The number of classes, C; where samples have not one class each, the number of names, if any."""
     names = dataset.class_names(root)
-    return len(names) if names or dataset.task != "classification" else int(table["label"].max()) + 1
+    return len(names) if names or not dataset.what.single_label else int(table["label"].max()) + 1
 
 
 def untrained_classes(dataset: Dataset, table: pd.DataFrame, classes: int) -> tuple[int, ...]:
     """Labels without a training sample: no method can learn them."""
-    if dataset.task != "classification":
+    if not dataset.what.single_label:
         return ()
     trained = set(table["label"][table["split"] == "train"])
     return tuple(label for label in range(classes) if label not in trained)
@@ -120,12 +162,12 @@ def class_name(names: tuple[str, ...], label: int) -> str:
 
 
 def checked_table(dataset: Dataset, root: Path) -> pd.DataFrame:
-    """Return the adapter's samples, of a classification task the labelled ones, as a fresh table with a RangeIndex.
+    """Return the adapter's samples, the labelled ones where each has one class, as a fresh table with a RangeIndex.
 
     Raises:
         DataError: The table breaks the contract of `Dataset.samples`.
     """
-    name, classifies = dataset.plugin_name(), dataset.task == "classification"
+    name, classifies = dataset.plugin_name(), dataset.what.single_label
     table = dataset.samples(root)
     for column in ("id", "label") if classifies else ("id",):
         if column not in table:
@@ -192,10 +234,6 @@ def compare_files(dataset: Dataset, root: Path) -> dict[str, Any]:
         if digest != expected:
             found[path] = {"expected": checksum, "found": f"{algorithm}:{digest}"}
     return found
-
-
-def _counts(table: pd.DataFrame) -> dict[str, int]:
-    return {split: int((table["split"] == split).sum()) for split in SPLITS}
 
 
 def _untrained(name: str, protocol: str, names: list[str]) -> str:

@@ -6,6 +6,7 @@ returns a Series over the table's index with the values "train", "val", "test" o
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -133,10 +134,40 @@ class LeaveDomainOut(Split):
         return assigned
 
 
+@dataclass(frozen=True, kw_only=True)
+class DomainHoldout(Split):
+    """One domain is the test split; of every other a random share validates. The seed draws the shares.
+
+    This is the rule of DomainBed (Gulrajani & Lopez-Paz, ICLR 2021), bit for bit where its domains and files come in
+    the table's order: no strata, and a generator for each domain, seeded by md5 of the text ``(seed, domain number)``.
+
+    Attributes:
+        test: The held-out domain.
+        holdout: Share of each other domain that validates, rounded down.
+    """
+
+    test: str
+    holdout: float = 0.2
+
+    def __call__(self, table: pd.DataFrame, seed: int = 0) -> pd.Series:
+        domains = need(table, "domain")
+        if not (domains == self.test).any():
+            raise DataError(f"No sample has the domain {self.test!r}.")
+        assigned = blank(table, "test")
+        for number, domain in enumerate(sorted(domains.unique())):
+            rows = table.index[domains == domain].to_numpy(copy=True)
+            if domain != self.test:
+                text = str((seed, number)).encode()
+                np.random.RandomState(int(hashlib.md5(text).hexdigest(), 16) % 2**31).shuffle(rows)
+                held_out = int(len(rows) * self.holdout)
+                assigned[rows[:held_out]], assigned[rows[held_out:]] = "val", "train"
+        return assigned
+
+
 def fold_numbers(table: pd.DataFrame, folds: int, random_state: int, group: str | None = None) -> np.ndarray:
     """Return (n,) fold numbers from scikit-learn's (grouped) stratified k-fold over the rows in order.
 
-    Tables without labels (of tasks other than classification) are one stratum.
+    Tables without labels are one stratum.
 
     Raises:
         DataError: There are fewer samples of a class, or fewer groups, than folds, or the group column is missing.

@@ -1,15 +1,15 @@
-"""Smaller training splits: ``shots`` and ``fraction``, nested and seeded.
+"""Smaller training and validation splits: ``shots`` and ``fraction``, nested and seeded.
 
 Every sample gets a rank within its class from sha256(data_seed, axis, id). A subset is the first ranks, so 4 shots are
 part of 8 shots, and which samples are chosen depends neither on the table's order nor on the other samples. Samples
-without labels (of tasks other than classification) are ranked together.
+without labels (of tasks that give none) are ranked together.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bench.core.errors import DataError
 from bench.data.splits import strata
@@ -18,45 +18,51 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def shrink(table: pd.DataFrame, shots: int | None, fraction: float | None, data_seed: int) -> pd.Series:
-    """Return the ``split`` column with the surplus training samples set to "".
+def shrink(
+    table: pd.DataFrame, name: Literal["train", "val"], shots: int | None, fraction: float | None, data_seed: int
+) -> pd.Series:
+    """Return the ``split`` column with the surplus samples of one split set to "".
 
     Args:
-        table: Columns ``id``, ``split`` and, of a classification task, ``label``.
-        shots: Training samples kept per class, or None; `Dataset` refuses it for other tasks.
-        fraction: Share kept of each class's training samples (rounded up, so at least one), or None.
+        table: Columns ``id``, ``split`` and, where samples have one, ``label``.
+        name: The split.
+        shots: Samples kept per class, or None; `Dataset` refuses it for tasks without one label a sample.
+        fraction: Share kept of each class's samples (rounded up, so at least one), or None.
         data_seed: Chooses the samples.
 
     Raises:
-        DataError: A class has fewer training samples than ``shots``.
+        DataError: A class has fewer samples than ``shots``, or the protocol has no such split.
     """
     split = table["split"].copy()
     if shots is None and fraction is None:
         return split
-    training = table[split == "train"]
-    ranks = _ranks(training, data_seed)
-    sizes = training.groupby(strata(training))["id"].transform("size")
+    members = table[split == name]
+    if members.empty:
+        raise DataError(f"The protocol has no {name} split to make smaller. Leave out {name}_shots / {name}_fraction.")
+    ranks = _ranks(members, data_seed)
+    sizes = members.groupby(strata(members))["id"].transform("size")
     if shots is not None:
-        _check_shots(training, shots)
+        _check_shots(members, name, shots)
         keep = ranks < shots
     else:
         assert fraction is not None
         keep = ranks < sizes.map(lambda size: math.ceil(size * fraction - 1e-9))
-    split[training.index[~keep]] = ""
+    split[members.index[~keep]] = ""
     return split
 
 
-def _ranks(training: pd.DataFrame, data_seed: int) -> pd.Series:
+def _ranks(members: pd.DataFrame, data_seed: int) -> pd.Series:
     """Rank of each sample within its class, 0-based."""
     import pandas as pd
 
-    keys = [hashlib.sha256(f"{data_seed}/subset/{name}".encode()).hexdigest() for name in training["id"]]
-    ordered = pd.DataFrame({"label": strata(training), "key": keys}, index=training.index).sort_values("key")
-    return ordered.groupby("label").cumcount().reindex(training.index)
+    keys = [hashlib.sha256(f"{data_seed}/subset/{name}".encode()).hexdigest() for name in members["id"]]
+    ordered = pd.DataFrame({"label": strata(members), "key": keys}, index=members.index).sort_values("key")
+    return ordered.groupby("label").cumcount().reindex(members.index)
 
 
-def _check_shots(training: pd.DataFrame, shots: int) -> None:
-    sizes = training["label"].value_counts()
+def _check_shots(members: pd.DataFrame, name: str, shots: int) -> None:
+    sizes = members["label"].value_counts()
     if len(sizes) and sizes.min() < shots:
-        label = sizes.idxmin()
-        raise DataError(f"shots={shots}: class {label} has only {sizes.min()} training samples. Ask for fewer shots.")
+        label, kind = sizes.idxmin(), {"train": "training", "val": "validation"}[name]
+        field = "shots" if name == "train" else "val_shots"
+        raise DataError(f"{field}={shots}: class {label} has only {sizes.min()} {kind} samples. Ask for fewer {field}.")

@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from bench.backbones.family import family_of
+from bench.backbones.local import weights_folder
 from bench.cells.cell import Cell
 from bench.cells.notation import Spec
 from bench.cells.recipes import Recipe
@@ -19,6 +21,7 @@ AXES = ("dataset", "protocol", "backbone", "method", "recipe", "seed", "data_see
 SPEC_AXES = ("dataset", "backbone", "method", "recipe")
 PLURALS = {axis + "s": axis for axis in AXES}
 PLUGIN_AXES: dict[str, Kind] = {"method": "baselines", "dataset": "datasets"}
+FIELD_AXES = (*PLUGIN_AXES, "backbone")  # where a variable that is no field of a recipe may belong
 IMAGE_SIZE = "image_size"
 
 Grid = dict[str, list[Spec]]
@@ -102,23 +105,29 @@ def _annotation(axis: str, name: str, key: str) -> str:
     """Source text of a field's type, or nothing where it is not known."""
     if axis == "recipe":
         return str(Recipe.model_fields[key].annotation) if key in Recipe.model_fields else ""
-    if axis not in PLUGIN_AXES:
-        return ""
-    return {f.name: f.annotation for f in registry.find(PLUGIN_AXES[axis], name).fields}.get(key, "")
+    return _annotations(axis, name).get(key, "")
+
+
+def _annotations(axis: str, name: str) -> dict[str, str]:
+    """Field -> source text of its type, of a method, data set or backbone."""
+    if axis == "backbone":
+        fields = family_of(name, weights_folder()).model_fields
+        return {field: str(info.annotation) for field, info in fields.items()}
+    return {field.name: field.annotation for field in registry.find(PLUGIN_AXES[axis], name).fields}
 
 
 def _place(grid: Grid, key: str) -> tuple[str, set[str] | None, str]:
     """Where a field belongs: the axis, the plug-ins that have it (None: all), and its name there.
 
     ``name.field`` names one method or data set; a plain field is the backbones' ``image_size``, else the recipes',
-    else the methods', else the data sets'.
+    else the methods', else the data sets', else the backbones'.
     """
     name, _, field = key.rpartition(".")
     if key == IMAGE_SIZE:
         return "backbone", None, "size"
     if key in Recipe.model_fields:
         return "recipe", None, key
-    for axis in PLUGIN_AXES:
+    for axis in FIELD_AXES:
         having = {n for n, fields in _fields(grid, axis).items() if field in fields and name in ("", n)}
         if having:
             return axis, having, field
@@ -126,14 +135,13 @@ def _place(grid: Grid, key: str) -> tuple[str, set[str] | None, str]:
 
 
 def _known(grid: Grid) -> set[str]:
-    fields = {field for axis in PLUGIN_AXES for fields in _fields(grid, axis).values() for field in fields}
+    fields = {field for axis in FIELD_AXES for fields in _fields(grid, axis).values() for field in fields}
     return {*AXES, *PLURALS, IMAGE_SIZE, *Recipe.model_fields, *fields}
 
 
 def _fields(grid: Grid, axis: str) -> dict[str, set[str]]:
     """Plug-in -> its fields, for the plug-ins on an axis."""
-    entries = {spec.name: registry.find(PLUGIN_AXES[axis], spec.name) for spec in grid[axis]}
-    return {name: {field.name for field in entry.fields} for name, entry in entries.items()}
+    return {spec.name: set(_annotations(axis, spec.name)) for spec in grid[axis]}
 
 
 def _many(value: Any) -> list[Any]:

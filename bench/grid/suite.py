@@ -4,8 +4,8 @@ A suite is a Python file (an mmengine Config, so ``_base_ = "other.py"`` inherit
 shows, with these variables, each one value or a list: ``dataset``, ``protocol``, ``backbone``, ``recipe``,
 ``methods`` (``"cladapter[k=5]"``, or ``dict(name="cladapter", k=[5, 20])`` whose lists form a grid), ``seeds``,
 ``data_seed``. ``train = False`` only counts parameters. Any other variable is a field (see `bench.grid.axes`):
-``image_size`` of the backbones, else a field of the recipes, else of the methods or the data sets that have one so
-named, or ``name.field`` of one of them. ``-o key=value`` replaces a variable.
+``image_size`` of the backbones, else a field of the recipes, else of the methods, the data sets or the backbones that
+have one so named, or ``name.field`` of one of them. ``-o key=value`` replaces a variable.
 """
 
 from __future__ import annotations
@@ -69,14 +69,29 @@ def load_suite(target: str | Path, overrides: dict[str, Any] | None = None, weig
     entry = registry.read(path, "suites")
     if entry is None or entry.problem:
         raise UsageError(f"Cannot read the suite: {entry.problem if entry else path}")
-    variables, replaced = _singular(read_config(path)), _singular(overrides or {})
+    return from_variables(path.stem, entry.text, read_config(path), overrides, weights)
+
+
+def from_variables(
+    name: str,
+    doc: str,
+    variables: dict[str, Any],
+    overrides: dict[str, Any] | None = None,
+    weights: Path | None = None,
+) -> Suite:
+    """The suite of some variables; further arguments are those of `load_suite`.
+
+    Raises:
+        UsageError: A key, a name or a value is unknown or wrong.
+    """
+    variables, replaced = _singular(variables), _singular(overrides or {})
     if "dataset" in replaced:
         variables.pop("protocol", None)  # it belonged to the data sets that are replaced
     merged = {**variables, **replaced}
     train = merged.pop("train", True)
     if not isinstance(train, bool):
         raise UsageError(f"train: {train!r} is not true or false.")
-    return Suite(path.stem, entry.text, expand(merged, weights), train)
+    return Suite(name, doc, expand(merged, weights), train)
 
 
 def parse_override(text: str) -> tuple[str, Any]:

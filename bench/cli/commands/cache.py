@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from bench.cli.commands.text import as_json, columns
 from bench.core.errors import UsageError, nearest
+from bench.core.eviction import remove, size_of
 from bench.data.roots import cache_root
 
 KEPT = ("data",)  # downloads are no cache: they cannot be computed again
@@ -30,7 +28,7 @@ def entries() -> list[Entry]:
         [kind for kind in sorted(root.iterdir()) if kind.is_dir() and kind.name not in KEPT] if root.is_dir() else []
     )
     return [
-        Entry(f"{kind.name}/{one.name}", _size(one) / 1e6)
+        Entry(f"{kind.name}/{one.name}", size_of(one) / 1e6)
         for kind in kinds
         for one in sorted(kind.iterdir())
         if one.suffix != ".lock"
@@ -66,29 +64,8 @@ def clear(name: str | None) -> str:
 
 
 def _delete(place: Path) -> bool:
-    """Delete one entry unless a process is building it.
-
-    The lock file stays: whoever waits for it has it open, and would not exclude one who makes it anew.
-    """
-    if not place.is_dir():  # files are replaced in one step, without a lock
-        place.unlink(missing_ok=True)
-        return True
-    try:
-        with FileLock(f"{place}.lock", timeout=0):
-            if place.is_dir():  # unless another process deleted it meanwhile
-                shutil.rmtree(place)
-    except Timeout:
-        return False
+    """Delete one entry unless a process is building it; files are replaced in one step, without a lock."""
+    if place.is_dir():
+        return remove(place)
+    place.unlink(missing_ok=True)
     return True
-
-
-def _size(place: Path) -> int:
-    files = place.rglob("*") if place.is_dir() else [place]
-    return sum(_bytes(file) for file in files)
-
-
-def _bytes(file: Path) -> int:
-    try:
-        return file.stat().st_size if file.is_file() else 0
-    except FileNotFoundError:
-        return 0  # another process replaced or deleted it meanwhile
