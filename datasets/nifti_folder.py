@@ -43,6 +43,8 @@ class NiftiFolder(ListedFiles):
 
     @model_validator(mode="after")
     def _grid_is_possible(self) -> NiftiFolder:
+        if self.intensity:
+            raise ValueError("volumes take contrast, not intensity")
         try:
             self.grid()
         except UsageError as error:
@@ -55,6 +57,9 @@ class NiftiFolder(ListedFiles):
 
     def further(self) -> dict[str, str]:
         return {**super().further(), "target": self.target_column}
+
+    def reading(self) -> dict[str, object]:
+        return self.grid().identity()
 
     def read(self, sample: Sample) -> np.ndarray:
         assert sample.path is not None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import PIL
 
 from bench.core.errors import DataError, UsageError
 from bench.data.folders import printable
@@ -60,7 +61,7 @@ def read_clips(path: Path, frames: int, stride: int, views: int, size: int) -> n
     with _frames(path) as stream:
         for number, frame in enumerate(stream):
             if number in wanted:
-                taken[number] = resized(frame.to_ndarray(format="rgb24"), size, "crop", "bilinear")
+                taken[number] = resized(frame.to_ndarray(format="rgb24"), (size, size), "crop", "bilinear")
     return np.stack([taken[number] for number in numbers.ravel().tolist()])
 
 
@@ -80,12 +81,14 @@ def count_frames(path: Path) -> int:
     return found
 
 
-def clip_identity(frames: int, stride: int, views: int, size: int) -> dict[str, object]:
-    """Everything beside the files' bytes that decides clips, as JSON values for a cache's key."""
-    import av
+def decoder_versions() -> dict[str, str]:
+    """The libraries that decide what a video's bytes decode to, for a cache's key.
 
-    versions = {name: ".".join(map(str, number)) for name, number in av.library_versions.items()}
-    return {"frames": frames, "stride": stride, "views": views, "size": size, "av": av.__version__, **versions}
+    Raises:
+        UsageError: PyAV is not installed.
+    """
+    libraries = _pyav().library_versions
+    return {"Pillow": PIL.__version__, **{name: ".".join(map(str, number)) for name, number in libraries.items()}}
 
 
 @contextmanager
@@ -97,12 +100,17 @@ def _frames(path: Path) -> Iterator[Iterator[av.VideoFrame]]:
         yield container.decode(stream)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _pyav() -> Any:
     try:
         import av
     except ImportError as error:
         raise UsageError("Videos are read with PyAV: pip install 'adaptbench[video]'.") from error
+    return av
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    av = _pyav()
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:

@@ -106,9 +106,10 @@ def _reading(dataset: Dataset) -> list[object]:
 
 
 def _adapter(dataset: Dataset) -> list[object]:
-    """The adapter's code and its own fields."""
+    """The adapter's code, its own fields, and the libraries it names."""
     fields = dataset.model_dump(mode="json", exclude=set(Dataset.model_fields))
-    return [source_fingerprint(type(dataset), CARD_FIELDS), json.dumps(fields, sort_keys=True)]
+    facts = [json.dumps(facts, sort_keys=True)] if (facts := dataset.reading()) else []
+    return [source_fingerprint(type(dataset), CARD_FIELDS), json.dumps(fields, sort_keys=True), *facts]
 
 
 def _feed(digest: hashlib._Hash, name: str, values: Iterable[object]) -> None:

@@ -6,14 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
-from made_clips import STEP, encoded
+from made_clips import STEP, encoded, hmdb51, ucf101
 from made_images import stubs
 
 from bench.core.errors import DataError, MissingData, UsageError
 from bench.data.base import rows_of
-from bench.data.clips import clip_identity, count_frames, frame_numbers, read_clips
+from bench.data.clips import count_frames, frame_numbers, read_clips
 from bench.data.prepare import checked_table, prepare
 from bench.datasets.hmdb51 import HMDB51
 from bench.datasets.ucf101 import UCF101
@@ -83,43 +84,12 @@ def test_without_pyav_the_extra_is_named(tmp_path: Path) -> None:
     assert "adaptbench[video]" in done.stderr
 
 
-def test_identity_names_what_decides_the_bytes() -> None:
-    base = clip_identity(8, 2, 1, 32)
-    others = [
-        clip_identity(9, 2, 1, 32),
-        clip_identity(8, 3, 1, 32),
-        clip_identity(8, 2, 2, 32),
-        clip_identity(8, 2, 1, 33),
-    ]
-    assert all(other != base for other in others)
-    assert "libavcodec" in base
-
-
-def write_lists(folder: Path, texts: dict[str, str]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
-        (folder / name).write_text(text)
-
-
-def ucf101(root: Path, encode: bool = False) -> Path:
-    """Two classes in an order that is not the alphabet's, groups 1 to 4, two clips each."""
-    place = root / "ucf101"
-    names = [
-        f"{action}/v_{action}_g0{g}_c0{c}.avi" for action in ("Zumba", "Archery") for g in (1, 2, 3, 4) for c in (1, 2)
-    ]
-    if encode:
-        for number, name in enumerate(names):
-            encoded(place / "UCF-101" / name, frames=10 + number)
-    else:
-        stubs(place / "UCF-101", names)
-    number = {"Zumba": 1, "Archery": 2}
-    lists = {"classInd.txt": "2 Archery\n1 Zumba\n"}
-    for split in (1, 2, 3):
-        test = [name for name in names if f"_g0{split}_" in name]
-        train = [f"{name} {number[name.partition('/')[0]]}" for name in names if name not in test]
-        lists |= {f"trainlist0{split}.txt": "\n".join(train) + "\n", f"testlist0{split}.txt": "\r\n".join(test)}
-    write_lists(place / "ucfTrainTestlist", lists)
-    return place
+def test_the_cache_knows_the_decoders_versions(root: Path) -> None:
+    ucf101(root)
+    versions = UCF101().reading()
+    assert versions["libavcodec"] == ".".join(map(str, av.library_versions["libavcodec"]))
+    contents = {prepare(UCF101(frames=frames), root, 0, partial=True).content for frames in (8, 16)}
+    assert len(contents) == 2
 
 
 @pytest.mark.parametrize("split", [1, 2, 3])
@@ -159,20 +129,6 @@ def test_ucf101_says_what_is_missing(root: Path) -> None:
     stubs(place / "UCF-101", ["Archery/holiday.avi"])
     with pytest.raises(DataError, match=r"holiday\.avi is no video of the set"):
         UCF101().samples(root)
-
-
-def hmdb51(root: Path) -> Path:
-    place = root / "hmdb51"
-    lists = {}
-    for action in ("wave", "clap"):
-        names = [f"#{n}_{action} it_u_nm_np1_fr_med_{n}.avi" for n in range(6)]
-        stubs(place / "hmdb51_org" / action, names)
-        for split in (1, 2, 3):
-            marks = [0 if n == split else 2 if n == split + 1 else 1 for n in range(6)]
-            text = "".join(f"{name} {mark} \n" for name, mark in zip(names, marks, strict=True))
-            lists[f"{action}_test_split{split}.txt"] = text
-    write_lists(place / "testTrainMulti_7030_splits", lists)
-    return place
 
 
 @pytest.mark.parametrize("split", [1, 2, 3])

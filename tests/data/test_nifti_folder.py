@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_volumes import SHAPE, affine, dicom, saved, voxels
+from made_volumes import SHAPE, affine, dicom, participants, saved, voxels
 
 from bench.cells.notation import Spec
 from bench.core.errors import DataError, UsageError
@@ -16,21 +16,6 @@ from bench.data.base import rows_of
 from bench.data.identity import file_digests
 from bench.data.prepare import Prepared, checked_table, prepare
 from bench.datasets.nifti_folder import NiftiFolder
-
-ORIENTATIONS = ("RAS", "LAS", "PSR")
-
-
-def participants(root: Path, count: int = 20, columns: str = "path\tlabel\tgroup\ttarget") -> Path:
-    """Volumes of two classes and ten patients in mixed orientations, with their label maps."""
-    place = root / "brains"
-    lines = [columns]
-    for n in range(count):
-        axes = ORIENTATIONS[n % 3]
-        saved(place / "scans" / f"{n}.nii.gz", voxels(n), axes=axes)
-        saved(place / "maps" / f"{n}.nii.gz", (voxels(n) > 20).astype(np.uint8), axes=axes)
-        lines.append(f"scans/{n}.nii.gz\t{'ad' if n % 2 else 'cn'}\tp{n // 4 * 2 + n % 2}\tmaps/{n}.nii.gz")
-    (place / "participants.tsv").write_text("\n".join(lines) + "\n")
-    return place
 
 
 def folder(root: Path, **fields: Any) -> Prepared:
@@ -100,6 +85,25 @@ def test_a_series_is_hashed_with_all_its_files(root: Path) -> None:
     assert file_digests(root, ["a"])[0] != same
 
 
+def test_the_cache_depends_on_the_grid_and_the_libraries(root: Path) -> None:
+    participants(root)
+    base = folder(root, protocol="grouped")
+    assert folder(root, protocol="grouped", shape=(8, 8, 8)).content != base.content
+    newer = Newer(path="brains/participants.tsv", protocol="grouped")
+    older = Older(path="brains/participants.tsv", protocol="grouped")
+    assert prepare(newer, root, 0).content != prepare(older, root, 0).content
+
+
+class Older(NiftiFolder):
+    def reading(self) -> dict[str, object]:
+        return {**super().reading(), "torchio": "1.2"}
+
+
+class Newer(NiftiFolder):
+    def reading(self) -> dict[str, object]:
+        return {**super().reading(), "torchio": "1.3"}
+
+
 def test_the_audits_remarks_name_mixtures(root: Path) -> None:
     place = participants(root, 6)
     saved(place / "scans" / "5.nii.gz", voxels(), affine((1, 1, 1)))
@@ -129,6 +133,7 @@ def test_a_cell_names_the_grid() -> None:
         ({"spacing": (1, 1, 0)}, "spacing"),
         ({"shape": (1, 0, 1)}, "shape"),
         ({"contrast": "bright"}, "contrast"),
+        ({"intensity": "full"}, "take contrast, not intensity"),
         ({"contrast": "window[3,1]"}, "contrast"),
     ],
 )

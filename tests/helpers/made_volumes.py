@@ -65,3 +65,16 @@ def dicom(folder: Path, values: np.ndarray, uid: str = "1.2.3.4", skip: tuple[in
         writer.SetFileName(str(folder / f"{uid}-{number:03d}.dcm"))
         writer.Execute(piece)
     return folder
+
+
+def participants(root: Path, count: int = 20, columns: str = "path\tlabel\tgroup\ttarget") -> Path:
+    """Volumes of two classes and ten patients in mixed orientations, with their label maps."""
+    place = root / "brains"
+    lines = [columns]
+    for n in range(count):
+        axes = ("RAS", "LAS", "PSR")[n % 3]
+        saved(place / "scans" / f"{n}.nii.gz", voxels(n), axes=axes)
+        saved(place / "maps" / f"{n}.nii.gz", (voxels(n) > 20).astype(np.uint8), axes=axes)
+        lines.append(f"scans/{n}.nii.gz\t{'ad' if n % 2 else 'cn'}\tp{n // 4 * 2 + n % 2}\tmaps/{n}.nii.gz")
+    (place / "participants.tsv").write_text("\n".join(lines) + "\n")
+    return place
