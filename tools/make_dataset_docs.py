@@ -66,7 +66,7 @@ series.
 ```
 bench data audit 'nifti_folder[path="brains/participants.tsv",protocol=grouped]' --data data
 bench run quick -o 'dataset=nifti_folder[path="brains/participants.tsv",protocol=grouped,spacing=[1,1,1],shape=[64,64,64]]' \\
-    -o 'backbones=["pico[lift=slices,depth=64]"]' --data data
+    -o 'backbone=pico[lift=slices,size=64,depth=64]' --data data
 ```
 
 Files are read whole and checked: half a file, one that does not say how it is oriented, a sheared or constant one, one
