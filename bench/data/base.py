@@ -226,6 +226,10 @@ class Dataset(Params):
 
         return read_map(sample.target)
 
+    def reading(self) -> dict[str, object]:
+        """What decides how `read` decodes beside the adapter's code and fields, as JSON values: libraries' versions."""
+        return {}
+
     def location(self, root: Path) -> Path:
         """The data set's own folder; for embedded data the root itself."""
         return root / self.folder
