@@ -99,9 +99,14 @@ class Planned:
 
 @dataclass
 class Planner:
-    """Compares resolved cells with the store; remembers what cells have in common."""
+    """Compares resolved cells with the store; remembers what cells have in common.
+
+    Attributes:
+        fetch: Download missing weights, so that fingerprints say exactly which they are; else nothing is downloaded.
+    """
 
     settings: Settings
+    fetch: bool = False
     _prepared: dict[tuple[str, int], Prepared | DataError] = field(default_factory=dict)
     _weights: dict[str, WeightsInfo] = field(default_factory=dict)
     _sources: dict[type, str] = field(default_factory=dict)
@@ -127,7 +132,8 @@ class Planner:
         prepared = self._prepare(resolved)
         name = resolved.cell.backbone.name
         if name not in self._weights:
-            self._weights[name] = resolved.backbone.find(name, self.weights_folder)
+            find = resolved.backbone.fetch if self.fetch else resolved.backbone.find
+            self._weights[name] = find(name, self.weights_folder)
         weights = self._weights[name]
         return Planned(resolved, prepared, weights, self._fingerprints(resolved, prepared, weights))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -52,5 +53,5 @@ def known_floors(task: str) -> tuple[str, ...]:
 def _is_for(card: dict[str, str], task: str) -> bool:
     """Whether a method fitted on features learns a task; those that name none need one class a sample."""
     if "tasks" in card:
-        return task in card["tasks"].split(", ")
+        return task in ast.literal_eval(card["tasks"])
     return bool(load("tasks", task).single_label)

@@ -48,7 +48,7 @@ def test_boxes_move_as_their_images(forbidden: tuple[str, ...]) -> None:
     for number in range(n):
         rows, columns = torch.where(seen[number].any(1))[0], torch.where(seen[number].any(0))[0]
         around = [columns[0] / 60, rows[0] / 40, (columns[-1] + 1) / 60, (rows[-1] + 1) / 40]
-        if (moved[number, 0, 4] >= 0) and 0 < moved[number, 0, :4].min() and moved[number, 0, :4].max() < 1:
+        if moved[number, 0, 4] >= 0 and moved[number, 0, :4].min() > 0 and moved[number, 0, :4].max() < 1:
             # a turned corner covers less than half of its pixel, so the seen box may be a pixel or two smaller
             np.testing.assert_allclose(moved[number, 0, :4], torch.tensor(around), atol=2.5 / 40)
         assert moved[number, 1].tolist() == list(PADDING)
