@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 import torch
@@ -29,6 +29,27 @@ MOST = 100  # detections an image, as COCO judges
 MASK = 28  # side of a mask before it is pasted into its box
 RATIOS = (0.5, 1.0, 2.0)
 ANCHOR = 4  # side of an anchor in strides: half of the usual, since inputs are a quarter of the usual size
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a detector is.
+
+    Attributes:
+        width: Channels of the pyramid's maps.
+        hidden: Units of the box head.
+        proposed: Regions an image that are looked at, in training and in testing.
+        sampled: Anchors, and regions, an image that a training step learns from.
+    """
+
+    width: int
+    hidden: int
+    proposed: tuple[int, int]
+    sampled: int
+
+
+# What two cores can carry, and torchvision's own.
+SIZES = {"small": Size(128, 512, (200, 100), 64), "wide": Size(256, 1024, (2000, 1000), 256)}
 
 
 @dataclass(frozen=True)
@@ -81,26 +102,26 @@ class RCNNHead(nn.Module):
     Args:
         spec: What the backbone gives, and the number of classes.
         masks: Whether masks are found too.
-        width: Channels of the pyramid's maps.
-        hidden: Units of the box head.
+        size: One of `SIZES`.
     """
 
-    def __init__(self, spec: HeadSpec, masks: bool, width: int, hidden: int) -> None:
+    def __init__(self, spec: HeadSpec, masks: bool, size: str) -> None:
         super().__init__()
+        width, hidden, (training, testing), sampled = astuple(SIZES[size])
         self.pyramid = Pyramid(spec.features, width)
         levels = self.pyramid.count
         sizes = tuple((ANCHOR * 4 * 2**level,) for level in range(levels))
         anchors = AnchorGenerator(sizes, (RATIOS,) * levels)
-        top = {"training": 500, "testing": 250}
+        top = {"training": training, "testing": testing}
         self.proposals = RegionProposalNetwork(
-            anchors, RPNHead(width, len(RATIOS)), 0.7, 0.3, 128, 0.5, {k: 2 * v for k, v in top.items()}, top, 0.7
+            anchors, RPNHead(width, len(RATIOS)), 0.7, 0.3, sampled, 0.5, {k: 2 * v for k, v in top.items()}, top, 0.7
         )
         names = [str(level) for level in range(levels)]
         outputs = spec.outputs + 1  # torchvision's class 0 is none
         mask_parts = _mask_parts(names, width, outputs) if masks else {}
         self.regions = RoIHeads(
             MultiScaleRoIAlign(names, 7, 2), TwoMLPHead(width * 49, hidden), FastRCNNPredictor(hidden, outputs),
-            0.5, 0.5, 128, 0.25, None, 0.05, 0.5, MOST, **mask_parts,
+            0.5, 0.5, sampled, 0.25, None, 0.05, 0.5, MOST, **mask_parts,
         )  # fmt: skip
 
     def forward(self, features: Features) -> Proposed:

@@ -17,13 +17,11 @@ if TYPE_CHECKING:
     from bench.backbones.features import FeatureSpec
     from bench.cells.recipes import Recipe
 
-SMALL, WIDE = (128, 512), (256, 1024)  # channels of the pyramid, units of the box head
-
 
 class Detection(Task):
     """Boxes (B, M, 6), as `bench.data.boxes` describes them, found by Faster R-CNN.
 
-    The first head has half of the usual widths, which two cores can carry; ``wide`` has torchvision's. A sample's score
+    The first head has half of the usual widths and few regions, which two cores can carry; ``wide`` has torchvision's. A sample's score
     is its jackknife pseudo-value: average precision ranks the detections of all samples together.
     """
 
@@ -34,8 +32,7 @@ class Detection(Task):
     at_once = 8
 
     def head(self, features: FeatureSpec, outputs: int, names: tuple[str, ...], kind: str = "") -> HeadSpec:
-        width, hidden = WIDE if kind == "wide" else SMALL
-        return HeadSpec(features, outputs, names, plain=partial(rcnn, masks=False, width=width, hidden=hidden))
+        return HeadSpec(features, outputs, names, plain=partial(rcnn, masks=False, size=kind or "small"))
 
     def loss(self, outputs: Any, targets: Tensor, recipe: Recipe) -> Tensor:
         from bench.heads.rcnn import Truth
@@ -86,8 +83,8 @@ def _corner_and_size(box: np.ndarray) -> list[float]:
     return [left, top, right - left, bottom - top]
 
 
-def rcnn(spec: HeadSpec, masks: bool, width: int, hidden: int) -> nn.Module:
+def rcnn(spec: HeadSpec, masks: bool, size: str) -> nn.Module:
     """The plain head of both tasks."""
     from bench.heads.rcnn import RCNNHead
 
-    return RCNNHead(spec, masks, width, hidden)
+    return RCNNHead(spec, masks, size)

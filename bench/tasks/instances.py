@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.tasks.base import HeadSpec, Metric, Outputs, Task
-from bench.tasks.detection import SMALL, WIDE, check_finite, detected, rcnn
+from bench.tasks.detection import check_finite, detected, rcnn
 from bench.tasks.precision import Item, Matched, match, pseudo_values
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ class Instances(Task):
     at_once = 8
 
     def head(self, features: FeatureSpec, outputs: int, names: tuple[str, ...], kind: str = "") -> HeadSpec:
-        width, hidden = WIDE if kind == "wide" else SMALL
-        return HeadSpec(features, outputs, names, plain=partial(rcnn, masks=True, width=width, hidden=hidden))
+        return HeadSpec(features, outputs, names, plain=partial(rcnn, masks=True, size=kind or "small"))
 
     def classes_of(self, target: np.ndarray) -> np.ndarray:
         objects = np.unique(target)
