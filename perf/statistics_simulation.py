@@ -207,7 +207,10 @@ def document(replicates: int) -> str:
         parts.append(section(f"Macro-F1: {world.name}", rng, world, by_f1, SIZES, replicates))
     uneven = World("unequal seeds", tuple(np.geomspace(0.3, 3, METHODS).tolist()))
     parts.append(family(rng, uneven, replicates))
-    parts.append("**Rows: intervals in a block of eight methods (half as many replicates)**\n\n" + row_coverage(rng, max(replicates // 2, 1)))
+    parts.append(
+        "**Rows: intervals in a block of eight methods (half as many replicates)**\n\n"
+        + row_coverage(rng, max(replicates // 2, 1))
+    )
     minutes = (time.process_time() - began) / 60
     return f"{replicates} replicates a line, {minutes:.0f} minutes of processor time.\n\n" + "\n".join(parts)
 
