@@ -162,8 +162,8 @@ def _resolution(found: Iterable[Compared]) -> list[str]:
         notes.append(
             f"{block.place.label}: rows that share a letter in 'ties' were not separated ({pair.test}, Holm over "
             f"{block.verdicts.pairs} pairs). True differences under {floor:.1f} {unit} are mostly missed (80 % power; "
-            f"{corrected:.1f} for the smallest of all pairs). {best} against {second}: {pair.verdict}"
-            + ("." if pair.different else f"; to separate them: {pair.budget().text()}.")
+            f"{corrected:.1f} for the smallest of all pairs). {block.label(best)} against {block.label(second)}: "
+            f"{pair.verdict}" + ("." if pair.different else f"; to separate them: {pair.budget().text()}.")
         )
     return notes
 
