@@ -71,11 +71,11 @@ def reading(paths: list[Path], repeats: int) -> list[Row]:
         "read, whole and checked": lambda: [read_nifti(path) for path in paths],
         "read, oriented, resampled, padded, as bytes": lambda: [grid.read(path) for path in paths],
     }
-    megabytes = [np.mean([read_nifti(path).values.nbytes for path in paths]), 40 * 48 * 40]
+    sizes = [float(np.mean([read_nifti(path).values.nbytes for path in paths])), 40.0 * 48 * 40]
     took = alternated(ways, repeats)
     return [
         (name, f"{1000 * seconds / len(paths):.1f}", f"{size / 1e6:.2f}")
-        for (name, seconds), size in zip(took.items(), megabytes, strict=True)
+        for (name, seconds), size in zip(took.items(), sizes, strict=True)
     ]
 
 

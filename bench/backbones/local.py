@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from functools import lru_cache
 from pathlib import Path
 
 from bench.core.errors import UsageError
@@ -27,7 +25,8 @@ def weights_folder(given: Path | None = None) -> Path | None:
 
 def local_weights(folder: Path | None) -> dict[str, Path]:
     """Name -> file, of the embedded backbone and a weights folder (which wins)."""
-    files = [*sorted(ASSETS.glob("*.safetensors")), *(sorted(folder.glob("*.safetensors")) if folder else [])]
+    folders = [ASSETS, *([folder] if folder else [])]
+    files = (file for place in folders for file in sorted(place.glob("*.safetensors")) if file.is_file())
     return {file.name.removesuffix(".safetensors"): file for file in files}
 
 
@@ -41,20 +40,9 @@ def metadata(path: Path) -> dict[str, str]:
         length = int.from_bytes(file.read(8), "little")
         try:
             header = json.loads(file.read(length)) if length < path.stat().st_size else None
-        except ValueError:
+        except (ValueError, RecursionError):
             header = None
-    if not isinstance(header, dict):
+    facts = header.get("__metadata__", {}) if isinstance(header, dict) else None
+    if not isinstance(facts, dict):
         raise UsageError(f"{path} is not a safetensors file. Replace it.")
-    return dict(header.get("__metadata__", {}))
-
-
-def file_digest(path: Path) -> str:
-    """``sha256:`` and the hexadecimal digest of a file's bytes; read once a process unless the file changes."""
-    stat = path.stat()
-    return _digest(str(path), stat.st_size, stat.st_mtime_ns)
-
-
-@lru_cache(maxsize=64)
-def _digest(path: str, size: int, mtime_ns: int) -> str:
-    with open(path, "rb") as file:
-        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+    return facts
