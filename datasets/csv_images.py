@@ -13,4 +13,5 @@ class CsvImages(ListedFiles):
     ``holdout`` refuses a list that has a split column: ``protocol=split`` follows it, ``split_column=""`` overrules it.
     """
 
+    task = "classification"
     homepage = "docs/datasets.md#your-own-images"

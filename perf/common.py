@@ -69,10 +69,11 @@ def cell_names(chosen: argparse.Namespace, methods: Sequence[str], recipe: str) 
     return [f"{dataset}/{chosen.backbone}/{method}/{recipe}/seed=0" for method in methods]
 
 
-def tasks_of(names: list[str], settings: Settings) -> tuple[list[Planned], Planner]:
-    """Resolve cells by name."""
+def planned_of(names: list[str], settings: Settings) -> tuple[list[Planned], Planner]:
+    """Resolve and plan cells by name."""
     planner = Planner(settings)
-    return planner.plan(resolve_all(map(Cell.parse, names), settings.weights), Store(settings.results)), planner
+    cells = resolve_all(Cell.parse(name) for name in names)
+    return planner.plan(cells, Store(settings.results)), planner
 
 
 def context_of(planned: Planned, planner: Planner, settings: Settings) -> Context:
@@ -80,10 +81,10 @@ def context_of(planned: Planned, planner: Planner, settings: Settings) -> Contex
     return build_context(planned, planner, settings, choose_device(settings.device))
 
 
-def learners_of(tasks: list[Planned], context: Context, folder: Path) -> list[Learner]:
-    """Fresh learners of the tasks' first stages."""
+def learners_of(cells: list[Planned], context: Context, folder: Path) -> list[Learner]:
+    """Fresh learners of the cells' first stages."""
     runner = StageRunner(context, folder, None, lambda learner, images: None)
-    return [runner._learner(task.jobs[0]) for task in tasks]
+    return [runner._learner(planned.jobs[0]) for planned in cells]
 
 
 def table(rows: Sequence[tuple[str, ...]]) -> str:

@@ -47,14 +47,14 @@ class Timm2D(BackboneFamily):
 
         return find(name, folder)
 
-    def input_shape(self, info: WeightsInfo) -> tuple[int, ...]:
-        channels, *plane = super().input_shape(info)
-        return (channels, *plane) if self.lift is None else (channels, self.depth, *plane)
-
     def fetch(self, name: str, folder: Path | None) -> WeightsInfo:
         from bench.backbones.weights import ensure_here
 
         return ensure_here(name, folder)
+
+    def input_shape(self, info: WeightsInfo) -> tuple[int, ...]:
+        channels, *plane = super().input_shape(info)
+        return (channels, *plane) if self.lift is None else (channels, self.depth, *plane)
 
     def load(self, name: str, info: WeightsInfo, pretrained: bool = True) -> Backbone:
         from bench.backbones.trunk import build

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveInt
 
-from bench.backbones.facts import file_digest
 from bench.backbones.family import BackboneFamily, WeightsInfo
+from bench.backbones.local import file_digest
 from bench.core.errors import UsageError
 
 if TYPE_CHECKING:
