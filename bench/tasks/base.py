@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
     from torch import Tensor
 
+    from bench.backbones.base import TextEncoder
     from bench.backbones.features import FeatureSpec
     from bench.cells.recipes import Recipe
 
@@ -49,13 +52,31 @@ class HeadSpec:
         features: What the backbone hands over.
         outputs: Width of the output: classes of a classification.
         names: Names of the outputs in order; empty where nobody knows them.
-        text: (outputs, d) text features of the names, where the backbone has any.
+        text: (outputs, pooled_dim) text features of the names in the space of the pooled features, raw or normalised
+            as their source gives them; None where there are none.
+        encoder: What made them, for methods that learn what it reads; frozen.
+        support: Gives the training split's frozen pooled features and targets, for heads that start from them.
     """
 
     features: FeatureSpec
     outputs: int
     names: tuple[str, ...] = ()
     text: Tensor | None = None
+    encoder: TextEncoder | None = None
+    support: Callable[[], FeatureSplit] | None = None
+
+
+@dataclass(frozen=True)
+class FeatureSplit:
+    """Frozen features of one split.
+
+    Attributes:
+        x: (n, pooled_dim) float32.
+        y: (n, ...) targets; class numbers (n,) where the task has one a sample.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
 
 
 class Task:
