@@ -37,13 +37,11 @@ class Backbone(nn.Module):
         spec: Widths and grid of the features.
         info: The weights' facts.
         input_shape: Of one input: (3, H, W), (3, D, H, W) for volumes, or (d,) for features made elsewhere.
-        text: Its text encoder, where it has one.
     """
 
     spec: FeatureSpec
     info: WeightsInfo
     input_shape: tuple[int, ...]
-    text: TextEncoder | None = None
 
     def forward(self, inputs: Tensor) -> Features:
         """Normalised inputs (B, *input_shape) to `Features`."""
@@ -51,6 +49,10 @@ class Backbone(nn.Module):
 
     def text_features(self, names: Sequence[str]) -> Tensor | None:
         """Raw text features (n, pooled_dim) of class names, or None where there is no text encoder."""
+        return None
+
+    def text_encoder(self) -> TextEncoder | None:
+        """Its text encoder, where it has one that reads token embeddings."""
         return None
 
     def blank(self, n: int = 1) -> Tensor:

@@ -54,13 +54,18 @@ def from_file(path: Path) -> WeightsInfo:
             trained_on=meta.get("trained_on", "unknown"),
             batch_norm="frozen" if meta.get("batch_norm") == "frozen" else "train",
             file=str(path),
-            digest=_digest(str(path), path.stat().st_size, path.stat().st_mtime_ns),
+            digest=file_digest(path),
             note=meta.get("note", ""),
         )
     except (KeyError, ValueError, IndexError) as error:
         raise UsageError(
             f"{path}: metadata are incomplete ({error!r}). Needed: timm_arch, input_size, mean, std as JSON strings."
         ) from error
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a weights file, hashed once while it stays as it is."""
+    return _digest(str(path), path.stat().st_size, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=64)
