@@ -20,7 +20,7 @@ from bench.cells.cell import Cell
 from bench.cells.notation import Scanner, parse_value
 from bench.core.errors import UsageError
 from bench.grid.axes import PLURALS, SPEC_AXES, expand
-from bench.grid.resolve import Resolved, resolve
+from bench.grid.resolve import Resolved, resolve_all
 from bench.plugins import registry
 
 
@@ -69,14 +69,29 @@ def load_suite(target: str | Path, overrides: dict[str, Any] | None = None, weig
     entry = registry.read(path, "suites")
     if entry is None or entry.problem:
         raise UsageError(f"Cannot read the suite: {entry.problem if entry else path}")
-    variables, replaced = _singular(read_config(path)), _singular(overrides or {})
+    return from_variables(path.stem, entry.text, read_config(path), overrides, weights)
+
+
+def from_variables(
+    name: str,
+    doc: str,
+    variables: dict[str, Any],
+    overrides: dict[str, Any] | None = None,
+    weights: Path | None = None,
+) -> Suite:
+    """The suite of some variables; further arguments are those of `load_suite`.
+
+    Raises:
+        UsageError: A key, a name or a value is unknown or wrong.
+    """
+    variables, replaced = _singular(variables), _singular(overrides or {})
     if "dataset" in replaced:
         variables.pop("protocol", None)  # it belonged to the data sets that are replaced
     merged = {**variables, **replaced}
     train = merged.pop("train", True)
     if not isinstance(train, bool):
         raise UsageError(f"train: {train!r} is not true or false.")
-    return Suite(path.stem, entry.text, expand(merged, weights), train)
+    return Suite(name, doc, expand(merged, weights), train)
 
 
 def parse_override(text: str) -> tuple[str, Any]:
@@ -120,7 +135,7 @@ def _is_cell(target: str) -> bool:
 def _from_cell(name: str, overrides: dict[str, Any] | None, weights: Path | None) -> Suite:
     if overrides:
         raise UsageError(f"-o changes suites; write the value into the cell's name instead: {name}")
-    return Suite(name, "", [resolve(Cell.parse(name), weights)])
+    return Suite(name, "", resolve_all([Cell.parse(name)], weights))
 
 
 def _path(target: str | Path) -> Path:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.backbones.timm2d import TimmBackbone
+from bench.backbones.trunk import TimmBackbone
 from bench.baselines.adaptformer import AdaptFormer
 from bench.baselines.bitfit import BitFit
 from bench.baselines.dora import DoRA
@@ -21,7 +21,7 @@ from bench.baselines.vpt import VPT
 from bench.conformance.methods import images
 from bench.conformance.tiny import tiny_backbone
 from bench.core.errors import UsageError
-from bench.methods import Method
+from bench.methods import HeadSpec, Method
 from bench.methods.build import build_model, check, trainable_names
 from bench.methods.model import Model
 from bench.plugins import registry
@@ -32,7 +32,7 @@ KINDS = ("vit", "cnn", "batch_norm_cnn")
 
 def model_of(method: Method, kind: str) -> Model:
     torch.manual_seed(0)
-    return build_model(tiny_backbone(kind), method, CLASSES).eval()
+    return build_model(tiny_backbone(kind), method, HeadSpec(tiny_backbone(kind).spec, CLASSES)).eval()
 
 
 def trained(model: Model, method: Method) -> int:
@@ -194,7 +194,7 @@ def test_vit_methods_refuse_a_cnn(name: str) -> None:
 def test_other_transformers_are_refused_before_training(name: str) -> None:
     import timm
 
-    from bench.backbones.base import WeightsInfo
+    from bench.backbones.family import WeightsInfo
 
     arch = "eva02_tiny_patch14_224"  # reads qkv.weight directly, so hooks and wrapped layers would do nothing
     info = WeightsInfo(arch, 28, (0.5,) * 3, (0.5,) * 3)

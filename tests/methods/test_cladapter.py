@@ -85,7 +85,7 @@ def test_a_wrong_checkpoint_is_refused(reference: dict[str, Tensor], change: obj
 
 
 def head_at(dim: int, tokens: int, **fields: object) -> CLAdapterHead:
-    head = CLAdapter(**fields).head(FeatureSpec(dim, dim, (tokens,), "vit"), 7)  # type: ignore[arg-type]
+    head = CLAdapter(**fields).head(HeadSpec(FeatureSpec(dim, dim, (tokens,), "vit"), 7))  # type: ignore[arg-type]
     assert isinstance(head, CLAdapterHead)
     return head
 
