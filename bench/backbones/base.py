@@ -37,19 +37,21 @@ class Backbone(nn.Module):
         spec: Widths and grid of the features.
         info: The weights' facts.
         input_shape: Of one input: (3, H, W), (3, D, H, W) for volumes, or (d,) for features made elsewhere.
+        reads_text: Whether it gives text features in the space of its pooled features.
     """
 
     spec: FeatureSpec
     info: WeightsInfo
     input_shape: tuple[int, ...]
+    reads_text: bool = False
 
     def forward(self, inputs: Tensor) -> Features:
         """Normalised inputs (B, *input_shape) to `Features`."""
         raise NotImplementedError
 
-    def text_features(self, names: Sequence[str]) -> Tensor | None:
-        """Raw text features (n, pooled_dim) of class names, or None where there is no text encoder."""
-        return None
+    def text_features(self, names: Sequence[str]) -> Tensor:
+        """Raw text features (n, pooled_dim) of class names; asked for where `reads_text`."""
+        raise NotImplementedError
 
     def text_encoder(self) -> TextEncoder | None:
         """Its text encoder, where it has one that reads token embeddings."""

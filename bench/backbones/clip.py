@@ -27,6 +27,7 @@ class ClipBackbone(Backbone):
         tokenise: Texts to token numbers (n, L).
     """
 
+    reads_text = True
     model: Any  # open_clip's models share methods, not a base class that declares them
 
     def __init__(self, model: nn.Module, info: WeightsInfo, size: int, template: str, tokenise: Tokenise) -> None:

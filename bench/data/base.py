@@ -222,6 +222,18 @@ class Dataset(Params):
 
         return read_map(sample.target)
 
+    def made_by(self, root: Path) -> str:
+        """The model whose features the samples are, as a cached backbone names it; empty where they are inputs."""
+        return ""
+
+    def text_features(self, root: Path) -> np.ndarray | None:
+        """Raw text features (C, d) of the classes in label order, where the samples are features and text lies there.
+
+        Raises:
+            DataError: The text does not belong to the classes or to the features.
+        """
+        return None
+
     def location(self, root: Path) -> Path:
         """The data set's own folder; for embedded data the root itself."""
         return root / self.folder

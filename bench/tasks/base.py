@@ -89,12 +89,14 @@ class Task:
         target: Where targets lie: in the "table", or as a "map" of the input's height and width that the data set's
             `read_target` gives and that augmentation moves along with the input.
         deterministic: Every operation has an algorithm that gives the same bits each time; records say if not.
+        facts: Facts of a run that its tables show without being asked; see `bench.tables.rows.FACTS`.
     """
 
     metrics: ClassVar[tuple[Metric, ...]] = ()
     single_label: ClassVar[bool] = False
     target: ClassVar[Literal["table", "map"]] = "table"
     deterministic: ClassVar[bool] = True
+    facts: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def plugin_name(cls) -> str:
@@ -105,6 +107,10 @@ class Task:
     def headline(self) -> Metric:
         """The first metric."""
         return self.metrics[0]
+
+    def bound(self, table: pd.DataFrame, classes: int) -> Task:
+        """The task on one prepared table (columns ``label``, ``split``, ``domain``...); most need nothing of it."""
+        return self
 
     def head(self, features: FeatureSpec, outputs: int, names: tuple[str, ...]) -> HeadSpec:
         """What a head must give.
