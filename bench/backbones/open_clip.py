@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, field_validator
 
+from bench.backbones.facts import sha256_of
 from bench.backbones.family import BackboneFamily, WeightsInfo
 from bench.backbones.local import local_weights, metadata
 from bench.backbones.tags import trained_on
@@ -105,8 +106,6 @@ def from_file(name: str, path: Path) -> WeightsInfo:
     Raises:
         UsageError: They are incomplete, or the activations differ.
     """
-    from bench.backbones.weights import file_digest
-
     meta = metadata(path)
     try:
         config = json.loads(meta[CONFIG])
@@ -123,7 +122,7 @@ def from_file(name: str, path: Path) -> WeightsInfo:
         model_args=config,
         trained_on=meta.get("trained_on", "unknown"),
         file=str(path),
-        digest=file_digest(path),
+        digest=f"sha256:{sha256_of(str(path), path.stat().st_size, path.stat().st_mtime_ns)}",
     )
 
 

@@ -35,7 +35,7 @@ class Exploding(Method):
 
 
     def extra_loss(self, model, batch):
-        if self.what == "error":
+        if self.task_plugin == "error":
             raise ArithmeticError("as planned")
         return torch.tensor(float("nan"))
 '''

@@ -115,7 +115,7 @@ def test_a_suite_may_set_fields_itself_and_inherit(suite: Path, tmp_path: Path) 
     found = load_suite(child)
     assert found.doc == "Child."
     assert len(found.cells) == 4
-    assert str(found.cells[0]) == "digits[shots=1]/pico/knn/quick[epochs=2]/seed=0"
+    assert found.cells[0].name == "digits[shots=1]/pico/knn/quick[epochs=2]/seed=0"
     assert names(child, "epochs=7", "shots=1", "seeds=0") == ["digits[shots=1]/pico/knn/quick[epochs=7]/seed=0"]
 
 

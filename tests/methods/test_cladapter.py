@@ -16,6 +16,7 @@ from bench.backbones import Features, FeatureSpec
 from bench.baselines.cladapter import CLAdapter, CLAdapterHead
 from bench.core.errors import UsageError
 from bench.engine.cost import macs, size
+from bench.methods import HeadSpec
 
 FIXTURE = Path(__file__).parent.parent / "fixtures" / "cladapter_reference.safetensors"
 

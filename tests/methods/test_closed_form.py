@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -86,7 +88,7 @@ def test_logistic_is_at_the_optimum_of_its_objective() -> None:
 
 def test_logistic_handles_two_classes_and_single_samples() -> None:
     two = FeatureSplit(TRAIN.x[TRAIN.y < 2], TRAIN.y[TRAIN.y < 2])
-    assert (Logistic().fit(two, None, 2).predict(two.x).argmax(1) == two.y).mean() > 0.9
+    assert (Logistic().fit(two, None, replace(SPEC, outputs=2)).predict(two.x).argmax(1) == two.y).mean() > 0.9
     single = FeatureSplit(TRAIN.x[:CLASSES], TRAIN.y[:CLASSES])
     fitted = Logistic().fit(single, None, SPEC)
     assert fitted.chosen is not None

@@ -14,6 +14,7 @@ from bench.backbones import Features
 from bench.baselines.cladapter import CLAdapter, routing
 from bench.conformance.tiny import tiny_backbone
 from bench.core.errors import UsageError
+from bench.methods import HeadSpec
 from bench.methods.build import build_model
 from bench.plots.routing import routing_heatmap
 
