@@ -111,10 +111,10 @@ PRESETS: dict[str, Preset] = {
         ),
     ),
     "few_shot": Preset(
-        about="Ours, for adapters on frozen image and text features: AdamW, batch 256, 100 epochs, cosine, the same "
+        about="Ours, for adapters on frozen image and text features: AdamW, batch 256, 50 epochs, cosine, the same "
         "4 learning rates tried for every method on the validation split.",
         values=dict(
-            epochs=100, batch_size=256, weight_decay=1e-4, schedule="cosine", warmup_epochs=1, resize="crop",
+            epochs=50, batch_size=256, weight_decay=1e-4, schedule="cosine", warmup_epochs=1, resize="crop",
             lr_grid=(1e-5, 1e-4, 1e-3, 1e-2),
         ),
     ),

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from bench.engine.cost import size, trunk_macs
-from bench.engine.evidence import SPLITS, flags, identity_fields, predictions, stage_result, targets_of
+from bench.engine.evidence import SPLITS, flags, identity_fields, predictions, stage_result
 from bench.engine.plan import Planned
 from bench.methods.base import FeatureMethod, Fitted
 from bench.records import Record

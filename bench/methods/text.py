@@ -57,7 +57,7 @@ def support_of(spec: HeadSpec, method: str) -> FeatureSplit:
         UsageError: They are not at hand.
     """
     if spec.support is None:
-        raise UsageError(f"{method} starts from the training features, which a changed backbone does not have.")
+        raise UsageError(f"{method} starts from the training features, and here are none.")
     return spec.support()
 
 

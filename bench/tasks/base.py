@@ -54,7 +54,7 @@ class HeadSpec:
         names: Names of the outputs in order; empty where nobody knows them.
         text: (outputs, pooled_dim) text features of the names in the space of the pooled features, raw or normalised
             as their source gives them; None where there are none.
-        encoder: What made them, for methods that learn what it reads; frozen.
+        encoder: The model's own text encoder, for heads that learn what it reads; see `bench.methods.build`.
         support: Gives the training split's frozen pooled features and targets, for heads that start from them.
     """
 

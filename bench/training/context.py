@@ -70,8 +70,7 @@ class Context:
     def head_spec(self) -> HeadSpec:
         """What every head of the group is built for."""
         spec = self.task.head(self.trunk.spec, self.prepared.classes, self.prepared.class_names)
-        encoder, support = self.trunk.text_encoder(), cache(lambda: self.feature_split("train"))
-        return replace(spec, text=self._text(spec.names), encoder=encoder, support=support)
+        return replace(spec, text=self._text(spec.names), support=cache(lambda: self.feature_split("train")))
 
     def _text(self, names: tuple[str, ...]) -> Tensor | None:
         """Text features of the outputs' names: the data set's, else the trunk's, kept as its features are."""

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import open_clip
 import pytest
 import torch
 from reference import REFERENCE, features_of, reference_spec, relative
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from bench.backbones.clip import ClipBackbone
+from bench.backbones.family import WeightsInfo
 from bench.baselines.clap import CLAP
 from bench.baselines.clip_adapter import ClipAdapter
-from bench.baselines.graph_adapter import GraphHead, GraphAdapter
+from bench.baselines.coop import PromptHead
+from bench.baselines.graph_adapter import GraphAdapter, GraphHead
 from bench.baselines.taskres import TaskRes
 from bench.baselines.text_probe import TextProbe
 from bench.baselines.tip_adapter import TipAdapter
 from bench.baselines.tip_adapter_f import TipAdapterF
 from bench.baselines.zero_shot import ZeroShot
+from bench.methods.hyperbolic import distances, hierarchy_loss, riemannian, to_ball
+from bench.methods.prompts import PromptTexts
 from bench.methods.text import unit
 
 VALUE, GRADIENT = 1e-5, 1e-4
@@ -93,3 +99,41 @@ def test_zero_shot_is_the_scaled_cosine() -> None:
     )
     expected = 100 * unit(REFERENCE["in.query"]) @ unit(REFERENCE["in.text_raw"]).T
     assert relative(torch.from_numpy(found), expected) < VALUE
+
+
+def tiny_clip() -> ClipBackbone:
+    """The random CLIP whose numbers the fixture holds: two text heads, QuickGELU."""
+    state = {k.removeprefix("coop.clip."): v for k, v in REFERENCE.items() if k.startswith("coop.clip.")}
+    vision = {"image_size": 32, "patch_size": 16, "width": 64, "layers": 2, "head_width": 64}
+    text = {"context_length": 12, "vocab_size": 40, "width": 16, "heads": 2, "layers": 2}
+    model = open_clip.model.CLIP(16, vision, text, quick_gelu=True)
+    model.load_state_dict(state)
+    info = WeightsInfo("tiny", 32, (0.5,) * 3, (0.5,) * 3)
+    return ClipBackbone(model, info, 32, "{}", lambda texts: REFERENCE["coop.tokens"]).requires_grad_(False)
+
+
+def test_coop_through_the_text_encoder() -> None:
+    backbone = tiny_clip()
+    head = PromptHead(
+        PromptTexts(backbone.text_encoder(), REFERENCE["coop.tokens"], context=3),
+        classes=None,
+        scale=float(REFERENCE["coop.clip.logit_scale"].exp()),
+    )
+    head.ctx.data.copy_(REFERENCE["coop.ctx"])
+    logits = head(backbone(REFERENCE["coop.image"]))
+    cross_entropy(logits, torch.tensor([0, 2])).backward()
+    assert relative(head.text(), REFERENCE["coop.text_features"]) < VALUE
+    assert relative(logits, REFERENCE["coop.logits"]) < VALUE
+    assert relative(head.ctx.grad, REFERENCE["coop.grad_ctx"]) < GRADIENT
+
+
+def test_hier_in_the_ball() -> None:
+    u = REFERENCE["hier.u"].clone().requires_grad_()
+    points, ancestors = to_ball(u, 0.1, 2.3), to_ball(REFERENCE["hier.v"], 0.1, 2.3)
+    apart = distances(riemannian(points, 0.1), ancestors, 0.1)
+    apart.sum().backward()
+    assert relative(points, REFERENCE["hier.z"]) < VALUE
+    assert relative(apart, REFERENCE["hier.dist"]) < 3e-5  # theirs differs from the exact arccosh by 2e-5
+    assert relative(u.grad, REFERENCE["hier.grad_u_riemannian"]) < GRADIENT
+    found = hierarchy_loss(apart, REFERENCE["hier.triplets"])
+    assert relative(found, REFERENCE["hier.hinge_noise_free"]) < 1e-4

@@ -29,4 +29,4 @@ def features_of(pooled: Tensor) -> Features:
 
 def relative(found: Tensor, expected: Tensor) -> float:
     """Largest difference over the largest expected magnitude."""
-    return float((found - expected).abs().max() / expected.abs().max())
+    return float((found.detach() - expected.detach()).abs().max() / expected.detach().abs().max())
