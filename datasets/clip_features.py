@@ -92,12 +92,12 @@ class ClipFeatures(Dataset):
 
     @model_validator(mode="after")
     def _target_is_used(self) -> ClipFeatures:
-        if bool(self.target) != (self.protocol == "cross_dataset"):
+        if self.target and self.protocol != "cross_dataset":
             raise ValueError("target names the other data set of protocol=cross_dataset, and only there")
         return self
 
     def applicable(self) -> tuple[str, ...]:
-        if self.protocol == "cross_dataset":
+        if self.target:
             return ("cross_dataset",)
         return tuple(name for name in self.protocols if name != "cross_dataset")
 
@@ -149,6 +149,8 @@ class ClipFeatures(Dataset):
 
     def _files(self, root: Path) -> list[Chosen]:
         self.require(root)
+        if self.protocol == "cross_dataset" and not self.target:
+            raise DataError("clip_features: protocol=cross_dataset needs target=..., the file of the other data set.")
         stems = [self.subset, *([self.target] if self.target else [])]
         return [chosen(self.location(root), stem, self.named) for stem in stems]
 
