@@ -32,6 +32,8 @@ class CLAP(TextProbe):
 class ClapHead(PrototypeHead):
     """Prototypes with their pull towards the text."""
 
+    multipliers: Tensor
+
     def __init__(self, text: Tensor, scale: float, multipliers: Tensor) -> None:
         super().__init__(text, scale)
         self.register_buffer("multipliers", multipliers.to(text), persistent=False)

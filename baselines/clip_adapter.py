@@ -30,6 +30,8 @@ class ClipAdapter(Method):
 class AdapterHead(nn.Module):
     """See `ClipAdapter`."""
 
+    text: Tensor
+
     def __init__(self, method: ClipAdapter, spec: HeadSpec) -> None:
         super().__init__()
         self.ratio, self.scale, width = method.ratio, method.scale, spec.features.pooled_dim

@@ -18,8 +18,8 @@ class GraphAdapter(Method):
     Each class is one graph: its text feature and a group of nodes, the text features or the mean training features of
     every `groups`-th class; edges are relu(cosine) plus the identity, symmetrically normalised, and the groups'
     results are averaged. This is the released code wherever that runs (C divisible by 4, width 512); here C and the
-    width are free, and only the class's own row of each graph is computed. ``b``, the start of the weights (ours: Xavier) and
-    the optimiser are not published.
+    width are free, and only the class's own row of each graph is computed. ``b``, the start of the weights (ours:
+    Xavier) and the optimiser are not published. Groups depend on the classes' order unless ``groups=1``.
     Image nodes must be raw features, as the text is; ``image_nodes=unit_scaled`` gives normalised ones the mean length
     of the text features instead, which is our way around caches that keep directions only.
     """
@@ -49,6 +49,11 @@ class GraphAdapter(Method):
 
 class GraphHead(nn.Module):
     """Cosines with refined text features, times a scale."""
+
+    text: Tensor
+    images: Tensor
+    text_edges: Tensor
+    image_edges: Tensor
 
     def __init__(self, text: Tensor, images: Tensor, method: GraphAdapter) -> None:
         super().__init__()

@@ -58,6 +58,8 @@ class LatHAdapter(Method):
 class AttributeHead(nn.Module):
     """Cosines of images (B, d) and categories (C, d), both moved by the attributes that they attend to."""
 
+    text: Tensor
+
     def __init__(self, text: Tensor, method: LatHAdapter) -> None:
         super().__init__()
         self.method, dim = method, text.shape[1]

@@ -31,6 +31,8 @@ class TaskRes(Method):
 class ResidualHead(nn.Module):
     """Cosines with text features (C, d) plus a learnable offset, times a scale."""
 
+    text: Tensor
+
     def __init__(self, text: Tensor, alpha: float, scale: float) -> None:
         super().__init__()
         self.alpha, self.scale = alpha, scale

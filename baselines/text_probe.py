@@ -25,6 +25,8 @@ class TextProbe(Method):
 class PrototypeHead(nn.Module):
     """Cosines with learnable prototypes (C, d), which start as text features, times a scale."""
 
+    text: Tensor
+
     def __init__(self, text: Tensor, scale: float) -> None:
         super().__init__()
         self.scale = scale

@@ -17,9 +17,9 @@ _BYTES = 100_000_000  # of one block of logits in the search
 class TipAdapter(FeatureMethod):
     """Tip-Adapter: ``100 f W + alpha exp(-beta (1 - f F')) L``, keys F, labels L (Zhang et al., ECCV 2022, eq. 4-6).
 
-    Alpha and beta are searched on validation data as in the released code: values from 0.1 in equal steps, beta outside,
-    of equals the first. Without validation data the fields `alpha` and `beta` hold. Keys are the features that the
-    training split has; where they are means over augmented views, the data set's card says so.
+    Alpha and beta are searched on validation data as in the released code: values from 0.1 in equal steps, beta
+    outside, of equals the first. Without validation data the fields `alpha` and `beta` hold. Keys are the features
+    that the training split has; where they are means over augmented views, the data set's card says so.
     """
 
     needs_text = True

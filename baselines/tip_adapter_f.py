@@ -34,6 +34,9 @@ class TipAdapterF(Method):
 class CacheHead(nn.Module):
     """``scale f W + alpha exp(-beta (1 - f F')) L`` with F learnable and not normalised again."""
 
+    values: Tensor
+    text: Tensor
+
     def __init__(self, method: TipAdapterF, spec: HeadSpec) -> None:
         super().__init__()
         name = method.plugin_name()

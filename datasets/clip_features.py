@@ -58,10 +58,10 @@ class ClipFeatures(Dataset):
 
     ``clip_features/SUBSET.safetensors`` holds ``test.x`` (n, d) and ``test.y`` (n,), perhaps ``val.x/.y``, and
     ``supportK.x/.y`` with K rows a class; metadata: ``classes`` (JSON list in label order), ``model``, ``normalised``
-    (true or false, and it must be so), perhaps ``test.rows`` (JSON list of row names). Text lies in ``text.safetensors``,
-    raw, as lists of names with features. The largest supports are the pool that ``shots`` draws from; protocol listed_K
-    replays the given ones. Without test rows (ImageNet) the 4-shot supports are the test split, 2 shots the pool.
-    Support rows may be means of augmented views: the file's ``support_views`` says so.
+    (true or false, and it must be so). Text lies in ``text.safetensors``, raw, as lists of names with features. The
+    largest supports are the pool that ``shots`` draws from; protocol listed_K replays the given ones. Without test rows
+    (ImageNet) the 4-shot supports are the test split and the 2-shot ones the pool. Support rows may be means of
+    augmented views: the file's ``support_views`` says so.
 
     ``base_to_new`` trains on the first half of the classes and tests on both halves, each among its own;
     ``cross_dataset`` trains on `subset` and tests also on the test rows of `target`, among that one's classes.
@@ -287,9 +287,8 @@ def _opened(path: Path, mtime_ns: int) -> FeatureFile:
 
     try:
         with safe_open(str(path), framework="numpy") as stream:
-            file = FeatureFile(
-                path.stem, {key: stream.get_tensor(key) for key in stream.keys()}, stream.metadata() or {}
-            )
+            keys = stream.keys()
+            file = FeatureFile(path.stem, {key: stream.get_tensor(key) for key in keys}, stream.metadata() or {})
     except (SafetensorError, OSError) as error:
         raise DataError(f"clip_features: cannot read {path}: {error}. Replace the file.") from error
     _check(file, path)

@@ -1,8 +1,9 @@
 """Few-shot adapters on CLIP ViT-B/32 features: which can be told from zero-shot at all.
 
-Oxford Pets (25 of 37 classes) and Caltech101 (58 of 100), those whose names have text features, so nothing here compares
-with published numbers on all classes. Supports are drawn from the 16-shot pool by each seed, nested over shots;
-validation has as many labels a class as training, at most 4. Zero-shot is 92.07 % (n = 2,483) and 94.97 % (n = 1,709).
+Oxford Pets (25 of 37 classes) and Caltech101 (58 of 100), those whose names have text features, so nothing here
+compares with published numbers on all classes. Supports are drawn from the 16-shot pool by each seed, nested over
+shots; validation has as many labels a class as training, at most 4. Zero-shot is 92.07 % (n = 2,483) and 94.97 %
+(n = 1,709).
 
 ``bench table clip_features`` for the numbers; `few_shot_imagenet`, `few_shot_base_to_new` and `lathadapter_ablation`
 are the other parts, `few_shot_flowers` the image side of a set without text. Released choices that select on test are

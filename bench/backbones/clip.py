@@ -100,7 +100,7 @@ class ClipText(TextEncoder):
 
 
 def _family(visual: nn.Module) -> Family:
-    """A plain ViT, a ResNet or ConvNeXt, or what mixes both (CLIP's ResNets pool by attention, which changes no map)."""
+    """A plain ViT, a CNN, or what mixes both; CLIP's ResNets pool by attention, which changes no map."""
     if isinstance(visual, VisionTransformer):
         return "vit"
     trunk = getattr(visual, "trunk", visual)

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, field_validator
 
-from bench.backbones.facts import sha256_of
 from bench.backbones.family import BackboneFamily, WeightsInfo
-from bench.backbones.local import local_weights, metadata
+from bench.backbones.local import file_digest, local_weights, metadata
 from bench.backbones.tags import trained_on
 from bench.core.errors import UsageError, nearest
 
@@ -122,7 +121,7 @@ def from_file(name: str, path: Path) -> WeightsInfo:
         model_args=config,
         trained_on=meta.get("trained_on", "unknown"),
         file=str(path),
-        digest=f"sha256:{sha256_of(str(path), path.stat().st_size, path.stat().st_mtime_ns)}",
+        digest=file_digest(path),
     )
 
 

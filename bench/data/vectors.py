@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from bench.core.errors import DataError, UsageError
+from bench.data.augment import Preprocess
 from bench.data.base import rows_of
 from bench.data.readers import Reader
 
@@ -36,8 +37,12 @@ def vector_reader(prepared: Prepared, input_shape: tuple[int, ...]) -> Reader:
     return Reader(input_shape, str(first.dtype), ["vector", _FORMAT, str(first.dtype)], dataset.read)
 
 
-class PassOn:
-    """The preprocessing of vectors: none. Its methods are those of `bench.data.augment.Preprocess`."""
+class PassOn(Preprocess):
+    """The preprocessing of vectors: none; there is nothing to enlarge, augment or normalise.
+
+    Raises:
+        UsageError: The recipe augments.
+    """
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         if recipe.augment is not None:

@@ -84,7 +84,7 @@ def speed(trunk: Backbone, batch_size: int) -> float:
     A trunk that computes nothing, of features made elsewhere, is timed on a linear layer instead.
     """
     inputs, seconds, macs = trunk.blank(batch_size), math.inf, trunk_macs(trunk)
-    plain = None if macs else nn.Linear(*inputs.shape[1:], *inputs.shape[1:], device=inputs.device)
+    plain = None if macs else nn.Linear(inputs.shape[1], inputs.shape[1], device=inputs.device)
     if plain is not None:
         macs = plain.weight.numel()
     for attempt in range(4):

@@ -52,9 +52,7 @@ def build_context(planned: Planned, planner: Planner, settings: Settings, device
     )  # fmt: skip
 
 
-def preprocessing(
-    planned: Planned, shape: tuple[int, ...], device: torch.device, channels_last: bool
-) -> Preprocess | PassOn:
+def preprocessing(planned: Planned, shape: tuple[int, ...], device: torch.device, channels_last: bool) -> Preprocess:
     """What lies between cached arrays and the backbone."""
     recipe, info, flips = planned.resolved.recipe, planned.weights, planned.prepared.dataset.forbidden_flips
     if len(shape) == 1:

@@ -24,7 +24,7 @@ def to_ball(u: Tensor, c: float, clip: float) -> Tensor:
 
 
 def distances(x: Tensor, y: Tensor, c: float) -> Tensor:
-    """Geodesic distances (n, m) of points (n, d) and (m, d): ``arccosh(1 + 2c|x-y|^2 / ((1-c|x|^2)(1-c|y|^2)))/sqrt(c)``.
+    """Geodesic distances (n, m): ``arccosh(1 + 2c|x-y|^2 / ((1-c|x|^2)(1-c|y|^2))) / sqrt(c)``.
 
     Only (n, m) numbers are kept, never (n, m, d); the squared differences come from one product.
     """

@@ -20,6 +20,8 @@ class PromptTexts(nn.Module):
         tokens: (C, L) token numbers, with fillers where the context goes: places 1 to ``context``.
     """
 
+    tokens: Tensor
+
     def __init__(self, encoder: TextEncoder, tokens: Tensor, context: int) -> None:
         super().__init__()
         self.encoder, self.context = encoder, context
