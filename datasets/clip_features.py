@@ -38,13 +38,13 @@ _IMAGENET = "the test rows are means of augmented views of training images (the 
 
 @dataclass(frozen=True, kw_only=True)
 class BaseToNew(Official):
-    """`Official` splits whose training and validation rows of another domain than ``base`` are left out."""
+    """`Official` splits whose training and validation rows of another vocabulary than ``base`` are left out."""
 
     unseen: bool = True
 
     def __call__(self, table: pd.DataFrame, seed: int = 0) -> pd.Series:
         split = super().__call__(table, seed)
-        return split.mask(split.isin(["train", "val"]) & (need(table, "domain") != "base"), "")
+        return split.mask(split.isin(["train", "val"]) & (need(table, "vocabulary") != "base"), "")
 
 
 def _parts(train: str) -> tuple[tuple[str, str], ...]:
@@ -135,12 +135,12 @@ class ClipFeatures(Dataset):
             if number:
                 table = table[table["part"] == "test"]
             if len(files) > 1:
-                table["domain"] = part.file.stem
+                table["vocabulary"] = part.file.stem
             tables.append(table)
             first += len(part.names)
         table = pd.concat(tables, ignore_index=True)
         if self.protocol == "base_to_new":
-            table["domain"] = np.where(table["label"] < math.ceil(first / 2), "base", "new")
+            table["vocabulary"] = np.where(table["label"] < math.ceil(first / 2), "base", "new")
         return table
 
     def read(self, sample: Sample) -> np.ndarray:

@@ -109,7 +109,7 @@ class Task:
         return self.metrics[0]
 
     def bound(self, table: pd.DataFrame, classes: int) -> Task:
-        """The task on one prepared table (columns ``label``, ``split``, ``domain``...); most need nothing of it."""
+        """The task on one prepared table (columns ``label``, ``split``...); most need nothing of it."""
         return self
 
     def head(self, features: FeatureSpec, outputs: int, names: tuple[str, ...]) -> HeadSpec:

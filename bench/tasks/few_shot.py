@@ -1,7 +1,8 @@
 """Few-shot recognition with named classes: a sample is judged among the classes of its own group.
 
-Groups are the classes that share a domain: base and new classes, or the classes of several data sets. Logits of other
-groups' classes count nowhere, neither in training nor in evaluation. One group is plain classification.
+Groups are the classes that share a value of the table's column ``vocabulary``: base and new classes, or the classes of
+several data sets. Logits of other groups' classes count nowhere, neither in training nor in evaluation. Without that
+column there is one group, and this is plain classification.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.stats.errors import StatisticsError
 from bench.tasks.base import Metric, Outputs
 from bench.tasks.classification import Classification, accuracy
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from bench.cells.recipes import Recipe
 
+VOCABULARY = "vocabulary"  # the column
 OUT = -1e4  # the logit of a class that is no candidate: finite, and of probability 0
 
 
@@ -76,11 +79,11 @@ class FewShot(Classification):
 
 
 def class_groups(table: pd.DataFrame, classes: int) -> np.ndarray:
-    """Number of each class's group, (C,): classes that share a domain, directly or through others, share a group."""
+    """Number of each class's group, (C,): classes that share a vocabulary, or through others, share a group."""
     group = np.arange(classes)
-    if "domain" not in table:
+    if VOCABULARY not in table:
         return np.zeros(classes, dtype=np.int64)
-    for _, labels in table.groupby("domain")["label"]:
+    for _, labels in table.groupby(VOCABULARY)["label"]:
         joined = np.unique(group[labels.unique()])
         group[np.isin(group, joined)] = joined[0]
     return np.unique(group, return_inverse=True)[1].astype(np.int64)
@@ -94,7 +97,11 @@ def group_accuracies(hits: np.ndarray, new: np.ndarray) -> dict[str, float]:
 
 
 def pseudo_values(hits: np.ndarray, new: np.ndarray, metric: str) -> np.ndarray:
-    """Jackknife pseudo-values (n,) of one of `group_accuracies`, all at once; see `bench.tasks.base.jackknife`."""
+    """Jackknife pseudo-values (n,) of one of `group_accuracies`, all at once; see `bench.stats.pseudo`.
+
+    Raises:
+        StatisticsError: A kind has fewer than two samples.
+    """
     n = len(hits)
     left_out = {}
     for name, chosen in (("base", ~new), ("new", new)):
@@ -103,7 +110,10 @@ def pseudo_values(hits: np.ndarray, new: np.ndarray, metric: str) -> np.ndarray:
     total = left_out["base"] + left_out["new"]
     product = 2 * left_out["base"] * left_out["new"]
     left_out["harmonic"] = np.divide(product, total, out=np.where(total == 0, 0.0, np.nan), where=total > 0)
-    return n * group_accuracies(hits, new)[metric] - (n - 1) * left_out[metric]
+    without = left_out[metric]
+    if not np.isfinite(without).all():
+        raise StatisticsError(f"{metric} is undefined without some sample: it needs two of each kind or more.")
+    return group_accuracies(hits, new)[metric] + (n - 1) * (without.mean() - without)
 
 
 def _hits(targets: np.ndarray, outputs: Outputs) -> tuple[np.ndarray, np.ndarray]:

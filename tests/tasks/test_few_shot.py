@@ -10,7 +10,8 @@ from sklearn.metrics import accuracy_score
 from torch.nn.functional import cross_entropy
 
 from bench.cells.recipes import preset
-from bench.tasks.base import jackknife
+from bench.stats.errors import StatisticsError
+from bench.tasks.base import Task
 from bench.tasks.few_shot import FewShot, class_groups
 
 RNG = np.random.default_rng(0)
@@ -20,7 +21,7 @@ TABLE = pd.DataFrame(
     {
         "label": np.concatenate([LABELS, [0, 1, 2]]),
         "split": ["test"] * 40 + ["train"] * 3,
-        "domain": ["base" if label < 3 else "new" for label in LABELS] + ["base"] * 3,
+        "vocabulary": ["base" if label < 3 else "new" for label in LABELS] + ["base"] * 3,
     }
 )
 TASK = FewShot().bound(TABLE, 5)
@@ -60,8 +61,13 @@ def test_what_is_stored_gives_the_same_numbers_without_the_table() -> None:
 @pytest.mark.parametrize("metric", ["base", "new", "harmonic"])
 def test_scores_of_samples_are_the_jackknifes(metric: str) -> None:
     stored = TASK.arrays(LABELS, {"logits": LOGITS})
-    expected = jackknife(FewShot(), LABELS, stored, metric)
+    expected = Task.item_scores(FewShot(), LABELS, stored, metric)  # one sample left out at a time
     np.testing.assert_allclose(FewShot().item_scores(LABELS, stored, metric), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_scores_of_samples_need_two_of_each_kind() -> None:
+    with pytest.raises(StatisticsError, match="two of each kind"):
+        FewShot().item_scores(LABELS, {"logits": LOGITS, "new": np.zeros(40, dtype=bool)}, "harmonic")
 
 
 def test_accuracy_per_sample_averages_to_the_accuracy() -> None:
@@ -70,13 +76,13 @@ def test_accuracy_per_sample_averages_to_the_accuracy() -> None:
 
 
 def test_one_group_is_plain_classification() -> None:
-    plain = FewShot().bound(TABLE.drop(columns="domain").assign(split="train"), 5)
+    plain = FewShot().bound(TABLE.drop(columns="vocabulary").assign(split="train"), 5)
     found = plain.evaluate(LABELS, {"logits": LOGITS})
     assert found["accuracy"] == found["base"] == accuracy_score(LABELS, LOGITS.argmax(1))
     assert np.isnan([found["new"], found["harmonic"]]).all()
 
 
-def test_classes_that_share_a_domain_are_one_group() -> None:
-    table = pd.DataFrame({"label": [0, 1, 1, 2, 3, 4], "domain": ["a", "a", "b", "b", "c", "d"]})
+def test_classes_that_share_a_vocabulary_are_one_group() -> None:
+    table = pd.DataFrame({"label": [0, 1, 1, 2, 3, 4], "vocabulary": ["a", "a", "b", "b", "c", "d"]})
     assert class_groups(table, 5).tolist() == [0, 0, 0, 1, 2]
-    assert class_groups(table.drop(columns="domain"), 5).tolist() == [0] * 5
+    assert class_groups(table.drop(columns="vocabulary"), 5).tolist() == [0] * 5
