@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from bench.backbones.base import Backbone
@@ -18,7 +19,7 @@ from bench.data.roots import data_root
 from bench.engine.cost import head_macs, size, trunk_macs
 from bench.grid.resolve import Resolved
 from bench.methods import Method
-from bench.methods.build import build_model, check, trainable_names
+from bench.methods.build import build_model, check, stand_in, trainable_names
 from bench.tasks.base import HeadSpec
 
 HEADINGS = ("backbone", "method", "trained", "added", "beyond a probe", "share", "total", "MACs", "MACs added")
@@ -84,6 +85,8 @@ def _count(backbone: str, name: str, classes: int, trunk: Backbone, bare: int, m
         with torch.device("meta"):
             check(trunk, method)
             spec = HeadSpec(trunk.spec, classes)
+            if method.needs_text:
+                spec = stand_in(spec, np.arange(classes))
             model = build_model(copy.deepcopy(trunk) if method.injects else trunk, method, spec)
         inner = trunk_macs(model.backbone) if method.injects else bare
         head = head_macs(model)

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
     from torch import Tensor
 
+    from bench.backbones.base import TextEncoder
     from bench.backbones.features import FeatureSpec
     from bench.cells.recipes import Recipe
 
@@ -49,13 +52,31 @@ class HeadSpec:
         features: What the backbone hands over.
         outputs: Width of the output: classes of a classification.
         names: Names of the outputs in order; empty where nobody knows them.
-        text: (outputs, d) text features of the names, where the backbone has any.
+        text: (outputs, pooled_dim) text features of the names in the space of the pooled features, raw or normalised
+            as their source gives them; None where there are none.
+        encoder: The model's own text encoder, for heads that learn what it reads; see `bench.methods.build`.
+        support: Gives the training split's frozen pooled features and targets, for heads that start from them.
     """
 
     features: FeatureSpec
     outputs: int
     names: tuple[str, ...] = ()
     text: Tensor | None = None
+    encoder: TextEncoder | None = None
+    support: Callable[[], FeatureSplit] | None = None
+
+
+@dataclass(frozen=True)
+class FeatureSplit:
+    """Frozen features of one split.
+
+    Attributes:
+        x: (n, pooled_dim) float32.
+        y: (n, ...) targets; class numbers (n,) where the task has one a sample.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
 
 
 class Task:
@@ -68,12 +89,14 @@ class Task:
         target: Where targets lie: in the "table", or as a "map" of the input's height and width that the data set's
             `read_target` gives and that augmentation moves along with the input.
         deterministic: Every operation has an algorithm that gives the same bits each time; records say if not.
+        facts: Facts of a run that its tables show without being asked; see `bench.tables.rows.FACTS`.
     """
 
     metrics: ClassVar[tuple[Metric, ...]] = ()
     single_label: ClassVar[bool] = False
     target: ClassVar[Literal["table", "map"]] = "table"
     deterministic: ClassVar[bool] = True
+    facts: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def plugin_name(cls) -> str:
@@ -84,6 +107,10 @@ class Task:
     def headline(self) -> Metric:
         """The first metric."""
         return self.metrics[0]
+
+    def bound(self, table: pd.DataFrame, classes: int) -> Task:
+        """The task on one prepared table (columns ``label``, ``split``...); most need nothing of it."""
+        return self
 
     def head(self, features: FeatureSpec, outputs: int, names: tuple[str, ...]) -> HeadSpec:
         """What a head must give.
