@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from bench.backbones.family import WeightsInfo
 from bench.backbones.features import Features, FeatureSpec
+from bench.core.errors import UsageError
 
 
 class TextEncoder(nn.Module):
@@ -56,6 +57,14 @@ class Backbone(nn.Module):
     def text_encoder(self) -> TextEncoder | None:
         """Its text encoder, where it has one that reads token embeddings."""
         return None
+
+    def show_levels(self) -> None:
+        """Give `Features.levels` from now on; ``spec`` then tells their widths and strides.
+
+        Raises:
+            UsageError: The backbone has no maps.
+        """
+        raise UsageError(f"{self.info.arch} gives no maps, which this task needs. Choose an image backbone.")
 
     def blank(self, n: int = 1) -> Tensor:
         """``n`` inputs of zeros (n, *input_shape), on the backbone's device."""

@@ -49,6 +49,7 @@ class Recipe(Params):
     near_black: bool = Field(False, description="repeat the released code's clipping defect in brightness/contrast")
     views: PositiveInt | None = Field(None, description="augmented views per image; none: fresh every epoch")
     precision: Literal["fp32", "bf16"] = Field("fp32", description="of the forward pass")
+    head: str = Field("", description="plain head of the task, where not its first (segmentation: segformer)")
     selection: Literal["val_best", "last"] = Field("val_best", description="which epoch is reported")
     ties: Literal["earlier", "later"] = Field("earlier", description="which of equally good epochs is kept")
 

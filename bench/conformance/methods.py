@@ -283,4 +283,6 @@ FITTED: tuple[Check, ...] = (check_card, check_name, check_fit, check_fit_same_b
 
 def checks_for(cls: type[Method] | type[FeatureMethod]) -> tuple[Check, ...]:
     """The checks of methods trained by gradient descent, or of those fitted on features."""
+    if issubclass(cls, FeatureMethod) and cls.tasks:  # what it is fitted on, these checks do not have
+        return FITTED[:2]
     return TRAINED if issubclass(cls, Method) else FITTED

@@ -48,14 +48,14 @@ def _array_hash(array: np.ndarray) -> str:
 
 
 def target_hashes(dataset: Dataset, table: pd.DataFrame, root: Path) -> np.ndarray:
-    """Return (n,) sha256 of each row's label map: of its file, or of the decoded map where it has none.
+    """Return (n,) sha256 of each row's target: of its file, or of the decoded map or boxes where it has none.
 
-    Empty where the task's targets are not maps.
+    Empty where the task's targets stand in the table.
 
     Raises:
         DataError: A file is missing or cannot be read; the message names it.
     """
-    if dataset.task_plugin.target != "map":
+    if dataset.task_plugin.target == "table":
         return np.empty(0, dtype=object)
     if "target" in table:
         return file_digests(dataset.location(root), table["target"].tolist())
@@ -63,7 +63,7 @@ def target_hashes(dataset: Dataset, table: pd.DataFrame, root: Path) -> np.ndarr
 
 
 def targets_identity(dataset: Dataset, hashes: np.ndarray) -> str:
-    """sha256 of what decoding the label maps of all rows depends on; empty where there are none."""
+    """sha256 of what decoding the targets of all rows depends on; empty where there are none."""
     if not len(hashes):
         return ""
     digest = hashlib.sha256()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.core.errors import DataError
+from bench.data.annotations import left_out
 from bench.data.base import Dataset
 from bench.data.chance import sample_keys
 from bench.data.folders import printable
@@ -137,7 +138,7 @@ def prepare(dataset: Dataset, root: Path, data_seed: int, partial: bool = False)
         differences=differences,
         untrained=untrained,
         leaks=leaks,
-        notes=_notes(dataset, counts),
+        notes=(*_notes(dataset, counts), *left_out(dataset, table, root)),
         text=text,
     )
 

@@ -12,7 +12,8 @@ from bench.methods.base import FeatureMethod, Fitted
 from bench.records import Record
 from bench.records.schema import Macs, Parameters, Selection
 from bench.tasks.base import Outputs
-from bench.training.context import Context
+from bench.training.context import Context, parts
+from bench.training.loop import stacked
 
 STAGE = "fit"
 
@@ -25,7 +26,7 @@ def fit_record(
     assert isinstance(method, FeatureMethod)
     selects_on = "test" if planned.selection == "test_best" and "test" in splits else "val"
     val = context.feature_split(selects_on) if len(context.prepared.rows(selects_on)) else None
-    fitted = method.fit(context.feature_split("train"), val, context.head_spec)
+    fitted = method.fit(context.feature_split("train"), val, context.head_spec(planned.resolved.recipe))
     outputs = {split: _outputs(fitted, context, split) for split in splits if len(context.prepared.rows(split))}
     total = size(context.trunk) + fitted.parameters
     by = str((fitted.chosen or {}).get("by", "none"))
@@ -45,7 +46,9 @@ def fit_record(
 def _outputs(fitted: Fitted, context: Context, split: str) -> Outputs:
     """What the task keeps of the method's scores."""
     scores = torch.from_numpy(fitted.predict(context.pooled(split)).astype(np.float32))
-    return {name: value.numpy() for name, value in context.task.kept(scores).items()}
+    rows, size = context.prepared.rows(split), context.task.at_once or len(scores)
+    batches = [context.task.kept(scores[part], context.targets(rows[part]).cpu()) for part in parts(len(rows), size)]
+    return stacked(batches)
 
 
 def _selection(fitted: Fitted, by: str, selects_on: str, context: Context) -> Selection:

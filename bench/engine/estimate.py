@@ -56,7 +56,10 @@ def estimate(group: Group, device: torch.device) -> Cost:
     first = group.cells[0]
     prepared, counts = first.prepared, first.prepared.counts
     trunk = first.resolved.backbone.load(first.cell.backbone.name, first.weights).to(device)
-    spec = first.resolved.task.head(trunk.spec, prepared.classes, prepared.class_names)
+    task = first.resolved.task
+    if task.needs_levels:
+        trunk.show_levels()
+    spec = task.head(trunk.spec, prepared.classes, prepared.class_names, first.resolved.recipe.head)
     if any(member.resolved.method.needs_text for member in group.cells):
         spec = stand_in(spec, prepared.table["label"].to_numpy()[prepared.rows("train")])
     stages = [job for member in group.cells for job in member.jobs]
@@ -177,7 +180,8 @@ def disk_bytes(group: Group, trunk: Backbone, spec: HeadSpec) -> int:
         len(first.prepared.table) * math.prod(reader.shape) for reader in readers(first) if reader is not None
     )
     tokens = any(job.method.needs_tokens for planned in group.cells for job in planned.jobs if job.shares_trunk)
-    width = trunk.spec.pooled_dim + (trunk.spec.tokens * trunk.spec.token_dim if tokens else 0)
+    width = trunk.spec.pooled_dim + (trunk.spec.tokens * trunk.spec.token_dim if tokens or trunk.spec.levels else 0)
+    width += sum(math.prod(level) for level in trunk.spec.levels[:-1])
     views = 1 if recipe.augment is None else recipe.views or 0
     kept = counts["val"] + counts["test"] + views * counts["train"]
     drawn = (recipe.views or 0) * counts["train"] * math.prod(trunk.input_shape)

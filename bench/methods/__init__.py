@@ -1,7 +1,7 @@
 """The contracts of methods, and the parts they share."""
 
 from bench.methods.base import Batch, FeatureMethod, Fitted, Method, ParamGroup, Stage
-from bench.methods.parts import PooledLinear
+from bench.methods.parts import PooledLinear, plain_head
 from bench.tasks.base import FeatureSplit, HeadSpec
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "ParamGroup",
     "PooledLinear",
     "Stage",
+    "plain_head",
 ]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from bench.backbones.features import FAMILIES, Family, Features
 from bench.cells.params import Params
-from bench.methods.parts import PooledLinear
+from bench.methods.parts import plain_head
 from bench.tasks.base import FeatureSplit, HeadSpec
 
 if TYPE_CHECKING:
@@ -100,9 +100,9 @@ class Method(Params):
     def head(self, spec: HeadSpec) -> nn.Module:
         """Build the module from `Features` to outputs; it must not change features in place.
 
-        The default is a linear classifier on the pooled features: outputs (B, spec.outputs).
+        The default is the task's plain head: for classification a linear layer on the pooled features.
         """
-        return PooledLinear(spec.features.pooled_dim, spec.outputs)
+        return plain_head(spec)
 
     def inject(self, backbone: Backbone) -> None:
         """Change the backbone in place (LoRA, prompts). Parameters added here train in "head" stages."""
@@ -132,12 +132,14 @@ class FeatureMethod(Params):
     Attributes:
         single_label: The targets must be one class number a sample.
         needs_text: Refused where class names have no text features.
+        tasks: Names of the only tasks that it is for, where targets are something else; empty: see `single_label`.
         floor: Place among the floors that every trained method should beat, the lowest is 1; 0: it is no floor.
     """
 
     families: ClassVar[tuple[Family, ...]] = FAMILIES
     single_label: ClassVar[bool] = True
     needs_text: ClassVar[bool] = False
+    tasks: ClassVar[tuple[str, ...]] = ()
     floor: ClassVar[int] = 0
 
     @classmethod
@@ -158,7 +160,7 @@ class Fitted:
     """What `FeatureMethod.fit` returns.
 
     Attributes:
-        predict: (n, pooled_dim) -> scores (n, outputs), taken as logits.
+        predict: (n, pooled_dim) -> scores (n, outputs), or (n, ...) as the task's heads give them, taken as logits.
         parameters: Number of fitted numbers, 0 for methods that store none.
         chosen: What was selected and how, for the record, e.g. {"strength": 10.0, "by": "validation accuracy"}.
     """

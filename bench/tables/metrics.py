@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -47,8 +48,16 @@ def default_columns(tasks: Iterable[str]) -> tuple[str, ...]:
     return (*dict.fromkeys([*headlines, *others, "n", "trainable", *facts]),)
 
 
-@lru_cache(maxsize=1)
-def known_floors() -> tuple[str, ...]:
-    """Names of the methods that are floors, the lowest first."""
-    ranks = {name: int(dict(entry.card).get("floor", "0")) for name, entry in catalog("baselines").items()}
+@lru_cache(maxsize=64)
+def known_floors(task: str) -> tuple[str, ...]:
+    """Names of the methods that are floors of a task, the lowest first."""
+    cards = {name: dict(entry.card) for name, entry in catalog("baselines").items()}
+    ranks = {name: int(card.get("floor", "0")) for name, card in cards.items() if _is_for(card, task)}
     return tuple(sorted((name for name, rank in ranks.items() if rank), key=lambda name: ranks[name]))
+
+
+def _is_for(card: dict[str, str], task: str) -> bool:
+    """Whether a method fitted on features learns a task; those that name none need one class a sample."""
+    if "tasks" in card:
+        return task in ast.literal_eval(card["tasks"])
+    return bool(load("tasks", task).single_label)
