@@ -1,0 +1,88 @@
+"""A chart: a Vega-Lite specification that says what it shows, and shows itself in a notebook."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from bench.plots.style import COLUMN, CONFIG, LINE_CHARACTERS, SCHEMA, WIDTHS
+
+Values = list[dict[str, Any]]
+MIME = "application/vnd.vegalite.v5+json"
+
+
+class Chart(dict[str, Any]):
+    """A Vega-Lite specification, complete with its data: ``json.dumps(chart)`` is what other tools read."""
+
+    @property
+    def heading(self) -> str:
+        """The title on one line: the finding."""
+        return " ".join(self["title"]["text"])
+
+    @property
+    def description(self) -> str:
+        """What the picture shows, for those who do not see it."""
+        return str(self["description"])
+
+    @property
+    def values(self) -> Values:
+        """The rows that are drawn."""
+        return list(self["data"]["values"])
+
+    def save(self, file: str | Path, format: str | None = None) -> Path:
+        """Write the chart; the ending of the name chooses the format unless one is given.
+
+        Raises:
+            UsageError: There is no such format, or the file cannot be written.
+        """
+        from bench.plots.export import save
+
+        return save(self, Path(file), format)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        from bench.plots.export import png
+
+        return {MIME: dict(self), "image/png": png(self), "text/plain": f"{self.heading}\n{self.description}"}
+
+
+def chart(
+    finding: str,
+    about: Iterable[str],
+    description: str,
+    values: Values,
+    height: int | dict[str, int],
+    width: int = COLUMN,
+    **view: Any,
+) -> Chart:
+    """Put a chart together.
+
+    Args:
+        finding: What the chart shows, as a sentence; its title.
+        about: Parts of the line beneath: data, samples, what bars mean.
+        description: What is drawn, for those who do not see it.
+        values: Rows of data, all of which are shown somewhere.
+        height: Pixels of the plot, or ``{"step": pixels}`` a row.
+        width: Pixels of the whole picture.
+        view: ``mark`` and ``encoding``, or ``layer``, and whatever else belongs to the view.
+    """
+    fitted = {"autosize": {"type": "fit-x" if isinstance(height, dict) else "fit", "contains": "padding"}}
+    return Chart(
+        {
+            "$schema": SCHEMA,
+            "description": description,
+            "title": {"text": _lines(finding, bold=True, width=width), "subtitle": _lines(" · ".join(about), False, width)},
+            "data": {"values": values},
+            "width": width,
+            "height": height,
+            **fitted,
+            **view,
+            "config": CONFIG,
+        }
+    )
+
+
+def _lines(text: str, bold: bool, width: int) -> list[str]:
+    """Vega does not break lines."""
+    return textwrap.wrap(text, round(LINE_CHARACTERS * width / COLUMN * WIDTHS[bold])) or [""]
