@@ -30,8 +30,8 @@ class TimmBackbone(Backbone):
         self.info = info
         self.input_shape = (3, size, size)
         self.prefix = int(getattr(model, "num_prefix_tokens", 0))
+        self.eval()  # before measuring: a blank input must not move batch-norm statistics
         self.spec = self._measure()
-        self.eval()
 
     def forward(self, inputs: Tensor) -> Features:
         """Images (B, 3, H, W) to features; see the class."""

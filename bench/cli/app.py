@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from bench.cli.groups import cache_app, data_app, new_app
 from bench.cli.options import (
+    Claims,
     Data,
     Device,
     Json,
@@ -230,3 +231,36 @@ def check(
 
     use_plugins(ctx, plugins)
     raise typer.Exit(0 if command.check(target, data, partial, json) else 1)
+
+
+@app.command()
+def verify(
+    ctx: typer.Context,
+    claim: Annotated[
+        str | None, typer.Argument(metavar="[PAPER[:TABLE]|CLAIM]", help="As in cladapter, cladapter:table4; one id.")
+    ] = None,
+    results: Results = Path("runs"),
+    folder: Claims = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Fix the tolerances of claims that have not run yet.")] = False,
+    plan_file: Annotated[
+        Path | None, typer.Option("--plan-file", metavar="FILE", help="Default: claims_plan.json among the results.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Correct for many claims; exit code 1 when one is contradicted.")
+    ] = False,
+    format: Annotated[str, typer.Option(metavar="NAME", help="table, md, csv or json.")] = "table",
+    plugins: Plugins = None,
+) -> None:
+    """Judge published numbers by arithmetic and by our records.
+
+    Reproduced, within noise, contradicted, not comparable or not run. Fix the tolerances with --plan before running.
+    """
+    from bench.cli.commands import verify as command
+
+    use_plugins(ctx, plugins)
+    if plan:
+        typer.echo(command.write_plan(claim, results, folder, plan_file))
+        return
+    rows, code = command.verify(claim, results, folder, plan_file, strict)
+    typer.echo(command.show(claim, rows, format))
+    raise typer.Exit(code)

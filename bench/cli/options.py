@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+Claims = Annotated[Path | None, typer.Option("--folder", metavar="DIR", help="Folder of your own papers' CSVs.")]
 Data = Annotated[
     Path | None, typer.Option("--data", metavar="DIR", help="Data root (else BENCH_DATA, else a user cache).")
 ]

@@ -61,7 +61,7 @@ def readers(planned: Planned) -> tuple[Reader, Reader | None]:
     recipe, prepared, shape = planned.resolved.recipe, planned.prepared, planned.input_shape
     reader = input_reader(prepared, shape, recipe, planned.weights.interpolation)
     maps = planned.resolved.task.target == "map"
-    return reader, target_reader(prepared, shape, recipe) if maps else None
+    return reader, target_reader(prepared, reader, recipe) if maps else None
 
 
 def bank_identity(planned: Planned, reader: Reader, device: torch.device) -> dict[str, object]:

@@ -69,14 +69,29 @@ def load_suite(target: str | Path, overrides: dict[str, Any] | None = None, weig
     entry = registry.read(path, "suites")
     if entry is None or entry.problem:
         raise UsageError(f"Cannot read the suite: {entry.problem if entry else path}")
-    variables, replaced = _singular(read_config(path)), _singular(overrides or {})
+    return from_variables(path.stem, entry.text, read_config(path), overrides, weights)
+
+
+def from_variables(
+    name: str,
+    doc: str,
+    variables: dict[str, Any],
+    overrides: dict[str, Any] | None = None,
+    weights: Path | None = None,
+) -> Suite:
+    """The suite of some variables; further arguments are those of `load_suite`.
+
+    Raises:
+        UsageError: A key, a name or a value is unknown or wrong.
+    """
+    variables, replaced = _singular(variables), _singular(overrides or {})
     if "dataset" in replaced:
         variables.pop("protocol", None)  # it belonged to the data sets that are replaced
     merged = {**variables, **replaced}
     train = merged.pop("train", True)
     if not isinstance(train, bool):
         raise UsageError(f"train: {train!r} is not true or false.")
-    return Suite(path.stem, entry.text, expand(merged, weights), train)
+    return Suite(name, doc, expand(merged, weights), train)
 
 
 def parse_override(text: str) -> tuple[str, Any]:

@@ -85,7 +85,7 @@ def classification(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
     precision = _divide(hits, confusion.sum(0)[present])
     recall = hits / confusion.sum(1)[present]
     macro_precision, macro_recall = float(precision.mean()), float(recall.mean())
-    probabilities = np.exp(_log_softmax(logits))
+    probabilities = _softmax(logits)
     return {
         "accuracy": float(hits.sum() / len(labels)),
         "balanced_accuracy": macro_recall,
@@ -155,6 +155,12 @@ def _auc(positive: np.ndarray, negative: np.ndarray) -> float:
     negative = np.sort(negative)
     below = np.searchsorted(negative, positive, "left") + np.searchsorted(negative, positive, "right")
     return float(below.mean() / (2 * len(negative)))
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    """(n, C) probabilities; not by the logarithm, whose rounding would break ties."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:

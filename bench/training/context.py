@@ -63,7 +63,7 @@ class Context:
 
     def __post_init__(self) -> None:
         if self.maps is None:
-            self._targets = torch.from_numpy(np.asarray(self.task.targets(self.prepared.table))).to(self.device)
+            self._targets = torch.from_numpy(np.array(self.task.targets(self.prepared.table))).to(self.device)
 
     @property
     def head_spec(self) -> HeadSpec:

@@ -39,6 +39,7 @@ def modules(*arguments: str) -> set[str]:
         ["show", "quick"],
         ["show", "pico"],
         ["show", "paper", "--json"],
+        ["verify", "cladapter:table4"],
     ],
     ids=" ".join,
 )
@@ -51,7 +52,9 @@ def test_the_test_can_fail() -> None:
     assert modules("doctor") & HEAVY >= {"torch"}
 
 
-@pytest.mark.parametrize("module", ["records", "stats", "tables", "metrics"])
+@pytest.mark.parametrize(
+    "module", ["records", "stats", "tables", "claims", "claims.binding", "claims.render", "metrics"]
+)
 def test_what_reads_records_imports_no_torch(module: str) -> None:
     code = f"import sys, bench.{module}; sys.exit(bool({{'torch', 'timm'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
