@@ -1,5 +1,60 @@
-"""Statistics on stored results. Imports neither torch nor timm."""
+"""Statistics on scores: rows, pairs, blocks, floors. numpy and scipy only; imports neither torch nor timm."""
 
+from bench.stats.block import Block, compare_all
+from bench.stats.budget import Budget, noise_budget
+from bench.stats.comparison import Comparison
+from bench.stats.crossed import Crossed, crossed
+from bench.stats.crossing import Crossing, crossings
+from bench.stats.errors import StatisticsError
+from bench.stats.floors import planning_floor, resolution_floor
+from bench.stats.folds import Folds, over_folds
+from bench.stats.holm import holm
 from bench.stats.intervals import Interval, accuracy_interval, seed_interval
+from bench.stats.letters import letters, rank_ranges
+from bench.stats.mcnemar import midp
+from bench.stats.pairs import compare
+from bench.stats.pseudo import auc, balanced_accuracy, jackknife, macro_auc, macro_f1
+from bench.stats.rows import Row, interval, intervals, of_seeds
+from bench.stats.signs import Across, across_datasets, sign_flips, signed_ranks, smallest_sample
+from bench.stats.superiority import Superiority, superiority
 
-__all__ = ["Interval", "accuracy_interval", "seed_interval"]
+__all__ = [
+    "Across",
+    "Block",
+    "Budget",
+    "Comparison",
+    "Crossed",
+    "Crossing",
+    "Folds",
+    "Interval",
+    "Row",
+    "StatisticsError",
+    "Superiority",
+    "accuracy_interval",
+    "across_datasets",
+    "auc",
+    "balanced_accuracy",
+    "compare",
+    "compare_all",
+    "crossed",
+    "crossings",
+    "holm",
+    "interval",
+    "intervals",
+    "jackknife",
+    "letters",
+    "macro_auc",
+    "macro_f1",
+    "midp",
+    "noise_budget",
+    "of_seeds",
+    "over_folds",
+    "planning_floor",
+    "rank_ranges",
+    "resolution_floor",
+    "seed_interval",
+    "sign_flips",
+    "signed_ranks",
+    "smallest_sample",
+    "superiority",
+]

@@ -1,0 +1,112 @@
+"""What it would take to separate two methods: more seeds, more images, or neither."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bench.stats.crossed import FEWEST_SEEDS, Crossed
+from bench.stats.floors import ALPHA, POWER, resolution_floor
+
+MOST_SEEDS, MOST_UNITS = 10_000, 10**9
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How the noise of a comparison divides, and what would bring its floor down to a difference.
+
+    Attributes:
+        target: The difference to be found.
+        unit_sd, seed_sd, residual_sd: Standard deviations of one difference: between units, between seeds, rest.
+        seeds, units: What the comparison has.
+        more_seeds: Seeds to add at these units; 0 if none is needed, None if no number suffices. Below three seeds
+            their variance is not known, and both numbers are about the units alone.
+        more_units: Units to add at these seeds; likewise.
+    """
+
+    target: float
+    unit_sd: float
+    seed_sd: float
+    residual_sd: float
+    seeds: int
+    units: int
+    more_seeds: int | None
+    more_units: int | None
+
+    def text(self, units: str = "images") -> str:
+        """One line for a person, such as ``3 more seeds, or 410 more images``."""
+        if self.target == 0:
+            return "the methods do not differ at all here: nothing to separate"
+        if self.seeds < FEWEST_SEEDS:
+            return f"{FEWEST_SEEDS - self.seeds} more seeds at least, to speak of the methods"
+        if self.more_seeds == 0:
+            return "enough seeds and " + units
+        seeds = f"no number of seeds suffices with {self.units} {units}"
+        if self.more_seeds is not None:
+            seeds = f"{self.more_seeds} more seed{'s' if self.more_seeds > 1 else ''}"
+        images = f"no number of {units} suffices with {self.seeds} seeds"
+        if self.more_units is not None:
+            images = f"{self.more_units} more {units}"
+        return f"{seeds}; {images}" if None in (self.more_seeds, self.more_units) else f"{seeds}, or {images}"
+
+
+def noise_budget(table: Crossed, target: float | None = None, alpha: float = ALPHA, power: float = POWER) -> Budget:
+    """Solve for the seeds, or the units, at which the resolution floor reaches a difference.
+
+    The variance with n' units and S' seeds is unit variance / n' + seed variance / S' + residual / (n' S'), from the
+    components of one comparison; the degrees of freedom grow with it.
+
+    Args:
+        table: The analysis of one pair's differences.
+        target: The difference to be found; the observed one unless given.
+    """
+    target = abs(float(table.mean)) if target is None else abs(target)
+    seeds, units = int(table.seeds), table.units
+
+    def floor(n: int, runs: int) -> float:
+        return float(resolution_floor(_projected(table, n, runs), alpha, power))
+
+    never = target == 0
+    return Budget(
+        target=target,
+        unit_sd=float(np.sqrt(table.unit_variance)),
+        seed_sd=float(np.sqrt(table.seed_variance)),
+        residual_sd=float(np.sqrt(table.ms_residual)),
+        seeds=seeds,
+        units=units,
+        more_seeds=None if never else _more(lambda runs: floor(units, runs) <= target, seeds, MOST_SEEDS),
+        more_units=None if never else _more(lambda n: floor(n, seeds) <= target, units, MOST_UNITS),
+    )
+
+
+def _projected(table: Crossed, n: int, runs: int) -> Crossed:
+    """The mean squares to be expected with other numbers of units and seeds, the components as estimated."""
+    rest = table.ms_residual
+    between_seeds = np.maximum(table.ms_seeds - rest, 0) / table.units
+    seeds_now = max(int(table.seeds) - 1, 1)
+    return replace(
+        table,
+        ms_units=runs * table.unit_variance + rest,
+        ms_seeds=n * between_seeds + rest,
+        units=n,
+        seeds=np.asarray(runs),
+        seed_freedom=table.seed_freedom * max(runs - 1, 1) / seeds_now,
+    )
+
+
+def _more(enough: Callable[[int], bool], now: int, most: int) -> int | None:
+    """How many to add to ``now`` until there are enough; None if ``most`` are not."""
+    if enough(now):
+        return 0
+    high = now
+    while not enough(high):
+        if high >= most:
+            return None
+        high = min(high * 2, most)
+    low = max(high // 2, now)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high - now

@@ -1,0 +1,105 @@
+"""Every pair of methods on the runs that both have."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from typing import Any
+
+import numpy as np
+
+from bench.stats.crossed import FEWEST_SEEDS, Crossed, crossed_pairs
+from bench.stats.mcnemar import midp_pairs
+from bench.stats.pooling import pooled
+from bench.stats.units import grouped
+
+Array = np.ndarray[Any, np.dtype[Any]]
+FIELDS = ("mean", "ms_units", "ms_seeds", "ms_residual", "seeds", "moved")
+Labels = Mapping[str, Sequence[Hashable]]
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Analyses of all pairs (k, k), the mid-p values (NaN where a t test decides), and which speak of methods."""
+
+    table: Crossed
+    midp: Array
+    of_methods: Array
+
+
+def match(
+    scores: Mapping[str, Array], labels: Labels, groups: Sequence[object] | None, fixed: Collection[str]
+) -> Matched:
+    """Analyse each pair on its shared runs.
+
+    Below three shared runs the seeds are no sample: the pair is analysed on the mean over them, as a statement on
+    these models. Without a shared run each method's mean over its own stands for it.
+
+    Args:
+        scores: Method -> (n, runs), at least two methods.
+        labels: Method -> names of its runs.
+        fixed: Deterministic methods, which are the same in every run.
+    """
+    names = list(scores)
+    kinds: dict[frozenset[Hashable] | None, list[int]] = {}
+    for place, name in enumerate(names):
+        kinds.setdefault(None if name in fixed else frozenset(labels[name]), []).append(place)
+    size = (len(names), len(names))
+    fields = {field: np.zeros(size) for field in FIELDS}
+    fields["seeds"] += 1
+    midp, of_methods, units = np.full(size, np.nan), np.zeros(size, bool), 0
+    for one, other in combinations_with_replacement(kinds, 2):
+        here, there = kinds[one], kinds[other]
+        members = here if one == other else here + there
+        if len(members) < 2:
+            continue
+        cube = np.stack([_runs(scores[names[m]], labels[names[m]], _shared(one, other)) for m in members])
+        table, coin = _analyse(cube, groups)
+        for rows, columns in ((here, there), (there, here)):
+            place = np.ix_(rows, columns)
+            inside = np.ix_([members.index(m) for m in rows], [members.index(m) for m in columns])
+            found = table.at(inside)
+            for field in FIELDS:
+                fields[field][place] = getattr(found, field)
+            midp[place] = coin[inside]
+            of_methods[place] = cube.shape[-1] >= FEWEST_SEEDS or (one is None and other is None)
+        units = table.units
+    return Matched(_with_pool(fields, units, [n not in fixed for n in names]), midp, of_methods)
+
+
+def _shared(one: frozenset[Hashable] | None, other: frozenset[Hashable] | None) -> frozenset[Hashable]:
+    """Runs that two kinds of methods share; a deterministic method (None) has those of any other."""
+    if one is None or other is None:
+        return (one or frozenset()) | (other or frozenset())
+    return one & other
+
+
+def _runs(scores: Array, labels: Sequence[Hashable], shared: frozenset[Hashable]) -> Array:
+    """Columns of the shared runs in one order; the mean over all runs where nothing is shared or nothing varies."""
+    place = {label: column for column, label in enumerate(labels)}
+    if shared and shared <= place.keys():
+        return scores[:, [place[label] for label in sorted(shared, key=repr)]]
+    return np.repeat(scores.mean(1, keepdims=True), max(len(shared), 1), axis=1)
+
+
+def _analyse(cube: Array, groups: Sequence[object] | None) -> tuple[Crossed, Array]:
+    """Analyses of all pairs of (k, n, S), and mid-p values where they apply."""
+    units, sums = grouped(cube, groups)
+    table = crossed_pairs(units, sums)
+    none = np.full((len(cube), len(cube)), np.nan)
+    if cube.shape[-1] >= FEWEST_SEEDS:
+        return table, none
+    binary = groups is None and bool(((cube == 0) | (cube == 1)).all())
+    return table.seeds_fixed(), midp_pairs(cube) if binary else none
+
+
+def _with_pool(fields: Mapping[str, Array], units: int, random: Sequence[bool]) -> Crossed:
+    """Assemble the fields; the seed variance is the block's where it has three seeds."""
+    seeds = fields["seeds"]
+    counted = (seeds >= FEWEST_SEEDS) & (fields["ms_residual"] > 0)
+    if not counted.any():
+        return Crossed(**fields, units=units, seed_freedom=1.0)
+    table = Crossed(**fields, units=units, seed_freedom=float(seeds[counted].min()) - 1)
+    varying = int((counted.any(1) & np.asarray(random)).sum())
+    return pooled(table, max(varying - 1, 1) * (float(seeds[counted].mean()) - 1), counted)

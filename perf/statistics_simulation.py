@@ -1,0 +1,249 @@
+"""False positives, coverage and power of `bench.stats` in worlds with a known truth; the table of docs/statistics.md.
+
+    python perf/statistics_simulation.py [--replicates 2000] [--write docs/statistics.md]
+
+Each line is a world; `wrong` is the same test without the seeds, which is what a test over images alone does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))
+from worlds import REGIMES, World, labels, predictions
+
+from bench.stats.crossed import Crossed, crossed, crossed_pairs
+from bench.stats.floors import resolution_floor
+from bench.stats.pooling import pooled
+from bench.stats.pseudo import macro_f1
+from bench.stats.rows import intervals
+from bench.stats.units import grouped
+
+Array = np.ndarray[Any, np.dtype[Any]]
+SIZES, SEEDS, METHODS = (140, 278, 2048), (3, 5, 10), 8
+ALPHA = 0.05
+PLACES = 4_000_000  # scores that are drawn at once
+UPPER = np.triu_indices(METHODS, 1)
+HEAD = (
+    "| n | S | false positives | wrong | coverage | floor | power | family-wise | wrong | Holm floor | power |\n"
+    "|---|---|---|---|---|---|---|---|---|---|---|"
+)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores (replicates, k, units, S), what their differences are counted on, and whether they are right or wrong."""
+
+    scores: Array
+    sums: Array
+    binary: bool = True
+
+
+Scoring = Callable[[np.random.Generator, Array], Scored]
+
+
+def right_or_wrong(rng: np.random.Generator, drawn: Array) -> Scored:
+    """Accuracy, items as units."""
+    scores = drawn.astype(np.float64)
+    return Scored(scores, scores.mean(-1))
+
+
+def by_group(rng: np.random.Generator, drawn: Array) -> Scored:
+    """Accuracy, groups of seven items as units."""
+    scores, sums = grouped(drawn, np.arange(drawn.shape[2]) // 7)
+    return Scored(scores, sums)
+
+
+def by_f1(rng: np.random.Generator, drawn: Array) -> Scored:
+    """Pseudo-values of macro-F1."""
+    truth = labels(drawn.shape[2])
+    predicted = np.moveaxis(predictions(rng, drawn, truth), -1, -2)
+    scores = np.moveaxis(macro_f1(truth, predicted, 4), -2, -1)
+    return Scored(scores, scores.mean(-1), binary=False)
+
+
+def batches(
+    rng: np.random.Generator, world: World, shape: tuple[int, int, int], accuracies: list[float], scoring: Scoring
+) -> Iterator[Scored]:
+    """The replicates of a world, a few at a time."""
+    replicates, n, seeds = shape
+    size = max(1, min(replicates, PLACES // (len(accuracies) * n * seeds)))
+    for start in range(0, replicates, size):
+        drawn = world.draw(rng, (min(size, replicates - start), n, seeds), accuracies)
+        yield scoring(rng, drawn)
+
+
+def pair(batch: Scored) -> Crossed:
+    """The first two methods, by themselves, as `compare` does."""
+    table = crossed(batch.scores[:, 0] - batch.scores[:, 1])
+    return replace(table, moved=(np.abs(batch.sums[:, 0] - batch.sums[:, 1]) > 1e-12).sum(-1))
+
+
+def block(batch: Scored) -> Crossed:
+    """All pairs of eight methods, as `compare_all` does."""
+    table = crossed_pairs(batch.scores, batch.sums)
+    return pooled(table, (METHODS - 1) * table.seed_freedom, table.ms_residual > 0)
+
+
+def floors(table: Crossed, batch: Scored, items: int, alpha: float = ALPHA) -> Array:
+    """The floor that would be printed under the first two methods."""
+    shares = batch.scores.mean((-2, -1))
+    return resolution_floor(table, alpha, shares=(shares[:, 0], shares[:, 1]), answers=items if batch.binary else None)
+
+
+def only(table: Crossed) -> Crossed:
+    """Methods 0 and 1 out of all pairs."""
+    return table.at((..., 0, 1))
+
+
+def least(table: Crossed) -> Array:
+    """Smallest p of a block's pairs: Holm's procedure finds something exactly if it is at most alpha / pairs."""
+    return np.asarray(table.p()[..., UPPER[0], UPPER[1]].min(-1))
+
+
+def line(rng: np.random.Generator, world: World, shape: tuple[int, int, int], scoring: Scoring) -> list[float]:
+    """All figures of one world and size."""
+    n, best, holm = shape[1], world.accuracy, ALPHA / len(UPPER[0])
+    null: dict[str, list[Array]] = {name: [] for name in ("p", "wrong", "floor", "family", "family_wrong", "holm")}
+    for batch in batches(rng, world, shape, [best] * METHODS, scoring):
+        two, all_pairs = pair(batch), block(batch)
+        null["p"].append(two.p())
+        null["wrong"].append(two.seeds_fixed().p())
+        null["floor"].append(floors(two, batch, n))
+        null["family"].append(least(all_pairs))
+        null["family_wrong"].append(least(all_pairs.seeds_fixed()))
+        null["holm"].append(floors(only(all_pairs), batch, n, holm))
+    got = {name: np.concatenate(values) for name, values in null.items()}
+    floor, floor_holm = float(np.median(got["floor"])), float(np.median(got["holm"]))
+    power, covered = apart(rng, world, shape, scoring, floor)
+    power_holm = apart_in_block(rng, world, shape, scoring, floor_holm, holm)
+    return [
+        float((got["p"] <= ALPHA).mean()), float((got["wrong"] <= ALPHA).mean()), covered, floor, power,
+        float((got["family"] <= holm).mean()), float((got["family_wrong"] <= holm).mean()), floor_holm, power_holm,
+    ]  # fmt: skip
+
+
+def worse(world: World, scoring: Scoring, by: float) -> float:
+    """Accuracy of a method whose metric is lower than the world's by so much."""
+    if scoring is by_f1:
+        return world.accuracy_of(world.macro_f1(world.accuracy) - by)
+    return world.accuracy - by
+
+
+def apart(
+    rng: np.random.Generator, world: World, shape: tuple[int, int, int], scoring: Scoring, by: float
+) -> tuple[float, float]:
+    """Power and coverage when the second method is worse by so much."""
+    found, covered = [], []
+    for batch in batches(rng, world, shape, [world.accuracy, worse(world, scoring, by)], scoring):
+        table = pair(batch)
+        p, half = table.p(), table.half_width(1 - ALPHA)
+        found.append(p <= ALPHA)
+        covered.append(np.abs(table.mean - by) <= np.where(p > ALPHA, np.maximum(half, np.abs(table.mean)), half))
+    return float(np.concatenate(found).mean()), float(np.concatenate(covered).mean())
+
+
+def apart_in_block(
+    rng: np.random.Generator, world: World, shape: tuple[int, int, int], scoring: Scoring, by: float, level: float
+) -> float:
+    """Power of one pair at Holm's first level when one of eight methods is worse by so much."""
+    accuracies = [world.accuracy, worse(world, scoring, by)] + [world.accuracy] * (METHODS - 2)
+    found = [only(block(b)).p() <= level for b in batches(rng, world, shape, accuracies, scoring)]
+    return float(np.concatenate(found).mean())
+
+
+def section(
+    title: str, rng: np.random.Generator, world: World, scoring: Scoring, sizes: tuple[int, ...], replicates: int
+) -> str:
+    """One table of the document."""
+    lines = [f"**{title}**\n", HEAD]
+    for n in sizes:
+        for seeds in SEEDS:
+            values = line(rng, world, (replicates, n, seeds), scoring)
+            lines.append("| " + " | ".join([str(n), str(seeds), *(f"{100 * v:.1f}" for v in values)]) + " |")
+            print(title, lines[-1], flush=True)
+    return "\n".join(lines) + "\n"
+
+
+def row_coverage(rng: np.random.Generator, replicates: int) -> str:
+    """Coverage of the rows' intervals in a block of eight methods, and their median width, in points."""
+    lines = ["| world | n | S | coverage | width | wrong: items only |", "|---|---|---|---|---|---|"]
+    for world in REGIMES:
+        for n, seeds in ((278, 2), (278, 3), (278, 5), (2048, 3)):
+            inside, widths, wrong = [], [], []
+            for _ in range(replicates):
+                drawn = world.draw(rng, (1, n, seeds), [world.accuracy] * METHODS)[0].astype(float)
+                scores = {str(m): drawn[m] for m in range(METHODS)}
+                row = intervals(scores)["0"]
+                fixed = crossed(drawn[0]).seeds_fixed()
+                assert row.low is not None
+                assert row.high is not None
+                inside.append(row.low <= world.accuracy <= row.high)
+                widths.append(row.high - row.low)
+                wrong.append(abs(fixed.mean - world.accuracy) <= fixed.half_width(0.95))
+            values = (np.mean(inside), np.median(widths), np.mean(wrong))
+            lines.append(f"| {world.name} | {n} | {seeds} | " + " | ".join(f"{100 * v:.1f}" for v in values) + " |")
+            print(lines[-1], flush=True)
+    return "\n".join(lines) + "\n"
+
+
+def document(replicates: int) -> str:
+    """All tables."""
+    rng, began = np.random.default_rng(20_26), time.perf_counter()
+    parts = [section(f"Accuracy: {w.name}", rng, w, right_or_wrong, SIZES, replicates) for w in REGIMES]
+    clusters = World("clusters", 1.5, interaction=0.45, item=0.25, group=7)
+    parts.append(section("Clusters: groups of 7 are the units", rng, clusters, by_group, (280,), replicates))
+    parts.append(section("Clusters ignored: items are the units", rng, clusters, right_or_wrong, (280,), replicates))
+    for world in REGIMES[:4]:
+        parts.append(section(f"Macro-F1: {world.name}", rng, world, by_f1, SIZES, replicates))
+    uneven = World("unequal seeds", tuple(np.geomspace(0.3, 3, METHODS).tolist()))
+    parts.append(family(rng, uneven, replicates))
+    parts.append("**Rows: intervals in a block of eight methods**\n\n" + row_coverage(rng, max(replicates // 2, 1)))
+    minutes = (time.perf_counter() - began) / 60
+    return f"{replicates} replicates a line, one core, {minutes:.0f} minutes.\n\n" + "\n".join(parts)
+
+
+def family(rng: np.random.Generator, world: World, replicates: int) -> str:
+    """Family-wise errors where one method's seeds vary ten times as much as another's."""
+    lines = [
+        "**Methods with unequal seed variance (0.3 to 3 points)**\n",
+        "| n | S | family-wise | wrong |",
+        "|---|---|---|---|",
+    ]
+    accuracies, holm = [world.accuracy] * METHODS, ALPHA / len(UPPER[0])
+    for n in SIZES:
+        for seeds in SEEDS:
+            tables = [block(b) for b in batches(rng, world, (replicates, n, seeds), accuracies, right_or_wrong)]
+            all_least = ([least(t) for t in tables], [least(t.seeds_fixed()) for t in tables])
+            rates = [float((np.concatenate(some) <= holm).mean()) for some in all_least]
+            lines.append(f"| {n} | {seeds} | {100 * rates[0]:.1f} | {100 * rates[1]:.1f} |")
+            print(lines[-1], flush=True)
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Run everything; write the tables between the markers of a document, or print them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--replicates", type=int, default=2000)
+    parser.add_argument("--write", type=Path, help="document with the lines <!-- table --> and <!-- /table -->")
+    given = parser.parse_args()
+    tables = document(given.replicates)
+    if given.write:
+        text = given.write.read_text()
+        between = re.compile(r"(?<=<!-- table -->\n).*(?=<!-- /table -->)", re.S)
+        given.write.write_text(between.sub(lambda _: "\n" + tables + "\n", text))
+    else:
+        print(tables)
+
+
+if __name__ == "__main__":
+    main()
