@@ -27,7 +27,7 @@ class Chart(dict[str, Any]):
         return str(self["description"])
 
     @property
-    def values(self) -> Values:
+    def points(self) -> Values:
         """The rows that are drawn."""
         return list(self["data"]["values"])
 
@@ -67,7 +67,6 @@ def chart(
         width: Pixels of the whole picture.
         view: ``mark`` and ``encoding``, or ``layer``, and whatever else belongs to the view.
     """
-    fitted = {"autosize": {"type": "fit-x" if isinstance(height, dict) else "fit", "contains": "padding"}}
     return Chart(
         {
             "$schema": SCHEMA,
@@ -76,7 +75,7 @@ def chart(
             "data": {"values": values},
             "width": width,
             "height": height,
-            **fitted,
+            "autosize": {"type": "fit-x", "contains": "padding"},
             **view,
             "config": CONFIG,
         }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.plots.chart import Chart, chart
 from bench.plots.labels import counted, drawable, labels, one_setting, seeds_of, several
-from bench.plots.style import BLUE, DASHES, ORANGE, PURPLE, SKY, axis, scaled, words
+from bench.plots.style import BLUE, DASHES, ORANGE, PURPLE, SKY, axis, near, scale, scaled, words
 from bench.tables import Table
 from bench.tables.rows import Row
 from bench.tasks.base import Metric
@@ -19,7 +19,7 @@ FLOOR_COLOURS = (ORANGE, PURPLE, SKY)  # the lowest first
 
 
 def comparison(table: Table, block: Block | None = None) -> Chart:
-    """A point with its interval a row, in the table's order; floors are vertical lines, earlier stages hollow.
+    """A point with its interval a row, the best mean first; floors are vertical lines, earlier stages hollow.
 
     Args:
         block: Verdicts on the rows' pairs, named as `labels` names the rows: their letters stand at the right.
@@ -31,7 +31,8 @@ def comparison(table: Table, block: Block | None = None) -> Chart:
     setting, metric = one_setting(rows)
     names = labels([row.key for row in rows])
     values = [_point(row, name, rows, metric, block) for row, name in zip(rows, names, strict=True)]
-    methods = [value for value in values if value["kind"] != "floor"]
+    methods = _ordered([value for value in values if value["kind"] != "floor"], metric)
+    _leave_off(values, methods)
     about = [setting, _sample(rows), "bars: 95 % intervals"]
     if block is not None:
         about.append("methods that share a letter were not separated")
@@ -42,7 +43,6 @@ def comparison(table: Table, block: Block | None = None) -> Chart:
         values,
         {"step": 18},
         layer=[*_floors(values, metric), *_intervals(metric, [m["method"] for m in methods])],
-        resolve={"scale": {"color": "independent"}},
     )
 
 
@@ -52,14 +52,31 @@ def _point(row: Row, name: str, rows: Sequence[Row], metric: Metric, block: Bloc
     kind = "floor" if row.key.floor else "method" if last is row else "earlier stage"
     return {
         "method": name,
+        "run": f"{row.key.method} {row.key.recipe}",
         "kind": kind,
         "value": scaled(metric, value.mean),
         "low": scaled(metric, value.low),
         "high": scaled(metric, value.high),
         "letters": block.letters.get(name, "") if block else "",
         "floor": f"{name} {words(metric, value.mean)}" if row.key.floor else "",
+        "off": False,
         "seeds": row.seeds,
     }
+
+
+def _ordered(methods: list[dict[str, Any]], metric: Metric) -> list[dict[str, Any]]:
+    """By the mean of the last stage, whose earlier stages follow it."""
+    last: dict[str, float] = {value["run"]: value["value"] for value in methods}  # later stages replace earlier ones
+    sign = -1 if metric.higher_is_better else 1
+    return sorted(methods, key=lambda value: (sign * last[value["run"]], value["run"], value["kind"] != "method"))
+
+
+def _leave_off(values: list[dict[str, Any]], methods: list[dict[str, Any]]) -> None:
+    """A floor far below all methods would squeeze them into a corner; it is told in the legend only."""
+    ends = [end for value in methods for end in (value["low"], value["value"], value["high"]) if end is not None]
+    for value in values:
+        if ends and value["kind"] == "floor" and not near(value["value"], ends):
+            value["off"], value["floor"] = True, f"{value['floor']} (off the scale)"
 
 
 def _sample(rows: Sequence[Row]) -> str:
@@ -70,7 +87,7 @@ def _finding(values: list[dict[str, Any]], metric: Metric, block: Block | None) 
     """Who is best, and from how many others the tests separate it."""
     last = [value for value in values if value["kind"] != "earlier stage"]
     best = (max if metric.higher_is_better else min)(last, key=lambda value: value["value"])
-    told = f"{best['method']} has the best mean {axis(metric)}: {best['value']:.1f}"
+    told = f"{best['method']} has the best mean {metric.name.replace('_', ' ')}, {words(metric, best['value'] / scale(metric))}"
     if block is None or best["method"] not in block.names or len(last) < 2:
         return told
     others = [v["method"] for v in last if v is not best and v["method"] in block.names]
@@ -91,7 +108,7 @@ def _floors(values: list[dict[str, Any]], metric: Metric) -> list[dict[str, Any]
     field: dict[str, Any] = {"field": "floor", "type": "nominal", "sort": None, "legend": legend}
     return [
         {
-            "transform": [{"filter": "datum.kind === 'floor'"}],
+            "transform": [{"filter": "datum.kind === 'floor' && !datum.off"}],
             "mark": {"type": "rule", "strokeWidth": 1.5},
             "encoding": {
                 "x": {"field": "value", "type": "quantitative", "title": axis(metric)},

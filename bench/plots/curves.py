@@ -11,7 +11,7 @@ from typing import Any
 from bench.core.errors import UsageError
 from bench.plots.chart import Chart, chart
 from bench.plots.labels import drawable, labels, one_setting, seeds_of
-from bench.plots.style import axis, scaled, series
+from bench.plots.style import INK, axis, scaled, series
 from bench.plots.sweeps import SUBSETS, Sweep, sweeps, without
 from bench.records import Record
 from bench.tables import Table
@@ -22,7 +22,7 @@ Means = dict[str, dict[float, float]]  # method -> subset size -> mean
 
 
 def curves(table: Table, records: Sequence[Record]) -> Chart:
-    """A line a method over nested training subsets; a cross marks where the best method changes.
+    """A line a method over nested training subsets; a ring marks where the best method changes.
 
     Args:
         records: Hold the resolved fields of the table's cells.
@@ -47,7 +47,7 @@ def curves(table: Table, records: Sequence[Record]) -> Chart:
     every = [row for sweep in found for row in sweep.points.values()]
     return chart(
         _finding(means, metric, field, crossings),
-        [setting, seeds_of(every), "bars: 95 % intervals", "crosses: the best mean changes"][: 3 + bool(crossings)],
+        [setting, seeds_of(every), "bars: 95 % intervals", "rings: the best mean changes"][: 3 + bool(crossings)],
         f"{axis(metric)} over {field} for {len(names)} methods.",
         values,
         200,
@@ -148,7 +148,7 @@ def _layers(field: str, metric: Metric, names: list[str]) -> list[dict[str, Any]
         },
         {
             "transform": [{"filter": "datum.kind === 'crossing'"}],
-            "mark": {"type": "point", "shape": "cross", "angle": 45, "size": 120, "filled": True, "style": "ink"},
+            "mark": {"type": "point", "shape": "circle", "size": 190, "filled": False, "stroke": INK, "opacity": 1},
             "encoding": {"x": x, "y": y, "tooltip": [{"field": "method"}, {"field": "x"}, {"field": "value"}]},
         },
     ]

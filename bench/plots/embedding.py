@@ -48,7 +48,7 @@ def embedding(run: Run, class_names: Sequence[str] = (), split: str = "test", se
         f"Features of {len(chosen)} items in two dimensions, {len(panels)} panels, one colour a class.",
         values,
         150,
-        facet={"field": "panel", "type": "nominal", "sort": None, "title": None},
+        facet={"field": "panel", "type": "nominal", "sort": [_title(panel) for panel in panels], "title": None},
         columns=2,
         spec={"width": (COLUMN - 20) // 2, "height": 150, **_view([n for n in names if n in {v["class"] for v in values}])},
     )

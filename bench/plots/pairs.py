@@ -66,21 +66,22 @@ def _layers(order: list[str]) -> list[dict[str, Any]]:
     }  # fmt: skip
     y = {"field": "row", "type": "nominal", "sort": order, "title": None}
     kinds = [BETTER, WORSE, OPEN, UNTESTABLE]
-    legend = {"title": None, "columns": 4, "symbolSize": 70}
+    legend = {"title": None, "columns": 2, "symbolSize": 70}
     colour = {
         "field": "verdict", "type": "nominal", "legend": legend,
         "scale": {"domain": kinds, "range": [BLUE, VERMILLION, "#9a9a9a", "#9a9a9a"]},
     }  # fmt: skip
     shape = {
         "field": "verdict", "type": "nominal", "legend": legend,
-        "scale": {"domain": kinds, "range": ["triangle-up", "triangle-down", "stroke", "cross"]},
+        "scale": {"domain": kinds, "range": ["triangle-up", "triangle-down", "circle", "cross"]},
     }  # fmt: skip
     small = len(order) <= 12
     marks: list[dict[str, Any]] = [
         {
-            "mark": {"type": "point", "filled": True, "opacity": 1, "size": 70, "yOffset": -4 if small else 0},
+            "mark": {"type": "point", "filled": True, "opacity": 1, "yOffset": -4 if small else 0},
             "encoding": {
                 "x": x, "y": y, "color": colour, "shape": shape,
+                "size": {"condition": {"test": f"datum.verdict === '{OPEN}'", "value": 22}, "value": 70},
                 "tooltip": [{"field": name} for name in ("row", "column", "difference", "p", "verdict")],
             },
         }

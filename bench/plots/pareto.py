@@ -8,7 +8,7 @@ from typing import Any
 from bench.core.errors import UsageError, nearest
 from bench.plots.chart import Chart, chart
 from bench.plots.labels import drawable, labels, one_setting, seeds_of, several
-from bench.plots.style import BLUE, FAINT, axis, scaled
+from bench.plots.style import BLUE, FAINT, axis, near, scaled
 from bench.tables import Table
 from bench.tables.rows import Row
 from bench.tasks.base import Metric
@@ -41,15 +41,21 @@ def pareto(table: Table, cost: str = "trainable") -> Chart:
     names = labels([row.key for row in rows])
     best = front([(cost_of(row, cost) or 0.0, row.values[metric.name].mean) for row in rows], metric.higher_is_better)
     values = [_point(row, name, cost, metric, i in best, len(rows)) for i, (row, name) in enumerate(zip(rows, names, strict=True))]
+    _place_labels(values)
     ahead = [value["method"] for value in sorted(values, key=lambda value: value["cost"]) if value["front"]]
     return chart(
         f"On the front of {axis(metric)} over {COSTS[cost]}: {several(ahead, 4)}",
-        [setting, seeds_of(rows), "filled: no cheaper method has a better mean"],
+        [setting, seeds_of(rows), "filled: no cheaper method has a better mean", *_off(values)],
         f"{axis(metric)} over {COSTS[cost]} of {len(rows)} methods; the front joins those that no cheaper one beats.",
         values,
         200,
         layer=_layers(metric, COSTS[cost], any(value["cost"] == 0 for value in values)),
     )
+
+
+def _off(values: list[dict[str, Any]]) -> list[str]:
+    told = [f"{value['method']} ({value['value']:.1f}, nothing)" for value in values if value["off"]]
+    return [f"off the scale: {several(told)}"] if told else []
 
 
 def cost_of(row: Row, cost: str) -> float | None:
@@ -82,26 +88,38 @@ def _point(row: Row, name: str, cost: str, metric: Metric, ahead: bool, number: 
         "high": scaled(metric, value.high),
         "front": ahead,
         "label": name if ahead or number <= LABELLED else "",
+        "off": False,
     }
+
+
+def _place_labels(values: list[dict[str, Any]]) -> None:
+    """Labels of neighbours stand above and below in turn; what costs nothing and is far below is not drawn to scale."""
+    priced = sorted((value for value in values if value["cost"] > 0), key=lambda value: value["cost"])
+    for number, value in enumerate(priced):
+        value["above"] = number % 2 == 0
+        value["align"] = "left" if number == 0 else "right" if number == len(priced) - 1 else "center"
+    heights = [value["value"] for value in priced]
+    for value in values:
+        value["off"] = bool(heights) and value["cost"] == 0 and not near(value["value"], heights)
 
 
 def _layers(metric: Metric, title: str, free: bool) -> list[dict[str, Any]]:
     x = {
-        "field": "cost", "type": "quantitative", "title": title, "scale": {"type": "log", "padding": 22},
+        "field": "cost", "type": "quantitative", "title": title, "scale": {"type": "log", "padding": 14, "nice": False},
         "axis": {"grid": False, "format": "~s", "tickCount": 5, "labelOverlap": True},
     }  # fmt: skip
-    y = {"field": "value", "type": "quantitative", "title": axis(metric), "scale": {"zero": False, "padding": 8}}
+    y = {"field": "value", "type": "quantitative", "title": axis(metric), "scale": {"zero": False, "padding": 14}}
     priced = [{"filter": "datum.cost > 0"}]
     tooltip = [{"field": name} for name in ("method", "cost", "value", "low", "high")]
     colour = {"condition": {"test": "datum.front", "value": BLUE}, "value": FAINT}
     free_lines = [
         {
-            "transform": [{"filter": "datum.cost === 0"}],
+            "transform": [{"filter": "datum.cost === 0 && !datum.off"}],
             "mark": {"type": "rule", "strokeDash": [5, 3]},
             "encoding": {"y": y},
         },
         {
-            "transform": [{"filter": "datum.cost === 0"}, {"calculate": "datum.method + ' (nothing)'", "as": "label"}],
+            "transform": [{"filter": "datum.cost === 0 && !datum.off"}, {"calculate": "datum.method + ' (nothing)'", "as": "label"}],
             "mark": {"type": "text", "align": "right", "baseline": "bottom", "dy": -2, "fontStyle": "italic"},
             "encoding": {"y": y, "x": {"value": "width"}, "text": {"field": "label"}},
         },
@@ -128,7 +146,12 @@ def _layers(metric: Metric, title: str, free: bool) -> list[dict[str, Any]]:
         },
         {
             "transform": priced,
-            "mark": {"type": "text", "baseline": "bottom", "dy": -5},
+            "mark": {
+                "type": "text",
+                "align": {"expr": "datum.align"},
+                "baseline": {"expr": "datum.above ? 'bottom' : 'top'"},
+                "dy": {"expr": "datum.above ? -5 : 6"},
+            },
             "encoding": {"x": x, "y": y, "text": {"field": "label"}},
         },
     ]  # fmt: skip

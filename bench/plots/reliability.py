@@ -10,7 +10,7 @@ import numpy as np
 from bench.plots.chart import Chart, chart
 from bench.plots.labels import counted
 from bench.plots.predictions import Run, classified
-from bench.plots.style import BLUE, VERMILLION
+from bench.plots.style import BLUE, FAINT, VERMILLION
 from bench.tasks.classification import ECE_BINS
 
 
@@ -72,12 +72,12 @@ def _layers() -> list[dict[str, Any]]:
     tooltip = [{"field": name} for name in ("low", "high", "confidence", "accuracy", "samples")]
     return [
         {
-            "mark": {"type": "bar", "color": BLUE, "opacity": 0.75},
-            "encoding": {"x": x, "x2": {"field": "high"}, "y": y, "tooltip": tooltip},
+            "mark": {"type": "rect", "color": BLUE, "opacity": 0.75, "stroke": "white"},
+            "encoding": {"x": x, "x2": {"field": "high"}, "y": y, "y2": {"datum": 0}, "tooltip": tooltip},
         },
         {
             "data": {"values": [{"at": 0}, {"at": 100}]},
-            "mark": {"type": "line", "strokeDash": [4, 3], "style": "faint"},
+            "mark": {"type": "line", "strokeDash": [4, 3], "color": FAINT},
             "encoding": {"x": {**x, "field": "at"}, "y": {**y, "field": "at"}},
         },
         {

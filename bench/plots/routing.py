@@ -56,7 +56,7 @@ def routing(record: Record, stage: str | None = None, class_names: Sequence[str]
 
 def _label(number: int, entropy: float, class_names: Sequence[str]) -> str:
     name = class_names[number] if number < len(class_names) else str(number)
-    return f"{name}  H = {entropy:.2f}"
+    return f"{name} (H {entropy:.2f})"
 
 
 def _finding(block: dict[str, Any], centres: int) -> str:
@@ -72,7 +72,7 @@ def _finding(block: dict[str, Any], centres: int) -> str:
 def _encoding(rows: list[str], centres: int) -> dict[str, Any]:
     shown = {} if centres <= NAMED else {"values": list(range(0, centres, max(1, centres // 10)))}
     return {
-        "x": {"field": "centre", "type": "ordinal", "title": "centre", "axis": {"labelAngle": 0, **shown}},
+        "x": {"field": "centre", "type": "ordinal", "title": "centre", "axis": {"labelAngle": 0, "labelOverlap": True, **shown}},
         "y": {"field": "class", "type": "nominal", "sort": rows, "title": "class"},
         "color": {
             "field": "weight", "type": "quantitative", "title": "weight", "scale": {"range": SEQUENTIAL},

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.core.errors import UsageError
 from bench.plots.chart import Chart, chart
-from bench.plots.style import series
+from bench.plots.style import DASHES, series
 from bench.records import Record
 
 ENERGY = 0.9
@@ -67,6 +67,6 @@ def _encoding(names: list[str]) -> dict[str, Any]:
         "x": {"field": "rank", "type": "quantitative", "title": "rank", "axis": {"grid": False}},
         "y": {"field": "share", "type": "quantitative", "title": "singular value / largest"},
         "color": colour,
-        "strokeDash": {"field": "matrix", "type": "nominal", "sort": None, "legend": colour["legend"]},
+        "strokeDash": {**colour, "scale": {"domain": names, "range": [[1, 0], *DASHES, [1, 2]][: len(names)]}},
         "tooltip": [{"field": name} for name in ("matrix", "rank", "value")],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from bench.tasks.base import Metric
@@ -10,7 +11,7 @@ VEGA_LITE = "5.21"
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"  # a name, nothing is fetched
 COLUMN = 340  # pixels, one point each: a column of a two-column paper
 LINE_CHARACTERS = 62  # of a subtitle over a column
-WIDTHS = {True: 0.82, False: 1.0}  # bold and larger letters: fewer of them
+WIDTHS = {True: 0.74, False: 1.0}  # bold and larger letters: fewer of them
 
 # Okabe & Ito, "Color Universal Design" (2008); black is left to the ink, yellow comes last as it is faint on white.
 BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, YELLOW = (
@@ -28,7 +29,7 @@ CONFIG: dict[str, Any] = {
     "padding": 4,
     "view": {"stroke": None},
     "title": {
-        "anchor": "start", "frame": "group", "fontSize": 12, "fontWeight": "bold", "subtitleFontSize": 10,
+        "anchor": "start", "frame": "bounds", "fontSize": 12, "fontWeight": "bold", "subtitleFontSize": 10,
         "subtitlePadding": 3, "offset": 8, "color": INK, "subtitleColor": FAINT,
     },
     "axis": {
@@ -37,13 +38,12 @@ CONFIG: dict[str, Any] = {
     },
     "legend": {
         "labelFontSize": 10, "titleFontSize": 10, "titleFontWeight": "normal", "labelLimit": 150, "orient": "bottom",
-        "columns": 2, "labelColor": INK, "titleColor": INK, "symbolStrokeWidth": 1.5,
+        "columns": 2, "labelColor": INK, "titleColor": INK, "symbolStrokeWidth": 1.5, "symbolOpacity": 1,
     },
     "text": {"fontSize": 10, "color": INK},
     "rule": {"color": FAINT},
     "point": {"size": 55, "filled": True},
     "line": {"strokeWidth": 1.5},
-    "style": {"ink": {"fill": INK, "stroke": INK}, "faint": {"stroke": FAINT}},
 }  # fmt: skip
 
 
@@ -61,6 +61,12 @@ def words(metric: Metric, value: float) -> str:
     """``95.3 %``, ``0.412 nats``."""
     text = f"{value * scale(metric):.{1 if metric.unit == '%' else 3}f}"
     return f"{text} {metric.unit}".strip()
+
+
+def near(value: float | None, values: Sequence[float]) -> bool:
+    """Whether a value is near enough to others that an axis may stretch to it without squeezing them."""
+    span = max(max(values) - min(values), 1e-9)
+    return value is not None and min(values) - 2 * span <= value <= max(values) + 2 * span
 
 
 def axis(metric: Metric) -> str:

@@ -43,7 +43,7 @@ def tuning(records: Sequence[Record]) -> Chart:
         f"Validation {axis(metric)} over the learning rates tried, for {counted(len(means), 'method')}.",
         [point for name in names for point in _points(name, means[name], metric)],
         190,
-        layer=_layers(metric, names),
+        layer=_layers(metric, names, sorted({rate for points in means.values() for rate in points})),
     )
 
 
@@ -83,10 +83,10 @@ def _finding(edges: list[str], number: int) -> str:
     return f"Best learning rate at the grid's edge for {several(edges)}: a better one may lie outside"
 
 
-def _layers(metric: Metric, names: list[str]) -> list[dict[str, Any]]:
+def _layers(metric: Metric, names: list[str], rates: list[float]) -> list[dict[str, Any]]:
     x = {
-        "field": "lr", "type": "quantitative", "title": "learning rate", "scale": {"type": "log", "padding": 8},
-        "axis": {"grid": False, "format": ".0e"},
+        "field": "lr", "type": "quantitative", "title": "learning rate", "scale": {"type": "log", "padding": 8, "nice": False},
+        "axis": {"grid": False, "format": ".0e", "values": rates, "labelOverlap": True},
     }  # fmt: skip
     y = {
         "field": "value", "type": "quantitative", "title": f"validation {axis(metric)}",
