@@ -1,0 +1,22 @@
+"""`bench report`: a results folder as web pages."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+
+def report(results: Path, out: Path, data: Path | None = None) -> str:
+    """Write the pages and say where they are.
+
+    Raises:
+        UsageError: There are no records, or the folder is one of something else.
+        CorruptRecord: A file is not a record.
+    """
+    from bench.report.build import build
+
+    began = time.perf_counter()
+    done = build(results, out, data)
+    seconds = time.perf_counter() - began
+    told = f"{done.records:,} records, {done.boards:,} leaderboards, {done.pages:,} pages, {done.megabytes:.1f} MB"
+    return f"{out / 'index.html'}\n{told}, {seconds:.0f} s"
