@@ -10,7 +10,7 @@ from typing import Any
 from bench.plots.style import COLUMN, CONFIG, LINE_CHARACTERS, SCHEMA, WIDTHS
 
 Values = list[dict[str, Any]]
-MIME = "application/vnd.vegalite.v5+json"
+MIME = "application/vnd.vegalite.v6+json"
 
 
 class Chart(dict[str, Any]):

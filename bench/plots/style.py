@@ -7,8 +7,8 @@ from typing import Any
 
 from bench.tasks.base import Metric
 
-VEGA_LITE = "5.21"
-SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"  # a name, nothing is fetched
+VEGA_LITE = "6.4"
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"  # a name, nothing is fetched
 COLUMN = 340  # pixels, one point each: a column of a two-column paper
 LINE_CHARACTERS = 62  # of a subtitle over a column
 WIDTHS = {True: 0.74, False: 1.0}  # bold and larger letters: fewer of them
