@@ -208,8 +208,10 @@ class CLAdapter(Method):
 
     def diagnose(self, model: Model, batches: Iterable[tuple[Features, Tensor]]) -> dict[str, Any]:
         head = cast(CLAdapterHead, model.head)
-        pairs = [(head.attention(features.tokens), labels) for features, labels in batches]
-        return {"routing": routing(torch.cat([beta for beta, _ in pairs]), torch.cat([labels for _, labels in pairs]))}
+        pairs = [(head.attention(features.tokens), targets) for features, targets in batches]
+        targets = torch.cat([targets for _, targets in pairs])
+        labels = targets if targets.ndim == 1 else targets.new_zeros(len(targets))  # else all are one class
+        return {"routing": routing(torch.cat([beta for beta, _ in pairs]), labels)}
 
 
 def routing(beta: Tensor, labels: Tensor) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
-from torch import nn
 
+from bench.backbones.attention import is_linear, projections
 from bench.backbones.base import Backbone
 from bench.core.errors import UsageError
 from bench.methods import Method
@@ -22,7 +22,8 @@ class LoRA(Method):
     dropout: float = Field(0.0, ge=0, lt=1, description="on the input of the update; the released examples have 0.1")
     targets: Literal["attention", "linear"] = Field(
         "attention",
-        description="ViT: qkv projections, or all linear layers; CNN: always linear layers and 1x1 convolutions",
+        description="projections to queries, keys and values; or all linear layers and 1x1 convolutions, as always "
+        "where a backbone has no attention (CNNs, mixers)",
     )
 
     def inject(self, backbone: Backbone) -> None:
@@ -45,14 +46,8 @@ class LoRA(Method):
         Raises:
             UsageError: The backbone has none.
         """
-        found = [name for name, module in backbone.named_modules() if _is_linear(module)]
-        if backbone.spec.family == "vit" and self.targets == "attention":
-            found = [name for name in found if name.endswith(".qkv")]
+        found = projections(backbone) if self.targets == "attention" else []
+        found = found or [name for name, module in backbone.named_modules() if is_linear(module)]
         if not found:
             raise UsageError(f"{self.plugin_name()}: {backbone.info.arch} has no layer for targets={self.targets}.")
         return found
-
-
-def _is_linear(module: nn.Module) -> bool:
-    pointwise = isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1) and module.groups == 1
-    return isinstance(module, nn.Linear) or pointwise

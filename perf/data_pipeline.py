@@ -25,9 +25,11 @@ from bench.cells.notation import Spec
 from bench.cells.recipes import Recipe
 from bench.data.augment import Preprocess
 from bench.data.base import Sample, rows_of
-from bench.data.cache import decoded, read_image
+from bench.data.cache import decoded
+from bench.data.extents import pixels
 from bench.data.images import resized
 from bench.data.prepare import Prepared, prepare
+from bench.data.readers import Reader, input_reader
 from bench.data.roots import data_root
 from bench.plugins import registry
 from perf.common import alternated, machine, table
@@ -46,8 +48,8 @@ class Files(torch.utils.data.Dataset[Tensor]):
         return len(self.samples)
 
     def __getitem__(self, number: int) -> Tensor:
-        image = read_image(self.prepared.dataset, self.samples[number])
-        return torch.from_numpy(resized(image, self.size, "squash", "bicubic").copy())
+        image = pixels(self.prepared.dataset, self.samples[number])
+        return torch.from_numpy(resized(image, (self.size, self.size), "squash", "bicubic").copy())
 
 
 def from_files(files: Files, workers: int) -> Iterator[Tensor]:
@@ -68,8 +70,9 @@ def compare(
     """Images per second from the files and from the cache, and the ratio of times."""
 
     def drain(batches: Iterator[Tensor]) -> None:
-        for batch in batches:
-            preprocess(batch, augment=True)
+        for number, batch in enumerate(batches):
+            keys = np.arange(len(batch), dtype=np.uint64)
+            preprocess(batch, preprocess.draws(0, ("perf", number), keys))
 
     ways: dict[str, Callable[[], Any]] = {
         "files": lambda: drain(from_files(files, os.cpu_count() or 1)),
@@ -80,11 +83,16 @@ def compare(
     return f"{len(rows) / slow:,.0f}", f"{len(rows) / fast:,.0f}", f"{slow / fast:.1f}"
 
 
+def reader_of(prepared: Prepared, size: int) -> Reader:
+    """Square images, squashed."""
+    return input_reader(prepared, (3, size, size), Recipe(), "bicubic")
+
+
 def build_time(prepared: Prepared, size: int) -> float:
     """Seconds to build the decoded cache of the whole data set."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        decoded(prepared, size, "squash", "bicubic", Path(folder), quiet=True)
+        decoded(prepared, reader_of(prepared, size), quiet=True, folder=Path(folder))
         return time.perf_counter() - began
 
 
@@ -102,13 +110,14 @@ def main() -> None:
     prepared = prepare(dataset, data_root(), 0)
     rows = np.sort(np.random.default_rng(0).permutation(len(prepared.table))[: given.images])
     files = Files(prepared, list(rows_of(dataset, prepared.table.iloc[rows], prepared.root)), given.size)
-    images = decoded(prepared, given.size, "squash", "bicubic")
+    images = decoded(prepared, reader_of(prepared, given.size))
     print(f"{machine()}; {len(rows)} images an epoch at {given.size} px in batches of {BATCH}.")
     print(f"Building the cache of all {len(images)} images: {build_time(prepared, given.size):.1f} s.\n")
     lines: list[tuple[str, ...]] = [("augmentation", "files, images/s", "cache, images/s", "files / cache, time")]
     for augment in (None, "flip", "released"):
         recipe, device = Recipe(augment=augment), torch.device(given.device)
-        preprocess = Preprocess(recipe, MEAN, STD, given.size, "bicubic", device, channels_last=False)
+        shape = (3, given.size, given.size)
+        preprocess = Preprocess(recipe, MEAN, STD, shape, "bicubic", device, channels_last=False)
         lines.append((augment or "none", *compare(files, images, rows, preprocess, given.repeats)))
     print(table(lines))
 

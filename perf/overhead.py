@@ -17,7 +17,7 @@ from typing import Any, cast
 import torch
 from torch.nn.functional import cross_entropy
 
-from bench.backbones.timm2d import TimmBackbone
+from bench.backbones.trunk import TimmBackbone
 from bench.core.environment import determinism
 from bench.engine.settings import Settings
 from bench.training.context import Context

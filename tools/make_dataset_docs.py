@@ -24,8 +24,9 @@ INTRODUCTION = """\
 This page is made from the data sets' cards by `python tools/make_dataset_docs.py`.
 
 A data set is a table of samples and a way to read one. A *protocol* turns the table into train / val / test.
-`shots=16` or `fraction=0.1` keep part of any protocol's training split: subsets are nested (4 shots are among the 8
-shots) and chosen by the data seed; validation and test stay whole.
+`shots=16` or `fraction=0.1` keep part of any protocol's training split, `val_shots` and `val_fraction` part of its
+validation split: subsets are nested (4 shots are among the 8 shots) and chosen by the data seed; the test split stays
+whole. Where `shots` train and all validation samples select, tables say so.
 
 A cell names the data set with its protocol and fields: `pacs`, `pacs[protocol=leave_photo]`,
 `breakhis[magnification=100,shots=16]`.
@@ -39,8 +40,11 @@ A cell names the data set with its protocol and fields: `pacs`, `pacs[protocol=l
   declares that the published one has them (for your own images: the field `accept_leaks`).
 - `bench data audit NAME` decodes everything: unreadable, odd and unlisted files, equal pixels, conflicting labels,
   leaks of every protocol. Exit code 1: something is wrong that is not declared.
-- **The cache**: images are decoded and resized once (`bench cache ls`; `bench cache clear` keeps what is being built);
-  `BENCH_CACHE` moves it, `BENCH_CACHE_LIMIT_GB` (20) bounds one array.
+- **Deep images** (16 bits, float) become bytes by a named rule of the whole set, never by an image's own maximum:
+  `intensity="window[0,4095]"` takes these values as black and white, `intensity=full` the range of the integer type.
+  Without one they stop a run; `bench data audit` suggests the window.
+- **The cache**: samples are decoded and resized once (`bench cache ls`; `bench cache clear` keeps what is being built);
+  `BENCH_CACHE` moves it. When all arrays pass `BENCH_CACHE_LIMIT_GB` (20), those not used for longest go.
 
 ## Your own images
 
@@ -83,6 +87,7 @@ def card(name: str, dataset: Dataset) -> Iterator[str]:
         ("Cite", cls.citation),
         ("Folder below the data root", f"`{cls.folder}`" if cls.folder else ""),
         ("Get it from", cls.download),
+        ("Never mirrored", ", ".join(dataset.forbidden_flips)),
         ("Pre-trained backbones that have seen it", ", ".join(f"`{word}`" for word in cls.overlaps)),
     ):
         if value:
@@ -107,7 +112,12 @@ def _text(cls: type[Dataset]) -> str:
 
 
 def _fields(cls: type[Dataset]) -> Iterator[str]:
-    own = {name: field for name, field in cls.model_fields.items() if name not in Dataset.model_fields}
+    base = Dataset.model_fields
+    own = {
+        name: field
+        for name, field in cls.model_fields.items()
+        if name not in base or field.default != base[name].default
+    }
     if own:
         yield "| field | default | meaning |"
         yield "|---|---|---|"

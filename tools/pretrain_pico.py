@@ -27,8 +27,10 @@ from torch.nn.functional import cross_entropy, pad
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 from bench.cells.notation import Spec
+from bench.cells.recipes import Recipe
 from bench.data.cache import decoded
 from bench.data.prepare import Prepared, prepare
+from bench.data.readers import input_reader
 from bench.data.roots import data_root
 from bench.plugins import registry
 from bench.training.streams import generator, reseed
@@ -83,7 +85,7 @@ def stretches(epochs: float) -> Iterator[str]:
 
 def pretrain(prepared: Prepared, epochs: float, seed: int, device: torch.device) -> tuple[nn.Module, float]:
     """Train for at most ``epochs`` epochs; return the model and its accuracy on the test split (0..1)."""
-    images = decoded(prepared, SIZE, "squash", "bilinear")
+    images = decoded(prepared, input_reader(prepared, (3, SIZE, SIZE), Recipe(), "bilinear"))
     labels = torch.tensor(prepared.table["label"].to_numpy())
     reseed(seed, "init")
     model = timm.create_model("convnext_atto", num_classes=prepared.classes, drop_path_rate=0.05).to(device)

@@ -20,6 +20,8 @@ from bench.plugins import registry
 if TYPE_CHECKING:
     from bench.backbones.base import Backbone
 
+SIDE_LIMIT = 4096  # pixels; a batch of larger inputs fits no memory
+
 
 @dataclass(frozen=True)
 class WeightsInfo:
@@ -60,7 +62,9 @@ class BackboneFamily(Params):
 
     fallback: ClassVar[bool] = False
 
-    size: PositiveInt | None = Field(None, description="side of the input in pixels; none: that of the weights")
+    size: PositiveInt | None = Field(
+        None, le=SIDE_LIMIT, description="side of the input in pixels; none: that of the weights"
+    )
 
     @classmethod
     def plugin_name(cls) -> str:
@@ -88,6 +92,14 @@ class BackboneFamily(Params):
             UsageError: There is no such backbone, or its facts are incomplete.
         """
         raise NotImplementedError(f"{type(self).__name__} must define find()")
+
+    def fetch(self, name: str, folder: Path | None) -> WeightsInfo:
+        """`find`, after the weights were brought here if they lay elsewhere; asked before anything is fingerprinted.
+
+        Raises:
+            UsageError: As `find`, or the weights cannot be had.
+        """
+        return self.find(name, folder)
 
     def input_shape(self, info: WeightsInfo) -> tuple[int, ...]:
         """Shape (3, H, W) or (3, D, H, W) of one input."""

@@ -25,7 +25,8 @@ def weights_folder(given: Path | None = None) -> Path | None:
 
 def local_weights(folder: Path | None) -> dict[str, Path]:
     """Name -> file, of the embedded backbone and a weights folder (which wins)."""
-    files = [*sorted(ASSETS.glob("*.safetensors")), *(sorted(folder.glob("*.safetensors")) if folder else [])]
+    folders = [ASSETS, *([folder] if folder else [])]
+    files = (file for place in folders for file in sorted(place.glob("*.safetensors")) if file.is_file())
     return {file.name.removesuffix(".safetensors"): file for file in files}
 
 
@@ -39,8 +40,9 @@ def metadata(path: Path) -> dict[str, str]:
         length = int.from_bytes(file.read(8), "little")
         try:
             header = json.loads(file.read(length)) if length < path.stat().st_size else None
-        except ValueError:
+        except (ValueError, RecursionError):
             header = None
-    if not isinstance(header, dict):
+    facts = header.get("__metadata__", {}) if isinstance(header, dict) else None
+    if not isinstance(facts, dict):
         raise UsageError(f"{path} is not a safetensors file. Replace it.")
-    return dict(header.get("__metadata__", {}))
+    return facts

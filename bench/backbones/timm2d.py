@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.backbones.family import BackboneFamily, WeightsInfo
 from bench.backbones.local import local_weights, metadata
+from bench.core.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.backbones.base import Backbone
@@ -20,12 +21,17 @@ class Timm2D(BackboneFamily):
     @classmethod
     def names(cls, folder: Path | None) -> dict[str, str]:
         """Embedded weights and those of the weights folder, from their headers."""
-        return {name: _line(metadata(path)) for name, path in local_weights(folder).items()}
+        return {name: _line(path) for name, path in local_weights(folder).items()}
 
     def find(self, name: str, folder: Path | None) -> WeightsInfo:
         from bench.backbones.weights import find
 
         return find(name, folder)
+
+    def fetch(self, name: str, folder: Path | None) -> WeightsInfo:
+        from bench.backbones.weights import ensure_here
+
+        return ensure_here(name, folder)
 
     def load(self, name: str, info: WeightsInfo, pretrained: bool = True) -> Backbone:
         from bench.backbones.trunk import build
@@ -33,6 +39,10 @@ class Timm2D(BackboneFamily):
         return build(info, self.size, name, pretrained)
 
 
-def _line(meta: dict[str, str]) -> str:
+def _line(path: Path) -> str:
+    try:
+        meta = metadata(path)
+    except UsageError as error:
+        return f"unusable: {error}"
     size = meta.get("input_size", "").strip("[]").rpartition(",")[2].strip()
     return f"{meta.get('timm_arch', 'unknown architecture')}, {size or '?'} px, {meta.get('trained_on', '?')}"

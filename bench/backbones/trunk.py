@@ -6,12 +6,14 @@ from typing import Any
 
 import timm
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from bench.backbones.attention import projections
 from bench.backbones.base import Backbone, probe
 from bench.backbones.family import WeightsInfo
 from bench.backbones.features import Family, Features, FeatureSpec
+from bench.backbones.hub import cached
 from bench.core.errors import UsageError
 
 
@@ -65,8 +67,7 @@ def _family(model: Any, final: Tensor) -> Family:
     if hasattr(model, "patch_embed") and hasattr(model, "blocks") and hasattr(model, "cls_token"):
         return "vit"
     map_of_channels = final.ndim == 4 and getattr(model, "output_fmt", "NCHW") == "NCHW"
-    attends = any(hasattr(module, "qkv") for module in model.modules())
-    return "cnn" if map_of_channels and not attends else "hybrid"
+    return "cnn" if map_of_channels and not projections(model) else "hybrid"
 
 
 def build(info: WeightsInfo, size: int | None, name: str, pretrained: bool = True) -> TimmBackbone:
@@ -85,19 +86,24 @@ def build(info: WeightsInfo, size: int | None, name: str, pretrained: bool = Tru
     options = dict(info.model_args)
     if _fixed_size(info.arch) and size != info.size:
         options["img_size"] = size
-    overlay = {"file": info.file} if info.file else None
     try:
         if info.file and pretrained:
             _check_names(name, info, options)
-        model = timm.create_model(info.arch, pretrained=pretrained, pretrained_cfg_overlay=overlay, **options)
-    except (RuntimeError, KeyError, AssertionError) as error:
+        model = timm.create_model(info.arch, pretrained, pretrained_cfg_overlay=_overlay(info), **options)
+        model.reset_classifier(0)  # type: ignore[operator]
+        return TimmBackbone(model, info, size)
+    except (RuntimeError, KeyError, AssertionError, TypeError, ValueError, SafetensorError, ZeroDivisionError) as error:
         reason = str(error).strip().splitlines()
         raise UsageError(
             f"{name}: cannot load {info.file or 'the hub weights'} into {info.arch} at size {size} "
             f"({reason[0][:160] if reason else type(error).__name__}). Check timm_arch, model_args and size."
         ) from error
-    model.reset_classifier(0)  # type: ignore[operator]
-    return TimmBackbone(model, info, size)
+
+
+def _overlay(info: WeightsInfo) -> dict[str, str] | None:
+    """The file to load: of hub weights the cached one that the digest names, whatever the hub has by now."""
+    found = info.file or ((kept := cached(info.arch)) and str(kept.file))
+    return {"file": found} if found else None
 
 
 def _check_names(name: str, info: WeightsInfo, options: dict[str, Any]) -> None:

@@ -202,7 +202,7 @@ def _identity_elsewhere(file: Path, case: DatasetCase) -> str:
 
 def check_shots(case: DatasetCase) -> None:
     """``shots`` and ``val_shots`` keep that many a class, nested, and leave the other splits alone."""
-    if not case.dataset.what.single_label:
+    if not case.dataset.task_plugin.single_label:
         raise Skipped(f"There are no classes to count in {case.dataset.task}.")
     whole = case.prepared(**_WHOLE)
     for field, split in (("shots", "train"), ("val_shots", "val")):
@@ -232,7 +232,7 @@ def check_fraction(case: DatasetCase) -> None:
 def check_read(case: DatasetCase) -> None:
     """The first, middle and last sample are images or volumes that can be cached, the same twice; maps lie on them."""
     prepared = case.prepared()
-    maps = case.dataset.what.target == "map"
+    maps = case.dataset.task_plugin.target == "map"
     table = prepared.table.iloc[sorted({0, len(prepared.table) // 2, len(prepared.table) - 1})]
     for sample in rows_of(case.dataset, table, case.root):
         array = pixels(case.dataset, sample)

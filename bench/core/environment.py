@@ -17,7 +17,7 @@ import torch.utils.deterministic
 
 from bench.core.errors import UsageError
 
-PACKAGES = ("adaptbench", "torch", "torchvision", "timm", "kornia", "numpy", "pandas", "scikit-learn", "pillow", "peft")
+PACKAGES = ("adaptbench", "torch", "torchvision", "timm", "numpy", "pandas", "scikit-learn", "pillow", "peft")
 
 
 @cache

@@ -201,7 +201,7 @@ def _duplicates(seen: list[Inspection], views: list[View]) -> list[dict[str, Any
     labels = {
         name: int(label)
         for view in views
-        if view.dataset.what.single_label
+        if view.dataset.task_plugin.single_label
         for name, label in zip(view.table["id"], view.table["label"], strict=True)
     }
     splits = {
@@ -257,7 +257,7 @@ def _counts(view: View, root: Path, status: Status) -> Iterator[Problem]:
         yield Problem(
             "untrained_class", status, f"protocol {protocol}: classes without a training sample", len(untrained), shown
         )
-    if "group" in table and view.dataset.what.single_label:
+    if "group" in table and view.dataset.task_plugin.single_label:
         yield from _group_labels(view)
 
 

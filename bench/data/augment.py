@@ -7,6 +7,7 @@ in whatever batch it is.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from torch.nn.functional import interpolate
 from bench.cells.recipes import Recipe
 from bench.data.chance import uniform
 from bench.data.resampling import boxes, nearest
-from bench.data.warp import flipped, matrices, warped
+from bench.data.warp import change, matrices, warped
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 IGNORED = 255  # the class of a label map that counts nowhere: what augmentation brings in from outside
@@ -100,7 +101,8 @@ class Preprocess:
         """Cached arrays to contiguous float32 (B, C, *extent) in 0..1; C is 1 for volumes without channels."""
         batch = raw.to(self.device, non_blocking=True)
         batch = batch.movedim(-1, 1) if batch.ndim == len(self.extent) + 2 else batch.unsqueeze(1)
-        batch = batch.contiguous().float().div_(255) if raw.dtype == torch.uint8 else batch.contiguous().float()
+        batch = batch.contiguous().to(torch.float32, copy=True)  # changed in place from here on
+        batch = batch.div_(255) if raw.dtype == torch.uint8 else batch
         if batch.shape[2:] != self.extent:
             batch = interpolate(batch, size=self.extent, mode=self.interpolation, align_corners=False).clamp_(0, 1)
         return batch
@@ -113,7 +115,7 @@ class Preprocess:
         maps = maps.to(self.device)
         for axis, chosen in enumerate(places, start=1):
             maps = maps.index_select(axis, chosen.to(self.device))
-        return maps.unsqueeze(1).float()
+        return maps.unsqueeze(1).to(torch.float32, copy=True)
 
     def _augmented(self, batch: Tensor, draws: np.ndarray | None) -> Tensor:
         if draws is not None and draws.shape[1] == len(COLUMNS):
@@ -132,7 +134,7 @@ class Preprocess:
         for name, axis in self.flips.items():
             column = COLUMNS.index(name)
             if column < draws.shape[1] and -axis <= len(self.extent):
-                batch = flipped(batch, draws[:, column] < 0.5, axis)
+                batch = change(batch, draws[:, column] < 0.5, partial(torch.flip, dims=(axis,)))
         return batch
 
     def _touched(self, batch: Tensor, draws: np.ndarray) -> Tensor:
@@ -143,27 +145,23 @@ class Preprocess:
         """
         ceiling = 1 / 255 if self.recipe.near_black else 1.0
         drawn = _columns(draws)
-        factor = self._per_sample(1 + _spread(drawn["contrast"], 0.1), batch)
-        offset = self._per_sample(_spread(drawn["brightness"], 0.1) * ceiling, batch)
-        chosen = self._per_sample(drawn["intensity"] < 0.5, batch)
-        return torch.where(chosen, (batch * factor + offset).clamp(0, ceiling), batch)
+        chosen = drawn["intensity"] < 0.5
+        factor = self._per_sample(1 + _spread(drawn["contrast"][chosen], 0.1))
+        offset = self._per_sample(_spread(drawn["brightness"][chosen], 0.1) * ceiling)
+        return change(batch, chosen, lambda some: some.mul_(factor).add_(offset).clamp_(0, ceiling))
 
     def _warped(self, batch: Tensor, draws: np.ndarray, mode: str, fill: float) -> Tensor:
         drawn = _columns(draws)
-        chosen = np.flatnonzero(drawn["affine"] < 0.7)
-        if not len(chosen):
-            return batch
+        chosen = drawn["affine"] < 0.7
         names = ("shift_x", "shift_y", "shift_z")[: len(self.extent)]
         angle, scale = _spread(drawn["angle"], np.pi), 1 + _spread(drawn["scale"], 0.3)
         shift = np.stack([_spread(drawn[name], 0.05) for name in names], axis=1)
         maps = matrices(angle[chosen], scale[chosen], shift[chosen], self.extent)
-        places = torch.from_numpy(chosen).to(self.device)
-        return batch.index_copy(0, places, warped(batch.index_select(0, places), maps, mode, fill))
+        return change(batch, chosen, lambda some: warped(some, maps, mode, fill))
 
-    def _per_sample(self, values: np.ndarray, batch: Tensor) -> Tensor:
-        tensor = torch.from_numpy(values).to(self.device)
-        tensor = tensor if tensor.dtype == torch.bool else tensor.float()
-        return tensor.view(-1, *[1] * (batch.ndim - 1))
+    def _per_sample(self, values: np.ndarray) -> Tensor:
+        """Numbers (B,) on the device, to be broadcast over (B, C, *extent)."""
+        return torch.from_numpy(values).to(self.device, torch.float32).view(-1, 1, *[1] * len(self.extent))
 
     def _normalised(self, batch: Tensor) -> Tensor:
         return ((batch - self.mean) / self.std).contiguous(memory_format=self.memory_format)

@@ -104,7 +104,7 @@ class Dataset(Params):
             return
         if getattr(self, fraction) is not None:
             raise ValueError(f"give {shots} or {fraction}, not both")
-        if not self.what.single_label:
+        if not self.task_plugin.single_label:
             raise ValueError(f"{shots} counts samples per class, and this is a {self.task} data set; give {fraction}")
 
     @classmethod
@@ -130,7 +130,7 @@ class Dataset(Params):
         return self.protocols[self.protocol]
 
     @property
-    def what(self) -> Task:
+    def task_plugin(self) -> Task:
         """The task that the data set names.
 
         Raises:

@@ -30,8 +30,8 @@ def uniform(data_seed: int, axes: tuple[int | str, ...], keys: np.ndarray, count
     """
     start = _mix(np.array([data_seed % 2**64], dtype=np.uint64))
     for axis in axes:
-        start = _mix(start ^ _mix(np.array([_axis_key(axis)], dtype=np.uint64)))
-    streams = _mix(start ^ _mix(keys.astype(np.uint64)))[:, None]
+        start = _mix(start ^ np.array([_axis_key(axis)], dtype=np.uint64))  # mixed with plain: order matters
+    streams = _mix(start ^ keys.astype(np.uint64))[:, None]
     steps = np.arange(1, count + 1, dtype=np.uint64)[None] * _STEP
     return (_mix(streams + steps) >> np.uint64(11)) * 2.0**-53
 

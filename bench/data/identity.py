@@ -55,7 +55,7 @@ def target_hashes(dataset: Dataset, table: pd.DataFrame, root: Path) -> np.ndarr
     Raises:
         DataError: A file is missing or cannot be read; the message names it.
     """
-    if dataset.what.target != "map":
+    if dataset.task_plugin.target != "map":
         return np.empty(0, dtype=object)
     if "target" in table:
         return file_digests(dataset.location(root), table["target"].tolist())

@@ -15,7 +15,7 @@ from PIL import Image
 from bench.core.errors import DataError
 from bench.data.base import Dataset, Sample
 from bench.data.images import EXIF_ORIENTATION
-from bench.data.intensity import to_bytes
+from bench.data.intensity import check_finite, to_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,16 +55,19 @@ def _inspect(dataset: Dataset, sample: Sample) -> Inspection:
         return Inspection(sample.id, problem=str(error))
     pixels = hashlib.sha256(f"{array.shape}{array.dtype}".encode() + array.tobytes()).hexdigest()
     stored = _stored(sample.path) if dataset.reads_files and sample.path is not None else ()
-    deep = None if array.dtype == np.uint8 else (str(array.dtype), float(array.min()), float(array.max()))
-    return Inspection(sample.id, pixels, _unusable(dataset, sample, array), (*stored, *_extent(array.shape)), deep)
+    problem = _unusable(dataset, sample, array)
+    deep = None
+    if array.dtype != np.uint8 and not problem:
+        deep = str(array.dtype), float(array.min()), float(array.max())
+    return Inspection(sample.id, pixels, problem, (*stored, *_extent(array.shape)), deep)
 
 
 def _unusable(dataset: Dataset, sample: Sample, array: np.ndarray) -> str:
-    """Why a decoded sample that has its rule, or needs none, still cannot be used; or ""."""
-    if array.dtype != np.uint8 and not dataset.intensity:
-        return ""  # the set as a whole gets one line, with the window that fits it
+    """Why what was decoded cannot become bytes, or "". That a rule lacks is told once, with what fits the whole set."""
     try:
-        to_bytes(array, dataset.intensity, sample.id)
+        if dataset.intensity:
+            to_bytes(array, dataset.intensity, sample.id)
+        check_finite(array, sample.id)
     except DataError as error:
         return str(error)
     return ""

@@ -43,11 +43,19 @@ def to_bytes(array: np.ndarray, rule: str, name: str) -> np.ndarray:
     """
     if array.dtype == np.uint8:
         return array
+    check_finite(array, name)
     low, high = _range(array, rule, name)
-    values = array.astype(np.float64)
-    if not np.isfinite(values).all():
+    return np.rint(np.clip((array.astype(np.float64) - low) * (255 / (high - low)), 0, 255)).astype(np.uint8)
+
+
+def check_finite(array: np.ndarray, name: str) -> None:
+    """Check that every value is a number.
+
+    Raises:
+        DataError: One is not; the message names the sample.
+    """
+    if not np.isfinite(array).all():
         raise DataError(f"{name} holds a value that is not a finite number. Repair or remove it.")
-    return np.rint(np.clip((values - low) * (255 / (high - low)), 0, 255)).astype(np.uint8)
 
 
 def suggested(kind: np.dtype, low: float, high: float) -> str:

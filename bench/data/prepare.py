@@ -99,7 +99,8 @@ def prepare(dataset: Dataset, root: Path, data_seed: int, partial: bool = False)
 
     Raises:
         DataError: Data are missing, the table breaks the contract, counts differ from what is expected, a class has no
-            training sample, or the splits share a group or file that the protocol does not declare.
+            training sample, the splits share a group or file that the protocol does not declare, or a subset is asked
+            of validation data that the protocol does not have.
     """
     name = dataset.plugin_name()
     table = checked_table(dataset, root)
@@ -113,6 +114,9 @@ def prepare(dataset: Dataset, root: Path, data_seed: int, partial: bool = False)
         raise DataError(_untrained(name, dataset.protocol, [class_name(names, label) for label in untrained]))
     hashes, targets = content_hashes(dataset, table, root), target_hashes(dataset, table, root)
     leaks = check_leaks(dataset, table, hashes)
+    if (dataset.val_shots or dataset.val_fraction) and not (table["split"] == "val").any():
+        field = "val_fraction" if dataset.val_shots is None else "val_shots"
+        raise DataError(f"{name}: protocol {dataset.protocol!r} has no validation split. Leave out {field}.")
     table["split"] = shrink(table, "train", dataset.shots, dataset.fraction, data_seed)
     table["split"] = shrink(table, "val", dataset.val_shots, dataset.val_fraction, data_seed)
     counts = {split: int((table["split"] == split).sum()) for split in SPLITS}
@@ -145,12 +149,12 @@ def _notes(dataset: Dataset, counts: dict[str, int]) -> tuple[str, ...]:
 def class_count(dataset: Dataset, table: pd.DataFrame, root: Path) -> int:
     """The number of classes, C; where samples have not one class each, the number of names, if any."""
     names = dataset.class_names(root)
-    return len(names) if names or not dataset.what.single_label else int(table["label"].max()) + 1
+    return len(names) if names or not dataset.task_plugin.single_label else int(table["label"].max()) + 1
 
 
 def untrained_classes(dataset: Dataset, table: pd.DataFrame, classes: int) -> tuple[int, ...]:
     """Labels without a training sample: no method can learn them."""
-    if not dataset.what.single_label:
+    if not dataset.task_plugin.single_label:
         return ()
     trained = set(table["label"][table["split"] == "train"])
     return tuple(label for label in range(classes) if label not in trained)
@@ -167,7 +171,7 @@ def checked_table(dataset: Dataset, root: Path) -> pd.DataFrame:
     Raises:
         DataError: The table breaks the contract of `Dataset.samples`.
     """
-    name, classifies = dataset.plugin_name(), dataset.what.single_label
+    name, classifies = dataset.plugin_name(), dataset.task_plugin.single_label
     table = dataset.samples(root)
     for column in ("id", "label") if classifies else ("id",):
         if column not in table:

@@ -31,14 +31,12 @@ def shrink(
         data_seed: Chooses the samples.
 
     Raises:
-        DataError: A class has fewer samples than ``shots``, or the protocol has no such split.
+        DataError: A class has fewer samples than ``shots``.
     """
     split = table["split"].copy()
     if shots is None and fraction is None:
         return split
     members = table[split == name]
-    if members.empty:
-        raise DataError(f"The protocol has no {name} split to make smaller. Leave out {name}_shots / {name}_fraction.")
     ranks = _ranks(members, data_seed)
     sizes = members.groupby(strata(members))["id"].transform("size")
     if shots is not None:

@@ -1,4 +1,4 @@
-"""Moving images and volumes on the device: flips, and one affine map per sample around the centre.
+"""Moving images and volumes on the device: one affine map per sample around the centre.
 
 Sampling grids are made by elementwise arithmetic, one sample at a time in effect, so that a sample's result has the
 same bits in every batch.
@@ -6,7 +6,7 @@ same bits in every batch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -51,25 +51,26 @@ def warped(batch: Tensor, maps: np.ndarray, mode: str = "bilinear", fill: float 
     return moved + fill if fill else moved
 
 
-def flipped(batch: Tensor, chosen: np.ndarray, axis: int) -> Tensor:
-    """Mirror the chosen samples (B,) bool along an axis."""
-    mask = torch.from_numpy(chosen).to(batch.device).view(-1, *[1] * (batch.ndim - 1))
-    return torch.where(mask, batch.flip(axis), batch)
+def change(batch: Tensor, chosen: np.ndarray, how: Callable[[Tensor], Tensor]) -> Tensor:
+    """Change the chosen samples (B,) bool of a batch in place; the others are not touched."""
+    places = torch.from_numpy(np.flatnonzero(chosen)).to(batch.device)
+    return batch.index_copy_(0, places, how(batch.index_select(0, places))) if len(places) else batch
 
 
 def _grid(maps: Tensor, extent: torch.Size) -> Tensor:
     """Input places (B, [D,] H, W, k) of every output element."""
-    lines = []
-    for axis, length in enumerate(reversed(extent)):  # x, y[, z]
-        centres = (torch.arange(length, device=maps.device, dtype=torch.float32) * 2 + 1) / length - 1
-        shape = [1] * (len(extent) + 1)
-        shape[len(extent) - axis] = length
-        lines.append(centres.view(shape))
-    ones = [1] * len(extent)
-    rows = []
-    for row in range(len(extent)):
-        place = maps[:, row, -1].view(-1, *ones)
-        for axis, line in enumerate(lines):
-            place = place + maps[:, row, axis].view(-1, *ones) * line
-        rows.append(place.expand(len(maps), *extent))
-    return torch.stack(rows, dim=-1)
+    axes = len(extent)
+    grid = torch.empty(len(maps), *extent, axes, device=maps.device)
+    for row in range(axes):
+        place = maps[:, row, -1].view(-1, *[1] * axes)
+        for axis in reversed(range(axes)):  # x last: all but one addition are of small tensors
+            place = place + maps[:, row, axis].view(-1, *[1] * axes) * _line(extent, axis, maps.device)
+        grid[..., row] = place
+    return grid
+
+
+def _line(extent: torch.Size, axis: int, device: torch.device) -> Tensor:
+    """Normalised places of the elements' centres along one axis (0: x), shaped to be broadcast over the others."""
+    length, shape = extent[-1 - axis], [1] * (len(extent) + 1)
+    shape[-1 - axis] = length
+    return ((torch.arange(length, device=device, dtype=torch.float32) * 2 + 1) / length - 1).view(shape)

@@ -21,7 +21,6 @@ from bench.engine.settings import Settings
 from bench.grid.resolve import Resolved
 from bench.methods.base import FeatureMethod, Method
 from bench.plugins.fingerprint import source_fingerprint
-from bench.plugins.registry import refresh
 from bench.records import Record, Store
 from bench.training.job import StageJob, stage_jobs
 
@@ -105,9 +104,6 @@ class Planner:
     _prepared: dict[tuple[str, int], Prepared | DataError] = field(default_factory=dict)
     _weights: dict[str, WeightsInfo] = field(default_factory=dict)
     _sources: dict[type, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        refresh()
 
     @cached_property
     def root(self) -> Path:

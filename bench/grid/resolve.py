@@ -12,7 +12,7 @@ from bench.cells import recipes
 from bench.cells.cell import Cell
 from bench.cells.notation import Spec
 from bench.cells.recipes import Recipe
-from bench.plugins.registry import load
+from bench.plugins.registry import load, refresh
 from bench.tasks.base import Task
 
 if TYPE_CHECKING:
@@ -63,6 +63,10 @@ def resolve(cell: Cell, weights: Path | None = None) -> Resolved:
 
 
 def resolve_all(cells: Iterable[Cell], weights: Path | None = None) -> list[Resolved]:
-    """Resolve cells, each canonical one once, in order; errors are those of `resolve`."""
+    """Resolve cells, each canonical one once, in order; errors are those of `resolve`.
+
+    Plug-ins edited since they were imported are imported anew: a record's fingerprint is that of the file.
+    """
+    refresh()
     found = {one.name: one for one in (resolve(cell, weights) for cell in cells)}
     return list(found.values())

@@ -20,7 +20,7 @@ from bench.cells.cell import Cell
 from bench.cells.notation import Scanner, parse_value
 from bench.core.errors import UsageError
 from bench.grid.axes import PLURALS, SPEC_AXES, expand
-from bench.grid.resolve import Resolved, resolve
+from bench.grid.resolve import Resolved, resolve_all
 from bench.plugins import registry
 
 
@@ -135,7 +135,7 @@ def _is_cell(target: str) -> bool:
 def _from_cell(name: str, overrides: dict[str, Any] | None, weights: Path | None) -> Suite:
     if overrides:
         raise UsageError(f"-o changes suites; write the value into the cell's name instead: {name}")
-    return Suite(name, "", [resolve(Cell.parse(name), weights)])
+    return Suite(name, "", resolve_all([Cell.parse(name)], weights))
 
 
 def _path(target: str | Path) -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bench.stats.comparison import METHODS, MODELS, Comparison
-from bench.stats.crossed import FEWEST_SEEDS, Crossed, finite
+from bench.stats.crossed import FEWEST_SEEDS, finite
 from bench.stats.errors import StatisticsError
 from bench.stats.floors import ALPHA, resolution_floor
 from bench.stats.holm import holm, untestable

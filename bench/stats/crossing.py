@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -86,17 +87,16 @@ def _differences(a: Sequence[Array], b: Sequence[Array], count: int, groups: Seq
 
 def _along(logs: Array, differences: Sequence[Array], level: float) -> tuple[Array, Array, Array]:
     """Places along the curve, the mean difference there, and whether it is undecided."""
-    weights = np.linspace(0, 1, STEPS + 1)
+    weights = np.linspace(0, 1, STEPS + 1)[:, None, None]
     places, means, undecided = [], [], []
-    for left in range(len(logs) - 1):
+    for left, (one, other) in enumerate(pairwise(differences)):
         last = None if left == len(logs) - 2 else -1  # the next piece begins where this one ends
-        for weight in weights[:last]:
-            table = crossed((1 - weight) * differences[left] + weight * differences[left + 1])
-            table = table if table.seeds >= FEWEST_SEEDS else table.seeds_fixed()
-            places.append((1 - weight) * logs[left] + weight * logs[left + 1])
-            means.append(float(table.mean))
-            undecided.append(bool(table.p() > 1 - level))
-    return np.array(places), np.array(means), np.array(undecided)
+        table = crossed((1 - weights[:last]) * one + weights[:last] * other)
+        table = table if table.seeds >= FEWEST_SEEDS else table.seeds_fixed()
+        places.append(logs[left] + weights[:last, 0, 0] * (logs[left + 1] - logs[left]))
+        means.append(table.mean)
+        undecided.append(table.p() > 1 - level)
+    return np.concatenate(places), np.concatenate(means), np.concatenate(undecided)
 
 
 def _reach(undecided: Array, start: int, step: int) -> int | None:

@@ -57,13 +57,13 @@ def match(
         cube = np.stack([_runs(scores[names[m]], labels[names[m]], _shared(one, other)) for m in members])
         table, coin = _analyse(cube, groups)
         for rows, columns in ((here, there), (there, here)):
-            place = np.ix_(rows, columns)
+            cells = np.ix_(rows, columns)
             inside = np.ix_([members.index(m) for m in rows], [members.index(m) for m in columns])
             found = table.at(inside)
             for field in FIELDS:
-                fields[field][place] = getattr(found, field)
-            midp[place] = coin[inside]
-            of_methods[place] = cube.shape[-1] >= FEWEST_SEEDS or (one is None and other is None)
+                fields[field][cells] = getattr(found, field)
+            midp[cells] = coin[inside]
+            of_methods[cells] = cube.shape[-1] >= FEWEST_SEEDS or (one is None and other is None)
         units = table.units
     return Matched(_with_pool(fields, units, [n not in fixed for n in names]), midp, of_methods)
 

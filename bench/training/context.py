@@ -115,7 +115,7 @@ class Context:
     def view(self, number: int) -> np.ndarray:
         """One augmented view of the training split, uint8, channels last, in table order."""
         if number not in self._views:
-            identity = {**self._of_rows("train"), **self._drawn(number)}
+            identity = {**self._of_rows("train"), **self._drawn(number), "what": "inputs"}
             count, shape = len(self.prepared.rows("train")), self.trunk.input_shape
             self._views[number] = view_inputs(self.shelf, identity, count, shape, lambda: self._draw(number))
         return self._views[number]
@@ -141,7 +141,7 @@ class Context:
         """The frozen features of a split (of one of its views), or None when they are too large to keep."""
         key = (split, tokens, view)
         if key not in self._banked:
-            identity = {**self._of_rows(split), **(self._drawn(view) if view >= 0 else {})}
+            identity = {**self._of_rows(split), **(self._drawn(view) if view >= 0 else {}), "what": "features"}
             count, compute = len(self.prepared.rows(split)), lambda: self._split_features(split, view)
             self._banked[key] = FeatureBank(self.shelf).get(identity, count, self.trunk.spec, tokens, compute)
         return self._banked[key]

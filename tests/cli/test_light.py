@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "timm", "pandas", "mmengine", "sklearn", "kornia", "matplotlib"}
+HEAVY = {"torch", "timm", "pandas", "mmengine", "sklearn", "matplotlib"}
 PROGRAM = """
 import sys
 from bench.cli.app import app

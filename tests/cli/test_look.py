@@ -118,8 +118,10 @@ def test_wrong_requests(arguments: list[str], told: str) -> None:
 
 
 def test_a_file_that_is_no_safetensors(tmp_path: Path) -> None:
+    """It is listed as what it is; the others are not affected."""
     for text in (b"", b"\xff" * 40, b"\x02\0\0\0\0\0\0\0[]"):
         (tmp_path / "bad.safetensors").write_bytes(text)
-        result = CliRunner().invoke(app, ["list", "--weights", str(tmp_path)])
-        assert result.exit_code == 2
-        assert "bad.safetensors is not a safetensors file" in result.stderr
+        listed = json.loads(bench("list", "backbones", "--json", "--weights", str(tmp_path)))["backbones"]
+        assert listed["bad"].startswith("unusable: ")
+        assert "bad.safetensors is not a safetensors file" in listed["bad"]
+        assert "pico" in listed

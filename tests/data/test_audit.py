@@ -80,7 +80,7 @@ def test_odd_files_are_noted(root: Path) -> None:
     picture(place / "turned.jpg", 3, exif=exif)
     Image.fromarray(pixels(4, 3, 30)).save(place / "flat.png")
     Image.fromarray(pixels(55)).save(place / "film.gif", save_all=True, append_images=[Image.fromarray(pixels(6))])
-    report = own(root)
+    report = own(root, intensity="full")
     found = {problem["detail"]: problem["samples"] for problem in problems(report, "odd_file")}
     assert found["mode CMYK"] == ("c0/cmyk.jpg",)
     assert found["mode I;16"] == ("c0/deep.png",)

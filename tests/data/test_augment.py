@@ -1,96 +1,270 @@
-"""Augmentation: per sample, seeded by the caller, and the released code's defect only where it is asked for."""
+"""Augmentation: the released one as it is defined, the same for a sample in whatever batch it is."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
+from scipy.ndimage import affine_transform
 from torch import Tensor
 
 from bench.cells.notation import Spec
 from bench.cells.recipes import Recipe, preset, resolve
 from bench.core.errors import UsageError
-from bench.data.augment import BrightnessContrast, Preprocess
+from bench.data.augment import COLUMNS, IGNORED, Preprocess
+from bench.data.chance import sample_keys
 
 SIZE = 16
+CPU = torch.device("cpu")
+RELEASED = Recipe(augment="released")
+NEUTRAL = dict.fromkeys(COLUMNS, 0.5) | {"affine": 0.9}  # no flip, no intensity, no warp
+KEYS = sample_keys(f"s{number}" for number in range(4000))
 
 
-def preprocess(recipe: Recipe, size: int = SIZE) -> Preprocess:
-    cpu = torch.device("cpu")
-    return Preprocess(recipe, (0.0,) * 3, (1.0,) * 3, size, "bilinear", cpu, channels_last=False)
+def preprocess(recipe: Recipe, shape: tuple[int, ...] = (3, SIZE, SIZE), **options: Any) -> Preprocess:
+    interpolation = options.pop("interpolation", "bilinear")
+    return Preprocess(recipe, (0.0,) * 3, (1.0,) * 3, shape, interpolation, CPU, False, **options)
 
 
-def bright(count: int) -> Tensor:
-    """Images (count, S, S, 3), uint8, no pixel dark."""
-    return torch.randint(
-        100, 256, (count, SIZE, SIZE, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+def images(count: int, height: int = SIZE, width: int = SIZE, low: int = 0) -> Tensor:
+    """Images (count, H, W, 3), uint8."""
+    seeded = torch.Generator().manual_seed(0)
+    return torch.randint(low, 256, (count, height, width, 3), dtype=torch.uint8, generator=seeded)
+
+
+def volumes(count: int, extent: tuple[int, int, int]) -> Tensor:
+    return torch.randint(0, 256, (count, *extent), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+
+
+def row(**changed: float) -> np.ndarray:
+    """One row of draws in which nothing happens but what is named."""
+    return np.array([[{**NEUTRAL, **changed}[name] for name in COLUMNS]])
+
+
+def plain(raw: Tensor, shape: tuple[int, ...] = (3, SIZE, SIZE)) -> np.ndarray:
+    return preprocess(Recipe(), shape).augmented(raw, None).numpy()
+
+
+def defined_warp(image: np.ndarray, angle: float, scale: float, shift: tuple[float, ...], order: int) -> np.ndarray:
+    """Scale, turn in the last plane and shift around the centre, by scipy; angle in radians, counter-clockwise.
+
+    Args:
+        image: ([D,] H, W).
+        shift: Pixels along (..., y, x).
+    """
+    axes = image.ndim
+    turn = np.eye(axes)
+    c, s = np.cos(angle), np.sin(angle)
+    # In (y, x) with y down, what lies right of the centre goes up: (0, 1) -> (-s, c).
+    turn[-2:, -2:] = [[c, -s], [s, c]]
+    inverse = np.linalg.inv(scale * turn)
+    centre = (np.array(image.shape) - 1) / 2
+    offset = centre - inverse @ (centre + np.array(shift))
+    return affine_transform(image.astype(np.float64), inverse, offset, order=order, mode="grid-constant", cval=0.0)
+
+
+CASES = [
+    {"angle": 0.62, "scale": 0.5, "shift_x": 0.5, "shift_y": 0.5},
+    {"angle": 0.5, "scale": 0.9, "shift_x": 0.5, "shift_y": 0.5},
+    {"angle": 0.5, "scale": 0.5, "shift_x": 0.95, "shift_y": 0.2},
+    {"angle": 0.13, "scale": 0.1, "shift_x": 0.1, "shift_y": 0.8},
+]
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (12, 20)])
+def test_the_warp_is_the_defined_one(case: dict[str, float], height: int, width: int) -> None:
+    """A turn of +-180 degrees, scale 1 +- .3, shift of +-.05 of each side, black border: against scipy."""
+    raw, shape = images(1, height, width), (3, height, width)
+    found = preprocess(RELEASED, shape).augmented(raw, row(affine=0.1, **case)).numpy()[0]
+    angle, scale = (2 * case["angle"] - 1) * np.pi, 1 + 0.3 * (2 * case["scale"] - 1)
+    shift = (0.05 * (2 * case["shift_y"] - 1) * height, 0.05 * (2 * case["shift_x"] - 1) * width)
+    for channel, result in zip(plain(raw, shape)[0], found, strict=True):
+        np.testing.assert_allclose(result, defined_warp(channel, angle, scale, shift, order=1), atol=2e-4)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_volumes_are_turned_in_plane_and_scaled_and_shifted_along_all_axes(case: dict[str, float]) -> None:
+    extent = (6, 10, 14)
+    raw = volumes(1, extent)
+    found = preprocess(RELEASED, (3, *extent)).augmented(raw, row(affine=0.1, shift_z=0.9, **case)).numpy()[0]
+    angle, scale = (2 * case["angle"] - 1) * np.pi, 1 + 0.3 * (2 * case["scale"] - 1)
+    spread = [0.9, case["shift_y"], case["shift_x"]]
+    shift = tuple(0.05 * (2 * u - 1) * length for u, length in zip(spread, extent, strict=True))
+    expected = defined_warp(raw[0].numpy() / 255, angle, scale, shift, order=1)
+    for channel in found:
+        np.testing.assert_allclose(channel, expected, atol=2e-4)
+
+
+def test_a_quarter_turn_is_counter_clockwise() -> None:
+    raw = images(1)
+    found = preprocess(RELEASED).augmented(raw, row(affine=0.1, angle=0.75)).numpy()[0]
+    np.testing.assert_allclose(found, np.rot90(plain(raw)[0], 1, axes=(1, 2)), atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "axis"), [("horizontal", -1), ("vertical", -2), ("depth", -3)])
+def test_flips_mirror_their_axis_exactly_and_only_below_one_half(name: str, axis: int) -> None:
+    raw, extent = volumes(1, (4, 6, 8)), (4, 6, 8)
+    own = preprocess(RELEASED, (3, *extent))
+    assert np.array_equal(own.augmented(raw, row(**{name: 0.499})).numpy(), np.flip(plain(raw, (3, *extent)), axis))
+    assert np.array_equal(own.augmented(raw, row(**{name: 0.5})).numpy(), plain(raw, (3, *extent)))
+
+
+@pytest.mark.parametrize("name", ["horizontal", "vertical", "depth"])
+def test_forbidden_flips_never_happen(name: str) -> None:
+    raw, extent = volumes(1, (4, 6, 8)), (4, 6, 8)
+    own = preprocess(RELEASED, (3, *extent), forbidden_flips=(name,))
+    assert np.array_equal(own.augmented(raw, row(**{name: 0.1})).numpy(), plain(raw, (3, *extent)))
+    for other in {"horizontal", "vertical", "depth"} - {name}:
+        assert not np.array_equal(own.augmented(raw, row(**{other: 0.1})).numpy(), plain(raw, (3, *extent)))
+
+
+def test_intensity_is_the_defined_change() -> None:
+    """x (1 + a) + b, a and b in +-.1, clipped to 0..1, with probability one half."""
+    raw, own = images(1), preprocess(RELEASED)
+    expected = np.clip(plain(raw) * (1 + 0.1 * 0.6) + 0.1 * -0.4, 0, 1)
+    np.testing.assert_allclose(
+        own.augmented(raw, row(intensity=0.1, contrast=0.8, brightness=0.3)), expected, atol=1e-6
     )
-
-
-def peaks(recipe: Recipe) -> Tensor:
-    """The largest value of each of 400 augmented images."""
-    torch.manual_seed(0)
-    return preprocess(recipe).augmented(bright(400)).flatten(1).amax(1)
-
-
-def test_the_defect_blackens_about_half_of_all_images_and_is_off_by_default() -> None:
-    near_black = resolve(Spec("released", {"near_black": True}))
-    share = (peaks(near_black) <= 1 / 255 + 1e-6).float().mean().item()
-    assert 0.43 < share < 0.57
-    assert not preset("released").near_black
-    assert not preset("paper").near_black
-    for name in ("released", "paper"):
-        assert peaks(preset(name)).min() > 0.3
+    assert np.array_equal(own.augmented(raw, row(contrast=0.8, brightness=0.3)).numpy(), plain(raw))
 
 
 def test_the_defect_clips_as_the_released_code_does() -> None:
     """In 0..255 an image * (1 + a) + b with |b| <= 0.1 was clipped to 0..1: black stays black, the rest becomes 1."""
-    torch.manual_seed(0)
-    images = torch.tensor([0.0, 10.0, 200.0]).div(255).view(1, 1, 1, 3).repeat(50, 3, 1, 1)
-    changed = BrightnessContrast(p=1.0, near_black=True)(images) * 255
-    assert changed[..., 0].max() <= 0.1 + 1e-6
-    torch.testing.assert_close(changed[..., 1:], torch.ones(50, 3, 1, 2))
+    raw = torch.tensor([0, 10, 200, 255], dtype=torch.uint8).view(1, 1, 4, 1).repeat(1, 4, 1, 3)
+    own = preprocess(Recipe(augment="released", near_black=True), (3, 4, 4))
+    for brightness in (0.0, 0.7, 0.999):
+        changed = own.augmented(raw, row(intensity=0.1, contrast=0.2, brightness=brightness)) * 255
+        assert changed[..., 0].max() <= 0.1 + 1e-6
+        torch.testing.assert_close(changed[..., 1:], torch.ones(1, 3, 4, 3))
 
 
-def test_brightness_and_contrast_are_within_their_limits() -> None:
-    torch.manual_seed(0)
-    changed = BrightnessContrast(p=1.0)(torch.full((500, 3, 2, 2), 0.5))
-    low, high = changed.min().item(), changed.max().item()
-    assert 0.35 <= low < 0.37
-    assert 0.63 < high <= 0.65
-    assert len(changed.flatten(1).unique(dim=0)) > 400  # each image its own
-    assert (changed.flatten(1).std(1) == 0).all()
+def test_the_defect_blackens_about_half_of_all_images_and_is_off_by_default() -> None:
+    def peaks(recipe: Recipe) -> np.ndarray:
+        own = preprocess(recipe)
+        return own.augmented(images(400, low=100), own.draws(0, (0, 0), KEYS[:400])).flatten(1).amax(1).numpy()
+
+    share = (peaks(resolve(Spec("released", {"near_black": True}))) <= 1 / 255 + 1e-6).mean()
+    assert 0.43 < share < 0.57
+    for name in ("released", "paper"):
+        assert not preset(name).near_black
+        assert peaks(preset(name)).min() > 0.3
 
 
-def test_flips_are_drawn_for_each_image_and_repeat_with_the_seed() -> None:
-    images, recipe = bright(64), Recipe(augment="flip")
-    drawn = []
-    for seed in (0, 0, 1):
-        torch.manual_seed(seed)
-        drawn.append(preprocess(recipe).augmented(images))
-    plain = preprocess(recipe).to_float(images)
-    flipped = (drawn[0] == plain.flip(-1)).flatten(1).all(1)
-    kept = (drawn[0] == plain).flatten(1).all(1)
+def test_each_happens_as_often_as_it_should_and_within_its_limits() -> None:
+    """Shares and ranges of what 4,000 draws do, read off the results and not off the draws."""
+    own = preprocess(RELEASED, (3, 9, 9))
+    draws = own.draws(0, (0, 0), KEYS)
+    assert draws.shape == (4000, len(COLUMNS))
+    grey = torch.full((4000, 9, 9, 3), 128, dtype=torch.uint8)
+    centre = own.augmented(grey, draws)[:, 0, 4, 4].numpy() - 128 / 255
+    assert (centre != 0).mean() == pytest.approx(0.5, abs=0.03)
+    limit = 0.1 * 128 / 255 + 0.1
+    assert 0.95 * limit < np.abs(centre).max() <= limit + 1e-6
+    corner = own.augmented(grey, draws)[:, 0, 0, 0].numpy()
+    assert (corner < 0.2).any()  # a black border comes in
+    still = own.augmented(images(1, 9, 9).expand(4000, 9, 9, 3), draws)
+    untouched = (np.abs(still.numpy() - plain(images(1, 9, 9), (3, 9, 9))).max((1, 2, 3)) == 0).mean()
+    assert untouched == pytest.approx(0.5 * 0.5 * 0.5 * 0.3, abs=0.012)  # no flip, no intensity, no warp
+
+
+def test_a_sample_has_the_same_bits_in_every_batch() -> None:
+    """Batch size, order and company do not matter, for images enlarged on the device and for volumes."""
+    for raw, shape in ((images(24, 11, 11), (3, 20, 20)), (volumes(24, (5, 9, 9)), (3, 8, 12, 12))):
+        own = preprocess(RELEASED, shape)
+        draws = own.draws(3, (1, 2), KEYS[:24])
+        whole = own(raw, draws)
+        order = np.random.default_rng(0).permutation(24)
+        assert torch.equal(own(raw[order], own.draws(3, (1, 2), KEYS[:24][order])), whole[order])
+        for start, size in ((0, 1), (5, 1), (23, 1), (3, 7)):
+            part = slice(start, start + size)
+            assert torch.equal(own(raw[part], own.draws(3, (1, 2), KEYS[part])), whole[part])
+        assert not torch.equal(own(raw, own.draws(3, (1, 3), KEYS[:24])), whole)
+
+
+@pytest.mark.parametrize("shape", [(3, 12, 20), (3, 6, 12, 20)])
+def test_masks_move_as_their_images(shape: tuple[int, ...]) -> None:
+    """The largest of three one-hot channels, moved as an image, is the class of the moved mask."""
+    extent = shape[1:]
+    classes = np.random.default_rng(0).integers(0, 3, (40, *(2 if len(extent) == 3 else 3, 3, 5)[-len(extent) :]))
+    for axis, length in enumerate(extent, start=1):  # blocks of 4 pixels, so that borders are few
+        classes = np.repeat(classes, length // classes.shape[axis], axis)
+    maps = torch.from_numpy(classes.astype(np.uint8))
+    raw = torch.nn.functional.one_hot(maps.long(), 3).mul(255).to(torch.uint8)
+    own = preprocess(RELEASED, shape)
+    draws = own.draws(0, (0, 0), KEYS[:40])
+    draws[:, COLUMNS.index("intensity")] = 0.9
+    inputs, moved = own.joint(raw, maps, draws)
+    assert moved.dtype == torch.int64
+    assert torch.equal(inputs, own(raw, draws))
+    largest, found = inputs.max(1)
+    outside = inputs.sum(1) < 1e-6
+    assert (moved[outside] == IGNORED).all()
+    assert outside.any()
+    sure = largest > 0.75  # at least three quarters come from one class
+    assert sure.float().mean() > 0.5
+    assert torch.equal(moved[sure], found[sure])
+
+
+def test_maps_are_not_changed_without_draws_and_enlarged_with_their_inputs() -> None:
+    raw, maps = images(2, 5, 5), images(2, 5, 5)[..., 0] % 7
+    _, moved = preprocess(RELEASED, (3, 10, 10)).joint(raw, maps)
+    assert np.array_equal(moved.numpy(), maps.numpy().repeat(2, 1).repeat(2, 2))
+
+
+def test_an_image_is_a_volume_of_depth_one() -> None:
+    raw = images(30, 9, 11)
+    flat, deep = preprocess(RELEASED, (3, 12, 14)), preprocess(RELEASED, (3, 1, 12, 14))
+    draws = flat.draws(0, (0, 0), KEYS[:30])
+    draws[:, COLUMNS.index("shift_z")] = 0.5  # a slice cannot leave its own depth
+    torch.testing.assert_close(deep(raw.unsqueeze(1), draws)[:, :, 0], flat(raw, draws), atol=1e-5, rtol=0)
+
+
+def test_flip_is_the_horizontal_flip_alone() -> None:
+    raw, own = images(200), preprocess(Recipe(augment="flip"))
+    draws = own.draws(0, (0, 0), KEYS[:200])
+    found = own.augmented(raw, draws).numpy()
+    flipped = (found == plain(raw)[..., ::-1]).all((1, 2, 3))
+    kept = (found == plain(raw)).all((1, 2, 3))
     assert (flipped ^ kept).all()
-    assert 16 < flipped.sum() < 48
-    assert torch.equal(drawn[0], drawn[1])
-    assert not torch.equal(drawn[0], drawn[2])
+    assert 75 < flipped.sum() < 125
+    assert np.array_equal(draws[:, 0], preprocess(RELEASED).draws(0, (0, 0), KEYS[:200])[:, 0])
 
 
 def test_evaluation_images_are_not_augmented_and_are_normalised() -> None:
-    cpu = torch.device("cpu")
     mean, std = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
-    own = Preprocess(preset("paper"), mean, std, SIZE, "bilinear", cpu, channels_last=True)
-    images = bright(2)
-    expected = (images.permute(0, 3, 1, 2) / 255 - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
-    found = own(images, augment=False)
-    torch.testing.assert_close(found, expected)
-    assert found.is_contiguous(memory_format=torch.channels_last)
+    own = Preprocess(preset("paper"), mean, std, (3, SIZE, SIZE), "bilinear", CPU, channels_last=True)
+    raw = images(2)
+    expected = (raw.permute(0, 3, 1, 2) / 255 - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
+    torch.testing.assert_close(own(raw), expected)
+    assert own(raw).is_contiguous(memory_format=torch.channels_last)
 
 
-def test_small_images_are_enlarged_to_the_backbones_size() -> None:
-    found = preprocess(preset("quick"), size=40).to_float(bright(3))
-    assert found.shape == (3, 3, 40, 40)
-    assert 0 <= found.min() <= found.max() <= 1
+def test_single_channel_volumes_are_repeated_and_halves_are_taken_as_they_are() -> None:
+    own = Preprocess(Recipe(), (0.5, 0.4, 0.3), (0.2, 0.3, 0.4), (3, 4, 6, 8), "bilinear", CPU, channels_last=False)
+    raw = volumes(2, (4, 6, 8))
+    found = own(raw)
+    assert found.shape == (2, 3, 4, 6, 8)
+    torch.testing.assert_close(found[:, 1], (raw / 255 - 0.4) / 0.3)
+    torch.testing.assert_close(own((raw / 255).half()), found, atol=5e-3, rtol=0)
+    assert own.augmented(raw, None).shape == (2, 3, 4, 6, 8)
+
+
+def test_small_arrays_are_enlarged_to_the_backbones_size() -> None:
+    for interpolation in ("bilinear", "bicubic"):
+        found = preprocess(preset("quick"), (3, 40, 40), interpolation=interpolation).augmented(images(3), None)
+        assert found.shape == (3, 3, 40, 40)
+        assert 0 <= found.min() <= found.max() <= 1
+    assert preprocess(preset("quick"), (3, 7, 40, 40)).augmented(volumes(1, (5, 9, 9)), None).shape == (1, 3, 7, 40, 40)
+
+
+def test_without_antialiasing_enlarging_is_bilinear_whatever_the_weights_say() -> None:
+    raw = images(1)
+    found = preprocess(Recipe(antialias=False), (3, 40, 40), interpolation="bicubic").augmented(raw, None)
+    assert torch.equal(found, preprocess(Recipe(), (3, 40, 40)).augmented(raw, None))
+    assert not preset("released").antialias
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cached import cached, reader
+from filelock import FileLock
 from made_images import class_folders, picture
 from PIL import Image
 
@@ -33,7 +35,7 @@ def files(folder: Path) -> list[str]:
 def test_rows_are_the_tables_rows_resized(root: Path) -> None:
     class_folders(root / "own", height=30, width=20)
     prepared = made(root)
-    array = decoded(prepared, 8, "squash", "bilinear")
+    array = cached(prepared, 8)
     assert isinstance(array, np.memmap)
     assert array.shape == (10, 8, 8, 3)
     assert array.dtype == np.uint8
@@ -43,44 +45,44 @@ def test_rows_are_the_tables_rows_resized(root: Path) -> None:
 
 
 def test_the_array_is_read_only(root: Path) -> None:
-    array = decoded(prepare(Digits(), root, 0), 32, "squash", "bicubic")
+    array = cached(prepare(Digits(), root, 0), 32, "bicubic")
     with pytest.raises(ValueError, match="read-only"):
         array[0] = 0
 
 
 def test_smaller_square_images_stay_native(root: Path) -> None:
-    assert decoded(prepare(Digits(), root, 0), 32, "squash", "bicubic").shape == (1797, 8, 8, 3)
-    assert decoded(prepare(Digits(), root, 0), 4, "squash", "bicubic").shape == (1797, 4, 4, 3)
+    assert cached(prepare(Digits(), root, 0), 32, "bicubic").shape == (1797, 8, 8, 3)
+    assert cached(prepare(Digits(), root, 0), 4, "bicubic").shape == (1797, 4, 4, 3)
 
 
 @pytest.mark.parametrize(("height", "width"), [(10, 12), (32, 20)])
 def test_other_images_are_resized(root: Path, height: int, width: int) -> None:
     class_folders(root / "own", height=height, width=width)
-    assert decoded(made(root), 32, "squash", "bicubic").shape == (10, 32, 32, 3)
+    assert cached(made(root), 32, "bicubic").shape == (10, 32, 32, 3)
 
 
 def test_one_odd_image_makes_all_resized(root: Path) -> None:
     class_folders(root / "own", height=8, width=8)
     picture(root / "own" / "c1" / "4.png", 1, height=9, width=9)
-    assert decoded(made(root), 16, "squash", "bicubic").shape == (10, 16, 16, 3)
+    assert cached(made(root), 16, "bicubic").shape == (10, 16, 16, 3)
 
 
 def test_all_protocols_and_subsets_share_one_array(root: Path) -> None:
     class_folders(root / "own")
     for fields in ({}, {"shots": 1}, {"fraction": 0.5}):
-        decoded(made(root, **fields), 8, "squash", "bilinear")
-    assert len(list(cache_folder().glob("*/images.npy"))) == 1
+        cached(made(root, **fields), 8)
+    assert len(list(cache_folder().glob("*/array.npy"))) == 1
 
 
 def test_a_changed_file_or_parameter_makes_a_new_array(root: Path) -> None:
     class_folders(root / "own", height=20, width=20)
-    before = decoded(made(root), 8, "squash", "bilinear").copy()
-    decoded(made(root), 8, "squash", "bicubic")
-    decoded(made(root), 8, "crop", "bilinear")
-    decoded(made(root), 9, "squash", "bilinear")
+    before = cached(made(root), 8).copy()
+    cached(made(root), 8, "bicubic")
+    cached(made(root), 8, resize="crop")
+    cached(made(root), 9)
     picture(root / "own" / "c0" / "0.png", 99, height=20, width=20)
-    after = decoded(made(root), 8, "squash", "bilinear")
-    assert len(list(cache_folder().glob("*/images.npy"))) == 5
+    after = cached(made(root), 8)
+    assert len(list(cache_folder().glob("*/array.npy"))) == 5
     assert not np.array_equal(before[0], after[0])
     assert np.array_equal(before[1:], after[1:])
 
@@ -88,9 +90,9 @@ def test_a_changed_file_or_parameter_makes_a_new_array(root: Path) -> None:
 def test_a_second_call_decodes_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class_folders(root / "own")
     prepared = made(root)
-    first = decoded(prepared, 8, "squash", "bilinear")
+    first = cached(prepared, 8)
     monkeypatch.setattr(cache, "_build", None)
-    assert np.array_equal(decoded(prepared, 8, "squash", "bilinear"), first)
+    assert np.array_equal(cached(prepared, 8), first)
 
 
 def test_a_corrupt_image_is_named_and_nothing_is_left(root: Path) -> None:
@@ -98,24 +100,27 @@ def test_a_corrupt_image_is_named_and_nothing_is_left(root: Path) -> None:
     broken = root / "own" / "c1" / "2.png"
     broken.write_bytes(broken.read_bytes()[:300])
     with pytest.raises(DataError, match=r"c1/2\.png"):
-        decoded(made(root), 8, "squash", "bilinear")
+        cached(made(root), 8)
     assert files(cache_folder()) == []
 
 
 def test_what_a_killed_process_left_is_cleared(root: Path) -> None:
     class_folders(root / "own")
     prepared = made(root)
-    place = cache_folder() / cache._key(prepared, 8, "squash", "bilinear")
+    place = cache_folder() / cache._name(prepared, reader(prepared, 8))
     place.mkdir(parents=True)
     (place / ".tmp-1-half.npy").write_bytes(b"half")
-    decoded(prepared, 8, "squash", "bilinear")
-    assert sorted(file.name for file in place.iterdir()) == ["about.json", "images.npy"]
-    assert json.loads((place / "about.json").read_text())["shape"] == [10, 8, 8, 3]
+    cached(prepared, 8)
+    assert sorted(file.name for file in place.iterdir()) == ["about.json", "array.npy"]
+    about = json.loads((place / "about.json").read_text())
+    assert about["shape"] == [10, 8, 8, 3]
+    assert about["dataset"] == "image_folder[path=own]"
+    assert about["key"] == reader(prepared, 8).key
 
 
 def _build(root: Path, start: Any, results: Any) -> None:
     start.wait()
-    results.put(int(decoded(made(root), 8, "squash", "bilinear").astype(int).sum()))
+    results.put(int(cached(made(root), 8).astype(int).sum()))
 
 
 def test_several_processes_build_one_array(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,12 +142,12 @@ def test_several_processes_build_one_array(root: Path, tmp_path: Path, monkeypat
         worker.join(timeout=60)
     assert len(sums) == 1
     assert len(list(tmp_path.glob("built-*"))) == 1
-    assert len(list(cache_folder().glob("*/images.npy"))) == 1
+    assert len(list(cache_folder().glob("*/array.npy"))) == 1
 
 
 def _build_with_fault(prepared: Prepared, fault: str) -> None:
     os.environ["BENCH_FAULT"] = fault
-    decoded(prepared, 8, "squash", "bilinear")
+    cached(prepared, 8)
 
 
 @pytest.mark.parametrize("point", ["array-writing", "array-written", "array-placed"])
@@ -154,23 +159,23 @@ def test_killed_while_building_the_next_run_builds(root: Path, point: str) -> No
     builder.join(timeout=60)
     assert builder.exitcode == -signal.SIGKILL
     (place,) = cache_folder().glob("*/")
-    assert (place / "images.npy").is_file() == (point == "array-placed")
-    array = decoded(prepared, 8, "squash", "bilinear")
+    assert (place / "array.npy").is_file() == (point == "array-placed")
+    array = cached(prepared, 8)
     first = Image.open(root / "own" / "c0" / "0.png").resize((8, 8), Image.Resampling.BILINEAR)
     assert np.array_equal(array[0], np.asarray(first))
-    assert sorted(file.name for file in place.iterdir()) == ["about.json", "images.npy"]
+    assert sorted(file.name for file in place.iterdir()) == ["about.json", "array.npy"]
 
 
 def test_an_array_over_the_limit_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepared = prepare(Digits(), root, 0)
     with pytest.raises(UsageError, match=r"more than the limit of 1e-06 GB.*BENCH_CACHE_LIMIT_GB"):
-        decoded(prepared, 32, "squash", "bicubic", limit_gb=1e-6)
+        decoded(prepared, reader(prepared, 32), limit_gb=1e-6)
     monkeypatch.setenv("BENCH_CACHE_LIMIT_GB", "0.00001")
     with pytest.raises(UsageError, match="more than the limit"):
-        decoded(prepared, 32, "squash", "bicubic")
+        cached(prepared, 32, "bicubic")
     monkeypatch.setenv("BENCH_CACHE_LIMIT_GB", "much")
     with pytest.raises(UsageError, match="must be a number"):
-        decoded(prepared, 32, "squash", "bicubic")
+        cached(prepared, 32, "bicubic")
     assert files(cache_folder()) == []
 
 
@@ -178,10 +183,57 @@ def test_a_full_disk_is_seen_beforehand(root: Path, monkeypatch: pytest.MonkeyPa
     full = type("Usage", (), {"free": 10})()
     monkeypatch.setattr(cache.shutil, "disk_usage", lambda place: full)
     with pytest.raises(UsageError, match="GB free"):
-        decoded(prepare(Digits(), root, 0), 32, "squash", "bicubic")
+        cached(prepare(Digits(), root, 0), 32, "bicubic")
 
 
 def test_an_own_folder_may_be_given(root: Path, tmp_path: Path) -> None:
-    decoded(prepare(Digits(), root, 0), 32, "squash", "bicubic", folder=tmp_path / "here")
-    assert files(tmp_path / "here") == ["about.json", "images.npy"]
+    prepared = prepare(Digits(), root, 0)
+    decoded(prepared, reader(prepared, 32), folder=tmp_path / "here")
+    assert files(tmp_path / "here") == ["about.json", "array.npy"]
     assert files(cache_folder()) == []
+
+
+def sized(root: Path, name: str, seed: int) -> Prepared:
+    """Ten images of 3 kB each."""
+    for number in range(10):
+        picture(root / name / f"c{number % 2}" / f"{number}.png", seed + number, height=40, width=40)
+    return prepare(ImageFolder(path=name), root, 0)
+
+
+def entries() -> set[str]:
+    return {place.parent.name for place in cache_folder().glob("*/array.npy")}
+
+
+def name_of(prepared: Prepared) -> str:
+    return cache._name(prepared, reader(prepared, 32))
+
+
+def build(prepared: Prepared, limit_gb: float) -> np.ndarray:
+    return decoded(prepared, reader(prepared, 32), limit_gb=limit_gb)
+
+
+def test_the_array_not_used_for_longest_goes_first(root: Path) -> None:
+    """Each array takes 31 kB; the limit holds two with their small files."""
+    one, two, three = (sized(root, name, seed) for name, seed in (("one", 0), ("two", 100), ("three", 200)))
+    first = build(one, 7e-5)
+    build(two, 7e-5)
+    for number, prepared in enumerate((two, one)):  # one was used after two
+        os.utime(cache_folder() / name_of(prepared), (1_000 + number, 1_000 + number))
+    build(three, 7e-5)
+    assert entries() == {name_of(one), name_of(three)}
+    build(one, 7e-5)  # using it again makes it the newest
+    build(two, 7e-5)
+    assert entries() == {name_of(one), name_of(two)}
+    assert np.array_equal(first, build(one, 7e-5))
+
+
+def test_what_another_process_holds_is_not_evicted_and_what_is_mapped_stays_readable(root: Path) -> None:
+    one, two, three = (sized(root, name, seed) for name, seed in (("one", 0), ("two", 100), ("three", 200)))
+    mapped = build(one, 4e-5)
+    before = np.array(mapped)
+    with FileLock(cache_folder() / f"{name_of(one)}.lock"):
+        build(two, 4e-5)
+        assert entries() == {name_of(one), name_of(two)}
+    build(three, 4e-5)
+    assert entries() == {name_of(three)}
+    assert np.array_equal(mapped, before)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cached import cached
 from made_images import class_folders, picture
 
 from bench.cells.notation import Spec
 from bench.core.errors import DataError, MissingData
-from bench.data.cache import decoded
 from bench.data.prepare import Prepared, prepare
 from bench.datasets.csv_images import CsvImages
 from bench.datasets.image_folder import ImageFolder
@@ -173,7 +173,7 @@ def test_names_that_are_not_utf8_or_ascii(root: Path) -> None:
     prepared = folder(root)
     assert {"c0/caf\\xe9.png", "c1/naïve 図.png"} <= set(prepared.table["id"])
     assert all(name.encode() for name in prepared.table["id"])
-    assert decoded(prepared, 8, "squash", "bilinear").shape == (10, 8, 8, 3)
+    assert cached(prepared, 8).shape == (10, 8, 8, 3)
 
 
 def test_accepted_leaks_are_part_of_the_name(root: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from made_images import stubs
 
@@ -44,6 +46,38 @@ def test_a_domain_is_left_out(root: Path) -> None:
         assert set(prepared.table["domain"].iloc[prepared.rows("test")]) == {domain}
         assert prepared.counts["test"] == 7 * EACH
         assert sum(prepared.counts.values()) == 4 * 7 * EACH
+
+
+def domainbed(sizes: dict[str, int], test: str, trial: int) -> dict[str, set[int]]:
+    """Numbers within each domain that validate, by DomainBed's own steps: its seed, its shuffle, its first fifth."""
+    chosen = {}
+    for number, domain in enumerate(sorted(sizes)):
+        if domain != test:
+            seed = int(hashlib.md5(f"({trial}, {number})".encode()).hexdigest(), 16) % (2**31)
+            keys = list(range(sizes[domain]))
+            np.random.RandomState(seed).shuffle(keys)
+            chosen[domain] = set(keys[: int(sizes[domain] * 0.2)])
+    return chosen
+
+
+@pytest.mark.parametrize("trial", [0, 1])
+def test_domainbed_splits_are_those_of_its_trial_seed(root: Path, trial: int) -> None:
+    pacs(root, lists=False)
+    prepared = prepare(PACS(protocol="domainbed_photo"), root, trial, partial=True)
+    assert prepared.counts == {"train": 3 * (42 - 8), "val": 3 * 8, "test": 42}
+    expected = domainbed(dict.fromkeys(SIZES, 7 * EACH), "photo", trial)
+    for domain, members in prepared.table.groupby("domain", sort=False):
+        found = set(np.flatnonzero((members["split"] == "val").to_numpy()).tolist())
+        assert found == expected.get(str(domain), set())
+        assert (members["split"] == "test").all() == (domain == "photo")
+
+
+def test_domainbed_splits_vary_with_the_data_seed_and_others_do_not(root: Path) -> None:
+    pacs(root, lists=False)
+    for protocol, varies in (("domainbed_photo", True), ("leave_photo", False)):
+        one, other = (prepare(PACS(protocol=protocol), root, seed, partial=True).table["split"] for seed in (0, 1))
+        assert (one != other).any() == varies
+        assert ((one == "test") == (other == "test")).all()
 
 
 def test_official_lists_give_train_and_val_of_the_other_domains(root: Path) -> None:

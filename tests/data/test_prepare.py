@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 import pytest
+from cached import cached
 from made_images import class_folders, picture, pixels
 
-from bench.core.errors import DataError, MissingData
+from bench.core.errors import DataError, MissingData, UsageError
 from bench.data import Dataset, Folds, Official, Sample, Split
-from bench.data.cache import decoded
-from bench.data.prepare import prepare
+from bench.data.prepare import Prepared, prepare
 from bench.datasets.digits import Digits
 from bench.datasets.image_folder import ImageFolder
 
@@ -191,5 +191,83 @@ def test_a_field_that_changes_how_files_are_read_changes_identity_and_cache(root
     class_folders(root / "own")
     one, other = (prepare(Channel(path="own", channel=channel), root, 0) for channel in (0, 1))
     assert one.identity != other.identity
-    first, second = (decoded(prepared, 8, "squash", "bilinear") for prepared in (one, other))
+    first, second = (cached(prepared, 8) for prepared in (one, other))
     assert not np.array_equal(first, second)
+
+
+def test_validation_subsets_are_nested_and_seeded_and_touch_nothing_else(root: Path) -> None:
+    whole = prepare(Digits(), root, 0)
+    ids = {shots: set(ids_of(prepare(Digits(val_shots=shots), root, 0), "val")) for shots in (1, 4, 16)}
+    assert [len(chosen) for chosen in ids.values()] == [10, 40, 160]
+    assert ids[1] < ids[4] < ids[16] < set(ids_of(whole, "val"))
+    few = prepare(Digits(val_shots=4), root, 0)
+    for split in ("train", "test"):
+        assert ids_of(few, split) == ids_of(whole, split)
+    assert set(ids_of(prepare(Digits(val_shots=4), root, 1), "val")) != ids[4]
+    assert prepare(Digits(val_fraction=0.25), root, 0).counts == {"train": 200, "val": 50, "test": 1397}
+
+
+def ids_of(prepared: Prepared, split: str) -> list[str]:
+    return prepared.table["id"].iloc[prepared.rows(split)].tolist()
+
+
+def test_validation_subsets_need_validation_data(root: Path) -> None:
+    for field, value in (("val_shots", 1), ("val_fraction", 0.5)):
+        dataset = type(made()).build("made", {"protocol": "given", field: value})
+        type(dataset).table = type(made()).table
+        with pytest.raises(DataError, match=f"protocol 'given' has no validation split. Leave out {field}"):
+            prepare(dataset, root, 0)
+    with pytest.raises(DataError, match=r"val_shots=21: class \d has only 20 validation samples"):
+        prepare(Digits(val_shots=21), root, 0)
+    with pytest.raises(UsageError, match="give val_shots or val_fraction, not both"):
+        Digits.build("digits", {"val_shots": 2, "val_fraction": 0.5})
+
+
+def test_few_shot_training_with_all_validation_labels_is_noted(root: Path) -> None:
+    (note,) = prepare(Digits(shots=4), root, 0).notes
+    assert note == "4 shots train, but all 200 validation samples may select (see val_shots)"
+    for dataset in (Digits(), Digits(fraction=0.5), Digits(shots=4, val_shots=4), Digits(shots=4, val_fraction=0.1)):
+        assert prepare(dataset, root, 0).notes == ()
+    table = type(made()).table
+    alone = type(made()).build("made", {"protocol": "given", "shots": 1})
+    type(alone).table = table
+    assert prepare(alone, root, 0).notes == ()  # no validation data
+
+
+def test_kept_features_of_test_data_serve_every_subset_and_protocol_of_the_same_rows(root: Path) -> None:
+    whole, few, other = (
+        prepare(Digits(**fields), root, seed) for fields, seed in (({}, 0), ({"shots": 4}, 0), ({"shots": 4}, 1))
+    )
+    assert len({one.identity for one in (whole, few, other)}) == 3
+    assert whole.content == few.content == other.content
+    assert whole.rows_key("test") == few.rows_key("test") == other.rows_key("test")
+    assert len({one.rows_key("train") for one in (whole, few, other)}) == 3
+    assert whole.rows_key("val") != whole.rows_key("test")
+
+
+def test_the_content_follows_every_rows_bytes_and_how_they_are_read(root: Path) -> None:
+    class_folders(root / "own")
+    first = prepare(ImageFolder(path="own"), root, 0)
+    picture(root / "own" / "c0" / "3.png", seed=77)
+    second = prepare(ImageFolder(path="own"), root, 0)
+    assert first.content != second.content
+    assert first.rows_key("test") == second.rows_key("test")
+    assert prepare(Channel(path="own", channel=1), root, 0).content != prepare(Channel(path="own"), root, 0).content
+
+
+def test_rows_that_swap_their_names_are_other_rows(root: Path) -> None:
+    """The content tells bytes in the table's order, so a split is known by row numbers as well as by ids."""
+    one = prepare(made(), root, 0)
+    swapped = prepare(made(id=list("abcdfe")[:6], split=["train"] * 4 + ["test", "train"]), root, 0)
+    other = prepare(made(id=list("abcdef"), split=["train"] * 4 + ["train", "test"]), root, 0)
+    assert ids_of(swapped, "test") == ["f"]
+    assert ids_of(other, "test") == ["f"]
+    assert swapped.rows_key("test") != other.rows_key("test")
+    assert one.rows_key("test") not in (swapped.rows_key("test"), other.rows_key("test"))
+
+
+def test_keys_follow_the_ids(root: Path) -> None:
+    first, turned = prepare(made(), root, 0), prepare(made(id=list("fedcba")), root, 0)
+    assert first.keys.dtype == np.uint64
+    assert np.array_equal(first.keys, turned.keys[::-1])
+    assert len(set(first.keys.tolist())) == 6

@@ -14,7 +14,7 @@ from made_images import picture
 from timm.layers import DropPath
 
 from bench.backbones.local import metadata
-from bench.backbones.timm2d import build
+from bench.backbones.trunk import build
 from bench.backbones.weights import from_file
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -29,7 +29,7 @@ def training(table: pd.DataFrame, split: pd.Series) -> set[str]:
 @given(tables, st.floats(0.01, 1), st.floats(0.01, 1), st.integers(0, 5))
 def test_fractions_are_nested_and_stratified(table: pd.DataFrame, a: float, b: float, seed: int) -> None:
     small, large = sorted((a, b))
-    few, many = (shrink(table, None, share, seed) for share in (small, large))
+    few, many = (shrink(table, "train", None, share, seed) for share in (small, large))
     assert training(table, few) <= training(table, many)
     untouched = table["split"] != "train"
     assert (few[untouched] == table["split"][untouched]).all()
@@ -45,22 +45,22 @@ def test_shots_are_exact_and_nested(table: pd.DataFrame, shots: int, seed: int) 
     sizes = table[table["split"] == "train"]["label"].value_counts()
     if len(sizes) and sizes.min() < shots:
         with pytest.raises(DataError, match="Ask for fewer shots"):
-            shrink(table, shots, None, seed)
+            shrink(table, "train", shots, None, seed)
         return
-    chosen = [training(table, shrink(table, k, None, seed)) for k in range(1, shots + 1)]
+    chosen = [training(table, shrink(table, "train", k, None, seed)) for k in range(1, shots + 1)]
     assert all(small < large for small, large in pairwise(chosen)) or not len(sizes)
     assert len(chosen[-1]) == shots * len(sizes)
 
 
 def test_a_seed_chooses_and_the_order_of_rows_does_not() -> None:
     table = pd.DataFrame({"id": [f"s{i}" for i in range(40)], "label": [i % 2 for i in range(40)], "split": "train"})
-    chosen = training(table, shrink(table, 4, None, 0))
-    assert chosen == training(table.iloc[::-1], shrink(table.iloc[::-1], 4, None, 0))
-    assert chosen != training(table, shrink(table, 4, None, 1))
+    chosen = training(table, shrink(table, "train", 4, None, 0))
+    assert chosen == training(table.iloc[::-1], shrink(table.iloc[::-1], "train", 4, None, 0))
+    assert chosen != training(table, shrink(table, "train", 4, None, 1))
 
 
 def test_samples_that_are_missing_change_no_other_choice() -> None:
     table = pd.DataFrame({"id": [f"s{i}" for i in range(40)], "label": 0, "split": "train"})
-    chosen = training(table, shrink(table, 8, None, 3))
+    chosen = training(table, shrink(table, "train", 8, None, 3))
     fewer = table[~table["id"].isin(sorted(set(table["id"]) - chosen)[:10])]
-    assert training(fewer, shrink(fewer, 8, None, 3)) == chosen
+    assert training(fewer, shrink(fewer, "train", 8, None, 3)) == chosen

@@ -1,4 +1,4 @@
-"""The base of data sets holds for every task: only classification needs labels."""
+"""The base of data sets holds for every task: only those of one class a sample need labels."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import pytest
-from made_images import class_folders, pixels
+from cached import cached
+from made_images import pixels
 
-from bench.cells.cell import Cell
 from bench.conformance.base import examine
 from bench.conformance.datasets import CHECKS, DatasetCase
 from bench.core.errors import DataError, UsageError
 from bench.data import Dataset, Folds, Official, Sample, Split
 from bench.data.audit import audit, is_clean
-from bench.data.cache import decoded
 from bench.data.prepare import prepare
-from bench.engine.plan import Planner
-from bench.engine.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("outlines")
 SPLITS = ["train"] * 12 + ["val"] * 4 + ["test"] * 4
 
 
@@ -29,7 +27,7 @@ class Cells(Dataset):
 
     homepage = "https://cells.test"
     licence = "CC0"
-    task = "segmentation"
+    task = "outlines"
     protocols: ClassVar[dict[str, Split]] = {
         "given": Official(),
         "folds": Folds(folds=5, train=(0, 1, 2), val=(3,), test=(4,)),
@@ -40,6 +38,9 @@ class Cells(Dataset):
 
     def read(self, sample: Sample) -> np.ndarray:
         return pixels(sample.index)
+
+    def read_target(self, sample: Sample) -> np.ndarray:
+        return pixels(sample.index, channels=1)[..., 0] % 3
 
 
 class Unlabelled(Cells):
@@ -53,7 +54,7 @@ def test_no_labels_are_needed(root: Path) -> None:
     assert prepared.counts == {"train": 12, "val": 4, "test": 4}
     assert (prepared.classes, prepared.untrained) == (0, ())
     assert prepare(Cells(protocol="folds"), root, 0).counts == {"train": 12, "val": 4, "test": 4}
-    assert decoded(prepared, 8, "squash", "bilinear").shape == (20, 8, 8, 3)
+    assert cached(prepared, 8).shape == (20, 8, 8, 3)
 
 
 def test_classification_needs_labels(root: Path) -> None:
@@ -68,7 +69,7 @@ def test_a_fraction_is_kept_and_nested(root: Path) -> None:
 
 
 def test_shots_count_samples_of_classes() -> None:
-    with pytest.raises(UsageError, match=r"shots counts samples per class.*segmentation data set; give fraction"):
+    with pytest.raises(UsageError, match=r"shots counts samples per class.*outlines data set; give fraction"):
         Cells.build("cells", {"shots": 2})
 
 
@@ -100,13 +101,36 @@ def test_the_checks_hold(root: Path) -> None:
     }
 
 
-def test_runs_are_of_classification(root: Path, plugin_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class_folders(root / "own")
-    (plugin_folder / "outlines.py").write_text(
-        "from bench.datasets.image_folder import ImageFolder\n\n\n"
-        "class Outlines(ImageFolder):\n    '''Mine.'''\n\n    task = 'segmentation'\n"
-    )
-    monkeypatch.setenv("BENCH_PLUGINS", str(plugin_folder))
-    planner = Planner(Settings(data=root))
-    with pytest.raises(UsageError, match="outlines is a segmentation data set"):
-        planner.task(Cell.parse("outlines[path=own]/pico/knn/quick/seed=0"))
+def test_maps_that_do_not_lie_on_their_inputs_are_found(root: Path) -> None:
+    class Askew(Cells):
+        """Every map is turned."""
+
+        def read_target(self, sample: Sample) -> np.ndarray:
+            return super().read_target(sample).T
+
+    verdicts = {verdict.check: verdict for verdict in examine(DatasetCase(Askew(), root), CHECKS)}
+    assert verdicts["read"].problem == "read_target() gave (12, 10) for cell00, the input is (10, 12)."
+
+
+def test_a_task_that_is_not_there_is_told(root: Path) -> None:
+    class Lost(Cells):
+        """Names no task."""
+
+        task = "outlined"
+
+    with pytest.raises(UsageError, match=r"No task 'outlined'\. Did you mean 'outlines'"):
+        prepare(Lost(), root, 0)
+
+
+def test_flips_may_depend_on_a_field(root: Path) -> None:
+    class Sided(Cells):
+        """Left and right matter in one view only."""
+
+        view: str = "front"
+
+        @property
+        def forbidden_flips(self) -> tuple[str, ...]:  # type: ignore[override]
+            return ("horizontal",) if self.view == "front" else ()
+
+    assert Sided().forbidden_flips == ("horizontal",)
+    assert Sided(view="side").forbidden_flips == ()

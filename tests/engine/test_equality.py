@@ -133,9 +133,9 @@ def test_stage_2_starts_from_the_best_epoch_of_stage_1_with_a_tenth_of_the_rate(
     rates: list[float] = []
     end_epoch, step = Learner.end_epoch, Learner.step
 
-    def scored(self: Learner, loss: float, score: float, limit: float | None) -> None:
+    def scored(self: Learner, loss: float, score: float, outputs: object, limit: float | None) -> None:
         after.append((self.job.index, self.state()))
-        end_epoch(self, loss, next(scores), limit)
+        end_epoch(self, loss, next(scores), outputs, limit)
 
     def noted(self: Learner, *args: object) -> None:
         if self.job.index == 1 and not rates:

@@ -2,47 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from compared import assert_same_results
 
 from bench.engine.groups import Group
 from bench.engine.settings import Settings
-from bench.executors import base as executors
-from bench.executors.base import Work, inline
+from bench.executors.base import Work
+from bench.executors.inline import Inline
 from bench.records import Store
 from tests.engine.conftest import RunCells
 
 METHODS = ["linear_probe", "full_finetune", "majority"]
-ELSEWHERE = """
-import pickle, sys
-from bench.engine.run import run
-cells, settings = pickle.loads(sys.stdin.buffer.read())
-run(cells, settings)
-"""
-
-
-def test_an_executor_of_other_processes_gives_the_same_records(
-    run_cells: RunCells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Cells and settings are all that a process elsewhere needs."""
-    import pickle
-
-    def processes(groups: Sequence[Group], settings: Settings, work: Work) -> None:
-        for group in groups:
-            message = pickle.dumps((group.cells, replace(settings, executor="inline")))
-            subprocess.run([sys.executable, "-c", ELSEWHERE], input=message, check=True)
-
-    monkeypatch.setitem(executors.EXECUTORS, "processes", processes)
-    outcome = run_cells(tmp_path / "there", METHODS, executor="processes")
-    assert (outcome.ran, outcome.failed) == (3, {})
-    run_cells(tmp_path / "here", METHODS)
-    assert assert_same_results(tmp_path / "there", tmp_path / "here") == 3
 
 
 def test_what_another_process_is_at_comes_last() -> None:
@@ -53,7 +25,7 @@ def test_what_another_process_is_at_comes_last() -> None:
         calls.append((group.key, wait))
         return wait or group.key == "free"
 
-    inline(groups, Settings(), work)
+    Inline().execute(groups, Settings(), work)
     expected = [("busy", False), ("free", False), ("busy too", False), ("busy", True), ("busy too", True)]
     assert calls == expected
 
@@ -75,7 +47,7 @@ def test_a_locked_group_is_left_for_later(run_cells: RunCells, tmp_path: Path, m
     order.clear()
     held: list[FileLock] = []
 
-    def held_at_first(groups: Sequence[Group], settings: Settings, work: Work) -> None:
+    def held_at_first(self: Inline, groups: Sequence[Group], settings: Settings, work: Work) -> None:
         import hashlib
 
         name = hashlib.sha256(groups[0].key.encode()).hexdigest()[:24]
@@ -88,6 +60,6 @@ def test_a_locked_group_is_left_for_later(run_cells: RunCells, tmp_path: Path, m
         assert (first, second) == (False, True)
         assert work(groups[0], True)
 
-    monkeypatch.setitem(executors.EXECUTORS, "held", held_at_first)
-    run_cells(tmp_path / "held", METHODS[:2], executor="held")
+    monkeypatch.setattr(Inline, "execute", held_at_first)
+    run_cells(tmp_path / "held", METHODS[:2])
     assert order == METHODS[1::-1]

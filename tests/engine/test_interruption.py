@@ -21,7 +21,7 @@ METHODS = ["cladapter[k=2]", "linear_probe", "majority"]
 KINDS = ("checkpoint", "best", "progress", "trained", "outputs", "reported", "predictions", "record", "shelf")
 POINTS = [f"{what}-{when}" for what in KINDS for when in ("writing", "placed")] + ["predictions-settled"]
 # later visits of a point, most of them in the second stage of staged fine-tuning
-LATER = ["checkpoint-placed:5", "best-writing:3", "trained-placed:3", "logits-placed:3", "record-placed:2"]
+LATER = ["checkpoint-placed:5", "best-writing:3", "trained-placed:3", "outputs-placed:3", "record-placed:2"]
 
 
 def in_child(work: Callable[[], object]) -> int:

@@ -14,6 +14,7 @@ from bench.engine.groups import group_cells
 from bench.engine.plan import Planner
 from bench.engine.reproduce import compare, reproduce
 from bench.engine.settings import Settings
+from bench.grid.resolve import resolve_all
 from bench.records import Store
 from tests.engine.conftest import RunCells
 
@@ -52,7 +53,7 @@ def test_estimates_grow_with_the_work(weights: Path, tmp_path: Path) -> None:
     def cost(method: str, epochs: int) -> float:
         planner = Planner(Settings(weights=weights))
         cell = Cell.parse(f"digits/tiny_vit/{method}/paper[epochs={epochs}]/seed=0")
-        (group,) = group_cells(planner.plan([cell], Store(tmp_path)), fuse=True)
+        (group,) = group_cells(planner.plan(resolve_all([cell], weights), Store(tmp_path)), fuse=True)
         import torch
 
         found = estimate(group, torch.device("cpu"))
@@ -71,7 +72,7 @@ def test_groups_share_what_they_can(weights: Path, tmp_path: Path) -> None:
         Cell.parse(f"digits/tiny_vit/{name}/seed={seed},data_seed=0") for seed in (0, 1) for name in names + others
     ]
     planner = Planner(Settings(weights=weights))
-    tasks = planner.plan(cells, Store(tmp_path))
+    tasks = planner.plan(resolve_all(cells, weights), Store(tmp_path))
     sizes = sorted(len(group.cells) for group in group_cells(tasks, fuse=True))
     assert sizes == [1, 1, 1, 1, 2, 8]
     assert [len(group.cells) for group in group_cells(tasks, fuse=False)] == [1] * 14

@@ -14,6 +14,7 @@ from bench.conformance.tiny import tiny_images
 from bench.engine.plan import Planner
 from bench.engine.run import run
 from bench.engine.settings import Settings
+from bench.grid.resolve import resolve_all
 from bench.plugins.folders import use_folders
 from bench.records import Store
 from bench.tables.stale import _recipe, stale_reason
@@ -27,12 +28,15 @@ class Mine(Method):
 
     needs_tokens = False
 
+    def head(self, spec):
+        return PooledLinear(spec.features.pooled_dim, spec.outputs)
 '''
 
 
 def reasons(results: Path, weights: Path, *methods: str) -> list[str]:
-    cells = [Cell.parse(f"digits[shots=5]/tiny_vit/{m}/quick[epochs=2]/seed=0") for m in methods]
-    return [task.reason for task in Planner(Settings(weights=weights)).plan(cells, Store(results))]
+    names = [f"digits[shots=5]/tiny_vit/{method}/quick[epochs=2]/seed=0" for method in methods]
+    cells = resolve_all((Cell.parse(name) for name in names), weights)
+    return [planned.reason for planned in Planner(Settings(weights=weights)).plan(cells, Store(results))]
 
 
 @pytest.fixture
@@ -76,7 +80,7 @@ def test_a_stale_record_is_replaced_only_by_success(
     assert run_cells(tmp_path, ["mine"]).failed
     assert Store(tmp_path).get(old.cell) == old
     assert reasons(tmp_path, weights, "mine") == ["failed: error"]
-    mine.write_text(PROBE.replace("return Pooled", "assert classes; return Pooled"))
+    mine.write_text(PROBE.replace("return Pooled", "assert spec; return Pooled"))
     use_folders([mine.parent])
     assert not run_cells(tmp_path, ["mine"]).failed
     new = Store(tmp_path).get(old.cell)
@@ -113,8 +117,8 @@ def test_data(run_cells: RunCells, weights: Path, tmp_path: Path) -> None:
     dataset, other = tiny_images(tmp_path / "data", "one"), tiny_images(tmp_path / "data", "two")
     cells = [Cell.parse(f"{name}/tiny_vit/majority/quick/seed=0") for name in (dataset, other)]
     settings = Settings(results=tmp_path / "runs", data=tmp_path / "data", weights=weights, quiet=True)
-    assert run(cells, settings).ran == 2
+    assert run(resolve_all(cells), settings).ran == 2
     image = next((tmp_path / "data" / "one").rglob("*.png"))
     image.write_bytes(image.read_bytes() + b"changed")
-    tasks = Planner(settings).plan(cells, Store(settings.results))
+    tasks = Planner(settings).plan(resolve_all(cells), Store(settings.results))
     assert [task.reason for task in tasks] == ["stale: data changed", ""]

@@ -23,6 +23,7 @@ MULTI_LABEL_TASK = '''
 """Several labels a sample, each present or not."""
 from __future__ import annotations
 
+import numpy as np
 
 from bench.tasks.base import Metric, Task
 

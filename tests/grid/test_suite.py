@@ -40,7 +40,7 @@ def names(path: Path | str, *overrides: str) -> list[str]:
 def test_grid_in_order_without_repetition(suite: Path) -> None:
     found = load_suite(suite)
     assert (found.name, found.doc) == ("small", "What it shows.")
-    assert [str(cell) for cell in found.cells] == [
+    assert [cell.name for cell in found.cells] == [
         f"digits/pico/{method}/quick/seed={seed}" for method in ("knn", "knn[k=3]", "linear_probe") for seed in (0, 1)
     ]
 
@@ -115,7 +115,7 @@ def test_a_suite_may_set_fields_itself_and_inherit(suite: Path, tmp_path: Path) 
     found = load_suite(child)
     assert found.doc == "Child."
     assert len(found.cells) == 4
-    assert str(found.cells[0]) == "digits[shots=1]/pico/knn/quick[epochs=2]/seed=0"
+    assert found.cells[0].name == "digits[shots=1]/pico/knn/quick[epochs=2]/seed=0"
     assert names(child, "epochs=7", "shots=1", "seeds=0") == ["digits[shots=1]/pico/knn/quick[epochs=7]/seed=0"]
 
 
@@ -172,7 +172,7 @@ def test_targets_are_suites_files_and_cells(suite: Path) -> None:
     cell = "digits[protocol=limited]/pico/knn[k=5]/quick/seed=0"
     by_name, by_file, by_cell = load_targets(["quick", str(suite), cell])
     assert (by_name.name, by_file.name) == ("quick", "small")
-    assert [str(c) for c in by_cell.cells] == ["digits/pico/knn/quick/seed=0"]
+    assert [c.name for c in by_cell.cells] == ["digits/pico/knn/quick/seed=0"]
     with pytest.raises(UsageError, match="cell's name"):
         load_targets([cell], {"epochs": 3})
     with pytest.raises(UsageError, match=r"No suite 'quik'.*'quick'"):

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.backbones.timm2d import TimmBackbone
+from bench.backbones import Features
+from bench.backbones.trunk import TimmBackbone
 from bench.baselines.adaptformer import AdaptFormer
 from bench.baselines.bitfit import BitFit
 from bench.baselines.dora import DoRA
@@ -21,18 +22,19 @@ from bench.baselines.vpt import VPT
 from bench.conformance.methods import images
 from bench.conformance.tiny import tiny_backbone
 from bench.core.errors import UsageError
-from bench.methods import Method
+from bench.methods import Batch, HeadSpec, Method
 from bench.methods.build import build_model, check, trainable_names
 from bench.methods.model import Model
 from bench.plugins import registry
 
 CLASSES = 5
+NOTHING = Features(torch.zeros(1, 1, 1), torch.zeros(1, 1))
 KINDS = ("vit", "cnn", "batch_norm_cnn")
 
 
 def model_of(method: Method, kind: str) -> Model:
     torch.manual_seed(0)
-    return build_model(tiny_backbone(kind), method, CLASSES).eval()
+    return build_model(tiny_backbone(kind), method, HeadSpec(tiny_backbone(kind).spec, CLASSES)).eval()
 
 
 def trained(model: Model, method: Method) -> int:
@@ -76,7 +78,7 @@ def test_l2_sp_gradient_is_that_of_the_formula() -> None:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter))
-    penalty = method.penalty(model, start)
+    penalty = method.extra_loss(model, Batch(NOTHING, torch.zeros(1), start))
     penalty.backward()
     total = 0.0
     for name, parameter in model.named_parameters():
@@ -90,7 +92,7 @@ def test_l2_sp_is_zero_only_at_the_start() -> None:
     method = L2SP(beta=0)
     model = model_of(method, "vit")
     start = {name: p.detach().clone() for name, p in model.named_parameters() if name.startswith("backbone.")}
-    assert method.penalty(model, start).item() == 0
+    assert method.extra_loss(model, Batch(NOTHING, torch.zeros(1), start)).item() == 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -194,7 +196,7 @@ def test_vit_methods_refuse_a_cnn(name: str) -> None:
 def test_other_transformers_are_refused_before_training(name: str) -> None:
     import timm
 
-    from bench.backbones.base import WeightsInfo
+    from bench.backbones.family import WeightsInfo
 
     arch = "eva02_tiny_patch14_224"  # reads qkv.weight directly, so hooks and wrapped layers would do nothing
     info = WeightsInfo(arch, 28, (0.5,) * 3, (0.5,) * 3)

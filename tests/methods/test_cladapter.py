@@ -16,6 +16,7 @@ from bench.backbones import Features, FeatureSpec
 from bench.baselines.cladapter import CLAdapter, CLAdapterHead
 from bench.core.errors import UsageError
 from bench.engine.cost import macs, size
+from bench.methods import HeadSpec
 
 FIXTURE = Path(__file__).parent.parent / "fixtures" / "cladapter_reference.safetensors"
 
@@ -85,7 +86,7 @@ def test_a_wrong_checkpoint_is_refused(reference: dict[str, Tensor], change: obj
 
 
 def head_at(dim: int, tokens: int, **fields: object) -> CLAdapterHead:
-    head = CLAdapter(**fields).head(FeatureSpec(dim, dim, (tokens,), "vit"), 7)  # type: ignore[arg-type]
+    head = CLAdapter(**fields).head(HeadSpec(FeatureSpec(dim, dim, (tokens,), "vit"), 7))  # type: ignore[arg-type]
     assert isinstance(head, CLAdapterHead)
     return head
 

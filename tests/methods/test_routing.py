@@ -14,6 +14,7 @@ from bench.backbones import Features
 from bench.baselines.cladapter import CLAdapter, routing
 from bench.conformance.tiny import tiny_backbone
 from bench.core.errors import UsageError
+from bench.methods import HeadSpec
 from bench.methods.build import build_model
 from bench.plots.routing import routing_heatmap
 
@@ -34,7 +35,7 @@ def test_numbers_by_hand() -> None:
 def test_diagnose_gathers_all_batches() -> None:
     torch.manual_seed(0)
     method = CLAdapter(k=4, bottleneck=8)
-    model = build_model(tiny_backbone("vit"), method, 3).eval()
+    model = build_model(tiny_backbone("vit"), method, HeadSpec(tiny_backbone("vit").spec, 3)).eval()
     tokens, labels = torch.randn(6, 4, 64), torch.tensor([0, 1, 2, 0, 1, 2])
     batches = [(Features(tokens[i : i + 4], tokens[i : i + 4, 0]), labels[i : i + 4]) for i in (0, 4)]
     with torch.no_grad():

@@ -26,7 +26,7 @@ PUBLISHED = ("pacs_table3", "breakhis_table9", "k_ablation", "augmentation_defec
 
 
 def methods(suite: Suite) -> list[str]:
-    return list(dict.fromkeys(str(cell.method) for cell in suite.cells))
+    return list(dict.fromkeys(str(one.cell.method) for one in suite.cells))
 
 
 SMALL = ["dataset=digits", "image_size=64", "epochs=2", "seeds=[3,4]"]
@@ -36,9 +36,9 @@ SMALL = ["dataset=digits", "image_size=64", "epochs=2", "seeds=[3,4]"]
 def test_a_suite_can_be_asked_to_run_small_and_elsewhere(name: str) -> None:
     suite = load_suite(name, dict(parse_override(text) for text in [*SMALL, "backbone=pico"]))
     for cell in suite.cells:
-        assert (str(cell.dataset), str(cell.backbone)) == ("digits", "pico[size=64]")
-        assert cell.recipe.params["epochs"] == 2
-    assert {cell.seed for cell in suite.cells} == {3, 4}
+        assert (str(cell.cell.dataset), str(cell.cell.backbone)) == ("digits", "pico[size=64]")
+        assert cell.recipe.epochs == 2
+    assert {cell.cell.seed for cell in suite.cells} == {3, 4}
 
 
 @pytest.mark.parametrize("name", [name for name in PUBLISHED if name != "parameters_table7"])
@@ -77,7 +77,7 @@ def test_a_suite_says_what_to_compare_with(name: str) -> None:
 def test_k_ablation_has_the_published_values_of_k_in_one_fused_group(tmp_path: Path) -> None:
     overrides = {"tuning": "frozen", "dataset": "digits[shots=5]", "backbone": tiny_weights(tmp_path, "vit")}
     suite = load_suite("k_ablation", overrides)
-    adapters = [cell.method.params for cell in suite.cells if cell.method.name == "cladapter"]
+    adapters = [one.cell.method.params for one in suite.cells if one.cell.method.name == "cladapter"]
     assert [params.get("k", 20) for params in adapters] == [5, 10, 15, 20, 25, 30, 100, 200, 300]
     assert {params.get("tuning") for params in adapters} == {"frozen"}
     tasks = Planner(Settings(weights=tmp_path)).plan(suite.cells, Store(tmp_path / "runs"))

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pytest
 from made_records import done
 
 from bench.core.errors import UsageError
+from bench.plots.comparison import comparison
 from bench.tables import aggregate
-
-TOOL = Path(__file__).parents[2] / "tools" / "make_readme_figure.py"
 
 
 def draw(names: dict[str, tuple[int, ...]]):  # type: ignore[no-untyped-def]  # a matplotlib Figure
-    spec = importlib.util.spec_from_file_location("make_readme_figure", TOOL)
-    assert spec is not None
-    assert spec.loader is not None
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    return tool.figure(aggregate([done(name, right=right)[0] for name, right in names.items()], stages=True))
+    return comparison(aggregate([done(name, right=right)[0] for name, right in names.items()], stages=True))
 
 
 def test_points_intervals_and_floors(tmp_path: Path) -> None:

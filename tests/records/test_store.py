@@ -17,7 +17,6 @@ from bench.cells.cell import Cell
 from bench.cells.notation import Spec
 from bench.core.errors import UsageError
 from bench.records import CorruptRecord, Record, Store, load_records
-from bench.records.schema import Curves
 from bench.records.store import component
 
 NAME = "pacs[protocol=paper]/pico/cladapter[k=10]/quick[epochs=5]/seed=0"
@@ -123,8 +122,8 @@ def test_a_corrupt_record_is_named(store: Store, text: str) -> None:
 def test_a_newer_schema_is_refused(store: Store) -> None:
     store.put(*done(NAME))
     path = store.path(NAME)
-    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 2'))
-    with pytest.raises(CorruptRecord, match="Input should be 1"):
+    path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 3'))
+    with pytest.raises(CorruptRecord, match="Input should be 2"):
         store.get(NAME)
 
 
@@ -191,8 +190,7 @@ def test_undefined_numbers_become_null_and_nan_in_the_frame(store: Store) -> Non
     record, arrays = done(NAME)
     stage = record.stages[0].model_dump()
     stage["metrics"]["test"]["auc"] = float("nan")
-    curves = Curves(train_loss=[1.0, float("inf")])
-    fields = record.model_dump() | {"stages": [stage | {"curves": curves.model_dump()}]}
+    fields = record.model_dump() | {"stages": [stage | {"curves": {"train_loss": [1.0, float("inf")]}}]}
     store.put(Record(**fields), arrays)
     stored = store.get(NAME)
     assert stored is not None

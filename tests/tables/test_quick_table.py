@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 from recomputed import recomputed
 
-from bench.cells.cell import Cell
 from bench.cli.commands.table import table
-from bench.engine.run import run
+from bench.engine.run import carry_out
 from bench.engine.settings import Settings
-from bench.tables.rows import METRICS
+from bench.tasks.classification import Classification
 
 METHODS = ("majority", "knn", "linear_probe", "cladapter[k=5]")
 CELLS = [f"digits/pico[size=32]/{method}/quick[epochs=1]/seed={seed}" for method in METHODS for seed in (0, 1)]
+METRICS = [metric.name for metric in Classification.metrics]
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
-    outcome = run([Cell.parse(name) for name in CELLS], Settings(results=folder, device="cpu", quiet=True))
+    outcome = carry_out(CELLS, Settings(results=folder, device="cpu", quiet=True))
     assert outcome.failed == {}
     return folder
 

@@ -38,7 +38,7 @@ def test_marks_and_their_meaning_are_in_every_format(table: Table, format: str) 
     text = render(table, format).replace("\\_", "_")
     for phrase in ("below knn", "leaks", "test-selected", "failed 1/1", "non_finite_loss: loss is nan in epoch 2"):
         assert phrase in text
-    assert "lower than that of the floor baseline knn" in text
+    assert "worse than that of the floor baseline knn" in text
     assert "patient" in text
 
 
@@ -136,6 +136,7 @@ def test_staleness_follows_code_recipe_and_numerics() -> None:
 
     current = {
         "method": source_fingerprint(registry.find("baselines", "knn").path),
+        "task": source_fingerprint(registry.find("tasks", "classification").path),
         "recipe": recipes.fingerprint(recipes.resolve(Spec("quick", {"epochs": 4})), "recipe"),
         "numerics": str(NUMERICS_VERSION),
         "data": "not judged here",
