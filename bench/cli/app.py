@@ -194,7 +194,9 @@ def table(
 @app.command()
 def plot(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="comparison, pareto, curves, ...; a wrong one lists all.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="comparison, pareto, curves, ...; a wrong one lists all.")
+    ],
     filter: Annotated[list[str] | None, typer.Argument(metavar="[FILTER]...", help="As for `bench table`.")] = None,
     results: Results = Path("runs"),
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Default: NAME.png here.")] = None,

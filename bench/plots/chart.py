@@ -52,7 +52,7 @@ def chart(
     about: Iterable[str],
     description: str,
     values: Values,
-    height: int | dict[str, int],
+    height: int,
     width: int = COLUMN,
     **view: Any,
 ) -> Chart:
@@ -63,7 +63,7 @@ def chart(
         about: Parts of the line beneath: data, samples, what bars mean.
         description: What is drawn, for those who do not see it.
         values: Rows of data, all of which are shown somewhere.
-        height: Pixels of the plot, or ``{"step": pixels}`` a row.
+        height: Pixels of the plot without title, axes and legend.
         width: Pixels of the whole picture.
         view: ``mark`` and ``encoding``, or ``layer``, and whatever else belongs to the view.
     """
@@ -71,7 +71,10 @@ def chart(
         {
             "$schema": SCHEMA,
             "description": description,
-            "title": {"text": _lines(finding, bold=True, width=width), "subtitle": _lines(" · ".join(about), False, width)},
+            "title": {
+                "text": _lines(finding, bold=True, width=width),
+                "subtitle": _lines(" · ".join(about), False, width),
+            },
             "data": {"values": values},
             "width": width,
             "height": height,

@@ -8,14 +8,13 @@ from typing import Any
 from bench.core.errors import UsageError
 from bench.plots.chart import Chart, chart
 from bench.plots.labels import counted
-from bench.plots.style import BLUE, COLUMN, GREEN, ORANGE, VERMILLION
+from bench.plots.style import BLUE, COLUMN, GREEN, VERMILLION
 
-# Verdict -> colour and shape; those of `bench.claims.verdicts` that compare numbers.
+# Verdict -> colour and shape; a number that is not comparable has no place in the picture.
 VERDICTS = {
     "reproduced": (GREEN, "circle"),
     "within noise": (BLUE, "square"),
     "contradicted": (VERMILLION, "triangle-up"),
-    "not comparable": (ORANGE, "diamond"),
 }
 PERCENT = ("%", "fraction")
 
@@ -27,24 +26,30 @@ def claims(rows: Sequence[Mapping[str, Any]]) -> Chart:
         rows: As `bench.claims.render.facts` gives them. Accuracies and the like are drawn, in points; counts are not.
 
     Raises:
-        UsageError: No claim has a number of ours.
+        UsageError: No claim was compared.
     """
-    drawn = [row for row in rows if row.get("difference") is not None and row["unit"] in PERCENT]
+    drawn = [row for row in rows if row["verdict"] in VERDICTS and row["unit"] in PERCENT]
     if not drawn:
-        raise UsageError("No claim has been run, so there is nothing to draw. `bench run --claims PAPER` runs them.")
+        raise UsageError(
+            "No claim has been compared with runs, so there is nothing to draw. `bench run --claims PAPER` runs them."
+        )
     values = [_value(row) for row in drawn]
     counts = {name: sum(value["verdict"] == name for value in values) for name in VERDICTS}
     left_out = len(rows) - len(drawn)
     return chart(
         ", ".join(f"{number} {name}" for name, number in counts.items() if number),
-        [counted(len(drawn), "claim") + " with runs of ours", f"{left_out} without", "bar: what chance explains",
-         "grey band: tolerance"],
+        [
+            f"{counted(len(drawn), 'claim')} compared",
+            f"{left_out} not run or not comparable",
+            "bar: what chance explains",
+            "grey band: tolerance",
+        ],
         "Difference of our mean from each published number, in points, coloured by verdict.",
         values,
-        {"step": 18},
+        18 * len(values),
         width=round(1.3 * COLUMN),
         layer=_layers(),
-    )  # fmt: skip
+    )
 
 
 def _value(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,7 +76,7 @@ def _layers() -> list[dict[str, Any]]:
     y = {"field": "claim", "type": "nominal", "sort": None, "title": None}
     x = {"field": "difference", "type": "quantitative", "title": "ours less published (points)"}
     names = list(VERDICTS)
-    both: dict[str, Any] = {"field": "verdict", "type": "nominal", "legend": {"title": None, "columns": 4}}
+    both: dict[str, Any] = {"field": "verdict", "type": "nominal", "legend": {"title": None, "columns": 3}}
     colour = {**both, "scale": {"domain": names, "range": [colour for colour, _ in VERDICTS.values()]}}
     shape = {**both, "scale": {"domain": names, "range": [shape for _, shape in VERDICTS.values()]}}
     tooltip = [

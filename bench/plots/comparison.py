@@ -41,7 +41,7 @@ def comparison(table: Table, block: Block | None = None) -> Chart:
         about,
         f"{axis(metric)} of {counted(len(methods), 'method')} with 95 % intervals; floors are dashed lines.",
         values,
-        {"step": 18},
+        18 * max(len(methods), 1),
         layer=[*_floors(values, metric), *_intervals(metric, [m["method"] for m in methods])],
     )
 
@@ -87,7 +87,8 @@ def _finding(values: list[dict[str, Any]], metric: Metric, block: Block | None) 
     """Who is best, and from how many others the tests separate it."""
     last = [value for value in values if value["kind"] != "earlier stage"]
     best = (max if metric.higher_is_better else min)(last, key=lambda value: value["value"])
-    told = f"{best['method']} has the best mean {metric.name.replace('_', ' ')}, {words(metric, best['value'] / scale(metric))}"
+    name = metric.name.replace("_", " ")
+    told = f"{best['method']} has the best mean {name}, {words(metric, best['value'] / scale(metric))}"
     if block is None or best["method"] not in block.names or len(last) < 2:
         return told
     others = [v["method"] for v in last if v is not best and v["method"] in block.names]

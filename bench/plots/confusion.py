@@ -80,6 +80,10 @@ def _layers(names: list[str]) -> list[dict[str, Any]]:
         text = {"field": "share", "type": "quantitative", "format": ".0f"}
         shown = [{"filter": "datum.count > 0"}]
         layers.append(
-            {"transform": shown, "mark": {"type": "text", "fontSize": 9}, "encoding": {"x": x, "y": y, "text": text, "color": ink}}
+            {
+                "transform": shown,
+                "mark": {"type": "text", "fontSize": 9},
+                "encoding": {"x": x, "y": y, "text": text, "color": ink},
+            }
         )
     return layers

@@ -152,5 +152,3 @@ def _layers(field: str, metric: Metric, names: list[str]) -> list[dict[str, Any]
             "encoding": {"x": x, "y": y, "tooltip": [{"field": "method"}, {"field": "x"}, {"field": "value"}]},
         },
     ]
-
-

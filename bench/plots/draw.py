@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,13 +18,13 @@ class Request:
     """What is to be drawn, and the words that choose it.
 
     Attributes:
-        filter: A pattern of cells, as `bench table` takes it.
+        filter: A pattern of cells, as `bench table` takes it, or the names of cells.
         options: Words of single charts: ``x`` (a field or a cost), ``stage``, ``split``, ``paper``.
         claims: Rows of `bench.claims.render.facts`, asked for when a chart needs them.
     """
 
     store: Store
-    filter: str | None = None
+    filter: str | Collection[str] | None = None
     options: dict[str, str] = field(default_factory=dict)
     claims: Callable[[str | None], list[dict[str, Any]]] = lambda paper: []
 
@@ -41,7 +41,9 @@ class Request:
         """
         found = select(self.store.all(), self.filter)
         if not found:
-            raise UsageError(f"No records in {self.store.folder}. Run `bench run quick`, or name a folder by --results.")
+            raise UsageError(
+                f"No records in {self.store.folder}. Run `bench run quick`, or name a folder by --results."
+            )
         return found
 
     def table(self, stages: bool = False) -> tuple[Table, list[Record]]:
@@ -176,7 +178,8 @@ def _spectrum(request: Request) -> Chart:
 def _claims(request: Request) -> Chart:
     from bench.plots.claims import claims
 
-    return claims(request.claims(request.options.get("paper") or request.filter))
+    chosen = request.filter if isinstance(request.filter, str) else None
+    return claims(request.claims(request.options.get("paper") or chosen))
 
 
 def class_names(runs: Sequence[tuple[Record, Any]]) -> tuple[str, ...]:

@@ -28,12 +28,20 @@ def embedding(run: Run, class_names: Sequence[str] = (), split: str = "test", se
     """
     record, arrays = run
     targets = arrays.get(prediction_key(split, "targets"))
-    panels = {name: features for name in _places(record) if (features := arrays.get(prediction_key(split, "features", name))) is not None}
+    panels = {
+        name: features
+        for name in _places(record)
+        if (features := arrays.get(prediction_key(split, "features", name))) is not None
+    }
     if targets is None or not panels:
         raise UsageError(f"No features are stored with {record.cell}. Their arrays are called STAGE/{split}/features.")
     if len(targets) < 5:
         raise UsageError(f"{record.cell} has {len(targets)} {split} samples: too few for t-SNE.")
-    chosen = np.arange(len(targets)) if len(targets) <= MOST else np.random.default_rng(seed).permutation(len(targets))[:MOST]
+    chosen = (
+        np.arange(len(targets))
+        if len(targets) <= MOST
+        else np.random.default_rng(seed).permutation(len(targets))[:MOST]
+    )
     labels = targets[chosen].astype(int)
     names = names_of(int(labels.max()) + 1, class_names)
     purity = {panel: neighbour_purity(features[chosen], labels) for panel, features in panels.items()}
@@ -50,7 +58,11 @@ def embedding(run: Run, class_names: Sequence[str] = (), split: str = "test", se
         150,
         facet={"field": "panel", "type": "nominal", "sort": [_title(panel) for panel in panels], "title": None},
         columns=2,
-        spec={"width": (COLUMN - 20) // 2, "height": 150, **_view([n for n in names if n in {v["class"] for v in values}])},
+        spec={
+            "width": (COLUMN - 20) // 2,
+            "height": 150,
+            **_view([n for n in names if n in {v["class"] for v in values}]),
+        },
     )
     for name in ("width", "height", "autosize"):  # of the panels, not of the whole
         del drawn[name]

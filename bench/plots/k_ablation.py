@@ -58,7 +58,9 @@ def k_ablation(
         f"{axis(metric)} over {field} of {', '.join(names)}, with published points where there are any.",
         values,
         170,
-        layer=_layers(field, metric, names, sorted({point.source for point in published}), sorted({v["x"] for v in values})),
+        layer=_layers(
+            field, metric, names, sorted({point.source for point in published}), sorted({v["x"] for v in values})
+        ),
     )
 
 
@@ -94,7 +96,8 @@ def _layers(
     field: str, metric: Metric, names: list[str], sources: list[str], ticks: list[float]
 ) -> list[dict[str, Any]]:
     x = {
-        "field": "x", "type": "quantitative", "title": field, "scale": {"type": "log" if ticks[0] > 0 else "linear", "nice": False, "padding": 8},
+        "field": "x", "type": "quantitative", "title": field,
+        "scale": {"type": "log" if ticks[0] > 0 else "linear", "nice": False, "padding": 8},
         "axis": {"grid": False, "format": "~g", "values": ticks, "labelOverlap": True},
     }  # fmt: skip
     y = {"field": "value", "type": "quantitative", "title": axis(metric), "scale": {"zero": False}}

@@ -36,7 +36,7 @@ def pairs(block: Block, metric: Metric, setting: str = "") -> Chart:
         + [f"typical resolution floor {floor:.1f}{unit}", f"Holm at {block.alpha:g}"],
         f"Differences in {axis(metric)} between {counted(len(order), 'method')}, and which were found by the tests.",
         values,
-        {"step": 22},
+        22 * len(order),
         layer=_layers(order),
     )
 

@@ -40,7 +40,10 @@ def pareto(table: Table, cost: str = "trainable") -> Chart:
     setting, metric = one_setting(rows)
     names = labels([row.key for row in rows])
     best = front([(cost_of(row, cost) or 0.0, row.values[metric.name].mean) for row in rows], metric.higher_is_better)
-    values = [_point(row, name, cost, metric, i in best, len(rows)) for i, (row, name) in enumerate(zip(rows, names, strict=True))]
+    values = [
+        _point(row, name, cost, metric, i in best, len(rows))
+        for i, (row, name) in enumerate(zip(rows, names, strict=True))
+    ]
     _place_labels(values)
     ahead = [value["method"] for value in sorted(values, key=lambda value: value["cost"]) if value["front"]]
     return chart(
@@ -72,9 +75,7 @@ def front(points: Sequence[tuple[float, float]], higher: bool = True) -> set[int
     return {
         i
         for i, (cost, value) in enumerate(points)
-        if not any(
-            c <= cost and sign * v >= sign * value and (c < cost or sign * v > sign * value) for c, v in points
-        )
+        if not any(c <= cost and sign * v >= sign * value and (c < cost or sign * v > sign * value) for c, v in points)
     }
 
 
@@ -119,7 +120,10 @@ def _layers(metric: Metric, title: str, free: bool) -> list[dict[str, Any]]:
             "encoding": {"y": y},
         },
         {
-            "transform": [{"filter": "datum.cost === 0 && !datum.off"}, {"calculate": "datum.method + ' (nothing)'", "as": "label"}],
+            "transform": [
+                {"filter": "datum.cost === 0 && !datum.off"},
+                {"calculate": "datum.method + ' (nothing)'", "as": "label"},
+            ],
             "mark": {"type": "text", "align": "right", "baseline": "bottom", "dy": -2, "fontStyle": "italic"},
             "encoding": {"y": y, "x": {"value": "width"}, "text": {"field": "label"}},
         },
@@ -155,5 +159,3 @@ def _layers(metric: Metric, title: str, free: bool) -> list[dict[str, Any]]:
             "encoding": {"x": x, "y": y, "text": {"field": "label"}},
         },
     ]  # fmt: skip
-
-

@@ -30,7 +30,9 @@ def one_configuration(runs: Sequence[Run]) -> Record:
     """
     names = {record.cell.rpartition("/")[0] for record, _ in runs}
     if len(names) != 1:
-        raise UsageError(f"The picture needs one configuration, not {len(names)}. Name it, as in digits/pico/cladapter.")
+        raise UsageError(
+            f"The picture needs one configuration, not {len(names)}. Name it, as in digits/pico/cladapter."
+        )
     return runs[0][0]
 
 

@@ -48,7 +48,7 @@ def routing(record: Record, stage: str | None = None, class_names: Sequence[str]
         [record.cell, name, counted(block["images"], "image"), "H: entropy of a class's mean weights"],
         f"Mean routing weight of {len(rows)} classes over {centres} centres.",
         values,
-        {"step": 16},
+        16 * len(rows),
         mark={"type": "rect"},
         encoding=_encoding(rows, centres),
     )
@@ -70,9 +70,11 @@ def _finding(block: dict[str, Any], centres: int) -> str:
 
 
 def _encoding(rows: list[str], centres: int) -> dict[str, Any]:
-    shown = {} if centres <= NAMED else {"values": list(range(0, centres, max(1, centres // 10)))}
+    axis: dict[str, Any] = {"labelAngle": 0, "labelOverlap": True}
+    if centres > NAMED:
+        axis["values"] = list(range(0, centres, max(1, centres // 10)))
     return {
-        "x": {"field": "centre", "type": "ordinal", "title": "centre", "axis": {"labelAngle": 0, "labelOverlap": True, **shown}},
+        "x": {"field": "centre", "type": "ordinal", "title": "centre", "axis": axis},
         "y": {"field": "class", "type": "nominal", "sort": rows, "title": "class"},
         "color": {
             "field": "weight", "type": "quantitative", "title": "weight", "scale": {"range": SEQUENTIAL},

@@ -60,13 +60,13 @@ def scale(metric: Metric) -> int:
 def words(metric: Metric, value: float) -> str:
     """``95.3 %``, ``0.412 nats``."""
     text = f"{value * scale(metric):.{1 if metric.unit == '%' else 3}f}"
-    return f"{text} {metric.unit}".strip()
+    return f"{text}\u00a0{metric.unit}".strip()  # on one line
 
 
 def near(value: float | None, values: Sequence[float]) -> bool:
     """Whether a value is near enough to others that an axis may stretch to it without squeezing them."""
     span = max(max(values) - min(values), 1e-9)
-    return value is not None and min(values) - 2 * span <= value <= max(values) + 2 * span
+    return value is not None and min(values) - span / 2 <= value <= max(values) + span / 2
 
 
 def axis(metric: Metric) -> str:

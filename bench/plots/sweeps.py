@@ -43,7 +43,7 @@ def sweeps(table: Table, records: Iterable[Record], where: Where, field: str, ro
     found: dict[Key, dict[float, Row]] = defaultdict(dict)
     for row in rows:
         value = params[row.cells[0]].get(field) if row.cells else None
-        if _is_number(value):
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
             found[without(row.key, where, field)][float(value)] = row
     return [Sweep(field, base, dict(sorted(points.items()))) for base, points in found.items() if len(points) > 1]
 
@@ -52,7 +52,7 @@ def without(key: Key, where: Where, field: str) -> Key:
     """The key as if the field were not named."""
     spec = Spec.parse(getattr(key, where))
     rest = Spec(spec.name, {name: value for name, value in spec.params.items() if name != field})
-    return replace(key, **{where: str(rest)})
+    return replace(key, method=str(rest)) if where == "method" else replace(key, dataset=str(rest))
 
 
 def varying(rows: Iterable[Row], records: Iterable[Record], where: Where) -> list[str]:
@@ -79,11 +79,11 @@ def chosen_field(field: str | None, rows: list[Row], records: list[Record], wher
         return field
     found = varying(rows, records, where)
     if not found:
-        raise UsageError("No number varies among these rows. Run a method with several values, as in -o cladapter.k=[5,20].")
+        raise UsageError(
+            "No number varies among these rows. Run a method with several values, as in -o cladapter.k=[5,20]."
+        )
     return found[0]
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-

@@ -13,7 +13,7 @@ from bench.plots.labels import counted, labels, several
 from bench.plots.style import axis, scale, series
 from bench.records import Record
 from bench.tables.metrics import metrics_of
-from bench.tables.rows import Key, group
+from bench.tables.rows import group
 from bench.tables.table import place
 from bench.tasks.base import Metric
 
@@ -34,7 +34,10 @@ def tuning(records: Sequence[Record]) -> Chart:
         raise UsageError("The records are of several tasks. Filter them.")
     metric = metrics_of(next(iter(groups)).task)[0]
     names = labels(list(groups))
-    means = {name: {lr: sum(s) / len(s) for lr, s in found.items()} for name, found in zip(names, groups.values(), strict=True)}
+    means = {
+        name: {lr: sum(s) / len(s) for lr, s in found.items()}
+        for name, found in zip(names, groups.values(), strict=True)
+    }
     edges = [name for name, points in means.items() if at_edge(points, metric.higher_is_better)]
     settings = sorted({f"{place(key)} · {key.backbone}" for key in groups})
     return chart(
@@ -85,7 +88,8 @@ def _finding(edges: list[str], number: int) -> str:
 
 def _layers(metric: Metric, names: list[str], rates: list[float]) -> list[dict[str, Any]]:
     x = {
-        "field": "lr", "type": "quantitative", "title": "learning rate", "scale": {"type": "log", "padding": 8, "nice": False},
+        "field": "lr", "type": "quantitative", "title": "learning rate",
+        "scale": {"type": "log", "padding": 8, "nice": False},
         "axis": {"grid": False, "format": ".0e", "values": rates, "labelOverlap": True},
     }  # fmt: skip
     y = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,22 +37,21 @@ def sections(site: Site, claims: Sequence[Mapping[str, Any]]) -> Iterator[Sectio
         records = _records(site, rows)
         for field in varying([row for row in rows if not row.key.floor], records, "method"):
             part = site.part(rows)
-            drawn = _drawn(lambda: k_ablation(part, records, points_of(claims, part, field), field))
+            drawn = _drawn(k_ablation, part, records, points_of(claims, part, field), field)
             yield from _section(place.words, f"method field {field}", drawn)
     for where, rows in _by_subset(usable).items():
         part, records = site.part(rows), _records(site, rows)
-        yield from _section(where, "learning curves", _drawn(lambda: curves(part, records)))
+        yield from _section(where, "learning curves", _drawn(curves, part, records))
     for place, rows in places(usable).items():
-        yield from _section(place.words, "learning rates tried", _drawn(lambda: _tuning(site, rows)))
+        yield from _section(place.words, "learning rates tried", _drawn(_tuning, site, rows))
 
 
-def _drawn(draw: Any) -> Chart | None:
+def _drawn(draw: Callable[..., Chart], *arguments: Any) -> Chart | None:
     """The chart, or None where these rows have nothing for it."""
     try:
-        chart: Chart = draw()
+        return draw(*arguments)
     except UsageError:
         return None
-    return chart
 
 
 def _section(where: str, what: str, chart: Chart | None) -> Iterator[Section]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from bench.plots.chart import Chart
 from bench.plots.comparison import comparison
 from bench.plots.labels import counted
 from bench.plots.pairs import MOST, pairs
-from bench.plots.pareto import COSTS, pareto
+from bench.plots.pareto import COSTS, cost_of, pareto
 from bench.plots.style import scale
 from bench.report.cells import Cell, Column, Line, Sheet, number
 from bench.report.site import Board, Site
@@ -30,7 +30,7 @@ def overview(boards: Sequence[dict[str, Any]]) -> Sheet:
         Column("recipe", "recipe"), Column("rows", "rows", "number", first="down"),
         Column("best", "best mean"), Column("value", "its value", "number", first="down"),
         Column("tied", "not separated from it", "number", "rows that the tests did not separate from the best"),
-        Column("floor", "resolution floor", "number", "difference that the tests find with 80 % power, at Holm's level"),
+        Column("floor", "resolution floor", "number", "difference found with 80 % power, at Holm's level"),
     )  # fmt: skip
     return Sheet("blocks", "Comparable blocks", columns, tuple(_overview_line(board) for board in boards))
 
@@ -78,10 +78,10 @@ def leaderboard(board: Board, split: str = "test") -> Sheet:
     columns = (
         Column("rank", "rank", "number", "best and worst rank that the tests allow"),
         Column("method", "method"),
-        *(Column(m.name, heading(m), "number", _hint(m, metric), m != metric and not m.shown, "down" if m.higher_is_better else "up") for m in known),
+        *(_column(m, metric) for m in known),
         Column("letters", "letters", "text", "rows that share a letter were not separated"),
         Column("seeds", "seeds", "number", first="down"),
-        *(Column(key, label, "number") for key, label in FACTS),
+        *(Column(key, label, "number", hidden=key == "macs_head") for key, label in FACTS),
         Column("marks", "marks", "text", "what limits a comparison; explained below"),
     )  # fmt: skip
     sign = -1 if metric.higher_is_better else 1
@@ -89,6 +89,12 @@ def leaderboard(board: Board, split: str = "test") -> Sheet:
     lines = [_line(board, board.rows[i], board.names[i], known, block) for i in order]
     ranked = (metric.name, "down" if metric.higher_is_better else "up")
     return Sheet("board", f"{board.place.words}, {split} split", columns, tuple(lines), ranked)
+
+
+def _column(metric: Metric, headline: Metric) -> Column:
+    first: Literal["up", "down"] = "down" if metric.higher_is_better else "up"
+    hidden = metric != headline and not metric.shown
+    return Column(metric.name, heading(metric), "number", _hint(metric, headline), hidden, first)
 
 
 def _place(row: Row, metric: Metric, sign: int) -> tuple[bool, float]:
@@ -99,7 +105,9 @@ def _place(row: Row, metric: Metric, sign: int) -> tuple[bool, float]:
 
 def _hint(metric: Metric, headline: Metric) -> str:
     order = "higher is better" if metric.higher_is_better else "lower is better"
-    return f"mean over seeds with its 95 % interval; {order}" + ("; rows are ranked by it" if metric == headline else "")
+    return f"mean over seeds with its 95 % interval; {order}" + (
+        "; rows are ranked by it" if metric == headline else ""
+    )
 
 
 def _line(board: Board, row: Row, name: str, metrics: Sequence[Metric], block: Block | None) -> Line:
@@ -137,12 +145,26 @@ def verdicts(board: Board) -> list[str]:
     floors = [value * scale(metric) for value in (block.floor, block.floor_holm)]
     lines = [
         f"{found} of {counted(block.pairs, 'pair')} separated (Holm's adjustment, alpha {block.alpha:g}).",
-        f"Typical resolution floor: {floors[0]:.{metric.decimals}f} {unit} for one pair, {floors[1]:.{metric.decimals}f} "
-        f"for any of {block.pairs}. Smaller differences are not found reliably on {counted(block.items, 'test item')}.",
+        f"Typical resolution floor: {floors[0]:.{metric.decimals}f} {unit} for one pair, "
+        f"{floors[1]:.{metric.decimals}f} for any of {block.pairs}. "
+        f"Smaller differences are not found reliably on {counted(block.items, 'test item')}.",
     ]
     if block.untestable.any():
         lines.append(f"{int(block.untestable.sum()) // 2} pairs are untestable: no outcome could have separated them.")
     return lines
+
+
+def notes_of(board: Board, site: Site) -> list[str]:
+    """The table's notes that are about this block: floors that lack, and looks at its test split."""
+    where = f"{board.place.dataset} ({board.place.protocol})"
+    own = [note for note in site.table.notes if note.startswith((f"{where}:", f"{where} on {board.place.backbone}:"))]
+    return [f"{note[:1].upper()}{note[1:]}." for note in (text.partition(": ")[2] for text in own)]
+
+
+def general_notes(site: Site) -> list[str]:
+    """The table's notes that are about no block."""
+    wheres = tuple(f"{row.key.dataset} ({row.key.protocol})" for row in site.table.rows)
+    return [note for note in site.table.notes if not note.startswith(wheres)]
 
 
 def pictures(board: Board, site: Site) -> dict[str, Chart]:
@@ -161,11 +183,5 @@ def pictures(board: Board, site: Site) -> dict[str, Chart]:
 def fronts(board: Board, site: Site) -> dict[str, Chart]:
     """Accuracy over each cost that the rows know."""
     rows = [row for row, _ in _known(board, board.place.metric)]
-    known = {cost: [row for row in rows if _cost(row, cost)] for cost in ("trainable", "macs", "seconds")}
+    known = {cost: [row for row in rows if cost_of(row, cost)] for cost in ("trainable", "macs", "seconds")}
     return {cost: pareto(site.part(rows), cost) for cost, found in known.items() if len(found) > 1 and cost in COSTS}
-
-
-def _cost(row: Row, cost: str) -> float | None:
-    from bench.plots.pareto import cost_of
-
-    return cost_of(row, cost)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.core.errors import BenchError, UsageError
+from bench.core.errors import UsageError
+from bench.data.roots import data_root
 from bench.records import Record, Store
 from bench.report import ablations, boards, claims, compare, examples, passports, record
 from bench.report.pages import Pages
@@ -73,7 +74,7 @@ def _board(pages: Pages, site: Site, board: Board) -> dict[str, Any]:
     marks = {word: text for row in board.rows for word, text in row.marks.items()}
     pages.write(
         f"board-{board.slug}.html", "board.html", **common, table=sheet, charts=charts, marks=marks,
-        verdicts=boards.verdicts(board),
+        verdicts=[*boards.verdicts(board), *boards.notes_of(board, site)],
     )  # fmt: skip
     pairs = compare.pair_table(board)
     given = None if pairs is None else pages.sheet(pairs, board.slug)
@@ -102,7 +103,14 @@ def _index(pages: Pages, site: Site, summaries: Sequence[dict[str, Any]]) -> Non
     sheet = pages.sheet(boards.overview(summaries), "all")
     pages.whole(sheet, "Comparable blocks")
     failed = sum(record.status == "failed" for record in site.records)
-    pages.write("index.html", "index.html", table=sheet, records=len(site.records), failed=failed, notes=site.table.notes)
+    pages.write(
+        "index.html",
+        "index.html",
+        table=sheet,
+        records=len(site.records),
+        failed=failed,
+        notes=boards.general_notes(site),
+    )
 
 
 def _ablations(pages: Pages, site: Site, claim_facts: Sequence[dict[str, Any]]) -> None:
@@ -131,17 +139,16 @@ def _passports(pages: Pages, site: Site, data: Path | None) -> None:
 
 
 def _examples(pages: Pages, first: Record, data: Path | None) -> tuple[list[tuple[str, str]], str]:
-    from bench.data.roots import data_root
-
-    try:
-        return examples.examples(first, data_root(data), pages.folder / "images")
-    except BenchError as error:
-        return [], f"no example images: {error}"
+    return examples.examples(first, data_root(data), pages.folder / "images")
 
 
 def _about(pages: Pages, site: Site) -> None:
     environments: dict[tuple[str, ...], int] = defaultdict(int)
     for found in site.records:
-        seen = (found.git_revision, *(f"{key} {value}" for key, value in sorted(found.environment.items())), found.hardware.device)
+        seen = (
+            found.git_revision,
+            *(f"{key} {value}" for key, value in sorted(found.environment.items())),
+            found.hardware.device,
+        )
         environments[seen] += 1
     pages.write("about.html", "about.html", environments=sorted(environments.items(), key=lambda item: -item[1]))

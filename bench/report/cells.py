@@ -102,7 +102,9 @@ class Sheet:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow([column.label for column in self.columns])
-        writer.writerows([[defused(", ".join((cell.text, *cell.marks)).strip(", ")) for cell in line.cells] for line in self.lines])
+        writer.writerows(
+            [[defused(", ".join((cell.text, *cell.marks)).strip(", ")) for cell in line.cells] for line in self.lines]
+        )
         return text.getvalue()
 
 
@@ -115,4 +117,3 @@ def defused(text: str) -> str:
 def number(value: float | None, text: str) -> Cell:
     """A number as people read it, sorted by its value; unknown ones stand last."""
     return Cell("" if value is None else text, value)
-

@@ -21,10 +21,10 @@ def pair_table(board: Board) -> Sheet | None:
     unit = "points" if metric.unit == "%" else metric.unit
     columns = (
         Column("a", "A"), Column("b", "B"),
-        Column("difference", f"A less B ({unit})", "number", "of the means; with the interval of this pair alone", first="down"),
+        Column("difference", f"A less B ({unit})", "number", "of the means, with its interval", first="down"),
         Column("p", "p (Holm)", "number", "of equal methods, adjusted for all pairs of the block"),
         Column("verdict", "verdict"),
-        Column("floor", f"floor ({unit})", "number", "difference that this pair's test finds with 80 % power", hidden=True),
+        Column("floor", f"floor ({unit})", "number", "difference found with 80 % power", hidden=True),
         Column("budget", "what would separate them", hidden=True),
         Column("holds", "holds for", hidden=True),
         Column("test", "test", hidden=True),
@@ -48,19 +48,23 @@ def _line(pair: Comparison, metric: Metric) -> Line:
     difference, low, high = (value * factor for value in (pair.difference, pair.low, pair.high))
     units = "images" if pair.units == pair.items else "groups"
     holds = "new items and new seeds" if pair.scope == "methods" else "these two models only, not the methods"
-    verdict = {"different": f"{pair.names[0] if pair.difference * (1 if metric.higher_is_better else -1) > 0 else pair.names[1]} is better"}
+    ahead = pair.names[0 if (difference > 0) == metric.higher_is_better else 1]
     return Line(
         (
             Cell(pair.names[0]),
             Cell(pair.names[1]),
             number(difference, f"{difference:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"),
             number(pair.adjusted, _p(pair.adjusted)),
-            Cell(verdict.get(pair.verdict, pair.verdict)),
+            Cell(f"{ahead} is better" if pair.different else pair.verdict),
             number(pair.floor * factor, f"{pair.floor * factor:.{digits}f}"),
             Cell("" if pair.different else pair.budget().text(units)),
             Cell(holds),
             Cell(pair.test),
-            Cell(f"{pair.items:,} items" + (f" in {pair.units:,} groups" if units == "groups" else "") + f", {pair.seeds} seeds"),
+            Cell(
+                f"{pair.items:,} items"
+                + (f" in {pair.units:,} groups" if units == "groups" else "")
+                + f", {pair.seeds} seeds"
+            ),
         ),
         "separated" if pair.different else "",
     )

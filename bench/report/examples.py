@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.core.errors import BenchError
+from bench.core.errors import BenchError, MissingData
 from bench.data.base import Dataset, rows_of
 from bench.plugins import registry
 from bench.records import Record
@@ -21,7 +21,7 @@ def shareable(licence: str, flavours: Iterable[str] = ()) -> bool:
     """Whether a licence lets anyone pass images on.
 
     Args:
-        flavours: Words that may have a licence of their own in brackets, as in ``CC BY 4.0 (dermamnist: CC BY-NC 4.0)``.
+        flavours: Words that may have their own licence in brackets, as in ``CC BY 4.0 (dermamnist: CC BY-NC 4.0)``.
     """
     main, _, rest = licence.partition("(")
     exceptions = [part.partition(":") for part in rest.split(";") if ":" in part]
@@ -36,21 +36,26 @@ def examples(record: Record, root: Path, folder: Path) -> tuple[list[tuple[str, 
         (file name, what it shows) for each, and why there are none.
     """
     try:
-        dataset: Dataset = registry.load("datasets", record.dataset.name).build(record.dataset.name, record.dataset.params)
+        dataset: Dataset = registry.load("datasets", record.dataset.name).build(
+            record.dataset.name, record.dataset.params
+        )
     except BenchError as error:
-        return [], f"no example images: {error}"
+        return [], f"No example images: {error}"
     if not shareable(dataset.licence, [str(value) for value in record.dataset.params.values()]):
-        return [], f"no example images: the licence ({dataset.licence or 'not stated'}) does not let them be passed on"
+        return [], f"No example images: the licence ({dataset.licence or 'not stated'}) does not let them be passed on."
     try:
         return _written(dataset, root, folder), ""
+    except MissingData:
+        return [], "No example images: the data were not at hand when the report was made (--data)."
     except BenchError as error:
-        return [], f"no example images: {error}"
+        return [], f"No example images: {error}"
 
 
 def _written(dataset: Dataset, root: Path, folder: Path) -> list[tuple[str, str]]:
     from PIL import Image
 
-    table, found = dataset.samples(root), []
+    table = dataset.samples(root)
+    found: list[tuple[str, str]] = []
     shown = table.drop_duplicates("label") if "label" in table else table
     shown = shown.head(MOST)
     names = dataset.class_names(root)

@@ -129,4 +129,3 @@ def _licence(distribution: str) -> bytes | None:
 
     found = next((file for file in files(distribution) or () if file.name == "LICENSE"), None)
     return Path(str(found.locate())).read_bytes() if found else None
-

@@ -116,7 +116,7 @@ def _flattened(value: Any, path: str) -> list[tuple[str, str]]:
 
 
 def _text(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = "none" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters, whole in the record's file)"
 
 
@@ -141,5 +141,3 @@ def pictures(row: Row, runs: Sequence[Run]) -> dict[str, Chart]:
         if name != "confusion" or len(chart.points) <= DRAWN_CLASSES**2:
             drawn[name] = chart
     return drawn
-
-

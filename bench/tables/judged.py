@@ -109,7 +109,8 @@ def scores_of(store: Store, row: Row) -> Scores:
             raise StatisticsError("the runs were not tested on the same items")
         ids = own[order]
         values.append(item_scores(record, arrays, row.key.stage)[order])
-    assert ids is not None and order is not None
+    assert ids is not None
+    assert order is not None
     groups = runs[-1][1].get(prediction_key("test", "group"))
     seeds = [(record.seed, record.data_seed) for record, _ in runs]
     return Scores(ids, np.stack(values, 1), None if groups is None else groups[order], seeds)

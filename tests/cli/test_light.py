@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "timm", "pandas", "mmengine", "sklearn", "matplotlib"}
+HEAVY = {"torch", "timm", "pandas", "mmengine", "sklearn", "jinja2", "vl_convert"}
 PROGRAM = """
 import sys
 from bench.cli.app import app
@@ -32,6 +32,9 @@ def modules(*arguments: str) -> set[str]:
     [
         ["--help"],
         ["run", "--help"],
+        ["plot", "--help"],
+        ["report", "--help"],
+        ["submit", "--help"],
         ["list"],
         ["list", "--json"],
         ["show", "pacs"],
@@ -53,7 +56,7 @@ def test_the_test_can_fail() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["records", "stats", "tables", "claims", "claims.binding", "claims.render", "metrics"]
+    "module", ["records", "stats", "tables", "claims", "claims.binding", "claims.render", "plots.draw", "plots.export", "report.build"]
 )
 def test_what_reads_records_imports_no_torch(module: str) -> None:
     code = f"import sys, bench.{module}; sys.exit(bool({{'torch', 'timm'}} & set(sys.modules)))"

@@ -1,4 +1,4 @@
-"""A results folder as runs would leave it: several data sets and methods whose predictions are right on common items."""
+"""A results folder as runs would leave it: several data sets, and methods that are right on the same easy items."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "lora": {"rank": 4, "alpha": 8.0},
     "vpt": {"prompts": 10},
     "knn": {"neighbours": 5},
-    "digits": {"protocol": "paper", "shots": None, "fraction": None},
+    "digits": {"protocol": "limited", "shots": None, "fraction": None},
     "pacs": {"protocol": "paper", "shots": None, "fraction": None},
     "breakhis": {"protocol": "paper", "magnification": 200, "shots": None, "fraction": None},
     "quick": {"epochs": 3, "lr": 0.002},

@@ -9,6 +9,7 @@ from bench.core.errors import UsageError
 from bench.records import Store
 from bench.tables import Table, aggregate, render
 from bench.tables.stale import stale_reason
+from bench.tables.standing import with_standing
 
 
 def make(
@@ -19,7 +20,7 @@ def make(
     records = [record.slim() for record in Store(results).all()]
     if not records:
         raise UsageError(f"No records in {results}. Run `bench run quick`, or name another folder by --results.")
-    return aggregate(records, filter, columns, stages, split, stale_reason)
+    return with_standing(aggregate(records, filter, columns, stages, split, stale_reason), Store(results))
 
 
 def table(

@@ -272,7 +272,7 @@
     var chart = data.charts[place.dataset.chart];
     if (!chart || !window.vegaEmbed) return Promise.resolve();
     place.dataset.drawn = "yes";
-    return window.vegaEmbed(place, themed(chart, printed), { actions: false, renderer: "svg", logLevel: 1 });
+    return window.vegaEmbed(place, themed(chart, printed), { actions: false, renderer: "svg" });
   }
 
   function charts() {
