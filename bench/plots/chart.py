@@ -65,8 +65,11 @@ def chart(
         values: Rows of data, all of which are shown somewhere.
         height: Pixels of the plot without title, axes and legend.
         width: Pixels of the whole picture.
-        view: ``mark`` and ``encoding``, or ``layer``, and whatever else belongs to the view.
+        view: ``mark`` and ``encoding``, or ``layer``, and whatever else belongs to the view. A layer that ``needs`` a
+            field is left out where no row has it: one without data would stretch the axes to infinity.
     """
+    if "layer" in view:
+        view["layer"] = [_plain(layer) for layer in view["layer"] if _has(values, layer)]
     return Chart(
         {
             "$schema": SCHEMA,
@@ -83,6 +86,14 @@ def chart(
             "config": CONFIG,
         }
     )
+
+
+def _has(values: Values, layer: dict[str, Any]) -> bool:
+    return "needs" not in layer or any(value.get(layer["needs"]) is not None for value in values)
+
+
+def _plain(layer: dict[str, Any]) -> dict[str, Any]:
+    return {name: part for name, part in layer.items() if name != "needs"}
 
 
 def _lines(text: str, bold: bool, width: int) -> list[str]:

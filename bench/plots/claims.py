@@ -84,12 +84,14 @@ def _layers() -> list[dict[str, Any]]:
     ]
     return [
         {
+            "needs": "tolerance",
             "transform": [{"filter": "isValid(datum.tolerance)"}],
             "mark": {"type": "bar", "color": "#8a8a8a", "opacity": 0.28, "height": 12},
             "encoding": {"y": y, "x": {**x, "field": "minus"}, "x2": {"field": "tolerance"}},
         },
         {"data": {"values": [{"zero": 0}]}, "mark": "rule", "encoding": {"x": {**x, "field": "zero"}}},
         {
+            "needs": "low",
             "transform": [{"filter": "isValid(datum.low)"}],
             "mark": {"type": "rule", "strokeWidth": 1.5},
             "encoding": {"y": y, "x": {**x, "field": "low"}, "x2": {"field": "high"}, "color": colour},

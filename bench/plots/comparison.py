@@ -36,6 +36,8 @@ def comparison(table: Table, block: Block | None = None) -> Chart:
     about = [setting, _sample(rows), "bars: 95 % intervals"]
     if block is not None:
         about.append("methods that share a letter were not separated")
+    if off := [value["floor"] for value in values if value["off"]]:
+        about.append(f"off the scale: {several(off)}")
     return chart(
         _finding(methods or values, metric, block),
         about,
@@ -72,11 +74,11 @@ def _ordered(methods: list[dict[str, Any]], metric: Metric) -> list[dict[str, An
 
 
 def _leave_off(values: list[dict[str, Any]], methods: list[dict[str, Any]]) -> None:
-    """A floor far below all methods would squeeze them into a corner; it is told in the legend only."""
+    """A floor far below all methods would squeeze them into a corner; it is told in words only."""
     ends = [end for value in methods for end in (value["low"], value["value"], value["high"]) if end is not None]
     for value in values:
         if ends and value["kind"] == "floor" and not near(value["value"], ends):
-            value["off"], value["floor"] = True, f"{value['floor']} (off the scale)"
+            value["off"] = True
 
 
 def _sample(rows: Sequence[Row]) -> str:
@@ -100,7 +102,7 @@ def _finding(values: list[dict[str, Any]], metric: Metric, block: Block | None) 
 
 
 def _floors(values: list[dict[str, Any]], metric: Metric) -> list[dict[str, Any]]:
-    floors = [value["floor"] for value in values if value["floor"]]
+    floors = [value["floor"] for value in values if value["floor"] and not value["off"]]
     if not floors:
         return []
     colours = [FLOOR_COLOURS[i % len(FLOOR_COLOURS)] for i in range(len(floors))]
@@ -127,6 +129,7 @@ def _intervals(metric: Metric, order: list[str]) -> list[dict[str, Any]]:
     tooltip = [{"field": name} for name in ("method", "value", "low", "high", "letters", "seeds")]
     return [
         {
+            "needs": "low",
             "transform": [*own, {"filter": "isValid(datum.low)"}],
             "mark": {"type": "rule", "strokeWidth": 1.5, "color": BLUE},
             "encoding": {"y": y, "x": {**x, "field": "low"}, "x2": {"field": "high"}},

@@ -41,7 +41,7 @@ def curves(table: Table, records: Sequence[Record]) -> Chart:
     }
     crossings = list(lead_changes(means, metric.higher_is_better))
     values += [
-        {"x": x, "value": scaled(metric, value), "method": f"{new} passes {old}", "kind": "crossing"}
+        {"x": x, "value": scaled(metric, value), "passes": f"{new} passes {old}", "kind": "crossing"}
         for x, value, old, new in crossings
     ]
     every = [row for sweep in found for row in sweep.points.values()]
@@ -136,6 +136,7 @@ def _layers(field: str, metric: Metric, names: list[str]) -> list[dict[str, Any]
     lines = [{"filter": "datum.kind === 'mean'"}]
     return [
         {
+            "needs": "low",
             "transform": [*lines, {"filter": "isValid(datum.low)"}],
             "mark": {"type": "rule", "opacity": 0.6},
             "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": encoding["color"]},
@@ -147,8 +148,9 @@ def _layers(field: str, metric: Metric, names: list[str]) -> list[dict[str, Any]
             "encoding": {"x": x, "y": y, **encoding, "tooltip": tooltip},
         },
         {
+            "needs": "passes",
             "transform": [{"filter": "datum.kind === 'crossing'"}],
             "mark": {"type": "point", "shape": "circle", "size": 190, "filled": False, "stroke": INK, "opacity": 1},
-            "encoding": {"x": x, "y": y, "tooltip": [{"field": "method"}, {"field": "x"}, {"field": "value"}]},
+            "encoding": {"x": x, "y": y, "tooltip": [{"field": "passes"}, {"field": "x"}, {"field": "value"}]},
         },
     ]

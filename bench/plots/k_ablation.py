@@ -111,6 +111,7 @@ def _layers(
     ours = [{"filter": "datum.kind === 'ours'"}]
     return [
         {
+            "needs": "low",
             "transform": [*ours, {"filter": "isValid(datum.low)"}],
             "mark": "rule",
             "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": colour},

@@ -52,7 +52,7 @@ def pareto(table: Table, cost: str = "trainable") -> Chart:
         f"{axis(metric)} over {COSTS[cost]} of {len(rows)} methods; the front joins those that no cheaper one beats.",
         values,
         200,
-        layer=_layers(metric, COSTS[cost], any(value["cost"] == 0 for value in values)),
+        layer=_layers(metric, COSTS[cost], any(value["cost"] == 0 and not value["off"] for value in values)),
     )
 
 

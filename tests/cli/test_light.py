@@ -56,7 +56,18 @@ def test_the_test_can_fail() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["records", "stats", "tables", "claims", "claims.binding", "claims.render", "plots.draw", "plots.export", "report.build"]
+    "module",
+    [
+        "records",
+        "stats",
+        "tables",
+        "claims",
+        "claims.binding",
+        "claims.render",
+        "plots.draw",
+        "plots.export",
+        "report.build",
+    ],
 )
 def test_what_reads_records_imports_no_torch(module: str) -> None:
     code = f"import sys, bench.{module}; sys.exit(bool({{'torch', 'timm'}} & set(sys.modules)))"

@@ -32,6 +32,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "vpt": {"prompts": 10},
     "knn": {"neighbours": 5},
     "digits": {"protocol": "limited", "shots": None, "fraction": None},
+    "image_folder": {"protocol": "random"},
     "pacs": {"protocol": "paper", "shots": None, "fraction": None},
     "breakhis": {"protocol": "paper", "magnification": 200, "shots": None, "fraction": None},
     "quick": {"epochs": 3, "lr": 0.002},
@@ -49,6 +50,9 @@ METHODS: dict[str, tuple[float, float, int, float]] = {
     "cladapter": (2.6, 0.75, 5_901_000, 95.0),
     "full_finetune": (2.2, 0.9, 85_800_000, 160.0),
 }
+# Text that a page must show and never run.
+EVIL = "</script><img src=x onerror=alert(1)>"
+EVIL_CELL = 'image_folder[path="<img src=x onerror=alert(2)>"]/pico/lora/quick/seed={}'
 GRID = (0.0001, 0.0003, 0.001, 0.003)
 
 
@@ -83,8 +87,8 @@ def finished(name: str, n: int = 140, classes: int = 7, **fields: Any) -> tuple[
         prediction_key("test", "logits", "stage1"): logits,
     }
     stage = StageResult(
-        name="stage1", epochs=10, best_epoch=8, selection="val_best", trainable=trainable, n={"test": n, "val": n},
-        metrics={"test": classification(labels, logits), "val": classification(labels, logits)},
+        name="stage1", epochs=10 if trainable else 0, best_epoch=8 if trainable else None, selection="val_best", trainable=trainable, n={"test": n},
+        metrics={"test": classification(labels, logits)},
         curves=_curves(cell.seed, odds) if trainable else {},
     )  # fmt: skip
     record = Record(
@@ -107,7 +111,7 @@ def failure(name: str) -> Record:
     cell = Cell.parse(name)
     parts = {kind: _part(getattr(cell, kind)) for kind in ("dataset", "backbone", "method", "recipe")}
     return Record(
-        cell=name, task="classification", protocol="paper", **parts, seed=cell.seed, data_seed=cell.data_seed_value,
+        cell=name, task="classification", protocol=parts["dataset"].params["protocol"], **parts, seed=cell.seed, data_seed=cell.data_seed_value,
         status="failed", error=Failure(kind="non_finite_loss", message="loss is nan in epoch 2"),
     )  # fmt: skip
 
