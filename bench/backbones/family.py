@@ -118,22 +118,30 @@ class BackboneFamily(Params):
         raise NotImplementedError(f"{type(self).__name__} must define load()")
 
 
+def families() -> dict[str, type[BackboneFamily]]:
+    """All families by name.
+
+    Raises:
+        UsageError: The file of one cannot be used.
+    """
+    return {name: registry.load("backbones", name) for name in registry.catalog("backbones")}
+
+
 def family_of(name: str, folder: Path | None) -> type[BackboneFamily]:
     """The family that knows a backbone's name.
 
     Raises:
         UsageError: Several families know it, or none does.
     """
-    entries = registry.catalog("backbones")
-    families: dict[str, type[BackboneFamily]] = {key: registry.load("backbones", key) for key in entries}
-    knowing = {key: cls for key, cls in families.items() if not cls.fallback and cls.knows(name, folder)}
+    every = families()
+    knowing = {key: cls for key, cls in every.items() if not cls.fallback and cls.knows(name, folder)}
     if len(knowing) > 1:
         raise UsageError(f"Several backbone families know {name!r}: {', '.join(sorted(knowing))}. Rename one of them.")
     if knowing:
         return next(iter(knowing.values()))
-    last = [cls for cls in families.values() if cls.fallback]
+    last = [cls for cls in every.values() if cls.fallback]
     if not last:
-        known = [known for cls in families.values() for known in cls.names(folder)]
+        known = [known for cls in every.values() for known in cls.names(folder)]
         raise UsageError(f"No backbone {name!r}. {nearest(name, known)}")
     return last[0]
 
@@ -147,4 +155,4 @@ def resolve_backbone(spec: Spec, folder: Path | None) -> BackboneFamily:
     return family_of(spec.name, folder).build(spec.name, spec.params)
 
 
-__all__ = ["BackboneFamily", "WeightsInfo", "family_of", "resolve_backbone"]
+__all__ = ["BackboneFamily", "WeightsInfo", "families", "family_of", "resolve_backbone"]

@@ -33,7 +33,10 @@ BASE_NAMES: dict[str, str] = {
     "tasks": "Task",
 }
 SUITE_VARIABLES = {"_base_", "dataset", "methods"}
-CARD = ("homepage", "licence", "citation", "task", "folder", "download", "families", "floor")
+CARD = (
+    "homepage", "licence", "citation", "task", "folder", "download", "families", "floor", "metrics",
+    "single_label", "target",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def scan(folder: Path, kind: Kind, certain: bool) -> Iterator[Entry]:
             otherwise such files are somebody's helpers and are passed over.
     """
     for path in sorted(folder.glob("*.py")):
-        if not path.name.startswith("_"):
+        if not path.name.startswith("_") and path.is_file():  # a pipe of that name would wait for its writer
             entry = read(path, kind, certain)
             if entry is not None:
                 yield entry
@@ -98,7 +101,7 @@ def read(path: Path, kind: Kind, certain: bool = True) -> Entry | None:
 def _read(path: Path, kind: Kind, certain: bool, mtime_ns: int) -> Entry | None:
     try:
         tree = parse(path)
-    except (SyntaxError, UnicodeDecodeError) as error:
+    except (SyntaxError, ValueError, OSError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None) or 1
         return Entry(path.stem, path, kind, problem=f"{path}:{line}: {type(error).__name__}: {error}")
     if kind == "suites":

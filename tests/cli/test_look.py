@@ -24,14 +24,17 @@ def bench(*arguments: str) -> str:
 
 def test_list_names_everything_with_a_line_each() -> None:
     listed = json.loads(bench("list", "--json"))
-    assert set(listed) == {"datasets", "baselines", "backbones", "suites", "recipes"}
-    assert set(listed["datasets"]) == set(catalog("datasets"))
+    plugins = {"datasets": "datasets", "baselines": "baselines", "suites": "suites", "tasks": "tasks",
+               "executors": "executors", "families": "backbones"}  # fmt: skip
+    assert set(listed) == {*plugins, "backbones", "recipes"}
+    for section, kind in plugins.items():
+        assert set(listed[section]) == set(catalog(kind))  # type: ignore[arg-type]
     assert listed["recipes"] == {name: preset.about for name, preset in PRESETS.items()}
     assert "pico" in listed["backbones"]
     assert all(line for lines in listed.values() for line in lines.values())
     text = bench("list")
     assert all(name in text for lines in listed.values() for name in lines)
-    assert "any timm image model" in text
+    assert "Any timm image model" in text
 
 
 def test_list_one_kind() -> None:
@@ -65,6 +68,56 @@ def test_show_gives_card_fields_and_protocols() -> None:
     text = bench("show", "knn")
     assert "neighbours that vote" in text
     assert "= 5" in text
+
+
+FAMILY = '''
+from bench.backbones.family import BackboneFamily
+from pydantic import Field
+
+
+class Own(BackboneFamily):
+    """Backbones of my own."""
+
+    width: int = Field(4, description="channels")
+
+    @classmethod
+    def names(cls, folder):
+        return {"narrow": "four channels", "wide": "many channels"}
+'''
+
+
+def test_a_family_of_ones_own_names_its_backbones(plugin_folder: Path) -> None:
+    (plugin_folder / "own_family.py").write_text(FAMILY)
+    listed = json.loads(bench("list", "--json", "--plugins", str(plugin_folder)))
+    assert listed["families"]["own_family"] == "Backbones of my own."
+    assert listed["backbones"]["wide"] == "many channels"
+    assert "pico" in listed["backbones"]
+    (shown,) = json.loads(bench("show", "wide", "--json", "--plugins", str(plugin_folder)))
+    assert (shown["kind"], shown["text"], shown["facts"]) == ("backbones", "many channels", {"family": "own_family"})
+    assert {"name": "width", "type": "int", "default": "4", "description": "channels"} in shown["fields"]
+
+
+def test_a_family_that_cannot_be_imported_spoils_no_list(plugin_folder: Path) -> None:
+    (plugin_folder / "own_family.py").write_text("import nowhere_to_be_found\n" + FAMILY)
+    listed = json.loads(bench("list", "backbones", "--json", "--plugins", str(plugin_folder)))["backbones"]
+    assert "nowhere_to_be_found" in listed["own_family"]
+    assert "pico" in listed
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "told"),
+    [
+        ("classification", "tasks", "balanced_accuracy"),
+        ("inline", "executors", "in this process"),
+        ("timm2d", "families", "side of the input"),
+        ("pico", "backbones", "convnext_atto"),
+        ("digits", "datasets", "CC BY 4.0"),
+        ("knn", "baselines", "neighbours"),
+    ],
+)
+def test_every_kind_can_be_shown(name: str, kind: str, told: str) -> None:
+    assert [shown["kind"] for shown in json.loads(bench("show", name, "--json"))] == [kind]
+    assert told in bench("show", name)
 
 
 def test_show_finds_every_kind_of_that_name() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -133,6 +134,23 @@ def test_a_bad_file_is_named_with_its_line(plugin_folder: Path, text: str, told:
     registry.load("baselines", "knn")  # the others are not affected
 
 
+def test_what_is_no_python_spoils_no_list(plugin_folder: Path) -> None:
+    folder = plugin_folder / "baselines"
+    write(folder, "nul", "x = 1\0\n")
+    write(folder, "deep", "x = " + "-" * 200_000 + "1\n")
+    (folder / "latin.py").write_bytes(b"x = '\xe9'\n")
+    (folder / "folder.py").mkdir()
+    os.mkfifo(folder / "pipe.py")
+    registry.use_folders([plugin_folder])
+    entries = registry.catalog("baselines")
+    for name in ("nul", "deep", "latin"):
+        assert f"{name}.py" in str(entries[name].problem)
+        with pytest.raises(UsageError, match=rf"{name}\.py"):
+            registry.load("baselines", name)
+    assert not {"folder", "pipe"} & set(entries)
+    registry.load("baselines", "knn")
+
+
 def test_one_name_one_file(plugin_folder: Path) -> None:
     write(plugin_folder, "knn", method())
     registry.use_folders([plugin_folder])
@@ -201,8 +219,6 @@ def test_wrong_cells_are_refused(name: str, told: str) -> None:
 
 
 def test_reading_is_repeated_when_a_file_changes(tmp_path: Path) -> None:
-    import os
-
     path = write(tmp_path, "changing", method())
     first = read(path, "baselines")
     path.write_text(method().replace("Class line.", "Another line."))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from bench.backbones.local import local_weights, weights_folder
+from bench.cli.commands.listing import backbones
 from bench.cli.commands.text import as_json, columns
 from bench.core.errors import BenchError
 from bench.plugins import registry
@@ -27,7 +28,7 @@ class Finding:
 
 def report(data: Path | None, weights: Path | None, results: Path, json: bool) -> tuple[str, bool]:
     """The report, and whether it is free of problems."""
-    findings = [*_packages(), *_devices(), *_data(data), *_weights(weights), _results(results)]
+    findings = [*_packages(), *_devices(), *_plugins(), *_data(data), *_weights(weights), _results(results)]
     text = as_json([asdict(f) for f in findings]) if json else columns([f.level, f.what, f.value] for f in findings)
     return text, all(f.level != "problem" for f in findings)
 
@@ -66,6 +67,12 @@ def _devices() -> list[Finding]:
     return findings
 
 
+def _plugins() -> list[Finding]:
+    """The files that cannot be used."""
+    entries = (entry for kind in registry.KINDS for entry in registry.catalog(kind).values())
+    return [Finding("problem", f"{registry.SINGULAR[e.kind]} {e.name}", e.problem) for e in entries if e.problem]
+
+
 def _data(data: Path | None) -> list[Finding]:
     from bench.data.roots import data_root
 
@@ -78,9 +85,7 @@ def _data(data: Path | None) -> list[Finding]:
     ]
     for name, entry in registry.catalog("datasets").items():
         folder = dict(entry.card).get("folder")
-        if entry.problem:
-            findings.append(Finding("problem", f"data set {name}", entry.problem))
-        elif folder:
+        if folder and not entry.problem:
             there = (root / folder).is_dir()
             findings.append(
                 Finding(
@@ -96,7 +101,9 @@ def _weights(weights: Path | None) -> list[Finding]:
     except BenchError as error:
         return [Finding("problem", "weights folder", str(error))]
     place = Finding("ok" if folder else "note", "weights folder", str(folder or "none; timm's hub is asked"))
-    return [place, Finding("ok", "weights here", ", ".join(local_weights(folder)))]
+    lines = backbones(weights)
+    broken = [Finding("problem", f"backbone {k}", v) for k, v in lines.items() if v.startswith("unusable: ")]
+    return [place, Finding("ok", "weights here", ", ".join(local_weights(folder))), *broken]
 
 
 def _results(results: Path) -> Finding:

@@ -5,13 +5,23 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from bench.backbones.local import local_weights, metadata, weights_folder
+from bench.backbones.local import weights_folder
 from bench.cli.commands.text import as_json, columns
 from bench.core.errors import UsageError, nearest
 from bench.plugins import registry
+from bench.plugins.scan import Kind
 from bench.plugins.syntax import PACKAGE, parse
 
-KINDS = ("datasets", "baselines", "backbones", "suites", "recipes")
+# What is listed by plug-ins' files -> their kind. Backbones are named by families, which are plug-ins.
+PLUGINS: dict[str, Kind] = {
+    "datasets": "datasets",
+    "tasks": "tasks",
+    "baselines": "baselines",
+    "families": "backbones",
+    "suites": "suites",
+    "executors": "executors",
+}
+KINDS = ("datasets", "tasks", "baselines", "backbones", "families", "suites", "recipes", "executors")
 
 
 def show(kind: str | None, weights: Path | None, json: bool) -> str:
@@ -34,19 +44,19 @@ def describe(kind: str, weights: Path | None) -> dict[str, str]:
         return backbones(weights)
     if kind == "recipes":
         return recipes()
-    entries = registry.catalog(kind)  # type: ignore[arg-type]  # the other three kinds
+    entries = registry.catalog(PLUGINS[kind])
     return {name: f"unusable: {entry.problem}" if entry.problem else entry.doc for name, entry in entries.items()}
 
 
 def backbones(weights: Path | None) -> dict[str, str]:
-    """Embedded weights and those of the weights folder, from their headers."""
-    found = {}
-    for name, path in local_weights(weights_folder(weights)).items():
-        meta = metadata(path)
-        size = meta.get("input_size", "").strip("[]").rpartition(",")[2].strip()
-        found[name] = (
-            f"{meta.get('timm_arch', 'unknown architecture')}, {size or '?'} px, {meta.get('trained_on', '?')}"
-        )
+    """What the families name without importing their libraries; one that cannot be used says so in its place."""
+    folder = weights_folder(weights)
+    found: dict[str, str] = {}
+    for name in registry.catalog("backbones"):
+        try:
+            found |= registry.load("backbones", name).names(folder)
+        except UsageError as error:
+            found[name] = f"unusable: {error}"
     return found
 
 
@@ -71,6 +81,6 @@ def _preset(key: ast.expr | None, value: ast.expr) -> tuple[str, str]:
 
 def _section(kind: str, lines: dict[str, str]) -> str:
     text = f"{kind}\n" + columns(lines.items())
-    if kind == "backbones":
-        text += "\n  any timm image model, by timm's name, such as vit_base_patch16_224.augreg_in21k"
+    if kind == "families":
+        text += "\n  bench show NAME tells the fields of a family's backbones"
     return text

@@ -1,4 +1,4 @@
-"""`bench show NAME`: everything known of one plug-in, backbone or recipe, without importing it."""
+"""`bench show NAME`: everything known of one plug-in, backbone or recipe, as its source tells it."""
 
 from __future__ import annotations
 
@@ -33,21 +33,37 @@ def describe(kind: str, name: str, weights: Path | None) -> dict[str, Any]:
     if kind == "recipes":
         return _recipe(name)
     if kind == "backbones":
-        path = local_weights(weights_folder(weights))[name]
-        return {"kind": kind, "name": name, "file": str(path), "text": "", "facts": metadata(path)}
-    return _plugin(registry.find(kind, name))  # type: ignore[arg-type]  # the other three kinds
+        return _backbone(name, weights_folder(weights))
+    return {**_plugin(registry.find(listing.PLUGINS[kind], name)), "kind": kind}
+
+
+def _backbone(name: str, folder: Path | None) -> dict[str, Any]:
+    """A backbone: what its family says, the facts in its file where it has one, and the fields it may be given."""
+    from bench.backbones.family import family_of
+
+    family = family_of(name, folder)
+    entry = registry.find("backbones", family.plugin_name())
+    shown = {"kind": "backbones", "name": name, "text": family.names(folder)[name], "fields": _fields(entry)}
+    path = local_weights(folder).get(name)
+    if path is None:
+        return {**shown, "facts": {"family": entry.name}}
+    return {**shown, "file": str(path), "facts": {"family": entry.name, **metadata(path)}}
 
 
 def _plugin(entry: Entry) -> dict[str, Any]:
     facts = dict(entry.card)
     if entry.protocols:
         facts["protocols"] = ", ".join(entry.protocols)
-    fields = [
-        {"name": f.name, "type": f.annotation, "default": f.default, "description": f.description} for f in entry.fields
-    ]
     if entry.kind == "suites":
         facts |= _suite_variables(entry.path)
-    return dict(kind=entry.kind, name=entry.name, file=str(entry.path), text=entry.text, facts=facts, fields=fields)
+    about = {"kind": entry.kind, "name": entry.name, "file": str(entry.path), "text": entry.text}
+    return {**about, "facts": facts, "fields": _fields(entry)}
+
+
+def _fields(entry: Entry) -> list[dict[str, Any]]:
+    return [
+        {"name": f.name, "type": f.annotation, "default": f.default, "description": f.description} for f in entry.fields
+    ]
 
 
 def _suite_variables(path: Path) -> dict[str, str]:
