@@ -33,7 +33,7 @@ def comparison(table: Table, block: Block | None = None) -> Chart:
     values = [_point(row, name, rows, metric, block) for row, name in zip(rows, names, strict=True)]
     methods = _ordered([value for value in values if value["kind"] != "floor"], metric)
     _leave_off(values, methods)
-    about = [setting, _sample(rows), "bars: 95 % intervals"]
+    about = [setting, _sample(rows), "bars: 95\u00a0% intervals"]
     if block is not None:
         about.append("methods that share a letter were not separated")
     if off := [value["floor"] for value in values if value["off"]]:

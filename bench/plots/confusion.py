@@ -10,7 +10,7 @@ import numpy as np
 from bench.plots.chart import Chart, chart
 from bench.plots.labels import counted
 from bench.plots.predictions import Run, classified, names_of
-from bench.plots.style import COLUMN, SEQUENTIAL
+from bench.plots.style import COLUMN, ON_LIGHT, SEQUENTIAL
 from bench.tasks.classification import confusion_matrix
 
 NUMBERED = 12  # classes up to which each place shows its share
@@ -76,7 +76,7 @@ def _layers(names: list[str]) -> list[dict[str, Any]]:
         {"mark": {"type": "rect", "stroke": "white"}, "encoding": {"x": x, "y": y, "color": colour, "tooltip": tooltip}}
     ]
     if len(names) <= NUMBERED:
-        ink = {"condition": {"test": "datum.share > 45", "value": "white"}, "value": "#222222"}
+        ink = {"condition": {"test": "datum.share > 45", "value": "#fefefe"}, "value": ON_LIGHT}
         text = {"field": "share", "type": "quantitative", "format": ".0f"}
         shown = [{"filter": "datum.count > 0"}]
         layers.append(

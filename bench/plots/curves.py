@@ -47,7 +47,7 @@ def curves(table: Table, records: Sequence[Record]) -> Chart:
     every = [row for sweep in found for row in sweep.points.values()]
     return chart(
         _finding(means, metric, field, crossings),
-        [setting, seeds_of(every), "bars: 95 % intervals", "rings: the best mean changes"][: 3 + bool(crossings)],
+        [setting, seeds_of(every), "bars: 95\u00a0% intervals", "rings: the best mean changes"][: 3 + bool(crossings)],
         f"{axis(metric)} over {field} for {len(names)} methods.",
         values,
         200,

@@ -13,6 +13,9 @@ from bench.tables import Table, aggregate
 from bench.tables.filters import select
 
 
+Claims = Callable[[str | None], list[dict[str, Any]]]
+
+
 @dataclass(frozen=True)
 class Request:
     """What is to be drawn, and the words that choose it.
@@ -20,13 +23,15 @@ class Request:
     Attributes:
         filter: A pattern of cells, as `bench table` takes it, or the names of cells.
         options: Words of single charts: ``x`` (a field or a cost), ``stage``, ``split``, ``paper``.
-        claims: Rows of `bench.claims.render.facts`, asked for when a chart needs them.
+        claims: Claims of a paper (None: all) with verdicts, as `bench.claims.render.facts` gives them; asked when needed.
+        published: The same without verdicts, which cost no time.
     """
 
     store: Store
     filter: str | Collection[str] | None = None
     options: dict[str, str] = field(default_factory=dict)
-    claims: Callable[[str | None], list[dict[str, Any]]] = lambda paper: []
+    claims: Claims = lambda paper: []
+    published: Claims = lambda paper: []
 
     @property
     def split(self) -> str:
@@ -119,7 +124,7 @@ def _k_ablation(request: Request) -> Chart:
     table, records = request.table()
     name = request.options.get("x")
     paper = request.options.get("paper")
-    claims = request.claims(None if paper in (None, "none") else paper) if paper != "none" else []
+    claims = request.published(paper) if paper != "none" else []
     return k_ablation(table, records, points_of(claims, table, name or "k"), name)
 
 

@@ -54,7 +54,7 @@ def k_ablation(
     every = [row for sweep in found for row in sweep.points.values()]
     return chart(
         _finding(found[0], names[0], metric),
-        [setting, seeds_of(every), "bars: 95 % intervals"],
+        [setting, seeds_of(every), "bars: 95\u00a0% intervals"],
         f"{axis(metric)} over {field} of {', '.join(names)}, with published points where there are any.",
         values,
         170,

@@ -21,6 +21,7 @@ COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, YELLOW)
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right")
 DASHES = ([5, 3], [2, 2], [8, 3, 2, 3])
 INK, FAINT, GRID = "#222222", "#5f5f5f", "#dddddd"
+ON_LIGHT = "#111111"  # letters on a light square, on dark pages too
 SEQUENTIAL = ["#f7fbff", "#c6dbef", "#6baed6", "#2171b5", "#08306b"]  # light to dark: also right in grey
 
 CONFIG: dict[str, Any] = {
@@ -40,6 +41,7 @@ CONFIG: dict[str, Any] = {
         "labelFontSize": 10, "titleFontSize": 10, "titleFontWeight": "normal", "labelLimit": 150, "orient": "bottom",
         "columns": 2, "labelColor": INK, "titleColor": INK, "symbolStrokeWidth": 1.5, "symbolOpacity": 1,
     },
+    "header": {"labelFontSize": 10, "labelColor": INK, "titleColor": INK},
     "text": {"fontSize": 10, "color": INK},
     "rule": {"color": FAINT},
     "point": {"size": 55, "filled": True},

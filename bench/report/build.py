@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.core.errors import UsageError
-from bench.data.roots import data_root
 from bench.records import Record, Store
-from bench.report import ablations, boards, claims, compare, examples, passports, record
+from bench.report import ablations, boards, claims, compare, passports, record
 from bench.report.pages import Pages
 from bench.report.site import Board, Site
 
 MARKER = "assets/report.js"  # what tells an older report from a folder of something else
+
+
+# From a record and a folder: (file, what it shows) of the pictures written there, and why there are none.
+Examples = Callable[[Record, Path], tuple[list[tuple[str, str]], str]]
+
+
+def no_examples(record: Record, folder: Path) -> tuple[list[tuple[str, str]], str]:
+    """Nothing is known of where data lie."""
+    return [], "No example images: the report was made without data."
 
 
 @dataclass(frozen=True)
@@ -30,11 +38,11 @@ class Written:
     megabytes: float
 
 
-def build(results: Path, out: Path, data: Path | None = None) -> Written:
+def build(results: Path, out: Path, examples: Examples = no_examples) -> Written:
     """Write the report of a results folder; an older one in the same place is replaced.
 
     Args:
-        data: The data root, for example images; None: only embedded data sets have any.
+        examples: Writes example images of a record's data set into a folder.
 
     Raises:
         UsageError: There are no records, or ``out`` is a folder of something else.
@@ -49,7 +57,7 @@ def build(results: Path, out: Path, data: Path | None = None) -> Written:
     _index(pages, site, summaries)
     _ablations(pages, site, claim_facts)
     _claims(pages, told, claim_facts)
-    _passports(pages, site, data)
+    _passports(pages, site, examples)
     _about(pages, site)
     files = [file for file in out.rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files) / 1e6
@@ -127,19 +135,15 @@ def _claims(pages: Pages, told: Sequence[Any], claim_facts: Sequence[dict[str, A
     pages.write("claims.html", "claims.html", table=sheet, charts=charts, counts=claims.counts(told))
 
 
-def _passports(pages: Pages, site: Site, data: Path | None) -> None:
+def _passports(pages: Pages, site: Site, examples: Examples) -> None:
     by_name: dict[str, list[Record]] = defaultdict(list)
     for found in site.records:
         by_name[found.dataset.name].append(found)
     told = []
     for name, records in sorted(by_name.items()):
-        images, note = _examples(pages, records[0], data)
+        images, note = examples(records[0], pages.folder / "images")
         told.append((passports.passport(name, records, site.store.folder), images, note))
     pages.write("data.html", "data.html", passports=told)
-
-
-def _examples(pages: Pages, first: Record, data: Path | None) -> tuple[list[tuple[str, str]], str]:
-    return examples.examples(first, data_root(data), pages.folder / "images")
 
 
 def _about(pages: Pages, site: Site) -> None:

@@ -15,10 +15,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from bench.core.atomic import write_atomic, write_text
 from bench.plots.chart import Chart
 from bench.plots.export import library
+from bench.plots.style import CONFIG, SCHEMA
 from bench.report.cells import Sheet
 
 STATIC = 100  # rows of a table in the page itself; the script has all of them, and so have the CSV and the plain page
 TOLD = 300  # rows of a chart that stand beneath it as a table
+LOOK = {"$schema": SCHEMA, "config": CONFIG}  # what all charts have in common is written once
+HEAD = "window.adaptbench = window.adaptbench || { sheets: {}, charts: {}, look: {} };\n"
 NAVIGATION = (
     ("index.html", "Leaderboards"), ("ablations.html", "Ablations and curves"), ("claims.html", "Claims"),
     ("data.html", "Data passports"), ("about.html", "About"),
@@ -75,23 +78,24 @@ class Pages:
         """
         if not charts:
             return []
-        self.script(f"{slug}-charts", "charts", {f"{slug}-{name}": chart for name, chart in charts.items()}, many=True)
+        specs = {f"{slug}-{name}": _without_look(chart) for name, chart in charts.items()}
+        self.script(f"{slug}-charts", "charts", specs, many=True)
         return [
             {"id": f"{slug}-{name}", "source": f"{slug}-charts", "chart": chart, "rows": _rows(chart)}
             for name, chart in charts.items()
         ]
 
     def script(self, name: str, kind: str, value: Any, many: bool = False) -> None:
-        """Data as a classic script, which a page may load from a disk; JSON in it cannot end it.
+        """Data as a script beside the pages.
 
         Args:
             many: The value holds several, by name.
         """
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
         place = f"window.adaptbench.{kind}"
-        line = f"Object.assign({place}, {text});" if many else f"{place}[{json.dumps(name)}] = {text};"
-        head = "window.adaptbench = window.adaptbench || { sheets: {}, charts: {} };\n"
-        write_text(self.folder / "data" / f"{name}.js", head + line + "\n")
+        line = (
+            f"Object.assign({place}, {_literal(value)});" if many else f"{place}[{_literal(name)}] = {_literal(value)};"
+        )
+        write_text(self.folder / "data" / f"{name}.js", f"{HEAD}{line}\n")
 
     def assets(self) -> None:
         """The style, the script, the chart library, and their licences."""
@@ -99,9 +103,19 @@ class Pages:
         for name in ("report.css", "report.js", "LICENCES.txt"):
             write_text(self.folder / "assets" / name, (place / name).read_text(encoding="utf-8"))
         write_text(self.folder / "assets" / "vega-lite.js", library())
+        write_text(self.folder / "assets" / "charts.js", f"{HEAD}window.adaptbench.look = {_literal(LOOK)};\n")
         licence = _licence("vl-convert-python")
         if licence is not None:
             write_atomic(self.folder / "assets" / "vl-convert-LICENSE", lambda file: file.write_bytes(licence))
+
+
+def _literal(value: Any) -> str:
+    """JSON that may stand in a script: classic scripts load from a disk, and nothing in this one can end it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _without_look(chart: Chart) -> dict[str, Any]:
+    return {name: part for name, part in chart.items() if name not in LOOK}
 
 
 def _rows(chart: Chart) -> tuple[list[str], list[list[str]], int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bench.core.errors import UsageError
@@ -88,22 +89,31 @@ def parts(record: Record) -> list[tuple[str, str, list[tuple[str, str]]]]:
     return found
 
 
-def all_fields(records: Sequence[Record]) -> Sheet:
-    """Every field of the records by its path: one value where all runs agree, else one a run."""
+@dataclass(frozen=True)
+class Fields:
+    """Every field of some records by its path.
+
+    Attributes:
+        runs: What the records are called.
+        shared: Field and value, where all agree.
+        differing: Field and the value of each.
+    """
+
+    runs: list[str]
+    shared: list[tuple[str, str]]
+    differing: list[tuple[str, list[str]]]
+
+
+def all_fields(records: Sequence[Record]) -> Fields:
+    """Every field by its path: one value where all runs agree, else one a run."""
     flat = [dict(_flattened(record.model_dump(mode="json"), "")) for record in records]
     keys = list(dict.fromkeys(key for fields in flat for key in fields))
-    columns = (
-        Column("field", "field"), Column("all", "in all runs"),
-        *(Column(f"run{i}", _seed(record)) for i, record in enumerate(records) if len(records) > 1),
-    )  # fmt: skip
-    lines = []
-    for key in keys:
-        values = [fields.get(key, "") for fields in flat]
-        same = len(set(values)) == 1
-        own = [""] * len(values) if same else values
-        cells = [key, values[0] if same else "", *(own if len(records) > 1 else [])]
-        lines.append(Line(tuple(Cell(text) for text in cells)))
-    return Sheet("fields", "All fields", columns, tuple(lines))
+    values = {key: [fields.get(key, "") for fields in flat] for key in keys}
+    return Fields(
+        runs=[_seed(record) for record in records],
+        shared=[(key, found[0]) for key, found in values.items() if len(set(found)) == 1],
+        differing=[(key, found) for key, found in values.items() if len(set(found)) > 1],
+    )
 
 
 def _flattened(value: Any, path: str) -> list[tuple[str, str]]:

@@ -87,9 +87,9 @@ def finished(name: str, n: int = 140, classes: int = 7, **fields: Any) -> tuple[
         prediction_key("test", "logits", "stage1"): logits,
     }
     stage = StageResult(
-        name="stage1", epochs=10 if trainable else 0, best_epoch=8 if trainable else None, selection="val_best", trainable=trainable, n={"test": n},
+        name="stage1", selection="val_best", trainable=trainable, n={"test": n},
         metrics={"test": classification(labels, logits)},
-        curves=_curves(cell.seed, odds) if trainable else {},
+        **(dict(epochs=10, best_epoch=8, curves=_curves(cell.seed, odds)) if trainable else {}),
     )  # fmt: skip
     record = Record(
         cell=name, task="classification", protocol=parts["dataset"].params.get("protocol", "paper"), **parts,
@@ -111,8 +111,9 @@ def failure(name: str) -> Record:
     cell = Cell.parse(name)
     parts = {kind: _part(getattr(cell, kind)) for kind in ("dataset", "backbone", "method", "recipe")}
     return Record(
-        cell=name, task="classification", protocol=parts["dataset"].params["protocol"], **parts, seed=cell.seed, data_seed=cell.data_seed_value,
-        status="failed", error=Failure(kind="non_finite_loss", message="loss is nan in epoch 2"),
+        cell=name, task="classification", protocol=parts["dataset"].params["protocol"], **parts,
+        seed=cell.seed, data_seed=cell.data_seed_value, status="failed",
+        error=Failure(kind="non_finite_loss", message="loss is nan in epoch 2"),
     )  # fmt: skip
 
 

@@ -22,6 +22,12 @@ from bench.report.cells import Cell as Place
 from bench.report.cells import Column, Line, Sheet, defused, number
 from bench.report.pages import STATIC, Pages
 
+TIMED = """(action) => {
+    const began = performance.now(); (0, eval)(action); document.body.offsetHeight; return performance.now() - began;
+}"""
+TYPED = """(() => {{
+    const box = document.querySelector('input[type=search]'); box.value = '{}'; box.dispatchEvent(new Event('input'));
+}})()"""
 KINDS = ("index", "board", "compare", "pareto", "ablations", "claims", "data", "about", "record", "whole")
 
 
@@ -154,7 +160,8 @@ def test_the_copy_button_copies(report: Path, browser: Any) -> None:
 
 def test_two_thousand_rows(tmp_path: Path, browser: Any, record_property: Any, capsys: Any) -> None:
     """Times are told, not judged: a busy machine is slow, not wrong."""
-    columns = (Column("method", "method"), *(Column(f"m{i}", f"metric {i}", "number", first="down") for i in range(8)))
+    metrics = (Column(f"m{i}", f"metric {i}", "number", first="down") for i in range(8))
+    columns = (Column("method", "method"), *metrics)
     lines = tuple(
         Line((Place(f"method{i}[k={i % 37}]", href="x.html"), *(number(v, f"{v:.2f} [{v - 1:.2f}, {v + 1:.2f}]") for v in
               ((i * 7919 * (j + 1)) % 10_007 / 100 for j in range(8)))))
@@ -167,18 +174,11 @@ def test_two_thousand_rows(tmp_path: Path, browser: Any, record_property: Any, c
     began = time.perf_counter()
     with Visit(browser, tmp_path / "index.html") as visit:
         ready = 1000 * (time.perf_counter() - began)
-        timed = """(action) => { const t = performance.now(); action(); document.body.offsetHeight; return performance.now() - t; }"""
-        sort = visit.page.evaluate(f"({timed})(() => document.querySelectorAll('th button')[3].click())")
-        typed = "const s = document.querySelector('input[type=search]'); s.value = 'k=5'; s.dispatchEvent(new Event('input'))"
-        narrow = visit.page.evaluate(f"({timed})(() => {{ {typed} }})")
+        sort = visit.page.evaluate(TIMED, "document.querySelectorAll('th button')[3].click()")
+        narrow = visit.page.evaluate(TIMED, TYPED.format("k=5]"))
         assert visit.page.locator("tbody tr").count() == len([i for i in range(2000) if i % 37 == 5])
-        wide = (
-            "const s = document.querySelector('input[type=search]'); s.value = ''; s.dispatchEvent(new Event('input'))"
-        )
-        visit.page.evaluate(wide)
-        everything = visit.page.evaluate(
-            f"({timed})(() => document.querySelector('.tools button:last-of-type').click())"
-        )
+        visit.page.evaluate(TIMED, TYPED.format(""))
+        everything = visit.page.evaluate(TIMED, "document.querySelector('.tools button:last-of-type').click()")
         assert visit.page.locator("tbody tr").count() == 2000
         first = [float(text.split()[0]) for text in visit.page.locator("tbody tr td:nth-child(4)").all_inner_texts()]
         assert first == sorted(first, reverse=True)
@@ -186,6 +186,17 @@ def test_two_thousand_rows(tmp_path: Path, browser: Any, record_property: Any, c
     record_property("times", told)
     with capsys.disabled():
         print(f"\n{told}")
+
+
+def test_a_defect_is_noticed(report: Path, browser: Any) -> None:
+    """The same looks find what is wrong where something is."""
+    with Visit(browser, file_of(report, "about")) as visit:
+        visit.page.evaluate("document.querySelector('main').append(new Image()); console.warn('odd')")
+        visit.page.evaluate("document.querySelector('main img').src = 'https://example.invalid/x.png'")
+        visit.page.wait_for_timeout(200)
+        assert any(problem.startswith("image-alt") for problem in visit.serious())
+        assert "warning: odd" in visit.said
+        assert "https://example.invalid/x.png" in visit.asked
 
 
 def test_formulas_in_a_csv_are_text() -> None:

@@ -29,14 +29,22 @@ def plot(
     format = format or (out.suffix.removeprefix(".").lower() if out else "png")
     if format not in FORMATS:
         raise UsageError(f"No picture format {format!r}. {nearest(format, FORMATS)}")
-    chart = draw(name, Request(Store(results), filter, options, lambda paper: claims_of(results, paper)))
+    request = Request(Store(results), filter, options, lambda paper: judged(results, paper), published)
+    chart = draw(name, request)
     file = chart.save(out or Path(f"{name}.{format}"), format)
     return f"{chart.heading}\n{file}"
 
 
-def claims_of(results: Path, selector: str | None) -> list[dict[str, Any]]:
+def judged(results: Path, selector: str | None) -> list[dict[str, Any]]:
     """Claims with their verdicts, as plain data."""
-    from bench.claims.reading import judged
+    from bench.claims.reading import judged as rows
     from bench.claims.render import facts
 
-    return [facts(row) for row in judged(results, selector)]
+    return [facts(row) for row in rows(results, selector)]
+
+
+def published(selector: str | None) -> list[dict[str, Any]]:
+    """Claims as they stand in their files."""
+    from bench.claims.published import chosen, load
+
+    return [claim.model_dump(mode="json") for claim in chosen(load(None), selector)]

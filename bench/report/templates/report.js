@@ -3,7 +3,7 @@
 (function () {
   "use strict";
 
-  var data = window.adaptbench || { sheets: {}, charts: {} };
+  var data = window.adaptbench || { sheets: {}, charts: {}, look: {} };
   var collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
   var dark = window.matchMedia("(prefers-color-scheme: dark)");
   document.documentElement.classList.add("script");
@@ -269,8 +269,8 @@
   }
 
   function draw(place, printed) {
-    var chart = data.charts[place.dataset.chart];
-    if (!chart || !window.vegaEmbed) return Promise.resolve();
+    if (!data.charts[place.dataset.chart] || !window.vegaEmbed) return Promise.resolve();
+    var chart = Object.assign({}, data.look, data.charts[place.dataset.chart]);
     place.dataset.drawn = "yes";
     return window.vegaEmbed(place, themed(chart, printed), { actions: false, renderer: "svg" });
   }
