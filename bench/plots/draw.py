@@ -12,7 +12,6 @@ from bench.records import Record, Store
 from bench.tables import Table, aggregate
 from bench.tables.filters import select
 
-
 Claims = Callable[[str | None], list[dict[str, Any]]]
 
 
@@ -23,7 +22,7 @@ class Request:
     Attributes:
         filter: A pattern of cells, as `bench table` takes it, or the names of cells.
         options: Words of single charts: ``x`` (a field or a cost), ``stage``, ``split``, ``paper``.
-        claims: Claims of a paper (None: all) with verdicts, as `bench.claims.render.facts` gives them; asked when needed.
+        claims: Claims of a paper (None: all) with verdicts, as `bench.claims.render.facts` gives them.
         published: The same without verdicts, which cost no time.
     """
 

@@ -158,15 +158,16 @@ def test_the_copy_button_copies(report: Path, browser: Any) -> None:
         assert visit.page.evaluate("navigator.clipboard.readText()") == visit.page.locator("#command").inner_text()
 
 
+def made_numbers(i: int) -> list[Place]:
+    values = [(i * 7919 * (j + 1)) % 10_007 / 100 for j in range(8)]
+    return [number(value, f"{value:.2f} [{value - 1:.2f}, {value + 1:.2f}]") for value in values]
+
+
 def test_two_thousand_rows(tmp_path: Path, browser: Any, record_property: Any, capsys: Any) -> None:
     """Times are told, not judged: a busy machine is slow, not wrong."""
     metrics = (Column(f"m{i}", f"metric {i}", "number", first="down") for i in range(8))
     columns = (Column("method", "method"), *metrics)
-    lines = tuple(
-        Line((Place(f"method{i}[k={i % 37}]", href="x.html"), *(number(v, f"{v:.2f} [{v - 1:.2f}, {v + 1:.2f}]") for v in
-              ((i * 7919 * (j + 1)) % 10_007 / 100 for j in range(8)))))
-        for i in range(2000)
-    )  # fmt: skip
+    lines = tuple(Line((Place(f"method{i}[k={i % 37}]", href="x.html"), *made_numbers(i))) for i in range(2000))
     pages = Pages(tmp_path, "made")
     pages.assets()
     table = pages.sheet(Sheet("board", "2,000 rows", columns, lines, ("m0", "down")), "big")
