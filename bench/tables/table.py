@@ -38,6 +38,16 @@ class Table:
     stages: bool
     notes: list[str]
 
+    def _repr_html_(self) -> str:
+        from bench.tables.render import render  # which knows tables
+
+        return render(self, "html")
+
+    def __str__(self) -> str:
+        from bench.tables.render import render
+
+        return render(self)
+
 
 def aggregate(
     records: Iterable[Record],
