@@ -13,7 +13,8 @@ from bench.plots.pareto import COSTS, cost_of, pareto
 from bench.plots.style import scale
 from bench.report.cells import Cell, Column, Line, Sheet, number
 from bench.report.site import Board, Site
-from bench.stats import Block, Interval
+from bench.stats import Block
+from bench.stats import Row as Estimate
 from bench.tables.metrics import metrics_of
 from bench.tables.render import heading, show, show_fact
 from bench.tables.rows import Row
@@ -127,7 +128,7 @@ def _line(board: Board, row: Row, name: str, metrics: Sequence[Metric], block: B
     )
 
 
-def _value(metric: Metric, value: Interval | None) -> Cell:
+def _value(metric: Metric, value: Estimate | None) -> Cell:
     return number(None if value is None else value.mean, show(metric, value))
 
 

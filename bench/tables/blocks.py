@@ -181,12 +181,12 @@ def runs_of(records: Sequence[Record]) -> list[tuple[int, int]]:
     return [(record.seed, record.data_seed) for record in finished(records)]
 
 
-def units_of(groups: dict[Key, list[Record]], keys: Iterable[Key], split: str) -> np.ndarray | None:
+def units_of(groups: dict[Key, list[Record]], keys: Iterable[Key], split: str) -> list[int] | None:
     """The group (n,) of each item, the same for all rows of a block; None where items stand alone."""
     for key in keys:
         for record in finished(groups[key]):
             text = stage_of(record, key.stage).items.get(split, {}).get("groups")
-            return None if text is None else unpacked(text).astype(int)
+            return None if text is None else unpacked(text).astype(int).tolist()
     return None
 
 
