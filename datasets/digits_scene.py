@@ -11,12 +11,13 @@ import pandas as pd
 from PIL import Image
 
 from bench.data import Dataset, Official, Sample
+from bench.data.base import Counts
 
 SIDE = 64
 SIZES = (24, 28, 32)  # sides of a digit in pixels
 DIGITS = 5  # classes: 0 to 4
 MOST = 4  # digits in a scene
-COUNTS = {"train": 120, "val": 30, "test": 60}
+COUNTS: Counts = {"train": 120, "val": 30, "test": 60}
 INK = 80  # grey value from which a pixel belongs to the digit
 
 

@@ -111,6 +111,14 @@ PRESETS: dict[str, Preset] = {
             lr_grid=(1e-4, 3e-4, 1e-3, 3e-3),
         ),
     ),
+    "few_shot": Preset(
+        about="Ours, for adapters on frozen image and text features: AdamW, batch 256, 50 epochs, cosine, the same "
+        "4 learning rates tried for every method on the validation split.",
+        values=dict(
+            epochs=50, batch_size=256, weight_decay=1e-4, schedule="cosine", warmup_epochs=1, resize="crop",
+            lr_grid=(1e-5, 1e-4, 1e-3, 1e-2),
+        ),
+    ),
     "quick": Preset(
         about="Small and fast, for the embedded default and first tries: AdamW, lr 2e-3, 3 epochs, no augmentation.",
         values=dict(epochs=3, batch_size=20, lr=2e-3, weight_decay=1e-3, schedule="cosine", warmup_epochs=1),

@@ -229,6 +229,18 @@ class Dataset(Params):
 
         return read_map(sample.target)
 
+    def made_by(self, root: Path) -> str:
+        """The model whose features the samples are, as a cached backbone names it; empty where they are inputs."""
+        return ""
+
+    def text_features(self, root: Path) -> np.ndarray | None:
+        """Raw text features (C, d) of the classes in label order, where the samples are features and text lies there.
+
+        Raises:
+            DataError: The text does not belong to the classes or to the features.
+        """
+        return None
+
     def reading(self) -> dict[str, object]:
         """What decides how `read` decodes beside the adapter's code and fields, as JSON values: libraries' versions."""
         return {}

@@ -73,11 +73,14 @@ def targets_identity(dataset: Dataset, hashes: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def data_identity(dataset: Dataset, table: pd.DataFrame, hashes: np.ndarray, targets: np.ndarray) -> str:
+def data_identity(
+    dataset: Dataset, table: pd.DataFrame, hashes: np.ndarray, targets: np.ndarray, text: np.ndarray | None = None
+) -> str:
     """sha256 of the used samples' bytes, how they are read, their rows (split included) and the adapter's source.
 
     Args:
         hashes, targets: What `content_hashes` and `target_hashes` give.
+        text: The text features that the data set brings.
     """
     used = (table["split"] != "").to_numpy()
     digest = hashlib.sha256(source_fingerprint(type(dataset), CARD_FIELDS).encode())
@@ -86,6 +89,8 @@ def data_identity(dataset: Dataset, table: pd.DataFrame, hashes: np.ndarray, tar
         _feed(digest, column, table.loc[used, column].tolist())
     _feed(digest, "content", hashes[used].tolist())
     _feed(digest, "targets", targets[used].tolist() if len(targets) else ())
+    if text is not None:
+        _feed(digest, "text", [_array_hash(text)])
     return digest.hexdigest()
 
 

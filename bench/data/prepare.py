@@ -56,6 +56,7 @@ class Prepared:
         untrained: With ``partial``: labels without a training sample.
         leaks: What this protocol mixes on these data: kind -> number of groups or files in more than one split.
         notes: What a reader of a table should know of these data, a line each.
+        text: (C, d) text features of the classes that the data set brings, or None.
     """
 
     dataset: Dataset
@@ -72,6 +73,7 @@ class Prepared:
     untrained: tuple[int, ...] = ()
     leaks: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    text: np.ndarray | None = field(default=None, repr=False)
 
     @cached_property
     def keys(self) -> np.ndarray:
@@ -121,11 +123,12 @@ def prepare(dataset: Dataset, root: Path, data_seed: int, partial: bool = False)
     table["split"] = shrink(table, "train", dataset.shots, dataset.fraction, data_seed)
     table["split"] = shrink(table, "val", dataset.val_shots, dataset.val_fraction, data_seed)
     counts = {split: int((table["split"] == split).sum()) for split in SPLITS}
+    text = dataset.text_features(root)
     return Prepared(
         dataset=dataset,
         root=root,
         table=table,
-        identity=data_identity(dataset, table, hashes, targets),
+        identity=data_identity(dataset, table, hashes, targets, text),
         content=samples_identity(dataset, table, hashes),
         counts=counts,
         classes=classes,
@@ -136,6 +139,7 @@ def prepare(dataset: Dataset, root: Path, data_seed: int, partial: bool = False)
         untrained=untrained,
         leaks=leaks,
         notes=(*_notes(dataset, counts), *left_out(dataset, table, root)),
+        text=text,
     )
 
 
@@ -154,8 +158,8 @@ def class_count(dataset: Dataset, table: pd.DataFrame, root: Path) -> int:
 
 
 def untrained_classes(dataset: Dataset, table: pd.DataFrame, classes: int) -> tuple[int, ...]:
-    """Labels without a training sample: no method can learn them."""
-    if not dataset.task_plugin.single_label:
+    """Labels without a training sample where each should have some: no method can learn them."""
+    if not dataset.task_plugin.single_label or dataset.rule.unseen:
         return ()
     trained = set(table["label"][table["split"] == "train"])
     return tuple(label for label in range(classes) if label not in trained)

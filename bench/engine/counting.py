@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from bench.backbones.base import Backbone
@@ -18,7 +19,7 @@ from bench.data.roots import data_root
 from bench.engine.cost import head_macs, size, trunk_macs
 from bench.grid.resolve import Resolved
 from bench.methods import Method, plain_head
-from bench.methods.build import build_model, check, trainable_names
+from bench.methods.build import build_model, check, stand_in, trainable_names
 from bench.tasks.base import HeadSpec
 
 HEADINGS = ("backbone", "method", "trained", "added", "beyond a probe", "share", "total", "MACs", "MACs added")
@@ -87,6 +88,8 @@ def _count(backbone: str, name: str, trunk: Backbone, bare: int, method: Method,
     try:
         with torch.device("meta"):
             check(trunk, method)
+            if method.needs_text:
+                spec = stand_in(spec, np.arange(spec.outputs))
             model = build_model(copy.deepcopy(trunk) if method.injects else trunk, method, spec)
             probe = size(plain_head(spec))
         inner = trunk_macs(model.backbone) if method.injects else bare

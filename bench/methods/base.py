@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from bench.backbones.features import FAMILIES, Family, Features
 from bench.cells.params import Params
 from bench.methods.parts import plain_head
-from bench.tasks.base import HeadSpec
+from bench.tasks.base import FeatureSplit, HeadSpec
 
 if TYPE_CHECKING:
     from bench.backbones.base import Backbone
@@ -85,6 +85,7 @@ class Method(Params):
     families: ClassVar[tuple[Family, ...]] = FAMILIES  # backbones the idea applies to
     stage_only: ClassVar[frozenset[str]] = frozenset()  # fields that choose stages but change neither head nor backbone
     needs_tokens: ClassVar[bool] = True  # False: the head reads only `Features.pooled`, so tokens need not be kept
+    needs_text: ClassVar[bool] = False  # True: refused where class names have no text features
     floor: ClassVar[int] = 0
 
     @classmethod
@@ -130,12 +131,14 @@ class FeatureMethod(Params):
 
     Attributes:
         single_label: The targets must be one class number a sample.
+        needs_text: Refused where class names have no text features.
         tasks: Names of the only tasks that it is for, where targets are something else; empty: see `single_label`.
         floor: Place among the floors that every trained method should beat, the lowest is 1; 0: it is no floor.
     """
 
     families: ClassVar[tuple[Family, ...]] = FAMILIES
     single_label: ClassVar[bool] = True
+    needs_text: ClassVar[bool] = False
     tasks: ClassVar[tuple[str, ...]] = ()
     floor: ClassVar[int] = 0
 
@@ -150,19 +153,6 @@ class FeatureMethod(Params):
         Without validation data a strength is chosen by inner cross-validation on `train`.
         """
         raise NotImplementedError(f"{type(self).__name__} must define fit(train, val, spec)")
-
-
-@dataclass(frozen=True)
-class FeatureSplit:
-    """Frozen features of one split.
-
-    Attributes:
-        x: (n, pooled_dim) float32.
-        y: (n, ...) targets; class numbers (n,) where the task has one a sample.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
 
 
 @dataclass(frozen=True)

@@ -1,60 +1,72 @@
-"""Singular values of weights and of their updates: the picture that motivates adapters of low rank."""
+"""Singular values of weights and of their updates: how many directions a method really changes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
+from bench.core.errors import UsageError
+from bench.plots.chart import Chart, chart
+from bench.plots.style import DASHES, series
+from bench.records import Record
 
-
-@dataclass(frozen=True)
-class Spectrum:
-    """Of one weight matrix.
-
-    Attributes:
-        name: The parameter's.
-        weight: Singular values of the pre-trained weight, largest first.
-        update: Those of what training added to it; None where the two have been given only once.
-    """
-
-    name: str
-    weight: np.ndarray
-    update: np.ndarray | None
-
-    def rank_for(self, energy: float, of: str = "update") -> int:
-        """How many singular values hold this share of the squared sum; 0 for an update of zero."""
-        values = self.weight if of == "weight" else self.update
-        if values is None or not values.any():
-            return 0
-        held = np.cumsum(values**2) / np.sum(values**2)
-        return int(np.searchsorted(held, energy - 1e-12) + 1)
+ENERGY = 0.9
 
 
-def spectra(before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray] | None = None) -> list[Spectrum]:
-    """Singular values of every matrix of a network, and of what training has changed of it.
+def spectrum(record: Record, stage: str | None = None) -> Chart:
+    """A line a matrix: singular values, each over its largest, by rank.
 
     Args:
-        before: Parameters by name; those with fewer than two axes are left out, filters are matrices (out, rest).
-        after: The same names after training; None: weights alone.
+        record: Its ``diagnostics[stage]["spectrum"]`` maps the name of a matrix ("blocks.0 weight", "blocks.0 update")
+            to its singular values.
+        stage: None: the last one that has them.
 
     Raises:
-        ValueError: A matrix is missing afterwards or has another shape.
+        UsageError: The record, or that stage of it, has no singular values.
     """
-    found = []
-    for name, value in before.items():
-        if value.ndim < 2 or min(value.shape[0], value[0].size) < 2:
-            continue
-        update = None if after is None else _values(_changed(name, value, after))
-        found.append(Spectrum(name, _values(value), update))
-    return found
+    found = {
+        name: block["spectrum"]
+        for name, block in record.diagnostics.items()
+        if isinstance(block, dict) and "spectrum" in block
+    }
+    if not found or (stage is not None and stage not in found):
+        raise UsageError(f"No singular values of {stage or 'any stage'} are stored with {record.cell}.")
+    name = stage or list(found)[-1]
+    matrices = {label: sorted(values, reverse=True) for label, values in found[name].items()}
+    values = [
+        {"matrix": label, "rank": rank, "share": round(value / numbers[0], 6), "value": value}
+        for label, numbers in matrices.items()
+        if numbers and numbers[0] > 0
+        for rank, value in enumerate(numbers, start=1)
+    ]
+    return chart(
+        "; ".join(f"{label}: {effective_rank(n)} of {len(n)} directions hold 90 %" for label, n in matrices.items()),
+        [record.cell, name, "of the squared singular values"],
+        f"Singular values over the largest, of {len(matrices)} matrices.",
+        values,
+        190,
+        mark={"type": "line"},
+        encoding=_encoding(list(matrices)),
+    )
 
 
-def _changed(name: str, value: np.ndarray, after: Mapping[str, np.ndarray]) -> np.ndarray:
-    if name not in after or after[name].shape != value.shape:
-        raise ValueError(f"{name} is not there afterwards in the same shape")
-    return after[name].astype(np.float64) - value
+def effective_rank(values: Sequence[float], share: float = ENERGY) -> int:
+    """The fewest singular values, the largest first, whose squares add up to a share of all squares."""
+    squares = [value**2 for value in sorted(values, reverse=True)]
+    total, so_far = sum(squares), 0.0
+    for rank, square in enumerate(squares, start=1):
+        so_far += square
+        if so_far >= share * total:
+            return rank
+    return len(squares)
 
 
-def _values(matrix: np.ndarray) -> np.ndarray:
-    return np.linalg.svd(matrix.reshape(len(matrix), -1).astype(np.float64), compute_uv=False)
+def _encoding(names: list[str]) -> dict[str, Any]:
+    colour = series("matrix", names)["color"]
+    return {
+        "x": {"field": "rank", "type": "quantitative", "title": "rank", "axis": {"grid": False}},
+        "y": {"field": "share", "type": "quantitative", "title": "singular value / largest"},
+        "color": colour,
+        "strokeDash": {**colour, "scale": {"domain": names, "range": [[1, 0], *DASHES, [1, 2]][: len(names)]}},
+        "tooltip": [{"field": name} for name in ("matrix", "rank", "value")],
+    }

@@ -8,21 +8,26 @@ from functools import lru_cache
 
 from bench.core.errors import UsageError
 from bench.plugins.registry import catalog, load
-from bench.tasks.base import Metric
+from bench.tasks.base import Metric, Task
+
+
+def metrics_of(task: str) -> tuple[Metric, ...]:
+    """A task's metrics, the headline first; errors are those of `task_of`."""
+    return task_of(task).metrics
 
 
 @lru_cache(maxsize=64)
-def metrics_of(task: str) -> tuple[Metric, ...]:
-    """A task's metrics, the headline first.
+def task_of(task: str) -> type[Task]:
+    """The task that records name.
 
     Raises:
         UsageError: There is no such task here; name its plug-in folder.
     """
     try:
-        metrics: tuple[Metric, ...] = load("tasks", task).metrics
+        found: type[Task] = load("tasks", task)
     except UsageError as error:
         raise UsageError(f"{error} Records name this task: give the folder of its plug-in by --plugins.") from error
-    return metrics
+    return found
 
 
 def known_metrics(tasks: Iterable[str]) -> dict[str, Metric]:
@@ -39,7 +44,8 @@ def default_columns(tasks: Iterable[str]) -> tuple[str, ...]:
     tasks = list(dict.fromkeys(tasks))
     headlines = [metrics_of(task)[0].name for task in tasks]
     others = [metric.name for task in tasks for metric in metrics_of(task)[1:] if metric.shown]
-    return (*dict.fromkeys([*headlines, *others]), "n", "trainable")
+    facts = [fact for task in tasks for fact in task_of(task).facts]
+    return (*dict.fromkeys([*headlines, *others, "n", "trainable", *facts]),)
 
 
 @lru_cache(maxsize=64)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor, nn
 
+    from bench.backbones.base import TextEncoder
     from bench.backbones.features import FeatureSpec
     from bench.cells.recipes import Recipe
 
@@ -53,7 +54,10 @@ class HeadSpec:
         features: What the backbone hands over.
         outputs: Width of the output: classes of a classification.
         names: Names of the outputs in order; empty where nobody knows them.
-        text: (outputs, d) text features of the names, where the backbone has any.
+        text: (outputs, pooled_dim) text features of the names in the space of the pooled features, raw or normalised
+            as their source gives them; None where there are none.
+        encoder: The model's own text encoder, for heads that learn what it reads; see `bench.methods.build`.
+        support: Gives the training split's frozen pooled features and targets, for heads that start from them.
         plain: Builds the head that methods without one of their own take, and that those which change features put
             behind them; None: a linear layer on the pooled features.
     """
@@ -62,7 +66,22 @@ class HeadSpec:
     outputs: int
     names: tuple[str, ...] = ()
     text: Tensor | None = None
+    encoder: TextEncoder | None = None
+    support: Callable[[], FeatureSplit] | None = None
     plain: Callable[[HeadSpec], nn.Module] | None = None
+
+
+@dataclass(frozen=True)
+class FeatureSplit:
+    """Frozen features of one split.
+
+    Attributes:
+        x: (n, pooled_dim) float32.
+        y: (n, ...) targets; class numbers (n,) where the task has one a sample.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
 
 
 class Task:
@@ -78,6 +97,7 @@ class Task:
         needs_levels: Heads read `Features.levels`.
         at_once: Most samples whose outputs are held together in evaluation; None: a whole evaluation batch.
         deterministic: Every operation has an algorithm that gives the same bits each time; records say if not.
+        facts: Facts of a run that its tables show without being asked; see `bench.tables.rows.FACTS`.
     """
 
     metrics: ClassVar[tuple[Metric, ...]] = ()
@@ -87,6 +107,7 @@ class Task:
     needs_levels: ClassVar[bool] = False
     at_once: ClassVar[int | None] = None
     deterministic: ClassVar[bool] = True
+    facts: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def plugin_name(cls) -> str:
@@ -97,6 +118,10 @@ class Task:
     def headline(self) -> Metric:
         """The first metric."""
         return self.metrics[0]
+
+    def bound(self, table: pd.DataFrame, classes: int) -> Task:
+        """The task on one prepared table (columns ``label``, ``split``...); most need nothing of it."""
+        return self
 
     def head(self, features: FeatureSpec, outputs: int, names: tuple[str, ...], kind: str = "") -> HeadSpec:
         """What a head must give.
@@ -155,9 +180,20 @@ class Task:
     def item_scores(self, targets: np.ndarray, outputs: Outputs, metric: str) -> np.ndarray:
         """Scores (n,) of the samples, whose mean is the metric: what paired statistics read.
 
-        A metric without a per-sample form gives its jackknife pseudo-values; see `jackknife`.
+        A metric without a per-sample form gives its jackknife pseudo-values; the default does so by leaving out each
+        sample in turn, which takes n evaluations.
+
+        Raises:
+            StatisticsError: The metric is undefined without some sample.
         """
-        return jackknife(self, targets, outputs, metric)
+        from bench.stats.pseudo import jackknife
+
+        names = list(outputs)
+
+        def value(targets: np.ndarray, *arrays: np.ndarray) -> float:
+            return self.evaluate(targets, dict(zip(names, arrays, strict=True)))[metric]
+
+        return jackknife(value, targets, *outputs.values())
 
     def arrays(self, targets: np.ndarray, outputs: Outputs) -> dict[str, np.ndarray]:
         """What is stored beside the record of a split's outputs."""
@@ -167,13 +203,3 @@ class Task:
 def better(metric: Metric, one: float, other: float) -> bool:
     """Whether a value of the metric is better than another; NaN is better than nothing."""
     return one > other if metric.higher_is_better else one < other
-
-
-def jackknife(task: Task, targets: np.ndarray, outputs: Outputs, metric: str) -> np.ndarray:
-    """Pseudo-values (n,): ``n m - (n - 1) m without i`` (Quenouille 1956), whose mean estimates the metric."""
-    n, whole = len(targets), task.evaluate(targets, outputs)[metric]
-    left_out = [
-        task.evaluate(np.delete(targets, i, 0), {k: np.delete(v, i, 0) for k, v in outputs.items()})[metric]
-        for i in range(n)
-    ]
-    return n * whole - (n - 1) * np.array(left_out)

@@ -7,11 +7,13 @@ such a class is an error of the sample's true class. `absent_classes` names them
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from bench.core.errors import NonFiniteLoss
+from bench.stats.calibration import expected_calibration_error
+from bench.stats.confusion import confusion_matrix
 from bench.tasks.base import Metric, Outputs, Task
 
 if TYPE_CHECKING:
@@ -20,14 +22,12 @@ if TYPE_CHECKING:
 
     from bench.cells.recipes import Recipe
 
-ECE_BINS = 15
-
 
 class Classification(Task):
     """One of C classes a sample; cross-entropy of logits (B, C) against class numbers (B,)."""
 
     single_label = True
-    metrics = (
+    metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("accuracy"),
         Metric("balanced_accuracy"),
         Metric("macro_precision"),
@@ -59,7 +59,28 @@ class Classification(Task):
             return (logits.argmax(1) == labels).astype(float)
         if metric == "nll":
             return -_log_softmax(logits)[np.arange(len(labels)), labels]
-        return super().item_scores(targets, outputs, metric)
+        from bench.stats import pseudo
+
+        predicted, classes = logits.argmax(1), logits.shape[1]
+        if metric == "macro_f1":
+            return pseudo.macro_f1(labels, predicted, classes)
+        if metric in ("balanced_accuracy", "macro_recall"):
+            return pseudo.balanced_accuracy(labels, predicted, classes)
+        if metric == "auc":
+            return pseudo.macro_auc(labels, _softmax(logits))
+        return _left_out_by_kind(labels, logits, metric)
+
+
+def _left_out_by_kind(labels: np.ndarray, logits: np.ndarray, metric: str) -> np.ndarray:
+    """Pseudo-values (n,) shifted to the metric's mean, by leaving out samples: one of each kind where only label and
+    prediction count, else each."""
+    whole, n = classification(labels, logits)[metric], len(labels)
+    kinds = np.arange(n) if metric == "ece" else labels * logits.shape[1] + logits.argmax(1)
+    _, firsts, of = np.unique(kinds, return_index=True, return_inverse=True)
+    kept = np.arange(n)
+    without = np.array([classification(labels[kept != i], logits[kept != i])[metric] for i in firsts])[of]
+    values = n * whole - (n - 1) * without
+    return values - values.mean() + whole
 
 
 def classification(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
@@ -110,11 +131,6 @@ def absent_classes(labels: np.ndarray, classes: int) -> list[int]:
     return sorted(set(range(classes)) - set(np.unique(labels).tolist()))
 
 
-def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """Counts (classes, classes): row = label, column = prediction."""
-    return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
-
-
 def macro_auc(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Mean one-vs-rest area under the ROC curve over the classes that occur; ties count one half.
 
@@ -128,14 +144,6 @@ def macro_auc(labels: np.ndarray, probabilities: np.ndarray) -> float:
     if len(present) < 2:
         return math.nan
     return float(np.mean([_auc(probabilities[:, c][labels == c], probabilities[:, c][labels != c]) for c in present]))
-
-
-def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = ECE_BINS) -> float:
-    """Mean gap between confidence and accuracy over equal-width bins (lo, hi] (Guo et al., ICML 2017, equation 3)."""
-    confidence, correct = probabilities.max(1), probabilities.argmax(1) == labels
-    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gaps = np.bincount(bin_of, weights=correct - confidence, minlength=bins)
-    return float(np.abs(gaps).sum() / len(labels))
 
 
 def _checked(labels: np.ndarray, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 
 import numpy as np
 import torch
@@ -16,9 +17,9 @@ from bench.cells.recipes import Recipe
 from bench.data.augment import Preprocess
 from bench.data.prepare import Prepared
 from bench.features.bank import Banked, FeatureBank, pinned
-from bench.features.shelf import Shelf
+from bench.features.shelf import Layout, Shelf
 from bench.features.views import view_inputs
-from bench.tasks.base import HeadSpec, Task
+from bench.tasks.base import FeatureSplit, HeadSpec, Task
 from bench.training.learner import autocast
 from bench.training.memory import is_out_of_memory
 from bench.training.prefetch import ahead
@@ -68,7 +69,37 @@ class Context:
 
     def head_spec(self, recipe: Recipe) -> HeadSpec:
         """What a head is built for that trains by this recipe."""
-        return self.task.head(self.trunk.spec, self.prepared.classes, self.prepared.class_names, recipe.head)
+        spec = self.task.head(self.trunk.spec, self.prepared.classes, self.prepared.class_names, recipe.head)
+        return replace(spec, text=self._text(spec.names), support=self._support)
+
+    @cached_property
+    def _support(self) -> Callable[[], FeatureSplit]:
+        return cache(lambda: self.feature_split("train"))
+
+    def _text(self, names: tuple[str, ...]) -> Tensor | None:
+        """Text features of the outputs' names: the data set's, else the trunk's, kept as its features are."""
+        if self.prepared.text is not None:
+            return torch.from_numpy(self.prepared.text.astype(np.float32)).to(self.device)
+        if not (names and self.trunk.reads_text):
+            return None
+        layouts = {"text": Layout((len(names), self.trunk.spec.pooled_dim), "float32")}
+        identity = {**self.identity, "data": "text", "reader": "", "names": list(names)}
+        kept = self.shelf.get(
+            identity, layouts, lambda: iter([{"text": self.trunk.text_features(names).cpu().numpy()}])
+        )
+        return torch.from_numpy(np.array(kept["text"])).to(self.device)
+
+    def pooled(self, split: str) -> np.ndarray:
+        """Frozen pooled features (n, pooled_dim) of a split, kept or, when too large to keep, computed."""
+        bank = self.banked(split, tokens=False)
+        if bank is not None:
+            return np.array(bank.pooled)
+        found = [self.features(inputs).pooled.cpu() for inputs in self.prefetched(self.prepared.rows(split))]
+        return torch.cat(found).numpy()
+
+    def feature_split(self, split: str) -> FeatureSplit:
+        """Frozen pooled features of a split with its targets (n, ...)."""
+        return FeatureSplit(self.pooled(split), self.targets(self.prepared.rows(split)).cpu().numpy())
 
     def own_trunk(self) -> Backbone:
         """A copy of the trunk that a learner may change."""
