@@ -11,13 +11,12 @@ import pandas as pd
 from PIL import Image
 
 from bench.data import Dataset, Official, Sample
-from bench.data.base import Counts
 
 SIDE = 64
 SIZES = (24, 28, 32)  # sides of a digit in pixels
 DIGITS = 5  # classes: 0 to 4
 MOST = 4  # digits in a scene
-COUNTS: Counts = {"train": 120, "val": 30, "test": 60}
+COUNTS = {"train": 120, "val": 30, "test": 60}
 INK = 80  # grey value from which a pixel belongs to the digit
 
 
@@ -47,7 +46,7 @@ class DigitsScene(Dataset):
     classes = ("background", *"01234")
     forbidden_flips = ("horizontal", "vertical")
     protocols = {"limited": Official()}
-    expected = {"limited": COUNTS}
+    expected = {"limited": {**COUNTS}}
 
     def samples(self, root: Path) -> pd.DataFrame:
         splits = [split for split, count in COUNTS.items() for _ in range(count)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from json import loads
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bench.backbones.local import weights_folder
 from bench.cli.commands.table import table
 from bench.cli.commands.text import as_json, columns, duration, size
+from bench.core.errors import UsageError
 from bench.engine.settings import Settings
 from bench.grid.suite import Suite, load_targets, parse_override
 
@@ -21,13 +22,17 @@ if TYPE_CHECKING:
     from bench.grid.resolve import Resolved
 
 
-def run(targets: list[str], overrides: list[str], settings: Settings, dry_run: bool, json: bool) -> int:
+def run(
+    targets: list[str], overrides: list[str], settings: Settings, dry_run: bool, json: bool, claims: Sequence[str] = ()
+) -> int:
     """Carry out ``bench run`` and return the exit code: 0, or 1 when cells failed.
 
     Raises:
         UsageError, DataError: The request is wrong or cannot be carried out; nothing has been written.
     """
-    suites = requested(targets, overrides, settings)
+    if not targets and not claims:
+        raise UsageError("Say what to run: a suite such as quick, a cell's name, or --claims PAPER[:TABLE].")
+    suites = [*requested(targets, overrides, settings), *needed(claims, overrides, settings)]
     if counted := cells_of(suite for suite in suites if not suite.train):
         print(counts(counted, settings, json))
     cells = cells_of(suite for suite in suites if suite.train)
@@ -59,6 +64,15 @@ def requested(targets: list[str], overrides: list[str], settings: Settings) -> l
     """The suites of all targets."""
     weights = weights_folder(settings.weights)
     return load_targets(targets, dict(parse_override(text) for text in overrides), weights)
+
+
+def needed(claims: Sequence[str], overrides: list[str], settings: Settings) -> list[Suite]:
+    """The suites that published claims need."""
+    if not claims:
+        return []
+    from bench.cli.commands.verify import suites_for
+
+    return suites_for(list(claims), overrides, weights_folder(settings.weights))
 
 
 def cells_of(suites: Iterable[Suite]) -> list[Resolved]:
