@@ -76,13 +76,14 @@ class Planned:
 
     @cached_property
     def trials(self) -> list[list[StageJob]]:
-        """The stages of each trial (see `Recipe.lr_grid`); empty for floor and closed-form methods."""
+        """The stages of each trial (see `bench.cells.recipes.trials`); empty for floor and closed-form methods."""
         method, source = self.resolved.method, self.fingerprints["method"]
         if not isinstance(method, Method):
             return []
+        trunk = any(stage.trunk for stage in method.stages())
         return [
             stage_jobs(method, recipe, self.cell.seed, self.selection, self.stream_key, source)
-            for recipe in trials(self.resolved.recipe)
+            for recipe in trials(self.resolved.recipe, trunk)
         ]
 
     @property
