@@ -29,6 +29,9 @@ class Recipe(Params):
     epochs: PositiveInt = Field(100, description="epochs of every stage, or of the whole cell: see epochs_per")
     epochs_per: Literal["stage", "cell"] = Field("stage", description="cell: stages share the epochs equally")
     head_epochs: PositiveInt | None = Field(None, description="of stages on the frozen trunk; none: as the others")
+    samples: PositiveInt | None = Field(
+        None, description="training samples that the epochs may hold: fewer epochs on large sets; none: no limit"
+    )
     batch_size: PositiveInt = Field(16, description="training images a step; the last, smaller batch is kept")
     optimizer: Literal["adamw", "adam", "sgd"] = Field("adamw", description="adam couples its weight decay (L2)")
     lr: PositiveFloat = Field(1e-4, description="base learning rate; of what a method adds, where backbone_lr is set")
@@ -134,6 +137,14 @@ PRESETS: dict[str, Preset] = {
             coarse_lr_grid=(5e-5, 5e-4, 5e-3, 5e-2), backbone_lr_grid=(3e-6, 3e-5, 3e-4, 3e-3), halve_at=(0.25, 0.5),
         ),
     ),
+    "own": Preset(
+        about="Ours, for a person's own images on two cores: heads on kept features for 40 epochs, trunks for at most "
+        "10 and at most 4,000 images in all; AdamW, pre-trained weights at a twentieth of the rate, no augmentation.",
+        values=dict(
+            epochs=10, head_epochs=40, samples=4000, batch_size=20, lr=2e-3, backbone_lr=1e-4, weight_decay=1e-2,
+            no_decay=True, clip_norm=1.0, schedule="cosine", warmup_epochs=1,
+        ),
+    ),
     "quick": Preset(
         about="Small and fast, for the embedded default and first tries: AdamW, lr 2e-3, 3 epochs, no augmentation.",
         values=dict(epochs=3, batch_size=20, lr=2e-3, weight_decay=1e-3, schedule="cosine", warmup_epochs=1),
@@ -163,6 +174,16 @@ def trials(recipe: Recipe, trunk: bool = False) -> list[Recipe]:
         points = [{"lr": lr, "backbone_lr": own} for lr, own in pairs]
     single: dict[str, Any] = dict(lr_grid=(), coarse_lr_grid=(), backbone_lr_grid=(), halve_at=())
     return [recipe.model_copy(update={**point, **single}) for point in points]
+
+
+def sized(recipe: Recipe, train: int) -> Recipe:
+    """The recipe with as many epochs as its `samples` allow for so many training samples, at least one.
+
+    Stages on the frozen trunk with `head_epochs` are not affected: they read kept features.
+    """
+    if recipe.samples is None:
+        return recipe
+    return recipe.model_copy(update={"epochs": min(recipe.epochs, max(1, recipe.samples // max(train, 1)))})
 
 
 def preset(name: str) -> Recipe:

@@ -11,7 +11,9 @@ from bench.methods.base import Method, Stage
 
 LATER_STAGE_FIELDS = frozenset({"stage2_lr"})  # do not touch the first stage
 TRUNK_FIELDS = frozenset({"backbone_lr", "layer_decay", "drop_path"})  # do not touch a stage on the frozen trunk
-EPOCH_FIELDS = frozenset({"epochs", "epochs_per", "head_epochs"})  # `StageJob.epochs` says what comes of them
+EPOCH_FIELDS = frozenset(
+    {"epochs", "epochs_per", "head_epochs", "samples"}
+)  # `StageJob.epochs` says what comes of them
 
 
 @dataclass(frozen=True)
