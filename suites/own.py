@@ -2,9 +2,9 @@
 
     bench run own -o "dataset=image_folder[path=pets]" --data data
 
-Floors, closed-form classifiers and four trained methods, on a CNN (`lite0`) and a Vision Transformer (`deit_tiny`) that
-come with the package, at 112 px, three seeds. Recipe `own` gives trunks fewer epochs the more images there are. The last
-line says what was best and what cannot be told apart from it. `lora` needs the extra ``peft``; without it name the other
+Floors, closed-form classifiers and four trained methods, on a CNN (`lite0`) and a Vision Transformer (`deit_tiny`)
+that come with the package, at 112 px, three seeds. Recipe `own` gives fewer epochs the more images there are. The last
+line says what was best and what cannot be told apart from it. `lora` needs the extra ``peft``; without it name other
 methods, ``-o methods=[knn,ridge,linear_probe,full_finetune]``. ``-o seeds=[0]`` takes a third of the time.
 """
 

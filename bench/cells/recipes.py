@@ -138,10 +138,10 @@ PRESETS: dict[str, Preset] = {
         ),
     ),
     "own": Preset(
-        about="Ours, for a person's own images on two cores: heads on kept features for 40 epochs, trunks for at most "
-        "10 and at most 4,000 images in all; AdamW, pre-trained weights at a twentieth of the rate, no augmentation.",
+        about="Ours, for a person's own images on two cores: heads on kept features for 20 epochs, trunks for at most "
+        "10 and at most 4,000 images in all; AdamW, pre-trained weights at a fiftieth of the rate, no augmentation.",
         values=dict(
-            epochs=10, head_epochs=40, samples=4000, batch_size=20, lr=2e-3, backbone_lr=1e-4, weight_decay=1e-2,
+            epochs=10, head_epochs=20, samples=4000, batch_size=20, lr=5e-3, backbone_lr=1e-4, weight_decay=1e-2,
             no_decay=True, clip_norm=1.0, schedule="cosine", warmup_epochs=1,
         ),
     ),
@@ -179,11 +179,13 @@ def trials(recipe: Recipe, trunk: bool = False) -> list[Recipe]:
 def sized(recipe: Recipe, train: int) -> Recipe:
     """The recipe with as many epochs as its `samples` allow for so many training samples, at least one.
 
-    Stages on the frozen trunk with `head_epochs` are not affected: they read kept features.
+    Its `head_epochs` shrink in proportion.
     """
     if recipe.samples is None:
         return recipe
-    return recipe.model_copy(update={"epochs": min(recipe.epochs, max(1, recipe.samples // max(train, 1)))})
+    epochs = min(recipe.epochs, max(1, recipe.samples // max(train, 1)))
+    heads = recipe.head_epochs and max(1, round(recipe.head_epochs * epochs / recipe.epochs))
+    return recipe.model_copy(update={"epochs": epochs, "head_epochs": heads})
 
 
 def preset(name: str) -> Recipe:

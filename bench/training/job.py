@@ -11,9 +11,8 @@ from bench.methods.base import Method, Stage
 
 LATER_STAGE_FIELDS = frozenset({"stage2_lr"})  # do not touch the first stage
 TRUNK_FIELDS = frozenset({"backbone_lr", "layer_decay", "drop_path"})  # do not touch a stage on the frozen trunk
-EPOCH_FIELDS = frozenset(
-    {"epochs", "epochs_per", "head_epochs", "samples"}
-)  # `StageJob.epochs` says what comes of them
+# `StageJob.epochs` says what comes of these.
+EPOCH_FIELDS = frozenset({"epochs", "epochs_per", "head_epochs", "samples"})
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 
 from bench.cli.commands.run import run
 from bench.conformance.tiny import tiny_backbone, tiny_weights
-from bench.core.errors import UsageError
+from bench.core.errors import MissingData, UsageError
 from bench.engine.cost import model_macs, size
 from bench.engine.counting import count
 from bench.engine.groups import group_cells
@@ -140,3 +140,11 @@ def test_bench_run_prints_counts_and_trains_nothing(tmp_path: Path, capsys: pyte
 def test_closed_form_methods_are_not_counted() -> None:
     with pytest.raises(UsageError, match="ridge has no parameters before it is fitted"):
         count(load_suite("parameters_table7", {"method": "ridge"}).cells, None, None)
+
+
+def test_own_runs_on_the_embedded_backbones_and_says_where_to_put_the_images() -> None:
+    suite = load_suite("own")
+    assert {str(one.cell.backbone) for one in suite.cells} == {"lite0[size=112]", "deit_tiny[size=112]"}
+    assert {"majority", "knn", "ridge", "logistic", "linear_probe", "lora", "full_finetune"} <= set(methods(suite))
+    with pytest.raises(MissingData, match="say where your data lie"):
+        Planner(Settings()).planned(suite.cells[0])

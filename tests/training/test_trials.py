@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from bench.cells.notation import Spec
-from bench.cells.recipes import PRESETS, preset, resolve, trials
+from bench.cells.recipes import PRESETS, preset, resolve, sized, trials
 from bench.core.errors import NonFiniteLoss, UsageError
 from bench.engine.run import Done
 from bench.methods.base import Method
@@ -153,3 +153,11 @@ def test_a_tuned_run_records_its_budget_and_equals_the_chosen_rates_alone(run_ce
     marks = {row.key.method: "edge of grid" in row.marks for row in table.rows}
     assert marks == {name: bool(record.flags.grid_edges) for name, record in records.items()}
     assert marks["full_finetune"]  # of two values each, one is always an edge
+
+
+def test_large_sets_get_fewer_epochs_in_proportion() -> None:
+    recipe = preset("own")
+    assert (recipe.epochs, recipe.head_epochs, recipe.samples) == (10, 20, 4000)
+    found = {train: (sized(recipe, train).epochs, sized(recipe, train).head_epochs) for train in (120, 400, 1200, 9000)}
+    assert found == {120: (10, 20), 400: (10, 20), 1200: (3, 6), 9000: (1, 2)}
+    assert sized(preset("paper"), 9000) == preset("paper")
