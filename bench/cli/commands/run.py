@@ -9,11 +9,13 @@ from json import loads
 from typing import TYPE_CHECKING
 
 from bench.backbones.local import weights_folder
-from bench.cli.commands.table import table
+from bench.cli.commands.table import make, table
 from bench.cli.commands.text import as_json, columns, duration, size
 from bench.core.errors import UsageError
 from bench.engine.settings import Settings
 from bench.grid.suite import Suite, load_targets, parse_override
+from bench.tables import render
+from bench.tables.closing import closing
 
 if TYPE_CHECKING:
     from bench.engine.estimate import Cost
@@ -47,7 +49,8 @@ def run(
     if json:
         print(as_json({**asdict(outcome), "table": loads(table(settings.results, outcome.cells, "json", split=split))}))
     elif not settings.quiet:
-        print(table(settings.results, outcome.cells, split=split))
+        shown = make(settings.results, outcome.cells, split=split)
+        print("\n".join(part for part in (render(shown), closing(shown)) if part))
         print(summary(outcome, settings), file=sys.stderr)
     return 1 if outcome.failed else 0
 
