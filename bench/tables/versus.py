@@ -67,21 +67,21 @@ def versus(store: Store, records: Sequence[Record], a: str, b: str, split: str =
     check_comparable(key_a, runs_a, key_b, runs_b, split)
     runs_a, runs_b = shared(runs_a, runs_b)
     metric, look_up = metrics_of(key_a.task)[0], scores_of(store, split)
-    matrices = [_matrix(key, runs, metric, look_up) for key, runs in ((key_a, runs_a), (key_b, runs_b))]
+    of_a, of_b = (_matrix(key, runs, metric, look_up) for key, runs in ((key_a, runs_a), (key_b, runs_b)))
     units = blocks.units_of({key_a: runs_a}, [key_a], split)
     seeds, bounds = blocks.runs_of(runs_a), (metric.low, metric.high)
     try:
         pair = compare(
-            *matrices, units, runs=seeds, names=(name(key_a), name(key_b)), bounds=bounds,
+            of_a, of_b, units, runs=seeds, names=(name(key_a), name(key_b)), bounds=bounds,
             higher_is_better=metric.higher_is_better,
         )  # fmt: skip
     except StatisticsError as error:
         raise UsageError(f"{name(key_a)} and {name(key_b)} cannot be compared: {error}") from error
     sign = 1 if metric.higher_is_better else -1
-    ahead = superiority(sign * matrices[0].mean(0), sign * matrices[1].mean(0))
-    arrays, means = store.predictions(runs_a[0].cell), [matrix.mean(1) for matrix in matrices]
-    parts = {heading: _parts(labels, *means) for heading, labels in _labels(arrays, split).items()}
-    items = _disagreements(arrays[prediction_key(split, "ids")], *means, shown)
+    ahead = superiority(sign * of_a.mean(0), sign * of_b.mean(0))
+    arrays, mean_a, mean_b = store.predictions(runs_a[0].cell), of_a.mean(1), of_b.mean(1)
+    parts = {heading: _parts(labels, mean_a, mean_b) for heading, labels in _labels(arrays, split).items()}
+    items = _disagreements(arrays[prediction_key(split, "ids")], mean_a, mean_b, shown)
     return Versus(key_a, key_b, metric, pair, ahead, parts, items)
 
 
