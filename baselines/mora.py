@@ -32,7 +32,8 @@ class MoRA(Method):
     def inject(self, backbone: Backbone) -> None:
         for name in updated_layers(backbone, self.targets, self.plugin_name()):
             layer = backbone.get_submodule(name)
-            side = square_side(*layer.weight.shape[:2], self.rank)  # type: ignore[union-attr, misc]
+            outputs, inputs, *_ = layer.get_parameter("weight").shape
+            side = square_side(outputs, inputs, self.rank)
             layer.register_parameter("mora", nn.Parameter(torch.zeros(side, side)))
             layer.register_forward_hook(_add_update)
 
