@@ -63,6 +63,8 @@ class StageResult(Block):
         selection: The criterion that chose it (`Record.selection` says on which split).
         metrics: Split -> metric -> value, as the record's task names them.
         n: Split -> number of samples.
+        items: Split -> what statistics read: ``ids`` (a hash of the items' names in order), ``groups`` where the data
+            have them, and scores by metric, packed as `bench.records.items` does.
         curves: Name (``lr``, ``train_loss``, ``val_loss``, ``val_accuracy``...) -> one number an epoch.
         trainable: Parameters trained in this stage.
     """
@@ -73,6 +75,7 @@ class StageResult(Block):
     selection: str = "last"
     metrics: dict[str, Metrics] = {}
     n: dict[str, int] = {}
+    items: dict[str, dict[str, str]] = {}
     curves: dict[str, Numbers] = {}
     trainable: int = 0
 
@@ -83,10 +86,12 @@ class Selection(Block):
     Attributes:
         criterion: `val_best`, `last`, or the closed-form method's own ("strength").
         by: The data the criterion looked at; "test" marks the record in every table.
+        labels: How many labels it looked at.
     """
 
     criterion: str
     by: Literal["val", "test", "inner_cv", "none"]
+    labels: int = 0
 
 
 class Parameters(Block):
