@@ -19,6 +19,7 @@ from bench.core.atomic import write_atomic, write_text
 from bench.core.errors import BenchError
 from bench.methods.base import Method
 from bench.methods.build import build_model, trainable_names
+from bench.methods.spectrum import spectrum
 from bench.tasks.base import Outputs
 from bench.training import checkpoint
 from bench.training.context import Context
@@ -205,11 +206,13 @@ class StageRunner:
         return Reported(stage, outputs, kept["openings"], diagnostics)
 
     def _diagnosed(self, learner: Learner, split: str) -> dict[str, Any]:
-        method = learner.job.method
+        """What the method says of its model, and the spectra of what it trained of the pre-trained weights."""
+        method, spectra = learner.job.method, spectrum(learner.model, learner.start, learner.trainable)
+        found: dict[str, Any] = {"spectrum": spectra} if spectra else {}
         if type(method).diagnose is Method.diagnose:
-            return {}
+            return found
         with torch.no_grad():
-            return method.diagnose(learner.model, self._features_and_targets(learner, split))
+            return {**found, **method.diagnose(learner.model, self._features_and_targets(learner, split))}
 
     def _reported(self, stage: Trained) -> Reported | None:
         folder = self.checkpoints / stage.job.key
