@@ -7,7 +7,9 @@ from pathlib import Path
 
 from bench.core.errors import UsageError
 from bench.records import Store
+from bench.records.openings import read
 from bench.tables import Table, aggregate, render
+from bench.tables.scores import scores_of
 from bench.tables.stale import stale_reason
 from bench.tables.standing import with_standing
 
@@ -20,7 +22,9 @@ def make(
     records = [record.slim() for record in Store(results).all()]
     if not records:
         raise UsageError(f"No records in {results}. Run `bench run quick`, or name another folder by --results.")
-    return with_standing(aggregate(records, filter, columns, stages, split, stale_reason), Store(results))
+    store = Store(results)
+    openings, scores = list(read(results)), scores_of(store, split)
+    return with_standing(aggregate(records, filter, columns, stages, split, stale_reason, openings, scores), store)
 
 
 def table(
