@@ -57,6 +57,13 @@ class Compared:
     verdicts: Block | None
     problem: str = ""
 
+    def label(self, name: str) -> str:
+        """A row's name for people: what all rows of the block share is left out."""
+        key = next(key for key in self.keys if name_of(key) == name)
+        several = len({key.backbone for key in self.keys}) > 1
+        staged = sum((other.backbone, other.method) == (key.backbone, key.method) for other in self.keys) > 1
+        return " ".join([*([key.backbone] if several else []), key.method, *([key.stage] if staged else [])])
+
 
 def packed_scores(split: str) -> Scores:
     """Item scores as the records hold them: of the metrics that their task shows."""
@@ -109,7 +116,7 @@ def _estimates(
     try:
         found = intervals(
             {name_of(key): matrix for key, matrix in matrices.items()}, units, (metric.low, metric.high), runs=runs,
-            deterministic=[name_of(key) for key in matrices if key.floor],
+            deterministic=[name_of(key) for key in matrices if unseeded(groups[key], key)],
         )  # fmt: skip
     except StatisticsError:  # runs that cannot be paired: each row then tells of its seeds alone
         return {key: of_seeds(matrix.mean(0), (metric.low, metric.high)) for key, matrix in matrices.items()}
@@ -137,7 +144,7 @@ def _judged(
             {name_of(key): matrix for key, matrix in matrices.items()},
             units_of(groups, keys, split),
             runs={name_of(key): runs_of(groups[key]) for key in keys},
-            deterministic=[name_of(key) for key in keys if key.floor],
+            deterministic=[name_of(key) for key in keys if unseeded(groups[key], key)],
             higher_is_better=metric.higher_is_better,
             bounds=(metric.low, metric.high),
         )
@@ -157,6 +164,11 @@ def _matrices(
         if known and len(known) == len(columns):
             found[key] = np.stack(known, axis=1)
     return found
+
+
+def unseeded(records: Sequence[Record], key: Key) -> bool:
+    """Whether no seed plays a part: floors and closed-form fits have no epochs."""
+    return all(stage_of(record, key.stage).epochs == 0 for record in finished(records))
 
 
 def finished(records: Sequence[Record]) -> list[Record]:

@@ -214,11 +214,11 @@ def _flat(row: dict[str, Any], table: Table) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in row.items():
         if name.removesuffix("_test_selected") in table.metrics:
-            flat |= {f"{name}_{end}": (value or {}).get(end) for end in ("mean", "low", "high")}
+            flat |= {f"{name}_{end}": (value or {}).get(end) for end in ("mean", "low", "high", "covers")}
         elif name == "failures":
             flat[name] = len(value)
         else:
-            flat[name] = "; ".join(value) if isinstance(value, list) else value
+            flat[name] = "; ".join(map(str, value)) if isinstance(value, list) else value
     return flat
 
 

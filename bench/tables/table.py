@@ -172,19 +172,19 @@ def _resolution(found: Iterable[Compared]) -> list[str]:
         notes.append(
             f"{block.place.label}: rows that share a letter in 'ties' were not separated ({pair.test}, Holm over "
             f"{block.verdicts.pairs} pairs). True differences under {floor:.1f} {unit} are mostly missed (80 % power; "
-            f"{corrected:.1f} for the smallest of all pairs). {best} against {second}: {pair.verdict}"
-            + ("." if pair.different else f"; to separate them: {pair.budget().text()}.")
+            f"{corrected:.1f} for the smallest of all pairs). {block.label(best)} against {block.label(second)}: "
+            f"{pair.verdict}" + ("." if pair.different else f"; to separate them: {pair.budget().text()}.")
         )
     return notes
 
 
 def _floorless(rows: list[Row], floors: Callable[[Key], Floors]) -> list[str]:
     """Settings in which methods cannot be compared with every floor."""
-    lacking = {(place(row.key), row.key.backbone, tuple(floors(row.key))): None for row in rows}
+    lacking = {(place(row.key), row.key.backbone, row.key.task, tuple(floors(row.key))): None for row in rows}
     return [
         f"{where} on {backbone}: {' and '.join(missing)} not run, so nothing is marked as below"
-        for where, backbone, present in lacking
-        if (missing := [floor for floor in known_floors() if floor not in present])
+        for where, backbone, task, present in lacking
+        if (missing := [floor for floor in known_floors(task) if floor not in present])
     ]
 
 
