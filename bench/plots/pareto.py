@@ -48,8 +48,13 @@ def pareto(table: Table, cost: str = "trainable") -> Chart:
         f"{axis(metric)} over {COSTS[cost]} of {len(rows)} methods; the front joins those that no cheaper one beats.",
         values,
         200,
-        layer=_layers(metric, cost, [value["method"] for value in values if "priced" in value]),
+        layer=_layers(metric, cost, _in_legend(values)),
     )
+
+
+def _in_legend(values: list[dict[str, Any]]) -> list[str]:
+    """Names that need a colour; floors last, so that methods have the same colours whatever the cost."""
+    return [value["method"] for value in sorted(values, key=lambda value: value["floor"]) if "priced" in value]
 
 
 def cost_of(row: Row, cost: str) -> float | None:
@@ -105,7 +110,6 @@ def _layers(metric: Metric, cost: str, names: list[str]) -> list[dict[str, Any]]
     y = {"field": "value", "type": "quantitative", "title": axis(metric), "scale": {"zero": False, "padding": 10}}
     priced, free = [{"filter": "datum.priced"}], [{"filter": "datum.free"}]
     encoding = series("method", names)
-    fills = {**encoding["color"], "legend": None}
     return [
         {
             "needs": "free",
@@ -134,7 +138,7 @@ def _layers(metric: Metric, cost: str, names: list[str]) -> list[dict[str, Any]]
                 "y": y,
                 "shape": encoding["shape"],
                 "stroke": encoding["color"],
-                "fill": {"condition": {"test": "datum.front", **fills}, "value": "white"},
+                "fill": {"condition": {"test": "datum.front", **encoding["color"]}, "value": "white"},
                 "tooltip": [{"field": name} for name in ("method", "cost", "value", "low", "high")],
             },
         },
