@@ -40,6 +40,7 @@ class BreakHis(Dataset):
     filed under two diagnoses (DC and LC).
     """
 
+    task = "classification"
     homepage = "https://web.inf.ufpr.br/vri/databases/breast-cancer-histopathological-database-breakhis/"
     licence = "CC BY 4.0"
     citation = "F. Spanhol et al., A Dataset for Breast Cancer Histopathological Image Classification, IEEE TBME 2016"

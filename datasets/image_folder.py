@@ -21,6 +21,7 @@ class ImageFolder(OwnImages):
     train / val / test with class folders inside, ``leave_domain_out`` reads one folder a domain.
     """
 
+    task = "classification"
     homepage = "docs/datasets.md#your-own-images"
     protocols = {
         "holdout": HOLDOUT,

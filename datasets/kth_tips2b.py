@@ -19,6 +19,7 @@ class KTHTips2b(Dataset):
     splits is what papers report. There is no validation split, so the last epoch is reported.
     """
 
+    task = "classification"
     homepage = "https://www.csc.kth.se/cvap/databases/kth-tips/index.html"
     licence = "research use"
     citation = "B. Caputo, E. Hayman, P. Mallikarjuna, Class-Specific Material Categorisation, ICCV 2005"

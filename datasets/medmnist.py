@@ -35,6 +35,7 @@ class MedMNIST(Dataset):
     that package's own downloader is not used.
     """
 
+    task = "classification"
     homepage = "https://medmnist.com/"
     licence = "CC BY 4.0 (dermamnist: CC BY-NC 4.0)"
     citation = "J. Yang et al., MedMNIST v2, Scientific Data 2023"

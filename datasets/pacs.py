@@ -18,6 +18,7 @@ DOMAINBED = "validation drawn by the data seed; DomainBed tests on four fifths o
 class PACS(Dataset):
     """PACS: 4 domains x 7 classes, 9,991 images (Li et al., ICCV 2017)."""
 
+    task = "classification"
     homepage = "https://sketchx.eecs.qmul.ac.uk/downloads/"
     licence = "research use"
     citation = "D. Li, Y. Yang, Y.-Z. Song, T. Hospedales, Deeper, Broader and Artier Domain Generalization, ICCV 2017"

@@ -20,6 +20,7 @@ class PlantPathology2020(Dataset):
     (NeurIPS 2025) states 1366 / 455 without the files; here these sizes come from stratified folds, by assumption.
     """
 
+    task = "classification"
     homepage = "https://www.kaggle.com/c/plant-pathology-2020-fgvc7"
     licence = "rules of the Kaggle competition"
     citation = "R. Thapa et al., The Plant Pathology Challenge 2020 Data Set, Applications in Plant Sciences 2020"

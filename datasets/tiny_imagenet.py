@@ -16,6 +16,7 @@ NOTE = "evaluated on the public validation images: the test labels are not publi
 class TinyImageNet(Dataset):
     """Tiny-ImageNet: 200 classes, 64x64 pixels, 500 training and 50 validation images each (CS231n, Stanford)."""
 
+    task = "classification"
     homepage = "http://cs231n.stanford.edu/"
     licence = "ImageNet terms: non-commercial research"
     citation = "Y. Le and X. Yang, Tiny ImageNet Visual Recognition Challenge, CS231N report, Stanford 2015"

@@ -15,9 +15,10 @@ import torch
 
 from bench.cells.cell import Cell
 from bench.core.environment import choose_device, environment
-from bench.engine.plan import Planner, Task
+from bench.engine.plan import Planned, Planner
 from bench.engine.settings import Settings
 from bench.engine.setup import build_context
+from bench.grid.resolve import resolve_all
 from bench.records import Store
 from bench.training.context import Context
 from bench.training.learner import Learner
@@ -68,21 +69,22 @@ def cell_names(chosen: argparse.Namespace, methods: Sequence[str], recipe: str) 
     return [f"{dataset}/{chosen.backbone}/{method}/{recipe}/seed=0" for method in methods]
 
 
-def tasks_of(names: list[str], settings: Settings) -> tuple[list[Task], Planner]:
-    """Resolve cells by name."""
+def planned_of(names: list[str], settings: Settings) -> tuple[list[Planned], Planner]:
+    """Resolve and plan cells by name."""
     planner = Planner(settings)
-    return planner.plan([Cell.parse(name) for name in names], Store(settings.results)), planner
+    cells = resolve_all(Cell.parse(name) for name in names)
+    return planner.plan(cells, Store(settings.results)), planner
 
 
-def context_of(task: Task, planner: Planner, settings: Settings) -> Context:
+def context_of(planned: Planned, planner: Planner, settings: Settings) -> Context:
     """The context the engine itself would build."""
-    return build_context(task, planner, settings, choose_device(settings.device))
+    return build_context(planned, planner, settings, choose_device(settings.device))
 
 
-def learners_of(tasks: list[Task], context: Context, folder: Path) -> list[Learner]:
-    """Fresh learners of the tasks' first stages."""
+def learners_of(cells: list[Planned], context: Context, folder: Path) -> list[Learner]:
+    """Fresh learners of the cells' first stages."""
     runner = StageRunner(context, folder, None, lambda learner, images: None)
-    return [runner._learner(task.jobs[0]) for task in tasks]
+    return [runner._learner(planned.jobs[0]) for planned in cells]
 
 
 def table(rows: Sequence[tuple[str, ...]]) -> str:

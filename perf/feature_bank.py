@@ -15,6 +15,7 @@ from pathlib import Path
 from bench.cells.cell import Cell
 from bench.engine.run import run
 from bench.engine.settings import Settings
+from bench.grid.resolve import resolve_all
 from perf.common import alternated, arguments, cell_names, machine, table
 
 PROBES = ["knn", "ridge", "logistic", "linear_probe", "cladapter[tuning=frozen]"]
@@ -28,7 +29,8 @@ def main() -> None:
     chosen = parser.parse_args()
     where = machine()
     names = cell_names(chosen, PROBES, f"paper[epochs={chosen.epochs},augment=none]")
-    cells = [Cell.parse(f"{name.removesuffix('0')}{seed},data_seed=0") for name in names for seed in SEEDS]
+    seeded = [f"{name.removesuffix('0')}{seed},data_seed=0" for name in names for seed in SEEDS]
+    cells = resolve_all(map(Cell.parse, seeded))
     with tempfile.TemporaryDirectory() as place:
         os.environ["BENCH_CACHE"] = f"{place}/cache"
         count = iter(range(1000))

@@ -25,12 +25,12 @@ from bench.cells.cell import Cell
 from bench.core.environment import determinism
 from bench.engine.run import run
 from bench.engine.settings import Settings
+from bench.grid.resolve import resolve_all
 from bench.records import Store
 from bench.training.context import Context
 from bench.training.learner import Learner
 from bench.training.loop import train_epoch
-from bench.training.streams import reseed
-from perf.common import NINE_K, alternated, arguments, cell_names, context_of, learners_of, machine, table, tasks_of
+from perf.common import NINE_K, alternated, arguments, cell_names, context_of, learners_of, machine, planned_of, table
 
 
 class Files(torch.utils.data.Dataset[tuple[Tensor, int]]):
@@ -38,7 +38,7 @@ class Files(torch.utils.data.Dataset[tuple[Tensor, int]]):
 
     def __init__(self, context: Context) -> None:
         table = context.prepared.table
-        self.rows, self.size = context.prepared.rows("train"), context.trunk.size
+        self.rows, self.size = context.prepared.rows("train"), context.trunk.input_shape[-1]
         self.paths, self.labels = table["path"].to_numpy(), table["label"].to_numpy()
         self.place = context.prepared.dataset.location(context.prepared.root)
 
@@ -59,21 +59,22 @@ def plain_epoch(context: Context, learners: list[Learner]) -> None:
         learner.train_mode()
         loader = DataLoader(Files(context), size, shuffle=True, num_workers=os.cpu_count() or 1)
         for step, (images, labels) in enumerate(loader):
-            reseed(context.data_seed, "augment", 0, 0, step)
-            features = context.features(context.preprocess(images, augment=True))
+            keys = np.arange(len(images), dtype=np.uint64)
+            draws = context.preprocess.draws(context.data_seed, ("augment", 0, 0, step), keys)
+            features = context.features(context.preprocess(images, draws))
             learner.step(features, labels.to(context.device), 0, step)
 
 
 def trunk_pass(context: Context) -> None:
     """One epoch of batches through the trunk, with nothing behind it."""
-    for _, _, images in context.batches(0, 0):
+    for images, _ in context.batches(0, 0):
         context.features(images)
 
 
 def heads_only(context: Context, learners: list[Learner]) -> None:
     """The sum of the heads: each by itself over an epoch of steps, on features that are already there."""
-    _, rows, images = next(iter(context.batches(0, 0)))
-    features, labels = context.features(images), context.labels[torch.from_numpy(rows).to(context.device)]
+    images, labels = next(iter(context.batches(0, 0)))
+    features = context.features(images)
     for learner in learners:
         learner.train_mode()
         for step in range(context.steps_per_epoch()):
@@ -82,7 +83,7 @@ def heads_only(context: Context, learners: list[Learner]) -> None:
 
 def compare_runs(names: list[str], settings: Settings, folder: Path, repeats: int) -> dict[str, float]:
     """Seconds of `bench run` both ways; asserts that both give the same bits. Cache and bank are warm for both."""
-    cells, count = [Cell.parse(name) for name in names], iter(range(1000))
+    cells, count = resolve_all(Cell.parse(name) for name in names), iter(range(1000))
 
     def go(fuse: bool) -> None:
         results = folder / f"{'fused' if fuse else 'alone'}-{next(count)}"
@@ -100,9 +101,9 @@ def compare_runs(names: list[str], settings: Settings, folder: Path, repeats: in
 
 def measured(names: list[str], settings: Settings, repeats: int) -> tuple[dict[str, float], str]:
     """Seconds of an epoch each way, and how long the epoch is."""
-    tasks, planner = tasks_of(names, settings)
-    context = context_of(tasks[0], planner, settings)
-    learners = learners_of(tasks, context, settings.results)
+    cells, planner = planned_of(names, settings)
+    context = context_of(cells[0], planner, settings)
+    learners = learners_of(cells, context, settings.results)
     train_epoch(context, learners, 0, True)  # warm-up
     ways = {
         "fused": lambda: train_epoch(context, learners, 0, True),

@@ -16,8 +16,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from bench.engine.plan import Planned
+    from bench.records import Record
 
 METRICS = (
     "accuracy", "balanced_accuracy", "macro_precision", "macro_recall", "macro_f1", "paper_f1", "auc", "nll", "ece",
@@ -38,31 +43,32 @@ def write(folder: Path, count: int) -> None:
     from bench.cells.cell import Cell
     from bench.engine.plan import Planner
     from bench.engine.settings import Settings
+    from bench.grid.resolve import resolve
     from bench.records import Store
 
     store, planner, rng = Store(folder), Planner(Settings(results=folder)), np.random.default_rng(0)
     for name in names(count):
-        task = planner.task(Cell.parse(name))
-        path = store.path(str(task.cell))
+        planned = planner.planned(resolve(Cell.parse(name)))
+        path = store.path(planned.name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(synthetic(task, rng).model_dump_json(indent=1))
+        path.write_text(synthetic(planned, rng).model_dump_json(indent=1))
 
 
-def synthetic(task, rng: np.random.Generator):  # type: ignore[no-untyped-def]  # Task and Record are imported late
+def synthetic(planned: Planned, rng: np.random.Generator) -> Record:
     """A record with random numbers."""
     from bench.engine.evidence import identity_fields
-    from bench.records import Curves, Parameters, Record, StageResult
+    from bench.records import Parameters, Record, StageResult
 
     def stage(name: str) -> StageResult:
         curve = rng.random(100).tolist()
         metrics = {split: dict(zip(METRICS, rng.random(9).tolist(), strict=True)) for split in ("val", "test")}
-        curves = Curves(train_loss=curve, val_loss=curve, val_accuracy=curve, lr=curve)
+        curves = dict.fromkeys(("lr", "train_loss", "val_loss", "val_accuracy"), curve)
         return StageResult(
             name=name, epochs=100, best_epoch=50, metrics=metrics, n={"val": 200, "test": 1397}, curves=curves
         )
 
     return Record(
-        **identity_fields(task),
+        **identity_fields(planned),
         stages=[stage("stage1"), stage("stage2")],
         test_openings=2,
         parameters=Parameters(trainable=10**6, added=10**6, total=4 * 10**6),
@@ -74,10 +80,12 @@ def plan(folder: Path, count: int) -> str:
     from bench.cells.cell import Cell
     from bench.engine.plan import Planner
     from bench.engine.settings import Settings
+    from bench.grid.resolve import resolve_all
     from bench.records import Store
 
-    tasks = Planner(Settings(results=folder)).plan(map(Cell.parse, names(count)), Store(folder))
-    return f"{sum(bool(task.reason) for task in tasks)} of {len(tasks)} cells would run"
+    cells = resolve_all(map(Cell.parse, names(count)))
+    planned = Planner(Settings(results=folder)).plan(cells, Store(folder))
+    return f"{sum(bool(one.reason) for one in planned)} of {len(planned)} cells would run"
 
 
 def table(folder: Path, count: int) -> str:

@@ -61,6 +61,23 @@ protocols of [`image_folder`](#image_folder); patients, slides or anything else 
 the images: [`csv_images`](#csv_images). A path with a slash is written in quotes:
 `'image_folder[path="own/pets"]'`.
 
+## Your own volumes
+
+List them in a table, with paths relative to it: `data/brains/participants.tsv` with the columns `path`, `label` and, as
+needed, `split`, `group` (the patient) and `target` (a label map). A path is a NIfTI file, or a folder with one DICOM
+series.
+
+```
+bench data audit 'nifti_folder[path="brains/participants.tsv",protocol=grouped]' --data data
+bench run quick -o 'dataset=nifti_folder[path="brains/participants.tsv",protocol=grouped,spacing=[1,1,1],shape=[64,64,64]]' \\
+    -o 'backbone=pico[lift=slices,size=64,depth=64]' --data data
+```
+
+Files are read whole and checked: half a file, one that does not say how it is oriented, a sheared or constant one, one
+with several volumes or with values that are no numbers is refused by name. Orientation is made the same (slices from
+below to above, rows from back to front, columns from left to right), then spacing and shape; `contrast` says how
+intensities become bytes.
+
 A data set that others will use deserves an adapter: `bench new dataset NAME` writes a file that works,
 `bench check FILE` tells what it still lacks, such as the texts of its card.
 """

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Json, ValidationError
 
 from bench.backbones.family import SIDE_LIMIT, WeightsInfo
-from bench.backbones.local import metadata
+from bench.backbones.local import metadata, sha256_of
 from bench.core.errors import UsageError
 
 # What may be said to an architecture's constructor: its shape. Never where weights come from (checkpoint_path,
@@ -105,10 +103,3 @@ def _check_readable(path: Path) -> None:
             pass
     except (SafetensorError, OSError) as error:
         raise UsageError(f"{path} is not a readable safetensors file ({error}). Replace the file.") from error
-
-
-@lru_cache(maxsize=64)
-def sha256_of(path: str, size: int, mtime_ns: int) -> str:
-    """Digest of a file's bytes, once per version of it."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from bench.core.errors import UsageError
@@ -46,3 +48,16 @@ def metadata(path: Path) -> dict[str, str]:
     if not isinstance(facts, dict):
         raise UsageError(f"{path} is not a safetensors file. Replace it.")
     return facts
+
+
+def file_digest(path: Path) -> str:
+    """``sha256:`` and the hexadecimal digest of a file's bytes; read once a process unless the file changes."""
+    stat = path.stat()
+    return "sha256:" + sha256_of(str(path), stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def sha256_of(path: str, size: int, mtime_ns: int) -> str:
+    """Digest of a file's bytes, once per version of it."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, PositiveInt, model_validator
 
 from bench.backbones.family import BackboneFamily, WeightsInfo
+from bench.backbones.lift import lifted
 from bench.backbones.local import local_weights, metadata
 from bench.core.errors import UsageError
 
@@ -17,6 +20,22 @@ class Timm2D(BackboneFamily):
     """Any timm image model, by the name of a local file or by timm's own, such as vit_base_patch16_224.augreg_in21k."""
 
     fallback = True  # timm knows thousands of names, and finding out takes its import
+
+    lift: Literal["slices", "inflate"] | None = Field(
+        None, description="take volumes: slice by slice, or with layers that look along the depth; none: take images"
+    )
+    depth: PositiveInt = Field(28, description="slices of a volume; with lift")
+    planes: Literal[1, 3] = Field(1, description="planes that lift=slices cuts")
+    depth_stride: PositiveInt = Field(1, description="by how much lift=inflate makes the depth of features smaller")
+    kernel: Literal["mean", "centre"] = Field("mean", description="how lift=inflate lets a CNN's kernels grow in depth")
+
+    @model_validator(mode="after")
+    def _fields_fit(self) -> Timm2D:
+        owners = {"depth": ("slices", "inflate"), "planes": ("slices",)}
+        for name in ("depth", "planes", "depth_stride", "kernel"):
+            if name in self.changed() and self.lift not in owners.get(name, ("inflate",)):
+                raise ValueError(f"{name} needs lift={' or lift='.join(owners.get(name, ('inflate',)))}")
+        return self
 
     @classmethod
     def names(cls, folder: Path | None) -> dict[str, str]:
@@ -33,10 +52,17 @@ class Timm2D(BackboneFamily):
 
         return ensure_here(name, folder)
 
+    def input_shape(self, info: WeightsInfo) -> tuple[int, ...]:
+        channels, *plane = super().input_shape(info)
+        return (channels, *plane) if self.lift is None else (channels, self.depth, *plane)
+
     def load(self, name: str, info: WeightsInfo, pretrained: bool = True) -> Backbone:
         from bench.backbones.trunk import build
 
-        return build(info, self.size, name, pretrained)
+        trunk = build(info, self.size, name, pretrained)
+        if self.lift is None:
+            return trunk
+        return lifted(trunk, self.lift, self.depth, self.planes, self.depth_stride, self.kernel)
 
 
 def _line(path: Path) -> str:

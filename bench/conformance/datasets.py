@@ -115,7 +115,7 @@ def check_table(case: DatasetCase) -> None:
     require(all(isinstance(name, str) for name in first["id"]), "The column id must hold text.")
     place = case.dataset.location(case.root)
     for path in first.get("path", ()):
-        require((place / path).is_file(), f"The table names {printable(path)}, which is not in {printable(place)}.")
+        require((place / path).exists(), f"The table names {printable(path)}, which is not in {printable(place)}.")
     twice = _one_image_twice(case, first)
     require(not twice, f"{' and '.join(twice)} are one image. Give each image one row, or it may be in two splits.")
 

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from bench.cells.params import Params
-from bench.core.errors import MissingData, nearest
+from bench.core.errors import MissingData, UsageError, nearest
 from bench.data.intensity import check_rule
 from bench.data.splits import Split
 
@@ -56,7 +56,7 @@ class Dataset(Params):
     homepage: ClassVar[str] = ""
     licence: ClassVar[str] = ""
     citation: ClassVar[str] = ""
-    task: ClassVar[str] = "classification"  # the name of a task plug-in
+    task: ClassVar[str] = ""  # the name of a task plug-in; every data set states it
     forbidden_flips: ClassVar[tuple[Flip, ...]] = ()  # axes along which a mirrored sample would be another thing
     folder: ClassVar[str] = ""  # below the data root; empty: the data are embedded or come from a field
     download: ClassVar[str] = ""  # what to get, from where; part of the missing-data message
@@ -134,8 +134,12 @@ class Dataset(Params):
         """The task that the data set names.
 
         Raises:
-            UsageError: No task plug-in has this name.
+            UsageError: The class states no task, or no task plug-in has this name.
         """
+        if not self.task:
+            raise UsageError(
+                f"{self.plugin_name()} states no task. Add a line such as task = ... to {type(self).__name__}."
+            )
         from bench.plugins.registry import load
 
         task: Task = load("tasks", self.task)()
@@ -221,6 +225,10 @@ class Dataset(Params):
         from bench.data.images import read_map
 
         return read_map(sample.target)
+
+    def reading(self) -> dict[str, object]:
+        """What decides how `read` decodes beside the adapter's code and fields, as JSON values: libraries' versions."""
+        return {}
 
     def location(self, root: Path) -> Path:
         """The data set's own folder; for embedded data the root itself."""

@@ -106,9 +106,10 @@ def _reading(dataset: Dataset) -> list[object]:
 
 
 def _adapter(dataset: Dataset) -> list[object]:
-    """The adapter's code and its own fields."""
+    """The adapter's code, its own fields, and the libraries it names."""
     fields = dataset.model_dump(mode="json", exclude=set(Dataset.model_fields))
-    return [source_fingerprint(type(dataset), CARD_FIELDS), json.dumps(fields, sort_keys=True)]
+    facts = [json.dumps(facts, sort_keys=True)] if (facts := dataset.reading()) else []
+    return [source_fingerprint(type(dataset), CARD_FIELDS), json.dumps(fields, sort_keys=True), *facts]
 
 
 def _feed(digest: hashlib._Hash, name: str, values: Iterable[object]) -> None:
@@ -118,6 +119,8 @@ def _feed(digest: hashlib._Hash, name: str, values: Iterable[object]) -> None:
 
 def file_digests(place: Path, paths: list[str], algorithm: str = "sha256") -> np.ndarray:
     """Return (n,) hexadecimal digests of files below ``place``, from the cache where size and time are unchanged.
+
+    A folder's digest is that of all it holds.
 
     Raises:
         DataError: A file is missing or cannot be read; the message names it.
@@ -143,14 +146,29 @@ def _store(place: Path, algorithm: str) -> Path:
 
 def _file_entry(file: Path, known: tuple[int, int, str] | None, algorithm: str) -> tuple[int, int, str]:
     try:
-        stat = file.stat()
-        if known is not None and known[:2] == (stat.st_size, stat.st_mtime_ns):
+        inside = sorted(file.rglob("*")) if file.is_dir() else []
+        stats = [one.stat() for one in (file, *inside)]  # a folder's own time tells of renamed files
+        size, newest = sum(stat.st_size for stat in stats), max(stat.st_mtime_ns for stat in stats)
+        if known is not None and known[:2] == (size, newest):
             return known
-        with file.open("rb") as stream:
-            return stat.st_size, stat.st_mtime_ns, hashlib.file_digest(stream, algorithm).hexdigest()
+        return size, newest, _folder_digest(file, inside, algorithm) if file.is_dir() else _digest(file, algorithm)
     except OSError as error:
         reason = f"Cannot read {printable(file)}: {error.strerror}"
         raise DataError(f"{reason}. Restore the file from the source.") from error
+
+
+def _digest(file: Path, algorithm: str) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, algorithm).hexdigest()
+
+
+def _folder_digest(folder: Path, inside: list[Path], algorithm: str) -> str:
+    """Of the names and bytes of all files: a DICOM series is one sample."""
+    digest = hashlib.new(algorithm)
+    for file in inside:
+        if file.is_file():
+            _feed(digest, str(file.relative_to(folder)), [_digest(file, algorithm)])
+    return digest.hexdigest()
 
 
 def _load(store: Path) -> Known:

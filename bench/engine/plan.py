@@ -98,9 +98,14 @@ class Planned:
 
 @dataclass
 class Planner:
-    """Compares resolved cells with the store; remembers what cells have in common."""
+    """Compares resolved cells with the store; remembers what cells have in common.
+
+    Attributes:
+        fetch: Download missing weights, so that fingerprints say exactly which they are; else nothing is downloaded.
+    """
 
     settings: Settings
+    fetch: bool = False
     _prepared: dict[tuple[str, int], Prepared | DataError] = field(default_factory=dict)
     _weights: dict[str, WeightsInfo] = field(default_factory=dict)
     _sources: dict[type, str] = field(default_factory=dict)
@@ -126,7 +131,8 @@ class Planner:
         prepared = self._prepare(resolved)
         name = resolved.cell.backbone.name
         if name not in self._weights:
-            self._weights[name] = resolved.backbone.find(name, self.weights_folder)
+            find = resolved.backbone.fetch if self.fetch else resolved.backbone.find
+            self._weights[name] = find(name, self.weights_folder)
         weights = self._weights[name]
         return Planned(resolved, prepared, weights, self._fingerprints(resolved, prepared, weights))
 
@@ -189,13 +195,15 @@ class Planner:
 
 
 def check_task(resolved: Resolved) -> None:
-    """Raise UsageError when the method is fitted on class numbers and the task has none."""
+    """Raise UsageError when the method or the recipe does not fit the task."""
     method, task = resolved.method, resolved.task
     if isinstance(method, FeatureMethod) and method.single_label and not task.single_label:
         raise UsageError(
             f"{method.plugin_name()} needs one class a sample; {resolved.cell.dataset.name} is a "
             f"{task.plugin_name()} data set. Leave the method out."
         )
+    if task.target == "map" and resolved.recipe.views is not None:
+        raise UsageError(f"{task.plugin_name()} has maps as targets, and kept views do not move them. Leave out views.")
 
 
 def reason(record: Record | None, fingerprints: dict[str, str], failure: Record | None) -> str:

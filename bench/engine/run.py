@@ -67,7 +67,7 @@ def carry_out(names: Iterable[str], settings: Settings) -> Done:
 
 def _run(cells: Iterable[Resolved], settings: Settings) -> Done:
     device, executor = choose_device(settings.device), executor_of(settings.executor)
-    store, planner = Store(settings.results), Planner(settings)
+    store, planner = Store(settings.results), Planner(settings, fetch=True)
     lacking: Lacking = []
     planned = planner.plan(cells, store, lacking)
     to_do = [one for one in planned if one.reason]

@@ -31,7 +31,8 @@ def build_context(planned: Planned, planner: Planner, settings: Settings, device
     recipe, info, prepared = planned.resolved.recipe, planned.weights, planned.prepared
     trunk = planned.resolved.backbone.load(planned.cell.backbone.name, info)
     channels_last = trunk.spec.family == "cnn" and len(trunk.input_shape) == 3
-    trunk.to(device, memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+    trunk.to(device)
+    trunk.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
     trunk.requires_grad_(False)
     reader, maps = readers(planned)
     return Context(
@@ -68,6 +69,7 @@ def bank_identity(planned: Planned, reader: Reader, device: torch.device) -> dic
     """What decides the bits of frozen features, their rows aside; threads, machine and libraries are part of it."""
     recipe, info = planned.resolved.recipe, planned.weights
     return {
+        "name": f"{planned.cell.dataset.name}-{planned.cell.backbone.name}",
         "data": planned.prepared.content, "reader": reader.key, "weights": [info.arch, info.digest],
         "backbone": planned.resolved.backbone.model_dump(mode="json"), "shape": list(planned.input_shape),
         "batch": EVAL_BATCH, "normalisation": recipe.normalisation, "precision": recipe.precision,

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from numpy.lib.format import header_data_from_array_1_0, write_array_header_1_0
 
-from bench.core.atomic import explain, write_point
+from bench.core.atomic import DiskFull, explain, write_point
+from bench.core.eviction import evict, size_of
 
 Arrays = dict[str, np.ndarray]
 
@@ -56,60 +57,47 @@ class Shelf:
         """Return an entry's arrays, memory-mapped; what is missing is computed in one pass.
 
         Args:
-            identity: Everything that decides the bits; its hash is the entry's name.
+            identity: Everything that decides the bits; the entry's name is its ``name``, for people, and its hash.
             compute: Yields consecutive rows of every array of ``layouts``, from the first to the last.
 
         Raises:
             DiskFull, UsageError: The arrays cannot be written.
         """
-        place = self.folder / hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:24]
+        digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:24]
+        place = self.folder / f"{identity.get('name', 'features')}-{digest}"
         with self._lock(place):
             try:
                 place.mkdir(exist_ok=True)
                 missing = {n: layout for n, layout in layouts.items() if not (place / f"{n}.npy").exists()}
                 if missing:
+                    _check_room(place, missing)
                     _fill(place, missing, compute())
+                    (place / "about.json").write_text(json.dumps(identity, indent=1, sort_keys=True, default=str))
                 os.utime(place)
             except OSError as error:
                 raise explain(error, place) from error
             found = {name: np.load(place / f"{name}.npy", mmap_mode="r") for name in layouts}
         if missing:
-            self._evict(place)
+            evict(self.folder, self.limit - size_of(place), keep=place)
         return found
 
     def _lock(self, place: Path, timeout: float = -1) -> FileLock:
         self.folder.mkdir(parents=True, exist_ok=True)
         return FileLock(self.folder / f"{place.name}.lock", timeout=timeout)
 
-    def _evict(self, keep: Path) -> None:
-        entries = sorted((used, place) for place in self.folder.iterdir() if (used := _last_used(place)))
-        sizes = {place: _size(place) for _, place in entries}
-        for _, place in entries:
-            if sum(sizes.values()) <= self.limit:
-                return
-            if place != keep and self._remove(place):
-                sizes.pop(place)
 
-    def _remove(self, place: Path) -> bool:
-        """Remove an entry unless another process holds it. Its lock file stays: somebody may be waiting on it."""
-        try:
-            with self._lock(place, timeout=0):
-                shutil.rmtree(place)
-        except (Timeout, FileNotFoundError):
-            return False
-        return True
+def _check_room(place: Path, layouts: Mapping[str, Layout]) -> None:
+    """Say before hours of computing that the disk is too small.
 
-
-def _last_used(place: Path) -> float | None:
-    """Modification time of an entry; None for other files and for what another process has just removed."""
-    try:
-        return place.stat().st_mtime if place.is_dir() else None
-    except FileNotFoundError:
-        return None
-
-
-def _size(place: Path) -> int:
-    return sum(file.stat().st_size for file in place.glob("*") if file.exists())
+    Raises:
+        DiskFull: With both numbers.
+    """
+    needed, free = sum(layout.bytes for layout in layouts.values()), shutil.disk_usage(place).free
+    if needed > free:
+        raise DiskFull(
+            f"Kept features need {needed / 1e9:.1f} GB; {place.parent} has {free / 1e9:.1f} GB free. Free some space "
+            "(bench cache clear features), point BENCH_CACHE to another disk, or lower --bank-gb."
+        )
 
 
 def _fill(place: Path, layouts: Mapping[str, Layout], rows: Iterator[Arrays]) -> None:

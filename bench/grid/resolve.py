@@ -58,8 +58,7 @@ def resolve(cell: Cell, weights: Path | None = None) -> Resolved:
         seed=cell.seed,
         data_seed=cell.data_seed,
     )
-    task = load("tasks", dataset.task)()
-    return Resolved(dataset, task, method, recipes.resolve(cell.recipe), backbone, canonical)
+    return Resolved(dataset, dataset.task_plugin, method, recipes.resolve(cell.recipe), backbone, canonical)
 
 
 def resolve_all(cells: Iterable[Cell], weights: Path | None = None) -> list[Resolved]:

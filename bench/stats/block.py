@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bench.stats.comparison import METHODS, MODELS, Comparison
-from bench.stats.crossed import FEWEST_SEEDS, finite
+from bench.stats.crossed import FEWEST_SEEDS, Crossed, finite
 from bench.stats.errors import StatisticsError
 from bench.stats.floors import ALPHA, resolution_floor
 from bench.stats.holm import holm, untestable
@@ -99,14 +99,8 @@ class Block:
     def pair(self, a: str, b: str) -> Comparison:
         """All that is known of two methods."""
         at = (self._place(a), self._place(b))
-        table = self.matched.table.at(at)
-        half = float(table.half_width(1 - self.alpha))
-        difference, p = float(table.mean), float(self.p[at])
-        if table.moved == 0 and self.binary:  # no difference in n items leaves up to about 3 / n undetected
-            half = max(half, 1 - self.alpha ** (1 / table.units))
-        if p > self.alpha:  # a mid-p value, or `smallest_p`, may be more careful than the t interval
-            half = max(half, abs(difference))
-        models = not self.matched.of_methods[at]
+        table, difference, p = self.matched.table.at(at), float(self.matched.table.mean[at]), float(self.p[at])
+        half = self._half_width(table, p)
         return Comparison(
             names=(a, b),
             means=(float(self.means[at[0]]), float(self.means[at[1]])),
@@ -115,12 +109,8 @@ class Block:
             high=difference + half,
             p=p,
             adjusted=float(self.adjusted[at]),
-            scope=MODELS if models else METHODS,
-            test="mid-p McNemar"
-            if np.isfinite(self.matched.midp[at])
-            else "paired t"
-            if table.seeds < FEWEST_SEEDS
-            else "crossed t",
+            scope=METHODS if self.matched.of_methods[at] else MODELS,
+            test=_test(table, float(self.matched.midp[at])),
             items=self.items,
             units=table.units,
             seeds=int(table.seeds),
@@ -135,22 +125,32 @@ class Block:
             table=table,
         )
 
+    def _half_width(self, table: Crossed, p: float) -> float:
+        """Half the interval's width, never contradicting p."""
+        half = float(table.half_width(1 - self.alpha))
+        if table.moved == 0 and self.binary:  # no difference in n items leaves up to about 3 / n undetected
+            half = max(half, 1 - self.alpha ** (1 / table.units))
+        if p > self.alpha:  # a mid-p value, or `smallest_p`, may be more careful than the t interval
+            half = max(half, abs(float(table.mean)))
+        return half
+
     def _place(self, name: str) -> int:
         if name not in self.names:
             raise StatisticsError(f"No method {name!r} in this block; it has {', '.join(self.names)}.")
         return self.names.index(name)
 
     def _floors(self, alpha: float) -> Array:
-        low, high = self.bounds
-        if not np.isfinite([low, high]).all():
-            return resolution_floor(self.matched.table, alpha)
-        shares = (self.means - low) / (high - low)
-        shares = shares if self.higher_is_better else 1 - shares
-        table = self.matched.table.scaled(1 / (high - low))
-        floors = resolution_floor(
-            table, alpha, shares=(shares[:, None], shares), answers=self.items if self.binary else None
-        )
-        return floors * (high - low)
+        upper, (low, high) = _upper(len(self.names)), self.bounds
+        table, floors = self.matched.table.at(upper), np.zeros(self.p.shape)
+        if np.isfinite([low, high]).all():
+            shares = (self.means - low) / (high - low)
+            shares = shares if self.higher_is_better else 1 - shares
+            both, answers = (shares[upper[0]], shares[upper[1]]), self.items if self.binary else None
+            scaled = resolution_floor(table.scaled(1 / (high - low)), alpha, shares=both, answers=answers)
+            floors[upper] = scaled * (high - low)
+        else:
+            floors[upper] = resolution_floor(table, alpha)
+        return floors + floors.T
 
 
 def compare_all(
@@ -209,6 +209,12 @@ def compare_all(
         higher_is_better=higher_is_better,
         bounds=bounds,
     )
+
+
+def _test(table: Crossed, midp: float) -> str:
+    if np.isfinite(midp):
+        return "mid-p McNemar"
+    return "crossed t" if table.seeds >= FEWEST_SEEDS else "paired t"
 
 
 def _decided(matched: Matched) -> Array:

@@ -17,8 +17,8 @@ class Comparison:
 
     Attributes:
         names: The methods A and B.
-        means: Their mean scores over the runs they share.
-        difference: Mean of A less mean of B.
+        means: Their mean scores, each over all its runs.
+        difference: Mean of A less mean of B over the runs they share.
         low, high: Ends of the interval of the difference at level 1 - alpha, for this pair alone.
         p: Two-sided p-value of "equal", for this pair alone.
         adjusted: The same after Holm's adjustment over the block's pairs; equal to ``p`` for two methods alone.

@@ -17,6 +17,7 @@ from bench.stats.units import grouped
 Array = np.ndarray[Any, np.dtype[Any]]
 FIELDS = ("mean", "ms_units", "ms_seeds", "ms_residual", "seeds", "moved")
 Labels = Mapping[str, Sequence[Hashable]]
+Kind = frozenset[Hashable] | None  # the runs of a method; None if it is the same in all
 
 
 @dataclass(frozen=True)
@@ -42,33 +43,52 @@ def match(
         fixed: Deterministic methods, which are the same in every run.
     """
     names = list(scores)
-    kinds: dict[frozenset[Hashable] | None, list[int]] = {}
+    kinds: dict[Kind, list[int]] = {}
     for place, name in enumerate(names):
         kinds.setdefault(None if name in fixed else frozenset(labels[name]), []).append(place)
-    size = (len(names), len(names))
-    fields = {field: np.zeros(size) for field in FIELDS}
-    fields["seeds"] += 1
-    midp, of_methods, units = np.full(size, np.nan), np.zeros(size, bool), 0
+    found = _Pairs(len(names))
     for one, other in combinations_with_replacement(kinds, 2):
-        here, there = kinds[one], kinds[other]
-        members = here if one == other else here + there
-        if len(members) < 2:
-            continue
-        cube = np.stack([_runs(scores[names[m]], labels[names[m]], _shared(one, other)) for m in members])
-        table, coin = _analyse(cube, groups)
+        members = kinds[one] if one == other else kinds[one] + kinds[other]
+        if len(members) > 1:
+            cube = np.stack([_runs(scores[names[m]], labels[names[m]], _shared(one, other)) for m in members])
+            found.fill(kinds[one], kinds[other], _analyse(cube, groups), one is None and other is None)
+    return Matched(found.table([name not in fixed for name in names]), found.midp, found.of_methods)
+
+
+class _Pairs:
+    """Analyses of all pairs (k, k), filled in part by part."""
+
+    def __init__(self, k: int) -> None:
+        self.fields = {field: np.zeros((k, k)) for field in FIELDS}
+        self.fields["seeds"] += 1
+        self.midp, self.of_methods, self.units = np.full((k, k), np.nan), np.zeros((k, k), bool), 0
+
+    def fill(self, here: list[int], there: list[int], analysed: tuple[Crossed, Array], fixed: bool) -> None:
+        """Take over the pairs of methods ``here`` with methods ``there`` from the analysis of both."""
+        members = here if here == there else here + there
+        table, midp = analysed
         for rows, columns in ((here, there), (there, here)):
             cells = np.ix_(rows, columns)
             inside = np.ix_([members.index(m) for m in rows], [members.index(m) for m in columns])
-            found = table.at(inside)
+            part = table.at(inside)
             for field in FIELDS:
-                fields[field][cells] = getattr(found, field)
-            midp[cells] = coin[inside]
-            of_methods[cells] = cube.shape[-1] >= FEWEST_SEEDS or (one is None and other is None)
-        units = table.units
-    return Matched(_with_pool(fields, units, [n not in fixed for n in names]), midp, of_methods)
+                self.fields[field][cells] = getattr(part, field)
+            self.midp[cells] = midp[inside]
+            self.of_methods[cells] = fixed or bool((part.seeds >= FEWEST_SEEDS).all())
+        self.units = table.units
+
+    def table(self, random: Sequence[bool]) -> Crossed:
+        """All analyses; the seed variance is the block's where it has three seeds."""
+        seeds = self.fields["seeds"]
+        counted = (seeds >= FEWEST_SEEDS) & (self.fields["ms_residual"] > 0)
+        if not counted.any():
+            return Crossed(**self.fields, units=self.units, seed_freedom=1.0)
+        table = Crossed(**self.fields, units=self.units, seed_freedom=float(seeds[counted].min()) - 1)
+        varying = int((counted.any(1) & np.asarray(random)).sum())
+        return pooled(table, max(varying - 1, 1) * (float(seeds[counted].mean()) - 1), counted)
 
 
-def _shared(one: frozenset[Hashable] | None, other: frozenset[Hashable] | None) -> frozenset[Hashable]:
+def _shared(one: Kind, other: Kind) -> frozenset[Hashable]:
     """Runs that two kinds of methods share; a deterministic method (None) has those of any other."""
     if one is None or other is None:
         return (one or frozenset()) | (other or frozenset())
@@ -92,14 +112,3 @@ def _analyse(cube: Array, groups: Sequence[object] | None) -> tuple[Crossed, Arr
         return table, none
     binary = groups is None and bool(((cube == 0) | (cube == 1)).all())
     return table.seeds_fixed(), midp_pairs(cube) if binary else none
-
-
-def _with_pool(fields: Mapping[str, Array], units: int, random: Sequence[bool]) -> Crossed:
-    """Assemble the fields; the seed variance is the block's where it has three seeds."""
-    seeds = fields["seeds"]
-    counted = (seeds >= FEWEST_SEEDS) & (fields["ms_residual"] > 0)
-    if not counted.any():
-        return Crossed(**fields, units=units, seed_freedom=1.0)
-    table = Crossed(**fields, units=units, seed_freedom=float(seeds[counted].min()) - 1)
-    varying = int((counted.any(1) & np.asarray(random)).sum())
-    return pooled(table, max(varying - 1, 1) * (float(seeds[counted].mean()) - 1), counted)

@@ -82,21 +82,10 @@ def intervals(
     pool = _pool([tables[name] for name in free]) if free else (0.0, 0.0)
     found = {}
     for name, table in tables.items():
-        fixed = name in deterministic or (table.seeds > 1 and table.ms_residual == 0 and table.ms_seeds == 0)
+        fixed = name in deterministic or bool(table.seeds > 1 and table.ms_residual == 0 and table.ms_seeds == 0)
         widened = table if fixed else _widened(table, pool, freedom)
-        half = (widened or table.seeds_fixed()).half_width(level)
-        low, high = _ends(float(table.mean), float(half), bounds, t_quantile(table.units - 1, level) ** 2 / table.units)
-        means = averaged[name].mean(0)
-        found[name] = Row(
-            mean=float(table.mean),
-            low=low,
-            high=high,
-            covers="items" if widened is None else "items and seeds",
-            pooled=1 if fixed else max(len(free), 1),
-            seed_low=float(means.min()),
-            seed_high=float(means.max()),
-            runs=int(table.seeds),
-        )
+        row = _row(table if widened is None else widened, averaged[name].mean(0), bounds, level, widened is not None)
+        found[name] = row if fixed else replace(row, pooled=max(len(free), 1))
     return found
 
 
@@ -125,6 +114,15 @@ def of_seeds(values: Array, bounds: tuple[float, float] = (0.0, 1.0), level: flo
         half = t_quantile(len(values) - 1, level) * float(values.std(ddof=1)) / len(values) ** 0.5
         ends = max(bounds[0], mean - half), min(bounds[1], mean + half)
     return Row(mean, *ends, "seeds", 1, float(values.min()), float(values.max()), len(values))
+
+
+def _row(table: Crossed, means: Array, bounds: tuple[float, float], level: float, with_seeds: bool) -> Row:
+    """The row of one analysis; ``means`` are those of its runs."""
+    half = float((table if with_seeds else table.seeds_fixed()).half_width(level))
+    unseen = t_quantile(table.units - 1, level) ** 2 / table.units
+    low, high = _ends(float(table.mean), half, bounds, unseen)
+    covers = "items and seeds" if with_seeds else "items"
+    return Row(float(table.mean), low, high, covers, 1, float(means.min()), float(means.max()), len(means))
 
 
 def _varying(tables: Mapping[str, Crossed], deterministic: Collection[str]) -> list[str]:

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_clips import hmdb51, ucf101
 from made_images import class_folders, picture
+from made_volumes import participants
 
 from bench.conformance.base import Skipped, examine
 from bench.conformance.datasets import CHECKS, DatasetCase, check_protocols, check_table
@@ -107,6 +109,19 @@ def _csv(root: Path) -> dict[str, Any]:
     return {"path": "own/list.csv"}
 
 
+def _nifti(root: Path) -> dict[str, Any]:
+    participants(root)
+    return {"path": "brains/participants.tsv", "protocol": "grouped"}
+
+
+def _clips(make: Callable[[Path, bool], Path]) -> Callable[[Path], dict[str, Any]]:
+    def made(root: Path) -> dict[str, Any]:
+        make(root, True)
+        return {"frames": 4, "size": 16}
+
+    return made
+
+
 MADE: dict[str, Callable[[Path], dict[str, Any]]] = {
     "pacs": _pacs,
     "breakhis": _breakhis,
@@ -116,6 +131,9 @@ MADE: dict[str, Callable[[Path], dict[str, Any]]] = {
     "medmnist": _medmnist,
     "image_folder": _folder,
     "csv_images": _csv,
+    "nifti_folder": _nifti,
+    "ucf101": _clips(ucf101),
+    "hmdb51": _clips(hmdb51),
     "digits": lambda root: {},
     "digits_shift": lambda root: {},
 }

@@ -27,6 +27,7 @@ from bench.datasets.kth_tips2b import KTHTips2b
 class Toy(Dataset):
     """A set that lies in an archive."""
 
+    task = "classification"
     folder = "toy"
     licence = "CC0"
     homepage = "https://example.org"

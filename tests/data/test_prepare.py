@@ -21,6 +21,7 @@ from bench.datasets.image_folder import ImageFolder
 class Made(Dataset):
     """A data set whose table a test writes; pixels follow the index."""
 
+    task = "classification"
     protocols: ClassVar[dict[str, Split]] = {
         "given": Official(selection="last"),
         "declared": Official(selection="last", leaks=("patient", "duplicate")),

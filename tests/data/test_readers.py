@@ -31,6 +31,7 @@ SQUASH = Recipe()
 class Scans(Dataset):
     """Six made samples; a test says what each is."""
 
+    task = "classification"
     protocols: ClassVar[dict[str, Split]] = {"given": Official(selection="last", leaks=("duplicate",))}
 
     made: ClassVar[Callable[[int], np.ndarray]]
