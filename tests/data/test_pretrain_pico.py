@@ -13,9 +13,9 @@ import torch
 from made_images import picture
 from timm.layers import DropPath
 
+from bench.backbones.facts import from_file
 from bench.backbones.local import metadata
 from bench.backbones.trunk import build
-from bench.backbones.facts import from_file
 
 ROOT = Path(__file__).resolve().parents[2]
 
