@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Json, ValidationError
 
 from bench.backbones.family import SIDE_LIMIT, WeightsInfo
-from bench.backbones.local import metadata, sha256_of
+from bench.backbones.local import file_digest, metadata
 from bench.core.errors import UsageError
 
 # What may be said to an architecture's constructor: its shape. Never where weights come from (checkpoint_path,
@@ -79,7 +79,6 @@ def from_file(path: Path) -> WeightsInfo:
             f"{path}: {problem['loc'][0]} in its metadata: {what}. Needed: timm_arch, input_size, mean, std; "
             "possible: model_args, interpolation, trained_on, batch_norm, note."
         ) from error
-    size = path.stat()
     return WeightsInfo(
         arch=facts.timm_arch,
         size=facts.input_size[-1],
@@ -90,7 +89,7 @@ def from_file(path: Path) -> WeightsInfo:
         trained_on=facts.trained_on,
         batch_norm=facts.batch_norm,
         file=str(path),
-        digest=f"sha256:{sha256_of(str(path), size.st_size, size.st_mtime_ns)}",
+        digest=file_digest(path),
         note=facts.note,
     )
 

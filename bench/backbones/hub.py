@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import timm
 
-from bench.backbones.facts import sha256_of
 from bench.backbones.family import WeightsInfo
+from bench.backbones.local import sha256_of
 from bench.backbones.tags import trained_on
 from bench.core.errors import UsageError, nearest
 

@@ -144,6 +144,7 @@ def run(
         bool, typer.Option("--no-fuse", help="Train cells one by one; the numbers are the same.")
     ] = False,
     time_limit: Annotated[float | None, typer.Option(metavar="SECONDS", help="Longest a cell may train.")] = None,
+    val_only: Annotated[bool, typer.Option("--val-only", help="Never open a test split.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Print the traceback of what fails.")] = False,
     bank_gb: Annotated[float, typer.Option(metavar="GB", help="Disk that kept features and views may take.")] = 20.0,
     quiet: Quiet = False,
@@ -170,6 +171,7 @@ def run(
         time_limit=time_limit,
         executor=executor,
         quiet=quiet or json,
+        val_only=val_only,
         debug=debug,
         plugins=plugin_folders(ctx, plugins),
         bank_gb=bank_gb,

@@ -17,21 +17,23 @@ from bench.training.context import Context
 STAGE = "fit"
 
 
-def fit_record(planned: Planned, context: Context) -> tuple[Record, dict[str, np.ndarray]]:
-    """Fit the cell's method and predict; the test split is opened once, after fitting."""
+def fit_record(
+    planned: Planned, context: Context, splits: tuple[str, ...] = SPLITS
+) -> tuple[Record, dict[str, np.ndarray]]:
+    """Fit the cell's method and predict on ``splits``; the test split is opened once, after fitting."""
     method = planned.resolved.method
     assert isinstance(method, FeatureMethod)
     train = _split(context, "train")
     val = _split(context, "val") if len(context.prepared.rows("val")) else None
     fitted = method.fit(train, val, context.head_spec)
-    outputs = {split: _outputs(fitted, context, split) for split in SPLITS if len(context.prepared.rows(split))}
+    outputs = {split: _outputs(fitted, context, split) for split in splits if len(context.prepared.rows(split))}
     total = size(context.trunk) + fitted.parameters
     by = str((fitted.chosen or {}).get("by", "none"))
     record = Record(
         **identity_fields(planned),
         stages=[stage_result(context, STAGE, outputs, selection=by, trainable=fitted.parameters)],
         selection=_selection(fitted, by),
-        test_openings=1,
+        test_openings=int("test" in outputs),
         parameters=Parameters(trainable=fitted.parameters, added=fitted.parameters, total=total),
         macs=Macs(backbone=trunk_macs(context.trunk), head=None),
         flags=flags(planned, []),

@@ -13,6 +13,7 @@ from bench.data.overlap import overlap
 from bench.engine.plan import Planned
 from bench.grid.resolve import Resolved
 from bench.records import Record
+from bench.records.items import groups_packed, names_digest, packed
 from bench.records.schema import (
     Failure,
     Flags,
@@ -45,8 +46,22 @@ def stage_result(context: Context, name: str, outputs: dict[str, Outputs], **fie
         name=name,
         metrics={split: evaluate(targets_of(context, split), found) for split, found in outputs.items()},
         n={split: len(context.prepared.rows(split)) for split in outputs},
+        items={split: item_facts(context, split, found) for split, found in outputs.items()},
         **fields,
     )
+
+
+def item_facts(context: Context, split: str, outputs: Outputs) -> dict[str, str]:
+    """The items of a split, the groups they belong to, and their scores by the metrics that tables show."""
+    task, targets = context.task, targets_of(context, split)
+    table = context.prepared.table.iloc[context.prepared.rows(split)]
+    facts = {"ids": names_digest(table["id"].to_numpy())}
+    if unit := next((unit for unit in UNITS if unit in table and table[unit].nunique() > 1), None):
+        facts["groups"] = groups_packed(table[unit].to_numpy())
+    for metric in task.metrics:
+        if metric == task.headline or metric.shown:
+            facts[metric.name] = packed(task.item_scores(targets, outputs, metric.name))
+    return facts
 
 
 def reported_stage(context: Context, reported: Reported) -> StageResult:

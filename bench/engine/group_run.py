@@ -16,8 +16,8 @@ from bench.core.errors import BenchError, TimeLimit
 from bench.core.memory import MemoryMeter
 from bench.core.places import place_of
 from bench.core.progress import Reporter
-from bench.engine.closed_form import fit_record
-from bench.engine.evidence import failed_record, trained_record
+from bench.engine.closed_form import STAGE, fit_record
+from bench.engine.evidence import SPLITS, failed_record, trained_record
 from bench.engine.groups import Group
 from bench.engine.plan import Planned, Planner, reason
 from bench.engine.settings import Settings
@@ -25,6 +25,7 @@ from bench.engine.setup import account, build_context
 from bench.methods.base import Method
 from bench.plugins.folders import plugin_folders
 from bench.records import Hardware, Store
+from bench.records.openings import Opening, append, now
 from bench.training import checkpoint
 from bench.training.context import Context
 from bench.training.job import StageJob
@@ -50,6 +51,7 @@ class GroupRun:
         results: Stage key -> what training gave, so far.
         shared_memory: Peak bytes while its cells trained together.
         meter: Measures the cell at hand.
+        noted: (cell, stage) whose look at the test split stands in the log.
     """
 
     group: Group
@@ -61,6 +63,7 @@ class GroupRun:
     results: Results = field(default_factory=dict)
     shared_memory: int = 0
     meter: MemoryMeter | None = None
+    noted: set[tuple[str, str]] = field(default_factory=set)
 
     def run(self, wait: bool) -> bool:
         """Run the group's open cells and store their records; what fails is stored as a failure.
@@ -98,7 +101,7 @@ class GroupRun:
         failure = self.store.failure(name)
         if failure is not None and failure != planned.failure:
             return False
-        return bool(reason(self.store.get(name), planned.fingerprints, failure))
+        return bool(reason(self.store.get(name), planned.fingerprints, failure, self.settings.val_only))
 
     def _run_open(self, cells: list[Planned], folder: Path) -> None:
         try:
@@ -109,7 +112,7 @@ class GroupRun:
             for planned in cells:
                 self._fail(planned, self._typed(error))
             return
-        runner = StageRunner(context, folder, self.settings.time_limit, self._booked)
+        runner = StageRunner(context, folder, self.settings.time_limit, self._booked, self.splits)
         with MemoryMeter(self.device) as meter:
             self._first_stages(cells, runner)
         self.shared_memory = meter.peak
@@ -128,11 +131,31 @@ class GroupRun:
         except Exception as error:  # a method's own code may raise anything; the suite goes on
             self._fail(planned, self._typed(error))
 
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """What may be predicted."""
+        return SPLITS[:1] if self.settings.val_only else SPLITS
+
+    def _open_for(self, planned: Planned, stages: list[tuple[str, int]]) -> None:
+        """Note that a cell's stages look at the test split, so many times each, before anybody sees what comes of it.
+
+        Where the test split itself selects, that is before training.
+        """
+        for stage, times in stages if "test" in self.splits else []:
+            if times and (planned.name, stage) not in self.noted:
+                protocol = planned.resolved.dataset.protocol
+                opening = Opening(planned.name, stage, planned.fingerprints, protocol, times, now())
+                append(self.store.folder, opening)
+                self.noted.add((planned.name, stage))
+
     def _booked(self, learner: Learner, images: int) -> None:
         self.reporter.epoch(images)
 
     def _first_stages(self, cells: list[Planned], runner: StageRunner) -> None:
         """Train every first stage on the shared trunk together, each once."""
+        for planned in cells:
+            peeking = planned.selection == "test_best"
+            self._open_for(planned, [(job.stage.name, job.epochs + 1) for job in planned.jobs if peeking])
         unique = {job.key: job for planned in cells for job in planned.jobs if job.shares_trunk}
         if unique:
             self.reporter.working(f"{len(unique)} heads on one trunk" if len(unique) > 1 else str(cells[0].cell.method))
@@ -141,9 +164,13 @@ class GroupRun:
 
     def _report_together(self, cells: list[Planned], runner: StageRunner) -> None:
         """Cells with one trial report what they train, so their test passes can be shared too."""
-        sure = {job.key for planned in cells if len(planned.trials) == 1 for job in planned.jobs}
+        certain = [planned for planned in cells if len(planned.trials) == 1]
+        sure = {job.key for planned in certain for job in planned.jobs}
         try:
-            runner.report([r for key, r in self.results.items() if key in sure and isinstance(r, Trained)])
+            ready = {key: r for key, r in self.results.items() if key in sure and isinstance(r, Trained)}
+            for planned in certain:
+                self._open_for(planned, [(job.stage.name, 1) for job in planned.jobs if job.key in ready])
+            runner.report(list(ready.values()))
         except DiskFull:
             raise
         except Exception as error:  # each cell tries again by itself, and the one at fault gets the failure
@@ -155,6 +182,7 @@ class GroupRun:
             [self._train_trial(planned, jobs, runner) for jobs in planned.trials], planned.resolved.task.headline
         )
         seconds = self._seconds(planned)
+        self._open_for(planned, [(stage.job.stage.name, 1) for stage in chosen.stages])
         reported = runner.report(chosen.stages)
         stages = [reported[stage.job.key] for stage in chosen.stages]
         parameters, macs = account(planned, runner.context, max(stage.trainable for stage in chosen.stages))
@@ -190,7 +218,8 @@ class GroupRun:
 
     def _fit(self, planned: Planned, context: Context) -> None:
         began = time.perf_counter()
-        record, arrays = fit_record(planned, context)
+        self._open_for(planned, [(STAGE, 1)])
+        record, arrays = fit_record(planned, context, self.splits)
         hardware = self._hardware(time.perf_counter() - began)
         self.store.put(record.model_copy(update={"hardware": hardware}), arrays)
         self.reporter.cell(planned.name)

@@ -158,7 +158,7 @@ class Planner:
 
     def _judged(self, planned: Planned, store: Store) -> Planned:
         failure = store.failure(planned.name)
-        why = reason(store.get(planned.name), planned.fingerprints, failure)
+        why = reason(store.get(planned.name), planned.fingerprints, failure, self.settings.val_only)
         return replace(planned, reason=why, failure=failure)
 
     def _prepare(self, resolved: Resolved) -> Prepared:
@@ -206,8 +206,8 @@ def check_task(resolved: Resolved) -> None:
         raise UsageError(f"{task.plugin_name()} has maps as targets, and kept views do not move them. Leave out views.")
 
 
-def reason(record: Record | None, fingerprints: dict[str, str], failure: Record | None) -> str:
-    """Why a cell has to run: "missing", "failed: ...", "stale: ...", or nothing.
+def reason(record: Record | None, fingerprints: dict[str, str], failure: Record | None, val_only: bool = False) -> str:
+    """Why a cell has to run: "missing", "failed: ...", "stale: ...", "test split still shut", or nothing.
 
     A loss that diverged would diverge again, to the same digits, unless something has changed.
     """
@@ -217,6 +217,8 @@ def reason(record: Record | None, fingerprints: dict[str, str], failure: Record 
     if record is None:
         return "missing"
     differing = changed(record, fingerprints)
+    if not differing and not val_only and "test" not in record.metrics:
+        return "test split still shut"
     return "stale: " + ", ".join(differing) + " changed" if differing else ""
 
 

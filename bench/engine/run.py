@@ -131,7 +131,7 @@ def preflight(cells: list[Planned], settings: Settings) -> list[Record]:
         UsageError: Weights do not fit, a method does not apply to a backbone, or selection lacks validation data.
     """
     for planned in cells:
-        check_selection(planned)
+        check_selection(planned, settings.val_only)
     by_backbone: dict[str, list[Planned]] = {}
     for planned in cells:
         by_backbone.setdefault(str(planned.cell.backbone), []).append(planned)
@@ -140,8 +140,10 @@ def preflight(cells: list[Planned], settings: Settings) -> list[Record]:
     return [record for planned in same_inputs(cells) for record in undecodable(planned, settings)]
 
 
-def check_selection(planned: Planned) -> None:
-    """Raise UsageError when a cell selects on validation data that its protocol does not have."""
+def check_selection(planned: Planned, val_only: bool) -> None:
+    """Raise UsageError when a cell lacks the data it selects or reports on, or would select on a split that is shut."""
+    if val_only and (not planned.prepared.counts["val"] or planned.selection == "test_best"):
+        raise UsageError(f"{planned.cell.dataset} cannot run with --val-only: its protocol looks at the test split.")
     needs = planned.selection == "val_best" or planned.resolved.recipe.lr_grid
     if not planned.prepared.counts["val"] and planned.trials and needs:
         raise UsageError(f"{planned.cell.dataset} has no validation split: use selection=last and no lr_grid.")

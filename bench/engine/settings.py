@@ -20,6 +20,7 @@ class Settings:
         time_limit: Seconds a cell's training may take, or None; looked at after every epoch.
         executor: What carries out groups, as ``name[key=value,...]``.
         quiet: No progress bar.
+        val_only: Never open a test split: train, select and report on validation data alone.
         debug: Print the traceback of a cell that fails.
         plugins: The user's plug-in folders, for processes elsewhere.
         bank_gb: Disk that kept features and views may take, in GB. Features too large to keep are computed on every
@@ -35,6 +36,7 @@ class Settings:
     time_limit: float | None = None
     executor: str = "inline"
     quiet: bool = False
+    val_only: bool = False
     debug: bool = False
     plugins: tuple[Path, ...] = ()
     bank_gb: float = 20.0

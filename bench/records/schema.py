@@ -63,6 +63,8 @@ class StageResult(Block):
         selection: The criterion that chose it (`Record.selection` says on which split).
         metrics: Split -> metric -> value, as the record's task names them.
         n: Split -> number of samples.
+        items: Split -> what statistics read: ``ids`` (a hash of the items' names in order), ``groups`` where the data
+            have them, and scores by metric, packed as `bench.records.items` does.
         curves: Name (``lr``, ``train_loss``, ``val_loss``, ``val_accuracy``...) -> one number an epoch.
         trainable: Parameters trained in this stage.
     """
@@ -73,6 +75,7 @@ class StageResult(Block):
     selection: str = "last"
     metrics: dict[str, Metrics] = {}
     n: dict[str, int] = {}
+    items: dict[str, dict[str, str]] = {}
     curves: dict[str, Numbers] = {}
     trainable: int = 0
 

@@ -9,7 +9,6 @@ from bench.stats.errors import StatisticsError
 from bench.stats.floors import planning_floor, resolution_floor
 from bench.stats.folds import Folds, over_folds
 from bench.stats.holm import holm
-from bench.stats.intervals import Interval, accuracy_interval, seed_interval
 from bench.stats.letters import letters, rank_ranges
 from bench.stats.mcnemar import midp
 from bench.stats.pairs import compare
@@ -26,11 +25,9 @@ __all__ = [
     "Crossed",
     "Crossing",
     "Folds",
-    "Interval",
     "Row",
     "StatisticsError",
     "Superiority",
-    "accuracy_interval",
     "across_datasets",
     "auc",
     "balanced_accuracy",
@@ -52,7 +49,6 @@ __all__ = [
     "planning_floor",
     "rank_ranges",
     "resolution_floor",
-    "seed_interval",
     "sign_flips",
     "signed_ranks",
     "smallest_sample",

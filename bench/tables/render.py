@@ -12,14 +12,14 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.core.errors import UsageError, nearest
-from bench.stats import Interval
+from bench.stats import Row as Estimate
 from bench.tables.table import Table, fact, to_json
 from bench.tasks.base import Metric
 
 SELECTED = " (test-selected)"
 UNLIMITED = 1000  # columns; a pipe has no width
 LIFTED = ("dataset", "protocol", "backbone", "recipe")
-TEXT_COLUMNS = (*LIFTED, "method", "stage", "marks")
+TEXT_COLUMNS = (*LIFTED, "method", "stage", "ties", "marks")
 LATEX_SPECIAL = {
     **{char: "\\" + char for char in "&%$#_{}"},
     "\\": r"\textbackslash{}",
@@ -51,9 +51,11 @@ def grid(table: Table) -> Grid:
     numbers = [(column, kind) for kind in kinds for column in table.columns if column in table.metrics]
     facts = [column for column in table.columns if column not in table.metrics]
     parts = ["dataset", "protocol", "backbone", "recipe", "method", *(["stage"] if table.stages else [])]
+    compared = ["rank", "ties"] if any(row.ranks for row in table.rows) else []
     head = [
         *parts,
         "seeds",
+        *compared,
         *(heading(table.metrics[column]) + SELECTED * kind for column, kind in numbers),
         *facts,
         "marks",
@@ -62,6 +64,7 @@ def grid(table: Table) -> Grid:
         [
             *(getattr(row.key, part) for part in parts),
             str(row.seeds),
+            *([rank_text(row.ranks), row.letters] if compared else []),
             *(
                 show(table.metrics[column], row.values.get(column) if row.key.test_selected == kind else None)
                 for column, kind in numbers
@@ -74,20 +77,29 @@ def grid(table: Table) -> Grid:
     return head, body
 
 
+def rank_text(ranks: tuple[int, int] | None) -> str:
+    """``2–4``: the best and the worst rank that the row may have."""
+    if ranks is None:
+        return ""
+    return str(ranks[0]) if ranks[0] == ranks[1] else f"{ranks[0]}–{ranks[1]}"
+
+
 def heading(metric: Metric) -> str:
     """A metric's heading, with its unit."""
     return f"{metric.name} {metric.unit}".strip()
 
 
-def show(metric: Metric, value: Interval | None) -> str:
-    """``91.41 [90.10, 92.60]``."""
+def show(metric: Metric, value: Estimate | None) -> str:
+    """``91.41 [90.10, 92.60]``; where the interval leaves the seeds out, their range stands beside it."""
     if value is None:
         return ""
     scale, digits = 100 if metric.unit == "%" else 1, metric.decimals
     text = f"{value.mean * scale:.{digits}f}"
-    if value.low is None or value.high is None:
+    if value.low is not None and value.high is not None:
+        text += f" [{value.low * scale:.{digits}f}, {value.high * scale:.{digits}f}]"
+    if value.covers == "items and seeds" or value.runs < 2 or value.seed_low == value.seed_high:
         return text
-    return f"{text} [{value.low * scale:.{digits}f}, {value.high * scale:.{digits}f}]"
+    return f"{text} · seeds {value.seed_low * scale:.{digits}f}–{value.seed_high * scale:.{digits}f}"
 
 
 def show_fact(value: float | None) -> str:
@@ -202,11 +214,11 @@ def _flat(row: dict[str, Any], table: Table) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in row.items():
         if name.removesuffix("_test_selected") in table.metrics:
-            flat |= {f"{name}_{end}": (value or {}).get(end) for end in ("mean", "low", "high")}
+            flat |= {f"{name}_{end}": (value or {}).get(end) for end in ("mean", "low", "high", "covers")}
         elif name == "failures":
             flat[name] = len(value)
         else:
-            flat[name] = "; ".join(value) if isinstance(value, list) else value
+            flat[name] = "; ".join(map(str, value)) if isinstance(value, list) else value
     return flat
 
 

@@ -14,10 +14,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from bench.cells.cell import Cell
 from bench.records import Record, StageResult
 from bench.records.frame import without_protocol
-from bench.stats import Interval, accuracy_interval, seed_interval
+from bench.stats import Row as Estimate
+from bench.stats import of_seeds
 from bench.tables.metrics import metrics_of
 
 FACTS: dict[str, Callable[[Record, StageResult], float | None]] = {
@@ -66,16 +69,20 @@ class Row:
         marks: Word -> what it means here; see `bench.tables.marks`.
         failures: Failed runs.
         cells: Canonical names of the finished runs.
+        ranks: Best and worst rank among the rows of its comparable block; None where that is not known.
+        letters: Rows of a block that share a letter were not separated.
     """
 
     key: Key
     seeds: int
-    values: dict[str, Interval]
+    values: dict[str, Estimate]
     facts: dict[str, float | None]
     n: int | None
     failures: tuple[Record, ...]
     cells: tuple[str, ...]
     marks: dict[str, str] = field(default_factory=dict)
+    ranks: tuple[int, int] | None = None
+    letters: str = ""
 
 
 def group(records: Iterable[Record], stages: bool = False) -> dict[Key, list[Record]]:
@@ -91,12 +98,12 @@ def group(records: Iterable[Record], stages: bool = False) -> dict[Key, list[Rec
 def make_row(key: Key, records: Sequence[Record], split: str = "test") -> Row:
     """Average one configuration's runs."""
     done = [record for record in records if record.status == "done"]
-    results = [_stage(record, key.stage) for record in done]
+    results = [stage_of(record, key.stage) for record in done]
     counts = [result.n[split] for result in results if split in result.n]
     return Row(
         key=key,
         seeds=len(done),
-        values=_values(key.task, [result.metrics.get(split, {}) for result in results], min(counts, default=0)),
+        values=_values(key.task, [result.metrics.get(split, {}) for result in results]),
         facts={name: _mean([read(*run) for run in zip(done, results, strict=True)]) for name, read in FACTS.items()},
         n=min(counts, default=None),
         failures=tuple(record for record in records if record.status == "failed"),
@@ -151,17 +158,18 @@ def _configuration(key: Key) -> tuple[str, ...]:
     return key.dataset, key.protocol, key.backbone, key.recipe, key.method
 
 
-def _stage(record: Record, name: str) -> StageResult:
+def stage_of(record: Record, name: str) -> StageResult:
+    """A finished record's stage by name."""
     return next(stage for stage in record.stages if stage.name == name)
 
 
-def _values(task: str, metrics: list[dict[str, float | None]], n: int) -> dict[str, Interval]:
+def _values(task: str, metrics: list[dict[str, float | None]]) -> dict[str, Estimate]:
+    """Each metric over its runs; what item scores add comes with the block (`bench.tables.blocks`)."""
     values = {}
     for metric in metrics_of(task):
         numbers = [value for run in metrics if (value := run.get(metric.name)) is not None]
         if numbers and len(numbers) == len(metrics):
-            headline = metric == metrics_of(task)[0] and metric.unit == "%"
-            values[metric.name] = accuracy_interval(numbers, n) if headline else seed_interval(numbers, metric.high)
+            values[metric.name] = of_seeds(np.array(numbers), (metric.low, metric.high))
     return values
 
 

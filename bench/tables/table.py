@@ -9,10 +9,12 @@ from typing import Any
 
 from bench.core.errors import UsageError, nearest
 from bench.records import Record
-from bench.stats import Interval
+from bench.records.openings import Opening
+from bench.stats import Row as Estimate
+from bench.tables.blocks import Compared, Scores, compared, packed_scores, ranked, with_intervals
 from bench.tables.filters import select
 from bench.tables.marks import Floors, Stale, floor_means, marked
-from bench.tables.metrics import default_columns, known_floors, known_metrics, metrics_of
+from bench.tables.metrics import default_columns, known_floors, known_metrics
 from bench.tables.rows import FACTS, Key, Row, group, make_row
 from bench.tasks.base import Metric
 
@@ -22,6 +24,7 @@ class Table:
     """What a command shows.
 
     Attributes:
+        blocks: The comparable blocks with the verdicts on all pairs of their rows.
         columns: Metrics and facts, in order.
         metrics: The columns that are metrics, by name.
         stages: Whether rows of earlier stages are shown.
@@ -29,6 +32,7 @@ class Table:
     """
 
     rows: list[Row]
+    blocks: list[Compared]
     columns: tuple[str, ...]
     metrics: dict[str, Metric]
     stages: bool
@@ -42,6 +46,8 @@ def aggregate(
     stages: bool = False,
     split: str = "test",
     stale: Stale = lambda record: "",
+    openings: Sequence[Opening] = (),
+    scores: Scores | None = None,
 ) -> Table:
     """Make a table of records.
 
@@ -53,6 +59,8 @@ def aggregate(
         stages: Show every stage of staged methods, not only the last.
         split: `test` or `val`.
         stale: Says why a record is out of date.
+        openings: What has looked at the test splits, records that were replaced since included.
+        scores: Item scores by metric; None: those in the records, of the metrics that their task shows.
 
     Raises:
         UsageError: A column or split is unknown, or the filter matches nothing.
@@ -63,13 +71,18 @@ def aggregate(
     _check(columns, known, split)
     floors = floor_means(make_row(key, found, split) for key, found in group(records).items())
     groups = group(select(records, filter), stages)
-    rows = [marked(make_row(key, found, split), found, stale, floors(key)) for key, found in groups.items()]
+    plain = {key: make_row(key, found, split) for key, found in groups.items()}
+    told = scores or packed_scores(split)
+    verdicts = compared(groups, split, told)
+    placed = ranked(with_intervals(plain, groups, split, told, columns), verdicts)
+    rows = [marked(placed[key], found, stale, floors(key)) for key, found in groups.items()]
     return Table(
         rows,
+        verdicts,
         columns,
         {name: known[name] for name in columns if name in known},
         stages,
-        [*_intervals(rows, columns, split), *_floorless(rows, floors), *_openings(records, rows)],
+        [*_intervals(rows, columns, split), *_resolution(verdicts), *_floorless(rows, floors), *_looks(openings, rows)],
     )
 
 
@@ -84,6 +97,8 @@ def _json_row(row: Row, table: Table) -> dict[str, Any]:
         name: getattr(key, name) for name in ("dataset", "protocol", "backbone", "method", "recipe", "stage")
     }
     plain["seeds"] = row.seeds
+    plain["ranks"] = list(row.ranks) if row.ranks else None
+    plain["ties"] = row.letters
     for column in table.columns:
         if column in table.metrics:
             plain[column] = None if key.test_selected else _interval(row.values.get(column))
@@ -106,8 +121,11 @@ def fact(row: Row, column: str) -> float | None:
     return int(value) if value is not None and float(value).is_integer() else value
 
 
-def _interval(value: Interval | None) -> dict[str, float | None] | None:
-    return None if value is None else {"mean": value.mean, "low": value.low, "high": value.high}
+def _interval(value: Estimate | None) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    ends = {"mean": value.mean, "low": value.low, "high": value.high, "covers": value.covers}
+    return {**ends, "seed_low": value.seed_low, "seed_high": value.seed_high}
 
 
 def _check(columns: Sequence[str], known: Collection[str], split: str) -> None:
@@ -120,11 +138,33 @@ def _check(columns: Sequence[str], known: Collection[str], split: str) -> None:
 
 
 def _intervals(rows: Sequence[Row], columns: Sequence[str], split: str) -> list[str]:
-    headlines = {metrics_of(row.key.task)[0].name for row in rows}
-    metrics = {metric for row in rows for metric in row.values if metric in columns}
-    notes = [f"{name}: mean [95 % interval over {split} items and seeds]" for name in sorted(headlines & metrics)]
-    if metrics - headlines:
-        notes.append("other metrics: mean [95 % interval over seeds; none with one seed]")
+    """What the intervals hold for, each kind once."""
+    kinds: dict[str, list[str]] = {}
+    for row in rows:
+        for name in columns:
+            if name in row.values and row.values[name].low is not None:
+                kinds.setdefault(row.values[name].note, [])
+                if name not in kinds[row.values[name].note]:
+                    kinds[row.values[name].note].append(name)
+    return [f"{', '.join(names)}: mean [95 % interval; {split} {kind}]" for kind, names in kinds.items()]
+
+
+def _resolution(found: Iterable[Compared]) -> list[str]:
+    """What each block can tell apart at all, and what it would take to separate its two best rows."""
+    notes = []
+    for block in found:
+        if block.verdicts is None:
+            continue
+        scale, unit = (100, "points") if block.metric.unit == "%" else (1, block.metric.unit)
+        floor, corrected = scale * block.verdicts.floor, scale * block.verdicts.floor_holm
+        best, second = (block.verdicts.names[i] for i in block.verdicts.order[:2])
+        pair = block.verdicts.pair(best, second)
+        notes.append(
+            f"{block.place.label}: rows that share a letter in 'ties' were not separated ({pair.test}, Holm over "
+            f"{block.verdicts.pairs} pairs). True differences under {floor:.1f} {unit} are mostly missed (80 % power; "
+            f"{corrected:.1f} for the smallest of all pairs). {block.label(best)} against {block.label(second)}: "
+            f"{pair.verdict}" + ("." if pair.different else f"; to separate them: {pair.budget().text()}.")
+        )
     return notes
 
 
@@ -138,16 +178,20 @@ def _floorless(rows: list[Row], floors: Callable[[Key], Floors]) -> list[str]:
     ]
 
 
-def _openings(records: list[Record], rows: list[Row]) -> list[str]:
-    """How many configurations have looked at each test split shown: the more, the less its best number means."""
-    configurations: dict[str, int] = defaultdict(int)
+def _looks(openings: Sequence[Opening], rows: list[Row]) -> list[str]:
+    """How many configurations, and revisions of them, have looked at each test split shown: the more, the less its best
+    number means."""
+    configurations: dict[str, set[str]] = defaultdict(set)
+    revisions: dict[str, set[tuple[str, str]]] = defaultdict(set)
     looks: dict[str, int] = defaultdict(int)
-    for key, found in group(records).items():
-        openings = sum(record.test_openings for record in found)
-        configurations[place(key)] += openings > 0
-        looks[place(key)] += openings
+    for opening in openings:
+        where = opening.place
+        configurations[where].add(opening.configuration)
+        revisions[where].add((opening.configuration, opening.revision))
+        looks[where] += opening.times
     return [
-        f"{where}: {configurations[where]} configurations have opened the test split, {looks[where]} times in all"
+        f"{where}: {len(configurations[where])} configurations ({len(revisions[where])} with their revisions) have "
+        f"opened the test split, {looks[where]} times in all"
         for where in sorted({place(row.key) for row in rows})
     ]
 

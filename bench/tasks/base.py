@@ -122,9 +122,20 @@ class Task:
     def item_scores(self, targets: np.ndarray, outputs: Outputs, metric: str) -> np.ndarray:
         """Scores (n,) of the samples, whose mean is the metric: what paired statistics read.
 
-        A metric without a per-sample form gives its jackknife pseudo-values; see `jackknife`.
+        A metric without a per-sample form gives its jackknife pseudo-values; the default does so by leaving out each
+        sample in turn, which takes n evaluations.
+
+        Raises:
+            StatisticsError: The metric is undefined without some sample.
         """
-        return jackknife(self, targets, outputs, metric)
+        from bench.stats.pseudo import jackknife
+
+        names = list(outputs)
+
+        def value(targets: np.ndarray, *arrays: np.ndarray) -> float:
+            return self.evaluate(targets, dict(zip(names, arrays, strict=True)))[metric]
+
+        return jackknife(value, targets, *outputs.values())
 
     def arrays(self, targets: np.ndarray, outputs: Outputs) -> dict[str, np.ndarray]:
         """What is stored beside the record of a split's outputs."""
@@ -134,13 +145,3 @@ class Task:
 def better(metric: Metric, one: float, other: float) -> bool:
     """Whether a value of the metric is better than another; NaN is better than nothing."""
     return one > other if metric.higher_is_better else one < other
-
-
-def jackknife(task: Task, targets: np.ndarray, outputs: Outputs, metric: str) -> np.ndarray:
-    """Pseudo-values (n,): ``n m - (n - 1) m without i`` (Quenouille 1956), whose mean estimates the metric."""
-    n, whole = len(targets), task.evaluate(targets, outputs)[metric]
-    left_out = [
-        task.evaluate(np.delete(targets, i, 0), {k: np.delete(v, i, 0) for k, v in outputs.items()})[metric]
-        for i in range(n)
-    ]
-    return n * whole - (n - 1) * np.array(left_out)

@@ -66,12 +66,14 @@ class StageRunner:
     Attributes:
         checkpoints: Folder of checkpoints, one subfolder a job.
         booked: Called with each learner and the samples it saw, after every epoch.
+        splits: What is predicted once selection is final; without "test" that split stays shut.
     """
 
     context: Context
     checkpoints: Path
     time_limit: float | None
     booked: Booked
+    splits: tuple[str, ...] = ("val", "test")
 
     def train(self, jobs: list[StageJob]) -> dict[str, Trained | BenchError]:
         """Train jobs that may share a pass; one that fails gives its error and leaves the others alone."""
@@ -160,7 +162,7 @@ class StageRunner:
         for learner in learners:
             learner.load(checkpoint.load_best(self.checkpoints / learner.job.key, self.context.device))
         known = [self._known(learner) for learner in learners]
-        splits = [split for split in ("val", "test") if len(self.context.prepared.rows(split))]
+        splits = [split for split in self.splits if len(self.context.prepared.rows(split))]
         found: list[dict[str, Outputs]] = [{} for _ in learners]
         for split in splits:
             if all(split in one for one in known):
@@ -185,9 +187,9 @@ class StageRunner:
         folder = self.checkpoints / stage.job.key
         flat = {f"{split}/{name}": np.ascontiguousarray(a) for split, o in outputs.items() for name, a in o.items()}
         write_atomic(folder / "outputs.safetensors", lambda path: save_file(flat, path), point="outputs")
-        kept = {"openings": 1 + peeks, "diagnostics": diagnostics}
+        kept: dict[str, Any] = {"openings": peeks + ("test" in outputs), "diagnostics": diagnostics}
         write_text(folder / "reported.json", json.dumps(kept), point="reported")
-        return Reported(stage, outputs, 1 + peeks, diagnostics)
+        return Reported(stage, outputs, kept["openings"], diagnostics)
 
     def _diagnosed(self, learner: Learner, split: str) -> dict[str, Any]:
         method = learner.job.method

@@ -8,10 +8,12 @@ import numpy as np
 
 from bench.cells.cell import Cell
 from bench.records import Failure, Part, Record, Selection, StageResult, prediction_key
-from bench.tasks.classification import classification
+from bench.records.items import names_digest, packed
+from bench.tasks.classification import Classification, classification
 
 Arrays = dict[str, np.ndarray]
 FLOORS = {"majority": 1, "knn": 2}
+SHOWN = ("accuracy", "macro_f1")
 
 
 def logits_for(labels: np.ndarray, right: int, classes: int) -> np.ndarray:
@@ -34,10 +36,27 @@ def done(
         logits = logits_for(labels, hits, classes)
         arrays[prediction_key("test", "logits", f"stage{number}")] = logits
         stages.append(
-            StageResult(name=f"stage{number}", metrics={"test": classification(labels, logits)}, n={"test": n})
+            StageResult(
+                name=f"stage{number}",
+                epochs=0 if cell_method(name) in FLOORS else 3,
+                metrics={"test": classification(labels, logits)},
+                n={"test": n},
+                items={"test": item_facts(arrays[prediction_key("test", "ids")], labels, logits)},
+            )
         )
     selection = Selection(criterion="val_best", by="test" if _test_selected(fields) else "val")
     return record(name, stages=stages, selection=selection, test_openings=len(right), **fields), arrays
+
+
+def cell_method(name: str) -> str:
+    """The method's name in a cell's."""
+    return Cell.parse(name).method.name
+
+
+def item_facts(ids: np.ndarray, labels: np.ndarray, logits: np.ndarray) -> dict[str, str]:
+    """What a record holds for statistics."""
+    scores = {metric: Classification().item_scores(labels, {"logits": logits}, metric) for metric in SHOWN}
+    return {"ids": names_digest(ids), **{metric: packed(values) for metric, values in scores.items()}}
 
 
 def failed(name: str, kind: str = "non_finite_loss", message: str = "loss is nan in epoch 2") -> Record:

@@ -1,4 +1,4 @@
-"""A table's numbers computed a second way: from the npz files, by scikit-learn and scipy.stats alone."""
+"""A table's numbers computed a second way: from the npz files, by scikit-learn and scipy alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
 from scipy.special import softmax
 from sklearn import metrics as sk
 
@@ -16,7 +15,7 @@ Numbers = dict[str, Any]
 
 
 def recomputed(results: Path) -> dict[tuple[str, str], Numbers]:
-    """(name without seed, stage) -> seeds, n and mean / low / high of each metric, of all finished test predictions."""
+    """(name without seed, stage) -> seeds, n and the mean of each metric, of all finished test predictions."""
     runs: dict[tuple[str, str], list[tuple[int, dict[str, float]]]] = defaultdict(list)
     for file in sorted(results.rglob("seed=*.npz")):
         name = json.loads(file.with_suffix(".json").read_text())["cell"].rpartition("/")[0]
@@ -50,34 +49,8 @@ def measured(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
 
 
 def averaged(runs: list[tuple[int, dict[str, float]]]) -> Numbers:
-    """Mean and interval of each metric over runs."""
-    n, found = runs[0][0], {"n": runs[0][0], "seeds": len(runs)}
+    """Mean of each metric over runs."""
+    found: Numbers = {"n": runs[0][0], "seeds": len(runs)}
     for name in runs[0][1]:
-        values = np.array([metrics[name] for _, metrics in runs])
-        low, high = over_items_and_seeds(values, n) if name == "accuracy" else over_seeds(values, name)
-        found[name] = {"mean": values.mean(), "low": low, "high": high}
+        found[name] = float(np.mean([metrics[name] for _, metrics in runs]))
     return found
-
-
-def over_seeds(values: np.ndarray, name: str) -> tuple[float | None, float | None]:
-    if len(values) == 1:
-        return None, None
-    if np.ptp(values) == 0:
-        return values[0], values[0]
-    low, high = stats.t.interval(0.95, len(values) - 1, loc=values.mean(), scale=stats.sem(values))
-    return max(low, 0.0), high if name == "nll" else min(high, 1.0)
-
-
-def over_items_and_seeds(values: np.ndarray, n: int) -> tuple[float, float]:
-    p = values.mean()
-    seeds = values.var(ddof=1) / len(values) if len(values) > 1 else 0.0
-    items = p * (1 - p) / n
-    if seeds == 0 or items == 0:
-        z, effective = stats.norm.ppf(0.975), float(n)
-    else:
-        freedom = (items + seeds) ** 2 / (items**2 / (n - 1) + seeds**2 / (len(values) - 1))
-        z, effective = stats.t.ppf(0.975, freedom), p * (1 - p) / (items + seeds)
-    # Wilson's ends solve (p - x)^2 = z^2 x (1 - x) / n
-    a, b, c = 1 + z**2 / effective, -(2 * p + z**2 / effective), p**2
-    root = np.sqrt(b**2 - 4 * a * c)
-    return (-b - root) / (2 * a), (-b + root) / (2 * a)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from made_records import done, failed
 
 from bench.core.errors import UsageError
 from bench.records import Flags, Record
-from bench.stats import accuracy_interval, seed_interval
+from bench.records.items import unpacked
+from bench.records.openings import Opening
+from bench.stats import intervals
 from bench.tables import aggregate, to_json
 from bench.tables.table import Table
 
@@ -31,16 +34,15 @@ def row(table: Table, method: str, stage: str | None = None) -> dict[str, Any]:
 
 
 def test_golden_row() -> None:
-    """Two seeds with 80 and 90 of 100 right, by hand.
-
-    Items: 0.85 * 0.15 / 100 = 0.001275; seeds: 0.005 / 2 = 0.0025; that is 33.8 items, t(2.27 degrees) = 3.84;
-    Wilson: (0.85 + 0.218) / 1.436 -+ 3.84 / 1.436 * sqrt(0.003775 + 0.003231).
-    """
+    """Two seeds with 80 and 90 of 100 right: too few for an interval over seeds, whose range stands apart."""
     table = aggregate([*FLOORS, one("linear_probe", 80), one("linear_probe", 90, seed=1)])
     found = row(table, "linear_probe")
     accuracy = found.pop("accuracy")
     assert accuracy["mean"] == pytest.approx(0.85)
-    assert (accuracy["low"], accuracy["high"]) == pytest.approx((0.520, 0.967), abs=5e-4)
+    assert (accuracy["covers"], accuracy["seed_low"], accuracy["seed_high"]) == ("items", 0.8, 0.9)
+    assert 0.75 < accuracy["low"] < 0.80 < 0.90 < accuracy["high"] < 0.93
+    assert found.pop("ranks") == [1, 1]  # of these two models: 80 and 90 against 70 on the same items
+    assert found.pop("ties") == "a"
     assert found.pop("macro_f1")["mean"] == pytest.approx(0.85, abs=0.01)
     assert found == {
         "dataset": "pacs",
@@ -62,9 +64,15 @@ def test_golden_row() -> None:
 def test_intervals_are_those_of_stats() -> None:
     records = [one("linear_probe", right, seed) for seed, right in enumerate((80, 84, 81))]
     found = row(aggregate([*FLOORS, *records], columns=["accuracy", "nll"]), "linear_probe")
-    assert found["accuracy"] == vars(accuracy_interval([0.8, 0.84, 0.81], 100))
-    nll = [record.metrics["test"]["nll"] or 0.0 for record in records]
-    assert found["nll"] == vars(seed_interval(nll, highest=float("inf")))
+
+    def matrix(runs: list[Record]) -> np.ndarray:
+        return np.stack([unpacked(run.stages[-1].items["test"]["accuracy"]) for run in runs], axis=1)
+
+    scores = {"majority": matrix(FLOORS[:1]), "knn": matrix(FLOORS[1:]), "linear_probe": matrix(records)}
+    seeds = {name: [(seed, seed) for seed in range(scores[name].shape[1])] for name in scores}
+    expected = intervals(scores, runs=seeds, deterministic=("majority", "knn"))["linear_probe"]
+    assert (found["accuracy"]["low"], found["accuracy"]["high"]) == (expected.low, expected.high)
+    assert (found["nll"]["low"], found["nll"]["covers"]) == (None, "seeds")  # no item scores, and under five seeds
 
 
 def test_settings_never_meet_in_one_mean() -> None:
@@ -232,9 +240,15 @@ def test_stale_and_mixed() -> None:
 
 def test_test_openings_are_counted_over_all_records() -> None:
     records = [*FLOORS, one("cladapter", (60, 80)), one("cladapter", (60, 80), seed=1)]
-    other = done("digits[protocol=limited]/pico/knn/quick/seed=0")[0]
-    notes = aggregate([*records, other], "cladapter").notes
-    assert "pacs (paper): 3 configurations have opened the test split, 6 times in all" in notes
+    first, again = {"method": "a", "data": "1"}, {"method": "b", "data": "1"}
+    openings = [
+        *(Opening(record.cell, "stage1", first, "paper", 1, "2026") for record in records),
+        Opening(records[-1].cell, "stage1", again, "paper", 1, "2027"),  # edited code, run again: the record is gone
+        Opening("digits/pico/knn/quick/seed=0", "fit", first, "limited", 1, "2026"),
+    ]
+    notes = aggregate(records, "cladapter", openings=openings).notes
+    counted = "3 configurations (4 with their revisions) have opened the test split, 5 times in all"
+    assert f"pacs (paper): {counted}" in notes
     assert not any("digits" in note for note in notes)
 
 

@@ -35,11 +35,12 @@ def test_every_number_of_the_table_follows_from_the_stored_predictions(results: 
         numbers = expected[name, row["stage"]]
         assert (row["seeds"], row["n"]) == (numbers["seeds"], numbers["n"])
         for metric in METRICS:
-            assert row[metric] == pytest.approx(numbers[metric], abs=1e-7), (name, metric)
+            assert row[metric]["mean"] == pytest.approx(numbers[metric], abs=1e-7), (name, metric)
+            assert row[metric]["low"] is None or row[metric]["low"] <= row[metric]["mean"] <= row[metric]["high"]
 
 
 def test_marks_follow_from_the_means(results: Path) -> None:
-    means = {name: numbers["accuracy"]["mean"] for name, numbers in recomputed(results).items()}
+    means = {name: numbers["accuracy"] for name, numbers in recomputed(results).items()}
     floors = {name.split("/")[2]: mean for (name, _), mean in means.items()}
     for row in json.loads(table(results, format="json", stages=True)):
         mean = row["accuracy"]["mean"]

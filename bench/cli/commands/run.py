@@ -38,11 +38,11 @@ def run(targets: list[str], overrides: list[str], settings: Settings, dry_run: b
         return 0
     from bench.engine.run import run as run_cells
 
-    outcome = run_cells(cells, settings)
+    outcome, split = run_cells(cells, settings), "val" if settings.val_only else "test"
     if json:
-        print(as_json({**asdict(outcome), "table": loads(table(settings.results, outcome.cells, "json"))}))
+        print(as_json({**asdict(outcome), "table": loads(table(settings.results, outcome.cells, "json", split=split))}))
     elif not settings.quiet:
-        print(table(settings.results, outcome.cells))
+        print(table(settings.results, outcome.cells, split=split))
         print(summary(outcome, settings), file=sys.stderr)
     return 1 if outcome.failed else 0
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from bench.core.errors import UsageError
 from bench.records import Store
+from bench.records.openings import read
 from bench.tables import Table, aggregate, render
+from bench.tables.scores import scores_of
 from bench.tables.stale import stale_reason
 
 
@@ -19,7 +21,8 @@ def make(
     records = [record.slim() for record in Store(results).all()]
     if not records:
         raise UsageError(f"No records in {results}. Run `bench run quick`, or name another folder by --results.")
-    return aggregate(records, filter, columns, stages, split, stale_reason)
+    scores = scores_of(Store(results), split)
+    return aggregate(records, filter, columns, stages, split, stale_reason, list(read(results)), scores)
 
 
 def table(

@@ -1,0 +1,110 @@
+"""The log of every opening of a test split: append-only, so that no rerun and no deleted record makes one forgotten.
+
+``openings.jsonl`` in a results folder holds a line an opening. Several processes may append at once; a line that a
+killed process has left half written is passed over, and the next one begins on a line of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+from filelock import FileLock
+
+from bench.cells.cell import Cell
+from bench.cells.notation import Spec
+from bench.core.atomic import explain, write_point
+
+FILE = "openings.jsonl"
+
+
+@dataclass(frozen=True)
+class Opening:
+    """One stage's look at a test split.
+
+    Attributes:
+        cell: Canonical name of the cell.
+        stage: What was evaluated.
+        fingerprints: Of the cell, as in its record.
+        protocol: The data set's protocol.
+        times: How often it looked: once after selection, or every epoch where the test split itself selected.
+        time: When, UTC, ISO 8601.
+    """
+
+    cell: str
+    stage: str
+    fingerprints: dict[str, str]
+    protocol: str
+    times: int
+    time: str
+
+    @property
+    def place(self) -> str:
+        """Data set and protocol in words."""
+        return f"{_dataset(self.cell)} ({self.protocol})"
+
+    @property
+    def configuration(self) -> str:
+        """The cell without its seeds, and its stage."""
+        return f"{self.cell.rpartition('/')[0]} {self.stage}"
+
+    @property
+    def revision(self) -> str:
+        """What decided the result, the data (which may vary with the seed) aside."""
+        return json.dumps({name: value for name, value in self.fingerprints.items() if name != "data"}, sort_keys=True)
+
+
+def now() -> str:
+    """The time, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def append(folder: Path, opening: Opening) -> None:
+    """Note an opening, before anybody sees what came of it.
+
+    Raises:
+        UsageError, DiskFull: The log cannot be written; the test split must then stay shut.
+    """
+    file = folder / FILE
+    line = json.dumps(asdict(opening), sort_keys=True) + "\n"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f".{FILE}.lock"), file.open("ab+") as stream:
+            write_point("opening-writing")
+            if stream.tell() and not _ends_whole(stream):
+                line = "\n" + line
+            stream.write(line.encode())
+            stream.flush()
+            os.fsync(stream.fileno())
+            write_point("opening-written")
+    except OSError as error:
+        raise explain(error, file) from error
+
+
+def read(folder: Path) -> Iterator[Opening]:
+    """Every opening, in the order of the log."""
+    try:
+        lines = (folder / FILE).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return
+    for line in lines:
+        try:
+            yield Opening(**json.loads(line))
+        except (ValueError, TypeError):
+            continue  # half a line: its writer was killed before it had opened anything
+
+
+def _ends_whole(stream) -> bool:  # type: ignore[no-untyped-def]  # a binary file
+    stream.seek(-1, os.SEEK_END)
+    return bool(stream.read(1) == b"\n")
+
+
+@lru_cache(maxsize=1 << 14)
+def _dataset(cell: str) -> str:
+    dataset = Cell.parse(cell).dataset
+    return str(Spec(dataset.name, {key: value for key, value in dataset.params.items() if key != "protocol"}))
