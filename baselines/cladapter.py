@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any, Literal, Self, cast
 
 import torch
@@ -13,7 +15,7 @@ from torch.nn.functional import normalize
 
 from bench.backbones import Features
 from bench.core.errors import UsageError
-from bench.methods import HeadSpec, Method, Stage
+from bench.methods import HeadSpec, Method, PooledLinear, Stage, plain_head
 from bench.methods.model import Model
 
 
@@ -73,7 +75,7 @@ class Block(nn.Module):
 
 
 class CLAdapterHead(nn.Module):
-    """``Linear(mean_n norm2(blocks(norm1(tokens))))``.
+    """``head(norm2(blocks(norm1(tokens))))``, where the head of a classification is ``Linear(mean_n ...)``.
 
     Args:
         dim: Channels of a token, D.
@@ -84,17 +86,20 @@ class CLAdapterHead(nn.Module):
         mode: "channel" or "token"; see `ClusterAttention`.
         depth: Blocks in a row.
         dropout: After the attention and inside the MLP.
+        grid: Layout of the tokens; needed where the head reads maps.
+        behind: Builds the head that reads the adapted features; None: a linear layer on their mean.
     """
 
     def __init__(
         self, dim: int, classes: int, k: int, width: int, hidden: int, mode: str = "channel", depth: int = 1,
-        dropout: float = 0.0,
+        dropout: float = 0.0, grid: tuple[int, ...] = (), behind: Callable[[], nn.Module] | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.norm1 = nn.LayerNorm(dim)
         self.blocks = nn.ModuleList([Block(dim, k, width, mode, hidden, dropout) for _ in range(depth)])
         self.norm2 = nn.LayerNorm(dim)
-        self.classifier = nn.Linear(dim, classes)
+        self.classifier = behind() if behind else PooledLinear(dim, classes)
+        self.grid = grid
 
     def adapt(self, tokens: Tensor) -> Tensor:
         """Adapted tokens H' (B, N, D) of backbone tokens (B, N, D)."""
@@ -109,8 +114,8 @@ class CLAdapterHead(nn.Module):
         return first.attention.weights(first.norm1(self.norm1(tokens)))
 
     def forward(self, features: Features) -> Tensor:
-        """Logits (B, classes)."""
-        return self.classifier(self.adapt(features.tokens).mean(1))
+        """What the head gives: logits (B, classes) of a classification."""
+        return self.classifier(features.with_tokens(self.adapt(features.tokens), self.grid))
 
     @classmethod
     def from_reference(cls, state: Mapping[str, Tensor]) -> Self:
@@ -128,7 +133,7 @@ class CLAdapterHead(nn.Module):
             first = "blocks.0.attention."
             dim, k = own[first + "centers"].shape
             head = cls(
-                dim=dim, classes=len(own["classifier.weight"]), k=k, width=own[first + "matrices"].shape[-1],
+                dim=dim, classes=len(own["classifier.fc.weight"]), k=k, width=own[first + "matrices"].shape[-1],
                 hidden=len(own["blocks.0.expand.weight"]), mode="channel" if first + "down.weight" in own else "token",
                 depth=sum(name.endswith(".attention.centers") for name in own),
             )  # fmt: skip
@@ -142,7 +147,7 @@ _UNUSED = re.compile(r"^post\.CLAdapter_layers\.da_resblocks\.\d+\.attn\.proj\.(
 _RENAMES = (
     (r"^post\.CLAdapter_layers\.da_resblocks\.", "blocks."),
     (r"^post\.", ""),
-    (r"^head\.", "classifier."),
+    (r"^head\.", "classifier.fc."),
     (r"\.attn\.", ".attention."),
     (r"\.tran_ms$", ".matrices"),
     (r"\.(down|up)_layer\.", r".\1."),
@@ -204,7 +209,11 @@ class CLAdapter(Method):
         dim, tokens = spec.features.token_dim, spec.features.tokens
         width = self.bottleneck if self.mode == "channel" else tokens
         hidden = round(dim * self.mlp_ratio)
-        return CLAdapterHead(dim, spec.outputs, self.k, width, hidden, self.mode, self.depth, self.dropout)
+        adapted = replace(spec, features=spec.features.pooling_tokens())
+        return CLAdapterHead(
+            dim, spec.outputs, self.k, width, hidden, self.mode, self.depth, self.dropout, spec.features.grid,
+            partial(plain_head, adapted),
+        )  # fmt: skip
 
     def diagnose(self, model: Model, batches: Iterable[tuple[Features, Tensor]]) -> dict[str, Any]:
         head = cast(CLAdapterHead, model.head)

@@ -72,7 +72,7 @@ def _entries(file: Path) -> list[tuple[str, str]]:
         DataError: A line is neither.
     """
     entries = []
-    for number, line in enumerate(file.read_text().splitlines(), start=1):
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
         name, _, mark = line.strip().rpartition(" ")
         if not line.strip():
             continue

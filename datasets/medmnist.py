@@ -108,7 +108,7 @@ def _facts(subset: str) -> dict[str, Any]:
     """The set's entry in the medmnist package, read as data: importing the package makes a folder in the home."""
     spec = find_spec("medmnist")
     assert spec is not None and spec.origin is not None  # noqa: PT018  (a dependency of this package)
-    tree = ast.parse(Path(spec.origin).with_name("info.py").read_text())
+    tree = ast.parse(Path(spec.origin).with_name("info.py").read_text(encoding="utf-8"))
     for node in tree.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "INFO":
             return ast.literal_eval(node.value)[subset]

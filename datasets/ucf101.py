@@ -73,4 +73,4 @@ class UCF101(ClipSet):
         file = self.require(root) / LISTS / name
         if not file.is_file():
             raise DataError(f"ucf101: the official list {file} is missing. Unpack the train/test splits into {LISTS}.")
-        return [line for line in file.read_text().splitlines() if line.strip()]
+        return [line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]

@@ -69,9 +69,8 @@ series.
 
 ```
 bench data audit 'nifti_folder[path="brains/participants.tsv",protocol=grouped]' --data data
-bench run quick -o 'dataset=nifti_folder[path="brains/participants.tsv",protocol=grouped]' \\
-    -o spacing=[1,1,1] -o shape=[64,64,64] \\
-    -o 'backbone=pico[lift=slices,size=64,depth=64]' --data data
+bench run quick --data data -o 'backbone=pico[lift=slices,size=64,depth=64]' \\
+    -o 'dataset=nifti_folder[path="brains/participants.tsv",protocol=grouped,spacing=[1,1,1],shape=[64,64,64]]'
 ```
 
 Files are read whole and checked: half a file, one that does not say how it is oriented, a sheared or constant one, one

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from bench.backbones.family import WeightsInfo
 from bench.backbones.features import Features, FeatureSpec
+from bench.core.errors import UsageError
+
+
+class TextEncoder(nn.Module):
+    """What turns prompts into text features in the space of a backbone's pooled features; frozen.
+
+    It is a part of the backbone, so that heads that read it count none of its parameters as their own.
+    """
+
+    def tokens(self, texts: Sequence[str]) -> Tensor:
+        """Token numbers (n, L) of texts, int64, as `forward` needs them to find each text's end."""
+        raise NotImplementedError
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Token embeddings (n, L, w), without positions."""
+        raise NotImplementedError
+
+    def forward(self, embeddings: Tensor, tokens: Tensor) -> Tensor:
+        """Raw text features (n, pooled_dim) of token embeddings (n, L, w)."""
+        raise NotImplementedError
 
 
 class Backbone(nn.Module):
@@ -15,16 +37,34 @@ class Backbone(nn.Module):
     Attributes:
         spec: Widths and grid of the features.
         info: The weights' facts.
-        input_shape: Of one input: (3, H, W), or (3, D, H, W) for volumes.
+        input_shape: Of one input: (3, H, W), (3, D, H, W) for volumes, or (d,) for features made elsewhere.
+        reads_text: Whether it gives text features in the space of its pooled features.
     """
 
     spec: FeatureSpec
     info: WeightsInfo
     input_shape: tuple[int, ...]
+    reads_text: bool = False
 
     def forward(self, inputs: Tensor) -> Features:
         """Normalised inputs (B, *input_shape) to `Features`."""
         raise NotImplementedError
+
+    def text_features(self, names: Sequence[str]) -> Tensor:
+        """Raw text features (n, pooled_dim) of class names; asked for where `reads_text`."""
+        raise NotImplementedError
+
+    def text_encoder(self) -> TextEncoder | None:
+        """Its text encoder, where it has one that reads token embeddings."""
+        return None
+
+    def show_levels(self) -> None:
+        """Give `Features.levels` from now on; ``spec`` then tells their widths and strides.
+
+        Raises:
+            UsageError: The backbone has no maps.
+        """
+        raise UsageError(f"{self.info.arch} gives no maps, which this task needs. Choose an image backbone.")
 
     def blank(self, n: int = 1) -> Tensor:
         """``n`` inputs of zeros (n, *input_shape), on the backbone's device."""

@@ -25,19 +25,24 @@ class FeatureSpec:
         grid: Token layout, (H, W) or (D, H, W); tokens are its row-major flattening.
         family: "vit" (plain Vision Transformer), "cnn", or "hybrid" (windows, pooling attention, mixers); methods that
             fit only some say so before training starts.
-        levels: (channels, stride) of each map in `Features.levels`, finest first; empty where there are none.
+        levels: (channels, height, width) of each map in `Features.levels`, finest first; empty where the task asks for
+            none. The last one is the tokens, laid out on their grid.
     """
 
     token_dim: int
     pooled_dim: int
     grid: tuple[int, ...]
     family: Family
-    levels: tuple[tuple[int, int], ...] = ()
+    levels: tuple[tuple[int, int, int], ...] = ()
 
     @property
     def tokens(self) -> int:
         """The number of tokens, N."""
         return math.prod(self.grid)
+
+    def pooling_tokens(self) -> FeatureSpec:
+        """The layout of `Features.with_tokens`."""
+        return replace(self, pooled_dim=self.token_dim)
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Features:
         tokens: (B, N, token_dim); patch tokens without class or register tokens, or a flattened map.
         pooled: (B, pooled_dim), as the backbone itself pools before its classifier.
         embedding: (B, d) in a space shared with text, where the backbone has one.
-        levels: Maps (B, C, H, W) from fine to coarse, where the task asked for them.
+        levels: Maps (B, C, H, W) from fine to coarse, where the task asked for them; the last one is the tokens.
     """
 
     tokens: Tensor
@@ -65,6 +70,14 @@ class Features:
             embedding=None if self.embedding is None else change(self.embedding),
             levels=None if self.levels is None else tuple(change(level) for level in self.levels),
         )
+
+    def with_tokens(self, tokens: Tensor, grid: tuple[int, ...]) -> Features:
+        """Features whose tokens (B, N, D) a method has changed: they are pooled by their mean and, laid out on their
+        grid, are the coarsest map."""
+        levels = self.levels
+        if levels is not None:
+            levels = (*levels[:-1], tokens.transpose(1, 2).unflatten(2, grid))
+        return replace(self, tokens=tokens, pooled=tokens.mean(1), levels=levels)
 
     def __getitem__(self, rows: slice | Tensor) -> Features:
         return self.map(lambda tensor: tensor[rows])

@@ -39,15 +39,3 @@ def grouped(slices: Tensor, batch: int, count: int) -> Tensor:
     if missing := -stacked.shape[1] % count:
         stacked = torch.cat([stacked, *[stacked[:, -1:]] * missing], dim=1)
     return stacked.flatten(0, 1).unflatten(0, (-1, count))
-
-
-def with_neighbours(slices: Tensor, batch: int, taps: int) -> Tensor:
-    """Slices (B * D, C, H, W) to (B * D, C * taps, H, W): beside each channel, that channel of the slices around.
-
-    Channels come first and taps second, so that a grouped convolution finds the taps of its own channels.
-    """
-    reach, stacked = taps // 2, slices.unflatten(0, (batch, -1))
-    depth = stacked.shape[1]
-    padded = torch.cat([*[stacked[:, :1]] * reach, stacked, *[stacked[:, -1:]] * reach], dim=1)
-    around = [padded[:, tap : tap + depth] for tap in range(taps)]
-    return torch.stack(around, dim=3).flatten(0, 1).flatten(1, 2)

@@ -17,8 +17,9 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from bench.backbones.base import Backbone, probe
+from bench.backbones.depth_conv import DepthConv2d, Folded, grown
 from bench.backbones.features import Features, FeatureSpec
-from bench.backbones.folded import fold, grouped, with_neighbours
+from bench.backbones.folded import fold, grouped
 from bench.backbones.known_layers import check_known
 from bench.backbones.lift import DepthOrder, Kernel
 from bench.backbones.trunk import TimmBackbone
@@ -75,7 +76,7 @@ class InflatedViT(Backbone):
         self.depth_order: DepthOrder = "learnable" if depth_stride == 1 else "used"
         grid = (math.ceil(depth / depth_stride), *model.patch_embed.grid_size)
         self.spec = FeatureSpec(trunk.spec.token_dim, trunk.spec.pooled_dim, grid, "vit")
-        model.patch_embed.proj = _grown(model.patch_embed.proj, depth_stride, "mean")
+        model.patch_embed.proj = grown(model.patch_embed.proj, depth_stride)
         self.depth_position = nn.Parameter(torch.zeros(1, grid[0], 1, trunk.spec.token_dim))
         for block in model.blocks:
             weigh = partial(_weigh_prefix, patches=math.prod(grid), copies=grid[0])
@@ -123,13 +124,11 @@ class InflatedCNN(Backbone):
         self.input_shape = (3, depth, *trunk.input_shape[1:])
         self.depth = depth
         self.depth_order: DepthOrder = "learnable" if kernel == "centre" and depth_stride == 1 else "used"
-        self.folded = _Folded()
+        self.folded = Folded()
         for stage in _stages_to_halve(self.model, depth_stride, self.info.arch):
             stage.register_forward_pre_hook(partial(_halve, folded=self.folded))
         for name, conv in _spatial(self.model):
-            grown = _grown(conv, depth_kernel, kernel)
-            grown.register_forward_pre_hook(partial(_look_around, folded=self.folded, taps=depth_kernel))
-            self.model.set_submodule(name, grown)
+            self.model.set_submodule(name, DepthConv2d(conv, depth_kernel, kernel, self.folded))
         self.spec = self._measure()
         self.eval()
 
@@ -154,38 +153,14 @@ class InflatedCNN(Backbone):
         return FeatureSpec(features.tokens.shape[2], features.pooled.shape[1], (depth, *plane), "cnn")
 
 
-class _Folded:
-    """How many volumes the slices at hand belong to; set at the start of each forward pass."""
-
-    batch = 1
-
-
-def _halve(stage: nn.Module, inputs: tuple[Tensor, ...], folded: _Folded) -> Tensor:
+def _halve(stage: nn.Module, inputs: tuple[Tensor, ...], folded: Folded) -> Tensor:
     return grouped(inputs[0], folded.batch, 2).mean(1)
-
-
-def _look_around(conv: nn.Module, inputs: tuple[Tensor, ...], folded: _Folded, taps: int) -> Tensor:
-    return with_neighbours(inputs[0], folded.batch, taps)
 
 
 def _spatial(model: nn.Module) -> list[tuple[str, nn.Conv2d]]:
     """Convolutions that look beyond a pixel, by name."""
     convs = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Conv2d)]
     return [(name, conv) for name, conv in convs if math.prod(conv.kernel_size) > 1]
-
-
-@torch.no_grad()
-def _grown(conv: nn.Conv2d, taps: int, kernel: Kernel) -> nn.Conv2d:
-    """The same convolution over ``taps`` slices, which come as neighbouring channels (see `with_neighbours`)."""
-    grown = type(conv)(
-        conv.in_channels * taps, conv.out_channels, conv.kernel_size, conv.stride, conv.padding,  # type: ignore[arg-type]
-        conv.dilation, conv.groups, conv.bias is not None, device=conv.weight.device, dtype=conv.weight.dtype,  # type: ignore[arg-type]
-    )  # fmt: skip
-    share = torch.full((taps,), 1 / taps) if kernel == "mean" else torch.eye(taps)[taps // 2]
-    grown.weight.copy_((conv.weight[:, :, None] * share.to(conv.weight)[:, None, None]).flatten(1, 2))
-    if conv.bias is not None and grown.bias is not None:
-        grown.bias.copy_(conv.bias)
-    return grown
 
 
 def _stages_to_halve(model: Any, depth_stride: int, name: str) -> list[nn.Module]:

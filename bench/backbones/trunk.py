@@ -32,13 +32,38 @@ class TimmBackbone(Backbone):
         self.info = info
         self.input_shape = (3, size, size)
         self.prefix = int(getattr(model, "num_prefix_tokens", 0))
+        self.finer: tuple[int, ...] | None = None  # which of timm's intermediate maps are levels; None: none are given
         self.eval()  # before measuring: a blank input must not move batch-norm statistics
         self.spec = self._measure()
 
     def forward(self, inputs: Tensor) -> Features:
         """Images (B, 3, H, W) to features; see the class."""
-        final = self.model.forward_features(inputs)
-        return Features(self._tokens(final), self.model.forward_head(final, pre_logits=True))
+        if not self.finer:
+            final = self.model.forward_features(inputs)
+            return self._features(final, None if self.finer is None else [])
+        final, maps = self.model.forward_intermediates(inputs, indices=list(self.finer), output_fmt="NCHW")
+        return self._features(final, maps)
+
+    def show_levels(self) -> None:
+        """Give maps from now on: those of a hierarchy from a stride of 4 on, or the tokens of a plain ViT alone.
+
+        Raises:
+            UsageError: The tokens do not form a square grid.
+        """
+        if len(self.spec.grid) != 2:
+            raise UsageError(f"{self.info.arch} gives no maps, which this task needs. Choose an image backbone.")
+        strides = [level["reduction"] for level in _hierarchy(self.model)]
+        last = self.input_shape[-1] / self.spec.grid[0]
+        self.finer = tuple(number for number, stride in enumerate(strides) if 4 <= stride < last)
+        self.spec = self._measure()
+
+    def _features(self, final: Tensor, maps: list[Tensor] | None) -> Features:
+        tokens = self._tokens(final)
+        pooled = self.model.forward_head(final, pre_logits=True)
+        if maps is None:
+            return Features(tokens, pooled)
+        side = round(tokens.shape[1] ** 0.5)
+        return Features(tokens, pooled, levels=(*maps, tokens.transpose(1, 2).unflatten(2, (side, side))))
 
     def _tokens(self, final: Tensor) -> Tensor:
         if final.ndim == 3:
@@ -51,6 +76,7 @@ class TimmBackbone(Backbone):
     def _measure(self) -> FeatureSpec:
         features = probe(self)
         final = self.model.forward_features(self.blank())
+        levels = tuple((int(c), int(h), int(w)) for _, c, h, w in (level.shape for level in features.levels or ()))
         count = features.tokens.shape[1]
         side = round(count**0.5)
         grid = (side, side) if side * side == count else (count,)
@@ -59,12 +85,27 @@ class TimmBackbone(Backbone):
             pooled_dim=features.pooled.shape[1],
             grid=grid,
             family=_family(self.model, final),
+            levels=levels,
         )
 
 
+def _hierarchy(model: Any) -> list[dict[str, Any]]:
+    """timm's list of intermediate maps with their strides; empty where all have one stride, as in a plain ViT.
+
+    Raises:
+        UsageError: timm cannot give them for this architecture.
+    """
+    found = getattr(model, "feature_info", None)
+    if found is None or not hasattr(model, "forward_intermediates"):
+        raise UsageError(f"timm gives no intermediate maps of {type(model).__name__}. Choose another backbone.")
+    levels = list(found)
+    return levels if len({level["reduction"] for level in levels}) > 1 else []
+
+
 def _family(model: Any, final: Tensor) -> Family:
-    """A plain ViT has patches, one list of blocks and perhaps a class token; what else attends or mixes is a hybrid."""
-    if hasattr(model, "patch_embed") and hasattr(model, "blocks") and hasattr(model, "cls_token"):
+    """A plain ViT has patches, one list of blocks and a class token, or SAM's neck; what else attends is a hybrid."""
+    plain = hasattr(model, "cls_token") or hasattr(model, "neck")
+    if hasattr(model, "patch_embed") and hasattr(model, "blocks") and plain:
         return "vit"
     map_of_channels = final.ndim == 4 and getattr(model, "output_fmt", "NCHW") == "NCHW"
     return "cnn" if map_of_channels and not projections(model) else "hybrid"

@@ -49,6 +49,7 @@ class Recipe(Params):
     near_black: bool = Field(False, description="repeat the released code's clipping defect in brightness/contrast")
     views: PositiveInt | None = Field(None, description="augmented views per image; none: fresh every epoch")
     precision: Literal["fp32", "bf16"] = Field("fp32", description="of the forward pass")
+    head: str = Field("", description="plain head of the task, where not its first (segmentation: segformer)")
     selection: Literal["val_best", "last"] = Field("val_best", description="which epoch is reported")
     ties: Literal["earlier", "later"] = Field("earlier", description="which of equally good epochs is kept")
 
@@ -108,6 +109,14 @@ PRESETS: dict[str, Preset] = {
         values=dict(
             epochs=20, batch_size=16, weight_decay=1e-3, schedule="cosine", warmup_epochs=1, augment="flip",
             lr_grid=(1e-4, 3e-4, 1e-3, 3e-3),
+        ),
+    ),
+    "few_shot": Preset(
+        about="Ours, for adapters on frozen image and text features: AdamW, batch 256, 50 epochs, cosine, the same "
+        "4 learning rates tried for every method on the validation split.",
+        values=dict(
+            epochs=50, batch_size=256, weight_decay=1e-4, schedule="cosine", warmup_epochs=1, resize="crop",
+            lr_grid=(1e-5, 1e-4, 1e-3, 1e-2),
         ),
     ),
     "quick": Preset(

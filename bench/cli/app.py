@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from bench.cli.groups import cache_app, data_app, new_app
+from bench.cli.groups import cache_app, data_app, new_app, submit_app
 from bench.cli.options import (
     Claims,
     Data,
@@ -44,6 +44,7 @@ app = application(cls=Group, add_completion=False, help="Benchmark the adaptatio
 app.add_typer(data_app, name="data")
 app.add_typer(new_app, name="new")
 app.add_typer(cache_app, name="cache")
+app.add_typer(submit_app, name="submit")
 
 
 def main() -> None:
@@ -200,6 +201,53 @@ def table(
 
     use_plugins(ctx, plugins)
     typer.echo(command.table(results, " ".join(filter or []) or None, format, metrics, stages, split))
+
+
+@app.command()
+def plot(
+    ctx: typer.Context,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="comparison, pareto, curves, ...; a wrong one lists all.")
+    ],
+    filter: Annotated[list[str] | None, typer.Argument(metavar="[FILTER]...", help="As for `bench table`.")] = None,
+    results: Results = Path("runs"),
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Default: NAME.png here.")] = None,
+    format: Annotated[str | None, typer.Option(metavar="NAME", help="png, svg, pdf, html or json.")] = None,
+    x: Annotated[str | None, typer.Option("--x", help="A method's field (k_ablation) or a cost (pareto).")] = None,
+    stage: Annotated[str | None, typer.Option(help="As in stage1 (routing, spectrum).")] = None,
+    split: Annotated[str | None, typer.Option(help="test or val (confusion, reliability, embedding).")] = None,
+    paper: Annotated[str | None, typer.Option(help="Whose claims; none: without (claims, k_ablation).")] = None,
+    stages: Annotated[bool, typer.Option("--stages", help="Earlier stages too (comparison).")] = False,
+    plugins: Plugins = None,
+) -> None:
+    """Draw records as a chart.
+
+    The title says the finding.
+    """
+    from bench.cli.commands import plot as command
+
+    use_plugins(ctx, plugins)
+    given = {"x": x, "stage": stage, "split": split, "paper": paper, "stages": "true" if stages else None}
+    options = {option: value for option, value in given.items() if value is not None}
+    typer.echo(command.plot(name, results, " ".join(filter or []) or None, options, out, format))
+
+
+@app.command()
+def report(
+    ctx: typer.Context,
+    results: Results = Path("runs"),
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the pages.")] = Path("report"),
+    data: Data = None,
+    plugins: Plugins = None,
+) -> None:
+    """Write records as web pages.
+
+    One folder that opens from the disk: no server, no network.
+    """
+    from bench.cli.commands import report as command
+
+    use_plugins(ctx, plugins)
+    typer.echo(command.report(results, out, data))
 
 
 @app.command()

@@ -7,11 +7,15 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import Data, Folder, Json, Plugins, Quiet, application, use_plugins
+from bench.cli.options import Data, Folder, Json, Plugins, Quiet, Results, application, use_plugins
 
 data_app = application(help="Where data lie, whether they are right, how to get them.")
 new_app = application(help="Write a plug-in file that works, to start from.")
 cache_app = application(help="Decoded images and features kept between runs.")
+submit_app = application(help="Results from outside: check, take in, say how far they were checked.")
+
+
+By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who answers for it.")]
 
 
 @new_app.command("baseline")
@@ -86,3 +90,54 @@ def cache_clear(
     from bench.cli.commands import cache as command
 
     typer.echo(command.clear(name))
+
+
+@submit_app.command("check")
+def submit_check(
+    ctx: typer.Context,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Records and predictions, as a results folder.")],
+    results: Annotated[
+        Path | None, typer.Option("--results", metavar="DIR", help="Known records to compare with.")
+    ] = None,
+    json: Json = False,
+    plugins: Plugins = None,
+) -> None:
+    """Recompute every metric; compare ids, targets, fingerprints.
+
+    Exit code 1 on a problem.
+    """
+    from bench.cli.commands import submit as command
+
+    use_plugins(ctx, plugins)
+    raise typer.Exit(0 if command.check(folder, results, json) else 1)
+
+
+@submit_app.command("add")
+def submit_add(
+    ctx: typer.Context,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Records and predictions that pass their check.")],
+    by: By,
+    results: Results = Path("results"),
+    plugins: Plugins = None,
+) -> None:
+    """Take checked results in, marked as submitted."""
+    from bench.cli.commands import submit as command
+
+    use_plugins(ctx, plugins)
+    typer.echo(command.add(folder, results, by))
+
+
+@submit_app.command("mark")
+def submit_mark(
+    ctx: typer.Context,
+    status: Annotated[str, typer.Argument(metavar="rerun|confirmed", help="The step taken.")],
+    filter: Annotated[list[str], typer.Argument(metavar="FILTER...", help="As for `bench table`.")],
+    by: By,
+    results: Results = Path("results"),
+    plugins: Plugins = None,
+) -> None:
+    """Say that results were run again, or confirmed."""
+    from bench.cli.commands import submit as command
+
+    use_plugins(ctx, plugins)
+    typer.echo(command.mark(status, " ".join(filter), results, by))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bench.plots.chart import Chart
     from bench.tables import Table
 
 
@@ -45,25 +46,29 @@ class Outcome:
 
         return make(self.results, self.cells, metrics or [], stages)
 
-    def plot(self) -> Any:
-        """The cells as a picture with intervals and floors.
+    def plot(self, name: str = "comparison", **options: str) -> Chart:
+        """The cells as a chart, which shows itself in a notebook; ``.save("figure.pdf")`` writes it.
+
+        Args:
+            name: As for ``bench plot``: comparison, pairs, pareto, curves, ...
+            options: The chart's own, such as ``x="seconds"``.
 
         Raises:
-            UsageError: No cell has finished.
+            UsageError: There is no such chart, or the cells do not fit it.
         """
-        from bench.plots.comparison import comparison
+        from bench.plots.draw import Request, draw
+        from bench.records import Store
 
-        return comparison(self.table())
+        return draw(name, Request(Store(self.results), self.cells, options))
 
     def _repr_html_(self) -> str:
-        from bench.tables import render
+        from html import escape
 
-        return render(self.table(), "html")
+        failed = "".join(f"<li>{escape(cell)}: {escape(why)}</li>" for cell, why in self.failed.items())
+        return self.table()._repr_html_() + (f"<p>Failed:</p><ul>{failed}</ul>" if failed else "")
 
     def __str__(self) -> str:
-        from bench.tables import render
-
-        return render(self.table())
+        return str(self.table())
 
 
 def run(

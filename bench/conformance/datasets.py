@@ -21,8 +21,9 @@ import numpy as np
 from bench.cells.notation import Spec
 from bench.conformance.base import Skipped, require
 from bench.core.errors import MissingData
+from bench.data.annotations import flaws
 from bench.data.base import Dataset, Flip, rows_of
-from bench.data.extents import is_image, pixels
+from bench.data.extents import pixels
 from bench.data.folders import printable
 from bench.data.prepare import SPLITS, Prepared, checked_table, class_name, prepare
 from bench.plugins.registry import module_name, read
@@ -230,19 +231,15 @@ def check_fraction(case: DatasetCase) -> None:
 
 
 def check_read(case: DatasetCase) -> None:
-    """The first, middle and last sample are images or volumes that can be cached, the same twice; maps lie on them."""
+    """The first, middle and last sample are images or volumes that can be cached, the same twice, with good targets."""
     prepared = case.prepared()
-    maps = case.dataset.task_plugin.target == "map"
     table = prepared.table.iloc[sorted({0, len(prepared.table) // 2, len(prepared.table) - 1})]
     for sample in rows_of(case.dataset, table, case.root):
         array = pixels(case.dataset, sample)
         again = pixels(case.dataset, sample)
         require(np.array_equal(array, again), f"read() gave other values the second time: {sample.id}.")
-        if maps:
-            extent = array.shape[:2] if is_image(array.shape) else array.shape[:3]
-            labels = case.dataset.read_target(sample)
-            problem = f"read_target() gave {labels.shape} for {sample.id}, the input is {extent}."
-            require(labels.shape == extent, problem)
+        wrong = [flaw.detail for flaw in flaws(case.dataset, [sample], prepared.classes) if flaw.fatal]
+        require(not wrong, " ".join(wrong))
 
 
 def _check_nested(chain: list[Prepared], split: str) -> None:

@@ -6,7 +6,7 @@ import copy
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +22,7 @@ from bench.cells.notation import Spec
 from bench.cells.recipes import preset
 from bench.conformance.base import Check, require
 from bench.conformance.tiny import SIZE, tiny_backbone, tiny_images, tiny_weights
+from bench.conformance.tiny_text import reading_backbone, tiny_clip
 from bench.methods import FeatureMethod, FeatureSplit, HeadSpec, Method, Stage
 from bench.methods.build import build_model, check, trainable_names
 from bench.tasks.classification import Classification
@@ -128,7 +129,7 @@ def check_stages_continue(cls: type[Method]) -> None:
 def check_same_bits(cls: type[Method]) -> None:
     """Training twice with one seed gives the same bits; all chance comes from torch's global generator."""
     kind = kinds(cls)[-1]
-    first, second = (train_tiny(cls(), tiny_backbone(kind), seed=1)[-1].after for _ in range(2))
+    first, second = (train_tiny(cls(), tiny(cls, kind), seed=1)[-1].after for _ in range(2))
     different = [name for name, value in first.items() if not torch.equal(value, second[name])]
     require(not different, f"{different[:1]} differs between two runs with one seed.")
 
@@ -139,7 +140,7 @@ def check_fit(cls: type[FeatureMethod]) -> None:
     lacking = FeatureSplit(train.x[train.y > 0], train.y[train.y > 0])
     for case, fit in {"": train, " without a class": lacking}.items():
         for held_out in (val, None):
-            scores = cls().fit(fit, held_out, SPEC).predict(val.x)
+            scores = cls().fit(fit, held_out, fitted_spec(cls)).predict(val.x)
             require(scores.shape == (30, CLASSES), f"fit{case}: predict gave shape {scores.shape}.")
             require(np.isfinite(scores).all(), f"fit{case}: predict gave scores that are not finite.")
 
@@ -148,7 +149,7 @@ def check_fit_same_bits(cls: type[FeatureMethod]) -> None:
     """Fitting twice gives the same bits and leaves the features as they are."""
     train, val = feature_split(60, seed=0), feature_split(30, seed=1)
     copies = train.x.copy(), val.x.copy()
-    first, second = (cls().fit(train, val, SPEC).predict(val.x) for _ in range(2))
+    first, second = (cls().fit(train, val, fitted_spec(cls)).predict(val.x) for _ in range(2))
     require(np.array_equal(first, second), "Two fits on the same features differ.")
     require(np.array_equal(train.x, copies[0]) and np.array_equal(val.x, copies[1]), "fit() changes the features.")
 
@@ -161,7 +162,7 @@ def check_end_to_end(cls: type[Method] | type[FeatureMethod]) -> None:
 
     with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, BENCH_CACHE=f"{folder}/cache"):
         place = Path(folder)
-        backbone = tiny_weights(place, kinds(cls)[0])
+        backbone = tiny_clip(place) if cls.needs_text else tiny_weights(place, kinds(cls)[0])
         cell = f"{tiny_images(place)}/{backbone}/{cls.plugin_name()}/quick[epochs=1]/seed=0"
         settings = Settings(results=place / "runs", data=place, weights=place, device="cpu", quiet=True)
         done = carry_out([cell], settings)
@@ -216,7 +217,16 @@ def train_tiny(method: Method, backbone: Backbone, seed: int) -> list[TrainedSta
 
 def spec_of(backbone: Backbone) -> HeadSpec:
     """What a head must give on a tiny backbone."""
-    return HeadSpec(backbone.spec, CLASSES)
+    names = tuple(f"class {letter}" for letter in "abcde")
+    text = backbone.text_features(names).detach() if backbone.reads_text else None
+    support = feature_split(4 * CLASSES, 0, backbone.spec.pooled_dim)
+    return HeadSpec(backbone.spec, CLASSES, names, text, backbone.text_encoder(), lambda: support)
+
+
+def fitted_spec(cls: type[FeatureMethod]) -> HeadSpec:
+    """`SPEC`, with text where the method needs it."""
+    text = torch.randn(CLASSES, 16, generator=torch.Generator().manual_seed(0))
+    return replace(SPEC, text=text) if cls.needs_text else SPEC
 
 
 def snapshot(model: torch.nn.Module) -> State:
@@ -236,12 +246,12 @@ def images() -> Tensor:
     return torch.randn(BATCH, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
 
 
-def feature_split(n: int, seed: int) -> FeatureSplit:
-    """n features that lie around their class's centre."""
+def feature_split(n: int, seed: int, dim: int = 16) -> FeatureSplit:
+    """n features (n, dim) that lie around their class's centre."""
     rng = np.random.default_rng(seed)
     labels = np.arange(n) % CLASSES
-    centres = np.random.default_rng(99).normal(size=(CLASSES, 16))
-    return FeatureSplit((centres[labels] + rng.normal(size=(n, 16))).astype(np.float32), labels)
+    centres = np.random.default_rng(99).normal(size=(CLASSES, dim))
+    return FeatureSplit((centres[labels] + rng.normal(size=(n, dim))).astype(np.float32), labels)
 
 
 def kinds(cls: type[Method] | type[FeatureMethod]) -> list[str]:
@@ -251,7 +261,12 @@ def kinds(cls: type[Method] | type[FeatureMethod]) -> list[str]:
 
 def backbones(cls: type[Method]) -> Iterator[Backbone]:
     """Fresh ones, since methods may change them."""
-    return (tiny_backbone(kind) for kind in kinds(cls))
+    return (tiny(cls, kind) for kind in kinds(cls))
+
+
+def tiny(cls: type[Method] | type[FeatureMethod], kind: str) -> Backbone:
+    """A fresh tiny backbone of a kind; one that reads text where the method needs it."""
+    return reading_backbone(kind) if cls.needs_text else tiny_backbone(kind)
 
 
 def where(backbone: Backbone) -> str:
@@ -268,4 +283,6 @@ FITTED: tuple[Check, ...] = (check_card, check_name, check_fit, check_fit_same_b
 
 def checks_for(cls: type[Method] | type[FeatureMethod]) -> tuple[Check, ...]:
     """The checks of methods trained by gradient descent, or of those fitted on features."""
+    if issubclass(cls, FeatureMethod) and cls.tasks:  # what it is fitted on, these checks do not have
+        return FITTED[:2]
     return TRAINED if issubclass(cls, Method) else FITTED

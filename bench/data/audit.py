@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from bench.core.errors import DataError, MissingData
-from bench.data.base import Dataset, rows_of
+from bench.data.annotations import flaws
+from bench.data.base import Dataset, Sample, rows_of
 from bench.data.folders import IMAGE_SUFFIXES, is_clutter, printable, walk
 from bench.data.inspection import Inspection, inspect
 from bench.data.intensity import suggested
@@ -91,6 +92,7 @@ def audit(dataset: Dataset, root: Path, partial: bool = False, watch: Watch | No
     problems += _deep(dataset, seen)
     problems += _unlisted(dataset, root, views)
     problems += [Problem("source", "declared", remark) for remark in dataset.remarks(root)]
+    problems += _annotations(dataset, list(samples.values()), class_count(views[0].dataset, views[0].table, root))
     duplicates = _duplicates(seen, views)
     problems += _conflicts(views, duplicates)
     protocols = {}
@@ -170,6 +172,19 @@ def _deep(dataset: Dataset, seen: list[Inspection]) -> Iterator[Problem]:
             fix = suggested(np.dtype(kind), low, high)
             detail = f'{found} need an intensity rule: set intensity="{fix}", or full'
             yield Problem("intensity", "undeclared", detail, len(ids), tuple(ids[:_SHOWN]))
+
+
+def _annotations(dataset: Dataset, samples: list[Sample], classes: int) -> Iterator[Problem]:
+    """What is wrong with targets that lie with the samples: one problem a fatal flaw, one a kind of the others."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for flaw in flaws(dataset, samples, classes):
+        if flaw.fatal or flaw.kind == "left_out":
+            status: Status = "undeclared" if flaw.fatal else "note"
+            yield Problem(flaw.kind, status, printable(flaw.detail), 1, (flaw.sample,))
+        else:
+            found[flaw.kind, flaw.detail].append(flaw.sample)
+    for (kind, detail), ids in found.items():
+        yield Problem(kind, "note", detail, len(ids), tuple(ids[:_SHOWN]))
 
 
 def _unlisted(dataset: Dataset, root: Path, views: list[View]) -> Iterator[Problem]:

@@ -15,9 +15,10 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from bench.cells.recipes import Recipe
+from bench.data.boxes import around, corners
 from bench.data.chance import uniform
 from bench.data.resampling import boxes, nearest
-from bench.data.warp import change, matrices, warped
+from bench.data.warp import change, matrices, moved_points, warped
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 IGNORED = 255  # the class of a label map that counts nowhere: what augmentation brings in from outside
@@ -84,18 +85,40 @@ class Preprocess:
         return batch.expand(len(batch), self.channels, *self.extent)
 
     @torch.no_grad()
-    def joint(self, raw: Tensor, maps: Tensor, draws: np.ndarray | None = None) -> tuple[Tensor, Tensor]:
-        """Inputs as `__call__` gives them, and their label maps moved alike.
+    def maps(self, maps: Tensor, draws: np.ndarray | None = None) -> Tensor:
+        """Label maps moved as `__call__` moves the inputs that they lie on.
 
         Args:
-            raw: Cached arrays.
-            maps: Class numbers (B, [D,] H, W), lying on ``raw``.
+            maps: Whole numbers (B, [D,] H, W), as cached.
+            draws: Those of the inputs.
 
         Returns:
-            The inputs, and int64 maps of their height and width (and depth): nearest neighbours, `IGNORED` outside.
+            int64 maps of the input's height and width (and depth): nearest neighbours, `IGNORED` outside.
         """
         labels = self._moved(self._enlarged_maps(maps), draws, "nearest", fill=IGNORED)
-        return self(raw, draws), labels[:, 0].round().long()
+        return labels[:, 0].round().long()
+
+    @torch.no_grad()
+    def boxes(self, boxes: Tensor, draws: np.ndarray | None = None) -> Tensor:
+        """Boxes (B, M, 6) moved as `__call__` moves images: each becomes the upright box around its moved corners.
+
+        Args:
+            boxes: As `bench.data.boxes` describes them.
+            draws: Those of the images.
+        """
+        boxes = boxes.to(self.device)
+        if draws is None or not draws.shape[1]:
+            return boxes
+        points = corners(boxes)
+        for name, axis in self.flips.items():
+            column, of = COLUMNS.index(name), -axis - 1  # x is the last axis of an image and the first of a point
+            if column < draws.shape[1] and of < 2:
+                chosen = torch.from_numpy(draws[:, column] < 0.5).to(self.device).view(-1, 1, 1)
+                points[..., of] = torch.where(chosen, 1 - points[..., of], points[..., of])
+        if draws.shape[1] == len(COLUMNS):
+            chosen, moves = self._affine(draws)
+            points = change(points, chosen, lambda some: moved_points(some, moves))
+        return around(points, boxes)
 
     def _to_float(self, raw: Tensor) -> Tensor:
         """Cached arrays to contiguous float32 (B, C, *extent) in 0..1; C is 1 for volumes without channels."""
@@ -151,13 +174,17 @@ class Preprocess:
         return change(batch, chosen, lambda some: some.mul_(factor).add_(offset).clamp_(0, ceiling))
 
     def _warped(self, batch: Tensor, draws: np.ndarray, mode: str, fill: float) -> Tensor:
+        chosen, maps = self._affine(draws)
+        return change(batch, chosen, lambda some: warped(some, maps, mode, fill))
+
+    def _affine(self, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Which samples (B,) bool are turned, scaled and shifted, and the `matrices` of these."""
         drawn = _columns(draws)
         chosen = drawn["affine"] < 0.7
         names = ("shift_x", "shift_y", "shift_z")[: len(self.extent)]
         angle, scale = _spread(drawn["angle"], np.pi), 1 + _spread(drawn["scale"], 0.3)
         shift = np.stack([_spread(drawn[name], 0.05) for name in names], axis=1)
-        maps = matrices(angle[chosen], scale[chosen], shift[chosen], self.extent)
-        return change(batch, chosen, lambda some: warped(some, maps, mode, fill))
+        return chosen, matrices(angle[chosen], scale[chosen], shift[chosen], self.extent)
 
     def _per_sample(self, values: np.ndarray) -> Tensor:
         """Numbers (B,) on the device, to be broadcast over (B, C, *extent)."""

@@ -12,6 +12,7 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from bench.cells.params import Params
 from bench.core.errors import MissingData, UsageError, nearest
+from bench.data.boxes import WIDTH, without_area
 from bench.data.intensity import check_rule
 from bench.data.splits import Split
 
@@ -36,7 +37,7 @@ class Sample:
         path: The file, or None when the sample is a row of an array.
         index: The row of that array, or -1.
         root: The data set's own folder.
-        target: The file of its label map, or None.
+        target: The file of its label map or boxes, or None.
     """
 
     id: str
@@ -188,8 +189,8 @@ class Dataset(Params):
             One row a sample: ``id`` (str, unique, stable), ``path`` (str, below `location`) and/or ``index`` (int row
             of an array, in that file if there is a path), and ``domain``, ``group``, ``split`` where they exist. Where
             the task gives each sample one class also ``label``: int, 0..C-1, or -1 for unlabelled samples, which are
-            never used; for other tasks it is optional and only balances splits. Where targets are maps in files,
-            ``target`` (str, below `location`). The order is stable.
+            never used; for other tasks it is optional and only balances splits. Where targets are maps or boxes in
+            files, ``target`` (str, below `location`). The order is stable.
 
         Raises:
             MissingData: The data are not there.
@@ -213,9 +214,11 @@ class Dataset(Params):
         return read_image(sample.path)
 
     def read_target(self, sample: Sample) -> np.ndarray:
-        """Decode the label map of one sample: integers of the input's height and width (and depth).
+        """Decode the target of one sample, where it does not stand in the table.
 
-        255 marks what counts nowhere. Asked for only where the task's targets are maps.
+        Returns:
+            A label map: integers of the input's height and width (and depth), 255 marking what counts nowhere. Or boxes
+            (k, 6): left, top, right, bottom in pixels of the input, the class, and 1 where a box is not judged.
 
         Raises:
             DataError: The file is corrupt; the message names it.
@@ -226,9 +229,32 @@ class Dataset(Params):
 
         return read_map(sample.target)
 
+    def made_by(self, root: Path) -> str:
+        """The model whose features the samples are, as a cached backbone names it; empty where they are inputs."""
+        return ""
+
+    def text_features(self, root: Path) -> np.ndarray | None:
+        """Raw text features (C, d) of the classes in label order, where the samples are features and text lies there.
+
+        Raises:
+            DataError: The text does not belong to the classes or to the features.
+        """
+        return None
+
     def reading(self) -> dict[str, object]:
         """What decides how `read` decodes beside the adapter's code and fields, as JSON values: libraries' versions."""
         return {}
+
+    def left_out(self, sample: Sample) -> tuple[str, ...]:
+        """Annotations of one sample that reading leaves out, a line each; the audit names them, records count them.
+
+        The base class knows boxes without area, which no detector could find.
+        """
+        if self.task_plugin.target != "boxes":
+            return ()
+        found = np.asarray(self.read_target(sample), dtype=float).reshape(-1, WIDTH)
+        lost = found[without_area(found)]
+        return tuple(f"{sample.id}: a box without area at {box[:4].round(2).tolist()}" for box in lost)
 
     def location(self, root: Path) -> Path:
         """The data set's own folder; for embedded data the root itself."""

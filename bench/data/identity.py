@@ -48,14 +48,14 @@ def _array_hash(array: np.ndarray) -> str:
 
 
 def target_hashes(dataset: Dataset, table: pd.DataFrame, root: Path) -> np.ndarray:
-    """Return (n,) sha256 of each row's label map: of its file, or of the decoded map where it has none.
+    """Return (n,) sha256 of each row's target: of its file, or of the decoded map or boxes where it has none.
 
-    Empty where the task's targets are not maps.
+    Empty where the task's targets stand in the table.
 
     Raises:
         DataError: A file is missing or cannot be read; the message names it.
     """
-    if dataset.task_plugin.target != "map":
+    if dataset.task_plugin.target == "table":
         return np.empty(0, dtype=object)
     if "target" in table:
         return file_digests(dataset.location(root), table["target"].tolist())
@@ -63,7 +63,7 @@ def target_hashes(dataset: Dataset, table: pd.DataFrame, root: Path) -> np.ndarr
 
 
 def targets_identity(dataset: Dataset, hashes: np.ndarray) -> str:
-    """sha256 of what decoding the label maps of all rows depends on; empty where there are none."""
+    """sha256 of what decoding the targets of all rows depends on; empty where there are none."""
     if not len(hashes):
         return ""
     digest = hashlib.sha256()
@@ -73,11 +73,14 @@ def targets_identity(dataset: Dataset, hashes: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def data_identity(dataset: Dataset, table: pd.DataFrame, hashes: np.ndarray, targets: np.ndarray) -> str:
+def data_identity(
+    dataset: Dataset, table: pd.DataFrame, hashes: np.ndarray, targets: np.ndarray, text: np.ndarray | None = None
+) -> str:
     """sha256 of the used samples' bytes, how they are read, their rows (split included) and the adapter's source.
 
     Args:
         hashes, targets: What `content_hashes` and `target_hashes` give.
+        text: The text features that the data set brings.
     """
     used = (table["split"] != "").to_numpy()
     digest = hashlib.sha256(source_fingerprint(type(dataset), CARD_FIELDS).encode())
@@ -86,6 +89,8 @@ def data_identity(dataset: Dataset, table: pd.DataFrame, hashes: np.ndarray, tar
         _feed(digest, column, table.loc[used, column].tolist())
     _feed(digest, "content", hashes[used].tolist())
     _feed(digest, "targets", targets[used].tolist() if len(targets) else ())
+    if text is not None:
+        _feed(digest, "text", [_array_hash(text)])
     return digest.hexdigest()
 
 

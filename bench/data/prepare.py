@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.core.errors import DataError
+from bench.data.annotations import left_out
 from bench.data.base import Dataset
 from bench.data.chance import sample_keys
 from bench.data.folders import printable
@@ -55,6 +56,7 @@ class Prepared:
         untrained: With ``partial``: labels without a training sample.
         leaks: What this protocol mixes on these data: kind -> number of groups or files in more than one split.
         notes: What a reader of a table should know of these data, a line each.
+        text: (C, d) text features of the classes that the data set brings, or None.
     """
 
     dataset: Dataset
@@ -71,6 +73,7 @@ class Prepared:
     untrained: tuple[int, ...] = ()
     leaks: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    text: np.ndarray | None = field(default=None, repr=False)
 
     @cached_property
     def keys(self) -> np.ndarray:
@@ -120,11 +123,12 @@ def prepare(dataset: Dataset, root: Path, data_seed: int, partial: bool = False)
     table["split"] = shrink(table, "train", dataset.shots, dataset.fraction, data_seed)
     table["split"] = shrink(table, "val", dataset.val_shots, dataset.val_fraction, data_seed)
     counts = {split: int((table["split"] == split).sum()) for split in SPLITS}
+    text = dataset.text_features(root)
     return Prepared(
         dataset=dataset,
         root=root,
         table=table,
-        identity=data_identity(dataset, table, hashes, targets),
+        identity=data_identity(dataset, table, hashes, targets, text),
         content=samples_identity(dataset, table, hashes),
         counts=counts,
         classes=classes,
@@ -134,7 +138,8 @@ def prepare(dataset: Dataset, root: Path, data_seed: int, partial: bool = False)
         differences=differences,
         untrained=untrained,
         leaks=leaks,
-        notes=_notes(dataset, counts),
+        notes=(*_notes(dataset, counts), *left_out(dataset, table, root)),
+        text=text,
     )
 
 
@@ -153,8 +158,8 @@ def class_count(dataset: Dataset, table: pd.DataFrame, root: Path) -> int:
 
 
 def untrained_classes(dataset: Dataset, table: pd.DataFrame, classes: int) -> tuple[int, ...]:
-    """Labels without a training sample: no method can learn them."""
-    if not dataset.task_plugin.single_label:
+    """Labels without a training sample where each should have some: no method can learn them."""
+    if not dataset.task_plugin.single_label or dataset.rule.unseen:
         return ()
     trained = set(table["label"][table["split"] == "train"])
     return tuple(label for label in range(classes) if label not in trained)

@@ -14,7 +14,8 @@ import numpy as np
 import PIL
 
 from bench.core.errors import DataError, UsageError
-from bench.data import resampling
+from bench.data import boxes, resampling
+from bench.data.annotations import check_classes, check_extent, spatial
 from bench.data.base import Dataset, Sample, rows_of
 from bench.data.extents import common_extent, extent_of, is_image, pixels
 from bench.data.images import resized
@@ -80,6 +81,32 @@ def input_reader(prepared: Prepared, input_shape: tuple[int, ...], recipe: Recip
     return _volumes(prepared, pixels(dataset, first), wanted, recipe)
 
 
+def box_reader(prepared: Prepared, inputs: Reader | tuple[int, ...], recipe: Recipe) -> Reader:
+    """How a data set's boxes are read: (M, 6) as shares of the image as shown, M the most that a sample has.
+
+    Args:
+        prepared: The data set; its task's targets are boxes.
+        inputs: The input reader, or the height and width of its items.
+        recipe: Its ``resize`` is used.
+
+    Raises:
+        DataError: An annotation cannot be decoded; the message names it.
+    """
+    wanted = inputs if isinstance(inputs, tuple) else spatial(inputs.shape)
+    dataset = prepared.dataset
+    samples = rows_of(dataset, prepared.table, prepared.root)
+    most = max([1, *(len(dataset.read_target(sample)) for sample in samples)])
+
+    def load(sample: Sample) -> np.ndarray:
+        shown = resampling.boxes(spatial(extent_of(dataset, sample)), wanted, recipe.resize)
+        found = dataset.read_target(sample)
+        check_classes(dataset, found, prepared.classes, sample.id)
+        return boxes.padded(boxes.shares(found, shown, sample.id), most)
+
+    key = ["boxes", _FORMAT, list(wanted), recipe.resize, prepared.target_content]
+    return Reader((most, boxes.WIDTH), "float32", key, load)
+
+
 def target_reader(prepared: Prepared, inputs: Reader | tuple[int, ...], recipe: Recipe) -> Reader:
     """How a data set's label maps are read, so that they lie on the inputs as cached.
 
@@ -91,7 +118,7 @@ def target_reader(prepared: Prepared, inputs: Reader | tuple[int, ...], recipe: 
     Raises:
         DataError: A map cannot be decoded, holds no whole numbers, or is of another size than its input.
     """
-    wanted = inputs if isinstance(inputs, tuple) else _spatial(inputs.shape)
+    wanted = inputs if isinstance(inputs, tuple) else spatial(inputs.shape)
     dataset = prepared.dataset
     first = next(iter(rows_of(dataset, prepared.table, prepared.root)))
     dtype = str(dataset.read_target(first).dtype)
@@ -100,9 +127,9 @@ def target_reader(prepared: Prepared, inputs: Reader | tuple[int, ...], recipe: 
 
     def load(sample: Sample) -> np.ndarray:
         labels = dataset.read_target(sample)
-        extent = _spatial(extent_of(dataset, sample))
-        if labels.shape != extent:
-            raise DataError(f"The label map of {sample.id} is {labels.shape}, but its input is {extent}. Repair it.")
+        extent = spatial(extent_of(dataset, sample))
+        check_extent(labels, extent, sample.id)
+        check_classes(dataset, labels, prepared.classes, sample.id)
         return resampling.nearest(labels, wanted, resampling.boxes(extent, wanted, recipe.resize))
 
     key = ["map", _FORMAT, PIL.__version__, list(wanted), recipe.resize, dtype, prepared.target_content]
@@ -143,7 +170,7 @@ def _volumes(prepared: Prepared, first: np.ndarray, wanted: tuple[int, ...], rec
     dataset, dtype = prepared.dataset, str(first.dtype)
     if common_extent(prepared) is None:
         raise DataError(f"{dataset.plugin_name()}: the volumes differ in shape. Resample them to one shape.")
-    depth, height, width = _spatial(first.shape)
+    depth, height, width = spatial(first.shape)
     fits = depth <= wanted[0] and height <= wanted[1] and width <= wanted[2]
     shown = resampling.boxes((depth, height, width), wanted, recipe.resize)
     if fits and shown == resampling.boxes((depth, height, width), wanted, "squash"):
@@ -155,11 +182,6 @@ def _volumes(prepared: Prepared, first: np.ndarray, wanted: tuple[int, ...], rec
 
     key = ["volume", _FORMAT, dtype, list(wanted), recipe.resize, "linear", recipe.antialias]
     return Reader((*wanted, *first.shape[3:]), dtype, key, load)
-
-
-def _spatial(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape without its channels."""
-    return shape[:-1] if is_image(shape) or len(shape) == 4 else shape
 
 
 def item_bytes(reader: Reader) -> int:

@@ -29,11 +29,13 @@ class Split:
             every table says so.
         selection: Forced criterion of protocols without validation data; None: the recipe decides.
         note: One line for the reader of a table, e.g. that the reported split is the public validation set.
+        unseen: Classes without a training sample are meant: the protocol asks how well they are recognised.
     """
 
     leaks: tuple[str, ...] = ()
     selection: Selection | None = None
     note: str = ""
+    unseen: bool = False
 
     def __call__(self, table: pd.DataFrame, seed: int = 0) -> pd.Series:
         """Assign every row; see the module's docstring.

@@ -57,6 +57,22 @@ def change(batch: Tensor, chosen: np.ndarray, how: Callable[[Tensor], Tensor]) -
     return batch.index_copy_(0, places, how(batch.index_select(0, places))) if len(places) else batch
 
 
+def moved_points(points: Tensor, maps: np.ndarray) -> Tensor:
+    """Where points of inputs are seen after `warped`.
+
+    Args:
+        points: (B, ..., k), x first, as shares of the sides.
+        maps: (B, k, k + 1) of `matrices`, which go from output to input.
+    """
+    axes = maps.shape[1]
+    back = np.linalg.inv(maps[:, :, :axes])
+    ones = [1] * (points.ndim - 2)
+    turn = torch.from_numpy(back).to(points.device, points.dtype).view(len(points), *ones, axes, axes)
+    shift = torch.from_numpy(maps[:, :, axes]).to(points.device, points.dtype).view(len(points), *ones, axes)
+    centred = (2 * points - 1 - shift)[..., None, :]
+    return ((turn * centred).sum(-1) + 1) / 2
+
+
 def _grid(maps: Tensor, extent: torch.Size) -> Tensor:
     """Input places (B, [D,] H, W, k) of every output element."""
     axes = len(extent)

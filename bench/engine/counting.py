@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from bench.backbones.base import Backbone
@@ -17,8 +18,8 @@ from bench.core.errors import UsageError
 from bench.data.roots import data_root
 from bench.engine.cost import head_macs, size, trunk_macs
 from bench.grid.resolve import Resolved
-from bench.methods import Method
-from bench.methods.build import build_model, check, trainable_names
+from bench.methods import Method, plain_head
+from bench.methods.build import build_model, check, stand_in, trainable_names
 from bench.tasks.base import HeadSpec
 
 HEADINGS = ("backbone", "method", "trained", "added", "beyond a probe", "share", "total", "MACs", "MACs added")
@@ -31,7 +32,7 @@ class Count:
     Attributes:
         trainable: Stage -> parameters trained.
         added: Parameters that the method brings, its head included.
-        beyond_probe: ``added`` without a linear classifier on the pooled features, the way papers count.
+        beyond_probe: ``added`` without the task's plain head, the way papers count.
         total: Parameters of backbone and method.
         macs: Multiply-accumulates of the bare backbone for one image.
         macs_added: What the method adds to them.
@@ -64,7 +65,7 @@ def count(cells: Iterable[Resolved], weights: Path | None, data: Path | None) ->
     counts: dict[tuple[str, str, int], Count] = {}
     for resolved in cells:
         cell = resolved.cell
-        classes = len(resolved.dataset.class_names(data_root(data)))
+        names = resolved.dataset.class_names(data_root(data))
         backbone, method = str(resolved.cell.backbone), resolved.method
         if not isinstance(method, Method):
             raise UsageError(f"{cell.method.name} has no parameters before it is fitted. Leave it out of this suite.")
@@ -72,32 +73,38 @@ def count(cells: Iterable[Resolved], weights: Path | None, data: Path | None) ->
             info = resolved.backbone.find(cell.backbone.name, weights)
             with torch.device("meta"):
                 trunk = resolved.backbone.load(cell.backbone.name, info, pretrained=False)
+                if resolved.task.needs_levels:
+                    trunk.show_levels()
             trunks[backbone] = trunk, trunk_macs(trunk)
-        key = (backbone, str(resolved.cell.method), classes)
+        trunk, bare = trunks[backbone]
+        key = (backbone, str(resolved.cell.method), len(names))
         if key not in counts:
-            counts[key] = _count(*key, *trunks[backbone], method)
+            spec = resolved.task.head(trunk.spec, len(names), names, resolved.recipe.head)
+            counts[key] = _count(backbone, key[1], trunk, bare, method, spec)
     return list(counts.values())
 
 
-def _count(backbone: str, name: str, classes: int, trunk: Backbone, bare: int, method: Method) -> Count:
+def _count(backbone: str, name: str, trunk: Backbone, bare: int, method: Method, spec: HeadSpec) -> Count:
     try:
         with torch.device("meta"):
             check(trunk, method)
-            spec = HeadSpec(trunk.spec, classes)
+            if method.needs_text:
+                spec = stand_in(spec, np.arange(spec.outputs))
             model = build_model(copy.deepcopy(trunk) if method.injects else trunk, method, spec)
+            probe = size(plain_head(spec))
         inner = trunk_macs(model.backbone) if method.injects else bare
         head = head_macs(model)
     except UsageError as error:
-        return Count(backbone, name, classes, {}, problem=str(error))
+        return Count(backbone, name, spec.outputs, {}, problem=str(error))
     sizes = {parameter: value.numel() for parameter, value in model.named_parameters()}
     added = sum(sizes[parameter] for parameter in model.added)
     return Count(
         backbone=backbone,
         method=name,
-        classes=classes,
+        classes=spec.outputs,
         trainable={s.name: sum(sizes[p] for p in trainable_names(model, s)) for s in method.stages()},
         added=added,
-        beyond_probe=added - classes * (trunk.spec.pooled_dim + 1),
+        beyond_probe=added - probe,
         total=size(model),
         macs=bare,
         macs_added=inner + head - bare,

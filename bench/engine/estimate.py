@@ -20,7 +20,7 @@ from bench.engine.cost import model_macs, on_meta, size, trunk_macs
 from bench.engine.groups import Group, trunk_epochs
 from bench.engine.setup import readers
 from bench.methods.base import Method
-from bench.methods.build import build_model
+from bench.methods.build import build_model, stand_in
 from bench.methods.model import Model
 from bench.tasks.base import HeadSpec
 from bench.training.context import EVAL_BATCH
@@ -56,7 +56,12 @@ def estimate(group: Group, device: torch.device) -> Cost:
     first = group.cells[0]
     prepared, counts = first.prepared, first.prepared.counts
     trunk = first.resolved.backbone.load(first.cell.backbone.name, first.weights).to(device)
-    spec = first.resolved.task.head(trunk.spec, prepared.classes, prepared.class_names)
+    task = first.resolved.task
+    if task.needs_levels:
+        trunk.show_levels()
+    spec = task.head(trunk.spec, prepared.classes, prepared.class_names, first.resolved.recipe.head)
+    if any(member.resolved.method.needs_text for member in group.cells):
+        spec = stand_in(spec, prepared.table["label"].to_numpy()[prepared.rows("train")])
     stages = [job for member in group.cells for job in member.jobs]
     jobs = {job.key: job for job in stages}
     models = {key: model_of(trunk, job.method, spec) for key, job in jobs.items()}
@@ -77,13 +82,19 @@ def model_of(trunk: Backbone, method: Method, spec: HeadSpec) -> Model:
 
 @torch.no_grad()
 def speed(trunk: Backbone, batch_size: int) -> float:
-    """Multiply-accumulates a second of the trunk's forward pass: the best of three after one to warm up."""
-    inputs, seconds = trunk.blank(batch_size), math.inf
+    """Multiply-accumulates a second of the trunk's forward pass: the best of three after one to warm up.
+
+    A trunk that computes nothing, of features made elsewhere, is timed on a linear layer instead.
+    """
+    inputs, seconds, macs = trunk.blank(batch_size), math.inf, trunk_macs(trunk)
+    plain = None if macs else nn.Linear(inputs.shape[1], inputs.shape[1], device=inputs.device)
+    if plain is not None:
+        macs = plain.weight.numel()
     for attempt in range(4):
         began = time.perf_counter()
-        trunk(inputs).pooled.sum().item()
+        (trunk(inputs).pooled if plain is None else plain(inputs)).sum().item()
         seconds = min(seconds, time.perf_counter() - began) if attempt else seconds
-    return trunk_macs(trunk) * batch_size / seconds
+    return macs * batch_size / seconds
 
 
 def total_macs(trunk: Backbone, jobs: list[StageJob], models: Models, counts: dict[str, int], fused: bool) -> int:
@@ -169,7 +180,8 @@ def disk_bytes(group: Group, trunk: Backbone, spec: HeadSpec) -> int:
         len(first.prepared.table) * math.prod(reader.shape) for reader in readers(first) if reader is not None
     )
     tokens = any(job.method.needs_tokens for planned in group.cells for job in planned.jobs if job.shares_trunk)
-    width = trunk.spec.pooled_dim + (trunk.spec.tokens * trunk.spec.token_dim if tokens else 0)
+    width = trunk.spec.pooled_dim + (trunk.spec.tokens * trunk.spec.token_dim if tokens or trunk.spec.levels else 0)
+    width += sum(math.prod(level) for level in trunk.spec.levels[:-1])
     views = 1 if recipe.augment is None else recipe.views or 0
     kept = counts["val"] + counts["test"] + views * counts["train"]
     drawn = (recipe.views or 0) * counts["train"] * math.prod(trunk.input_shape)

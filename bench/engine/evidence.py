@@ -209,5 +209,8 @@ def lacking_record(resolved: Resolved, error: DataError) -> Record:
 
 
 def _selection(planned: Planned) -> Selection:
+    """What chose the epoch and, of a grid, the trial."""
     by = {"test_best": "test", "val_best": "val"}.get(planned.selection, "none")
-    return Selection(criterion=planned.selection, by=by)
+    if by == "none" and len(planned.trials) > 1:
+        by = "val"
+    return Selection(criterion=planned.selection, by=by, labels=planned.prepared.counts.get(by, 0))

@@ -22,6 +22,7 @@ from bench.grid.resolve import Resolved
 from bench.methods.base import FeatureMethod, Method
 from bench.plugins.fingerprint import source_fingerprint
 from bench.records import Record, Store
+from bench.tasks.base import Task
 from bench.training.job import StageJob, stage_jobs
 
 Lacking = list[tuple[Resolved, DataError]]
@@ -195,15 +196,21 @@ class Planner:
 
 
 def check_task(resolved: Resolved) -> None:
-    """Raise UsageError when the method or the recipe does not fit the task."""
+    """Raise UsageError when the task lacks the head that the recipe asks for, or the method cannot learn it."""
     method, task = resolved.method, resolved.task
-    if isinstance(method, FeatureMethod) and method.single_label and not task.single_label:
+    task.check_head(resolved.recipe.head)
+    if isinstance(method, FeatureMethod) and not _fits(method, task):
+        needed = f"a {' or '.join(method.tasks)} task" if method.tasks else "one class a sample"
         raise UsageError(
-            f"{method.plugin_name()} needs one class a sample; {resolved.cell.dataset.name} is a "
+            f"{method.plugin_name()} needs {needed}; {resolved.cell.dataset.name} is a "
             f"{task.plugin_name()} data set. Leave the method out."
         )
-    if task.target == "map" and resolved.recipe.views is not None:
-        raise UsageError(f"{task.plugin_name()} has maps as targets, and kept views do not move them. Leave out views.")
+
+
+def _fits(method: FeatureMethod, task: Task) -> bool:
+    if method.tasks:
+        return task.plugin_name() in method.tasks
+    return task.single_label or not method.single_label
 
 
 def reason(record: Record | None, fingerprints: dict[str, str], failure: Record | None, val_only: bool = False) -> str:

@@ -153,9 +153,22 @@ def check_methods(cells: list[Planned]) -> None:
     """Build the backbone that cells share, try every method on it, and let go of it."""
     first = cells[0]
     backbone = first.resolved.backbone.load(first.cell.backbone.name, first.weights)
+    for planned in cells:
+        check_text(planned, backbone.reads_text)
     for method in {planned.resolved.method for planned in cells}:
         if isinstance(method, Method):
             check(backbone, method)
+
+
+def check_text(planned: Planned, reads_text: bool) -> None:
+    """Raise UsageError when a method needs text features of the class names and nothing gives them."""
+    prepared = planned.prepared
+    if not planned.resolved.method.needs_text or prepared.text is not None or (reads_text and prepared.class_names):
+        return
+    lacking = "class names are not known" if reads_text else f"{planned.cell.backbone.name} has no text encoder"
+    raise UsageError(
+        f"{planned.cell.method.name} needs text features of the classes of {planned.cell.dataset.name}, and {lacking}."
+    )
 
 
 def same_inputs(cells: list[Planned]) -> list[list[Planned]]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import torch
 
 from bench.core.environment import environment
+from bench.core.errors import UsageError
 from bench.core.numerics import NUMERICS_VERSION
 from bench.data.augment import Preprocess
 from bench.data.cache import decoded
-from bench.data.readers import Reader, input_reader, target_reader
+from bench.data.readers import Reader, box_reader, input_reader, target_reader
 from bench.data.roots import cache_root
+from bench.data.vectors import PassOn, vector_reader
 from bench.engine.cost import added, model_macs, size
 from bench.engine.plan import Planned, Planner
 from bench.engine.settings import Settings
@@ -30,21 +32,20 @@ def build_context(planned: Planned, planner: Planner, settings: Settings, device
     """
     recipe, info, prepared = planned.resolved.recipe, planned.weights, planned.prepared
     trunk = planned.resolved.backbone.load(planned.cell.backbone.name, info)
+    if planned.resolved.task.needs_levels:
+        trunk.show_levels()
     channels_last = trunk.spec.family == "cnn" and len(trunk.input_shape) == 3
     trunk.to(device)
     trunk.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
     trunk.requires_grad_(False)
-    reader, maps = readers(planned)
+    reader, located = readers(planned)
     return Context(
-        task=planned.resolved.task,
+        task=planned.resolved.task.bound(prepared.table, prepared.classes),
         prepared=prepared,
         inputs=decoded(prepared, reader, quiet=settings.quiet),
-        maps=None if maps is None else decoded(prepared, maps, quiet=settings.quiet),
+        located=None if located is None else decoded(prepared, located, quiet=settings.quiet),
         trunk=trunk,
-        preprocess=Preprocess(
-            recipe, info.mean, info.std, trunk.input_shape, info.interpolation, device, channels_last,
-            prepared.dataset.forbidden_flips,
-        ),
+        preprocess=preprocessing(planned, trunk.input_shape, device, channels_last),
         recipe=recipe,
         data_seed=planned.cell.data_seed_value,
         device=device,
@@ -53,16 +54,45 @@ def build_context(planned: Planned, planner: Planner, settings: Settings, device
     )  # fmt: skip
 
 
+def preprocessing(planned: Planned, shape: tuple[int, ...], device: torch.device, channels_last: bool) -> Preprocess:
+    """What lies between cached arrays and the backbone."""
+    recipe, info, flips = planned.resolved.recipe, planned.weights, planned.prepared.dataset.forbidden_flips
+    if len(shape) == 1:
+        return PassOn(recipe, device)
+    return Preprocess(recipe, info.mean, info.std, shape, info.interpolation, device, channels_last, flips)
+
+
 def readers(planned: Planned) -> tuple[Reader, Reader | None]:
-    """How a cell's inputs are decoded and, where its targets are maps, they too.
+    """How a cell's inputs are decoded and, where its targets lie with the samples, they too.
 
     Raises:
         UsageError: The samples do not fit the backbone's input.
     """
     recipe, prepared, shape = planned.resolved.recipe, planned.prepared, planned.input_shape
+    check_made_by(planned)
+    if len(shape) == 1:
+        return vector_reader(prepared, shape), None
     reader = input_reader(prepared, shape, recipe, planned.weights.interpolation)
-    maps = planned.resolved.task.target == "map"
-    return reader, target_reader(prepared, reader, recipe) if maps else None
+    target = planned.resolved.task.target
+    if target == "table":
+        return reader, None
+    return reader, (target_reader if target == "map" else box_reader)(prepared, reader, recipe)
+
+
+def check_made_by(planned: Planned) -> None:
+    """Raise UsageError when features made elsewhere meet a backbone that is not the one that made them."""
+    prepared, backbone = planned.prepared, planned.weights.arch
+    name, made_by = planned.cell.dataset.name, prepared.dataset.made_by(prepared.root)
+    features = len(planned.input_shape) == 1
+    if features != bool(made_by):
+        held = (
+            f"features of {made_by}; use the backbone cached" if made_by else "inputs; use a backbone that reads them"
+        )
+        raise UsageError(f"{planned.cell.backbone.name} does not fit {name}, which holds {held}.")
+    if features and made_by != backbone:
+        raise UsageError(
+            f"{name} holds features of {made_by}, and the backbone says {backbone}. Set model={made_by!r}."
+        )
 
 
 def bank_identity(planned: Planned, reader: Reader, device: torch.device) -> dict[str, object]:
@@ -89,7 +119,7 @@ def account(planned: Planned, context: Context, trainable: int) -> tuple[Paramet
     assert isinstance(method, Method)
     reseed(planned.cell.seed, "init")
     backbone = context.own_trunk() if method.injects else context.trunk
-    model = build_model(backbone, method, context.head_spec)
+    model = build_model(backbone, method, context.head_spec(planned.resolved.recipe))
     backbone_macs, head_macs = model_macs(model)
     parameters = Parameters(trainable=trainable, added=added(model, context.trunk), total=size(model))
     return parameters, Macs(backbone=backbone_macs, head=head_macs)

@@ -18,18 +18,29 @@ Rows = slice | np.ndarray
 
 @dataclass(frozen=True)
 class Banked:
-    """Features of n images: pooled (n, pooled_dim) and, when asked for, tokens (n, N, token_dim), float32."""
+    """Features of n images, float32.
+
+    Attributes:
+        pooled: (n, pooled_dim).
+        tokens: (n, N, token_dim) when asked for.
+        finer: Maps (n, C, H, W) of the backbone's levels, all but the last, which is the tokens.
+    """
 
     pooled: np.ndarray
     tokens: np.ndarray | None
     spec: FeatureSpec
+    finer: tuple[np.ndarray, ...] = ()
 
     def batch(self, rows: Rows, device: torch.device) -> Features:
         """The features of some rows on a device; tokens have N = 0 when they were not asked for."""
         pooled = gathered(self.pooled, rows, device)
         if self.tokens is None:
             return Features(torch.empty(len(pooled), 0, self.spec.token_dim, device=device), pooled)
-        return Features(gathered(self.tokens, rows, device), pooled)
+        tokens = gathered(self.tokens, rows, device)
+        if not self.spec.levels:
+            return Features(tokens, pooled)
+        coarsest = tokens.transpose(1, 2).unflatten(2, self.spec.grid)
+        return Features(tokens, pooled, levels=(*(gathered(level, rows, device) for level in self.finer), coarsest))
 
 
 @dataclass(frozen=True)
@@ -47,20 +58,26 @@ class FeatureBank:
         Args:
             identity: Everything that decides the features' bits.
             count: Number of images, n.
+            spec: Where it has levels, they and the tokens are kept too.
             compute: Yields features of consecutive images, in a fixed batch shape.
         """
         layouts = {"pooled": Layout((count, spec.pooled_dim), "float32")}
-        if tokens:
+        if tokens or spec.levels:
             layouts["tokens"] = Layout((count, spec.tokens, spec.token_dim), "float32")
+        finer = {f"level{number}": shape for number, shape in enumerate(spec.levels[:-1])}
+        layouts |= {name: Layout((count, *shape), "float32") for name, shape in finer.items()}
         if not self.shelf.fits(layouts):
             return None
         arrays = self.shelf.get(identity, layouts, lambda: (on_host(batch, layouts) for batch in compute()))
-        return Banked(arrays["pooled"], arrays.get("tokens"), spec)
+        return Banked(arrays["pooled"], arrays.get("tokens"), spec, tuple(arrays[name] for name in finer))
 
 
 def on_host(features: Features, names: Iterable[str]) -> Arrays:
-    """Those of ``pooled`` (B, pooled_dim) and ``tokens`` (B, N, token_dim) that are named, as float32 arrays."""
-    return {name: getattr(features, name).float().cpu().numpy() for name in names}
+    """Those of ``pooled`` (B, pooled_dim), ``tokens`` (B, N, token_dim) and ``level0`` ... (B, C, H, W) that are named,
+    as float32 arrays."""
+    found = {"pooled": features.pooled, "tokens": features.tokens}
+    found |= {f"level{number}": level for number, level in enumerate(features.levels or ())}
+    return {name: found[name].float().cpu().numpy() for name in names}
 
 
 def gathered(array: np.ndarray, rows: Rows, device: torch.device) -> Tensor:

@@ -1,8 +1,8 @@
 """The contracts of methods, and the parts they share."""
 
-from bench.methods.base import Batch, FeatureMethod, FeatureSplit, Fitted, Method, ParamGroup, Stage
-from bench.methods.parts import PooledLinear
-from bench.tasks.base import HeadSpec
+from bench.methods.base import Batch, FeatureMethod, Fitted, Method, ParamGroup, Stage
+from bench.methods.parts import PooledLinear, plain_head
+from bench.tasks.base import FeatureSplit, HeadSpec
 
 __all__ = [
     "Batch",
@@ -14,4 +14,5 @@ __all__ = [
     "ParamGroup",
     "PooledLinear",
     "Stage",
+    "plain_head",
 ]

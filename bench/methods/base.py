@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from bench.backbones.features import FAMILIES, Family, Features
 from bench.cells.params import Params
-from bench.methods.parts import PooledLinear
-from bench.tasks.base import HeadSpec
+from bench.methods.parts import plain_head
+from bench.tasks.base import FeatureSplit, HeadSpec
 
 if TYPE_CHECKING:
     from bench.backbones.base import Backbone
@@ -85,6 +85,7 @@ class Method(Params):
     families: ClassVar[tuple[Family, ...]] = FAMILIES  # backbones the idea applies to
     stage_only: ClassVar[frozenset[str]] = frozenset()  # fields that choose stages but change neither head nor backbone
     needs_tokens: ClassVar[bool] = True  # False: the head reads only `Features.pooled`, so tokens need not be kept
+    needs_text: ClassVar[bool] = False  # True: refused where class names have no text features
     floor: ClassVar[int] = 0
 
     @classmethod
@@ -99,9 +100,9 @@ class Method(Params):
     def head(self, spec: HeadSpec) -> nn.Module:
         """Build the module from `Features` to outputs; it must not change features in place.
 
-        The default is a linear classifier on the pooled features: outputs (B, spec.outputs).
+        The default is the task's plain head: for classification a linear layer on the pooled features.
         """
-        return PooledLinear(spec.features.pooled_dim, spec.outputs)
+        return plain_head(spec)
 
     def inject(self, backbone: Backbone) -> None:
         """Change the backbone in place (LoRA, prompts). Parameters added here train in "head" stages."""
@@ -130,11 +131,15 @@ class FeatureMethod(Params):
 
     Attributes:
         single_label: The targets must be one class number a sample.
+        needs_text: Refused where class names have no text features.
+        tasks: Names of the only tasks that it is for, where targets are something else; empty: see `single_label`.
         floor: Place among the floors that every trained method should beat, the lowest is 1; 0: it is no floor.
     """
 
     families: ClassVar[tuple[Family, ...]] = FAMILIES
     single_label: ClassVar[bool] = True
+    needs_text: ClassVar[bool] = False
+    tasks: ClassVar[tuple[str, ...]] = ()
     floor: ClassVar[int] = 0
 
     @classmethod
@@ -151,24 +156,11 @@ class FeatureMethod(Params):
 
 
 @dataclass(frozen=True)
-class FeatureSplit:
-    """Frozen features of one split.
-
-    Attributes:
-        x: (n, pooled_dim) float32.
-        y: (n, ...) targets; class numbers (n,) where the task has one a sample.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-
-
-@dataclass(frozen=True)
 class Fitted:
     """What `FeatureMethod.fit` returns.
 
     Attributes:
-        predict: (n, pooled_dim) -> scores (n, outputs), taken as logits.
+        predict: (n, pooled_dim) -> scores (n, outputs), or (n, ...) as the task's heads give them, taken as logits.
         parameters: Number of fitted numbers, 0 for methods that store none.
         chosen: What was selected and how, for the record, e.g. {"strength": 10.0, "by": "validation accuracy"}.
     """

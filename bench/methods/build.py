@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from itertools import zip_longest
 
+import numpy as np
 import torch
 
 from bench.backbones.base import Backbone
 from bench.core.errors import UsageError
 from bench.methods.base import Method, Stage
 from bench.methods.model import Model
-from bench.tasks.base import HeadSpec
+from bench.tasks.base import FeatureSplit, HeadSpec
 
 
 def build_model(backbone: Backbone, method: Method, spec: HeadSpec) -> Model:
@@ -19,7 +21,7 @@ def build_model(backbone: Backbone, method: Method, spec: HeadSpec) -> Model:
 
     Args:
         backbone: Changed in place when the method injects; hand in a copy then.
-        spec: What the head must give.
+        spec: What the head must give; its encoder is taken from the backbone.
 
     Raises:
         UsageError: The method does not apply to this backbone.
@@ -27,12 +29,27 @@ def build_model(backbone: Backbone, method: Method, spec: HeadSpec) -> Model:
     check_family(backbone, method)
     pretrained, modules = list(backbone.parameters()), set(map(id, backbone.modules()))
     method.inject(backbone)
-    model = Model(backbone, method.head(spec))
+    # the encoder is the backbone's own, also where that is a copy, so that none of its parameters count as the head's
+    model = Model(backbone, method.head(replace(spec, encoder=backbone.text_encoder())))
     # by identity, because a library that wraps a layer also renames what was in it
     known = {id(parameter) for parameter in pretrained}
     model.added = frozenset(name for name, parameter in model.named_parameters() if id(parameter) not in known)
     model.injected = frozenset(f"backbone.{n}" for n, module in backbone.named_modules() if id(module) not in modules)
     return model
+
+
+def stand_in(spec: HeadSpec, labels: np.ndarray) -> HeadSpec:
+    """The spec with made-up text and supports of the shapes that training will have: for counting before it.
+
+    Args:
+        labels: (n,) class numbers of the training samples.
+    """
+    generator, dim = torch.Generator().manual_seed(0), spec.features.pooled_dim
+    with torch.device("cpu"):
+        text = 10 * torch.rand(spec.outputs, dim, generator=generator) / dim**0.5
+        x = 10 * torch.rand(len(labels), dim, generator=generator) / dim**0.5
+    names = spec.names or tuple(f"class {number}" for number in range(spec.outputs))
+    return replace(spec, text=text, names=names, support=lambda: FeatureSplit(x.numpy(), labels))
 
 
 def trainable_names(model: Model, stage: Stage) -> list[str]:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from bench.backbones import Features
 from bench.backbones.base import Backbone
 from bench.core.errors import UsageError
+from bench.tasks.base import HeadSpec
 
 
 class PooledLinear(nn.Module):
@@ -19,6 +20,13 @@ class PooledLinear(nn.Module):
     def forward(self, features: Features) -> Tensor:
         """Outputs (B, outputs)."""
         return self.fc(features.pooled)
+
+
+def plain_head(spec: HeadSpec) -> nn.Module:
+    """The head that the task wants where a method has none of its own."""
+    if spec.plain is not None:
+        return spec.plain(spec)
+    return PooledLinear(spec.features.pooled_dim, spec.outputs)
 
 
 def vit_blocks(backbone: Backbone, method: str) -> nn.Sequential:

@@ -1,82 +1,152 @@
-"""The headline metric of each method with its interval, the floors as lines."""
+"""The headline metric of each method with its interval; floors are lines, letters say what was not separated."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from bench.core.errors import UsageError
+from bench.plots.chart import Chart, chart
+from bench.plots.labels import counted, drawable, labels, one_setting, seeds_of, several
+from bench.plots.style import BLUE, DASHES, ORANGE, PURPLE, SKY, axis, near, scale, scaled, words
 from bench.tables import Table
-from bench.tables.marks import headline_mean
-from bench.tables.metrics import metrics_of
 from bench.tables.rows import Row
-from bench.tables.table import place
 from bench.tasks.base import Metric
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from bench.stats.block import Block
 
-FLOOR_COLOURS = ("0.6", "#c44e52", "#8172b3")  # the lowest first
-LINE = "#4c72b0"
+FLOOR_COLOURS = (ORANGE, PURPLE, SKY)  # the lowest first
 
 
-def comparison(table: Table) -> Figure:
-    """A point with its interval a row, from the top in the table's order; floors are vertical lines.
+def comparison(table: Table, block: Block | None = None) -> Chart:
+    """A point with its interval a row, the best mean first; floors are vertical lines, earlier stages hollow.
+
+    Args:
+        block: Verdicts on the rows' pairs, named as `labels` names the rows: their letters stand at the right.
 
     Raises:
         UsageError: The rows come from several settings, or none has a value.
     """
-    from matplotlib.figure import Figure
-
-    rows = [row for row in table.rows if headline_mean(row) is not None and not row.key.test_selected]
-    settings = {(place(row.key), row.key.backbone) for row in rows}
-    if len(settings) != 1:
-        raise UsageError(f"The figure needs one data set, protocol and backbone, not {len(settings)}. Filter the rows.")
-    metric = metrics_of(rows[0].key.task)[0]
-    methods = [row for row in rows if not row.key.floor]
-    drawn = Figure(figsize=(7, 1.3 + 0.32 * len(methods)), layout="constrained")
-    axes = drawn.add_subplot()
-    for row in rows:
-        if row.key.floor:
-            _floor(axes, row, metric)
-    for height, row in enumerate(methods):
-        _point(axes, height, row, metric, last=not any(_same_run(row, later) for later in methods[height + 1 :]))
-    axes.set_yticks(range(len(methods)), [_label(row, methods) for row in methods])
-    axes.invert_yaxis()
-    axes.set_xlabel(
-        f"{metric.name} {metric.unit}, 95 % interval over {rows[0].n} test items and {rows[-1].seeds} seeds"
+    rows = drawable(table, "the comparison")
+    setting, metric = one_setting(rows)
+    names = labels([row.key for row in rows])
+    values = [_point(row, name, rows, metric, block) for row, name in zip(rows, names, strict=True)]
+    methods = _ordered([value for value in values if value["kind"] != "floor"], metric)
+    _leave_off(values, methods)
+    about = [setting, _sample(rows), "bars: 95\u00a0% intervals"]
+    if block is not None:
+        about.append("methods that share a letter were not separated")
+    if off := [value["floor"] for value in values if value["off"]]:
+        about.append(f"off the scale: {several(off)}")
+    return chart(
+        _finding(methods or values, metric, block),
+        about,
+        f"{axis(metric)} of {counted(len(methods), 'method')} with 95 % intervals; floors are dashed lines.",
+        values,
+        18 * max(len(methods), 1),
+        layer=[*_floors(values, metric), *_intervals(metric, [m["method"] for m in methods])],
     )
-    axes.set_title("{} on {}".format(*settings.pop()), loc="left")
-    axes.grid(axis="x", alpha=0.3)
-    if any(row.key.floor for row in rows):
-        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)
-    return drawn
 
 
-def _floor(axes: Axes, row: Row, metric: Metric) -> None:
-    mean = _scale(metric) * row.values[metric.name].mean
-    colour = FLOOR_COLOURS[(row.key.floor - 1) % len(FLOOR_COLOURS)]
-    axes.axvline(mean, linestyle="--", color=colour, label=f"{row.key.method} {mean:.1f}")
+def _point(row: Row, name: str, rows: Sequence[Row], metric: Metric, block: Block | None) -> dict[str, Any]:
+    value = row.values[metric.name]
+    last = [other for other in rows if (other.key.method, other.key.recipe) == (row.key.method, row.key.recipe)][-1]
+    kind = "floor" if row.key.floor else "method" if last is row else "earlier stage"
+    return {
+        "method": name,
+        "run": f"{row.key.method} {row.key.recipe}",
+        "kind": kind,
+        "value": scaled(metric, value.mean),
+        "low": scaled(metric, value.low),
+        "high": scaled(metric, value.high),
+        "letters": block.letters.get(name, "") if block else "",
+        "floor": f"{name} {words(metric, value.mean)}" if row.key.floor else "",
+        "off": False,
+        "seeds": row.seeds,
+    }
 
 
-def _scale(metric: Metric) -> int:
-    return 100 if metric.unit == "%" else 1
+def _ordered(methods: list[dict[str, Any]], metric: Metric) -> list[dict[str, Any]]:
+    """By the mean of the last stage, whose earlier stages follow it."""
+    last: dict[str, float] = {value["run"]: value["value"] for value in methods}  # later stages replace earlier ones
+    sign = -1 if metric.higher_is_better else 1
+    return sorted(methods, key=lambda value: (sign * last[value["run"]], value["run"], value["kind"] != "method"))
 
 
-def _point(axes: Axes, height: int, row: Row, metric: Metric, last: bool) -> None:
-    value, scale = row.values[metric.name], _scale(metric)
-    low, high = (scale * abs(value.mean - (value.mean if end is None else end)) for end in (value.low, value.high))
-    face = LINE if last else "white"
-    axes.errorbar(
-        scale * value.mean, height, xerr=[[low], [high]], fmt="o", color=LINE, markerfacecolor=face, capsize=3
-    )  # fmt: skip
+def _leave_off(values: list[dict[str, Any]], methods: list[dict[str, Any]]) -> None:
+    """A floor far below all methods would squeeze them into a corner; it is told in words only."""
+    ends = [end for value in methods for end in (value["low"], value["value"], value["high"]) if end is not None]
+    for value in values:
+        if ends and value["kind"] == "floor" and not near(value["value"], ends):
+            value["off"] = True
 
 
-def _same_run(row: Row, other: Row) -> bool:
-    return (row.key.method, row.key.recipe) == (other.key.method, other.key.recipe)
+def _sample(rows: Sequence[Row]) -> str:
+    return f"{counted(min(row.n or 0 for row in rows), 'test item')}, {seeds_of(rows)}"
 
 
-def _label(row: Row, rows: list[Row]) -> str:
-    """The method, and its stage when it has several."""
-    staged = sum(_same_run(row, other) for other in rows) > 1
-    return f"{row.key.method} {row.key.stage}" if staged else row.key.method
+def _finding(values: list[dict[str, Any]], metric: Metric, block: Block | None) -> str:
+    """Who is best, and from how many others the tests separate it."""
+    last = [value for value in values if value["kind"] != "earlier stage"]
+    best = (max if metric.higher_is_better else min)(last, key=lambda value: value["value"])
+    name = metric.name.replace("_", " ")
+    told = f"{best['method']} has the best mean {name}, {words(metric, best['value'] / scale(metric))}"
+    if block is None or best["method"] not in block.names or len(last) < 2:
+        return told
+    others = [v["method"] for v in last if v is not best and v["method"] in block.names]
+    place = block.names.index(best["method"])
+    tied = [name for name in others if not block.different[place, block.names.index(name)]]
+    if not tied:
+        return f"{told}, separated from all others"
+    return f"{told}, not separated from {several(tied)}"
+
+
+def _floors(values: list[dict[str, Any]], metric: Metric) -> list[dict[str, Any]]:
+    floors = [value["floor"] for value in values if value["floor"] and not value["off"]]
+    if not floors:
+        return []
+    colours = [FLOOR_COLOURS[i % len(FLOOR_COLOURS)] for i in range(len(floors))]
+    dashes = [DASHES[i % len(DASHES)] for i in range(len(floors))]
+    legend = {"title": "floor baselines", "symbolType": "stroke", "columns": 2}
+    field: dict[str, Any] = {"field": "floor", "type": "nominal", "sort": None, "legend": legend}
+    return [
+        {
+            "transform": [{"filter": "datum.kind === 'floor' && !datum.off"}],
+            "mark": {"type": "rule", "strokeWidth": 1.5},
+            "encoding": {
+                "x": {"field": "value", "type": "quantitative", "title": axis(metric)},
+                "color": {**field, "scale": {"domain": floors, "range": colours}},
+                "strokeDash": {**field, "scale": {"domain": floors, "range": dashes}},
+            },
+        }
+    ]
+
+
+def _intervals(metric: Metric, order: list[str]) -> list[dict[str, Any]]:
+    y = {"field": "method", "type": "nominal", "sort": order, "title": None, "axis": {"ticks": False, "domain": False}}
+    x = {"field": "value", "type": "quantitative", "title": axis(metric), "scale": {"zero": False, "nice": True}}
+    own = [{"filter": "datum.kind !== 'floor'"}]
+    tooltip = [{"field": name} for name in ("method", "value", "low", "high", "letters", "seeds")]
+    return [
+        {
+            "needs": "low",
+            "transform": [*own, {"filter": "isValid(datum.low)"}],
+            "mark": {"type": "rule", "strokeWidth": 1.5, "color": BLUE},
+            "encoding": {"y": y, "x": {**x, "field": "low"}, "x2": {"field": "high"}},
+        },
+        {
+            "transform": own,
+            "mark": {"type": "point", "filled": True, "strokeWidth": 1.5, "stroke": BLUE, "opacity": 1},
+            "encoding": {
+                "y": y,
+                "x": x,
+                "fill": {"condition": {"test": "datum.kind === 'method'", "value": BLUE}, "value": "white"},
+                "tooltip": tooltip,
+            },
+        },
+        {
+            "transform": own,
+            "mark": {"type": "text", "align": "left", "dx": 4},
+            "encoding": {"y": y, "x": {"value": "width"}, "text": {"field": "letters"}},
+        },
+    ]

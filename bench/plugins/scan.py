@@ -35,7 +35,7 @@ BASE_NAMES: dict[str, str] = {
 SUITE_VARIABLES = {"_base_", "dataset", "methods"}
 CARD = (
     "homepage", "licence", "citation", "task", "folder", "download", "families", "floor", "metrics",
-    "single_label", "target",
+    "single_label", "target", "tasks",
 )  # fmt: skip
 
 
@@ -191,7 +191,7 @@ def _card(line: list[Located]) -> tuple[tuple[str, str], ...]:
         if name in values:
             value = values[name]
             text = str(value.value) if isinstance(value, ast.Constant) else ast.unparse(value)
-            if text:
+            if text and text != "()":
                 shown.append((name, text))
     return tuple(shown)
 

@@ -86,10 +86,12 @@ class Selection(Block):
     Attributes:
         criterion: `val_best`, `last`, or the closed-form method's own ("strength").
         by: The data the criterion looked at; "test" marks the record in every table.
+        labels: How many labels it looked at.
     """
 
     criterion: str
     by: Literal["val", "test", "inner_cv", "none"]
+    labels: int = 0
 
 
 class Parameters(Block):

@@ -141,10 +141,14 @@ class Store:
         Raises:
             CorruptRecord: A file is not a record.
         """
-        for path in _addresses(self.folder, depth=4):
+        for path in self.paths():
             record = self._read(path, None)
             if record is not None:
                 yield record
+
+    def paths(self) -> Iterator[Path]:
+        """The files of all records, readable or not, in the order of their addresses."""
+        return _addresses(self.folder, depth=4)
 
     def at(self, path: Path) -> Record | None:
         """The record in one file of this folder, or None when there is no such file.

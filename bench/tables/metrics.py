@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
 from functools import lru_cache
 
 from bench.core.errors import UsageError
 from bench.plugins.registry import catalog, load
-from bench.tasks.base import Metric
+from bench.tasks.base import Metric, Task
+
+
+def metrics_of(task: str) -> tuple[Metric, ...]:
+    """A task's metrics, the headline first; errors are those of `task_of`."""
+    return task_of(task).metrics
 
 
 @lru_cache(maxsize=64)
-def metrics_of(task: str) -> tuple[Metric, ...]:
-    """A task's metrics, the headline first.
+def task_of(task: str) -> type[Task]:
+    """The task that records name.
 
     Raises:
         UsageError: There is no such task here; name its plug-in folder.
     """
     try:
-        metrics: tuple[Metric, ...] = load("tasks", task).metrics
+        found: type[Task] = load("tasks", task)
     except UsageError as error:
         raise UsageError(f"{error} Records name this task: give the folder of its plug-in by --plugins.") from error
-    return metrics
+    return found
 
 
 def known_metrics(tasks: Iterable[str]) -> dict[str, Metric]:
@@ -38,11 +44,20 @@ def default_columns(tasks: Iterable[str]) -> tuple[str, ...]:
     tasks = list(dict.fromkeys(tasks))
     headlines = [metrics_of(task)[0].name for task in tasks]
     others = [metric.name for task in tasks for metric in metrics_of(task)[1:] if metric.shown]
-    return (*dict.fromkeys([*headlines, *others]), "n", "trainable")
+    facts = [fact for task in tasks for fact in task_of(task).facts]
+    return (*dict.fromkeys([*headlines, *others, "n", "trainable", *facts]),)
 
 
-@lru_cache(maxsize=1)
-def known_floors() -> tuple[str, ...]:
-    """Names of the methods that are floors, the lowest first."""
-    ranks = {name: int(dict(entry.card).get("floor", "0")) for name, entry in catalog("baselines").items()}
+@lru_cache(maxsize=64)
+def known_floors(task: str) -> tuple[str, ...]:
+    """Names of the methods that are floors of a task, the lowest first."""
+    cards = {name: dict(entry.card) for name, entry in catalog("baselines").items()}
+    ranks = {name: int(card.get("floor", "0")) for name, card in cards.items() if _is_for(card, task)}
     return tuple(sorted((name for name, rank in ranks.items() if rank), key=lambda name: ranks[name]))
+
+
+def _is_for(card: dict[str, str], task: str) -> bool:
+    """Whether a method fitted on features learns a task; those that name none need one class a sample."""
+    if "tasks" in card:
+        return task in ast.literal_eval(card["tasks"])
+    return bool(load("tasks", task).single_label)

@@ -25,6 +25,7 @@ from bench.tables.metrics import metrics_of
 
 FACTS: dict[str, Callable[[Record, StageResult], float | None]] = {
     "trainable": lambda record, stage: stage.trainable,
+    "selection_labels": lambda record, stage: record.selection.labels if record.selection else None,
     "added": lambda record, stage: record.parameters.added,
     "total": lambda record, stage: record.parameters.total,
     "macs_backbone": lambda record, stage: record.macs.backbone,

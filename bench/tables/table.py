@@ -38,6 +38,16 @@ class Table:
     stages: bool
     notes: list[str]
 
+    def _repr_html_(self) -> str:
+        from bench.tables.render import render  # which knows tables
+
+        return render(self, "html")
+
+    def __str__(self) -> str:
+        from bench.tables.render import render
+
+        return render(self)
+
 
 def aggregate(
     records: Iterable[Record],
@@ -170,11 +180,11 @@ def _resolution(found: Iterable[Compared]) -> list[str]:
 
 def _floorless(rows: list[Row], floors: Callable[[Key], Floors]) -> list[str]:
     """Settings in which methods cannot be compared with every floor."""
-    lacking = {(place(row.key), row.key.backbone, tuple(floors(row.key))): None for row in rows}
+    lacking = {(place(row.key), row.key.backbone, row.key.task, tuple(floors(row.key))): None for row in rows}
     return [
         f"{where} on {backbone}: {' and '.join(missing)} not run, so nothing is marked as below"
-        for where, backbone, present in lacking
-        if (missing := [floor for floor in known_floors() if floor not in present])
+        for where, backbone, task, present in lacking
+        if (missing := [floor for floor in known_floors(task) if floor not in present])
     ]
 
 

@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from torch import Tensor
+from bench.core.errors import UsageError, nearest
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+    from torch import Tensor, nn
+
+    from bench.backbones.base import TextEncoder
     from bench.backbones.features import FeatureSpec
     from bench.cells.recipes import Recipe
 
@@ -49,13 +54,34 @@ class HeadSpec:
         features: What the backbone hands over.
         outputs: Width of the output: classes of a classification.
         names: Names of the outputs in order; empty where nobody knows them.
-        text: (outputs, d) text features of the names, where the backbone has any.
+        text: (outputs, pooled_dim) text features of the names in the space of the pooled features, raw or normalised
+            as their source gives them; None where there are none.
+        encoder: The model's own text encoder, for heads that learn what it reads; see `bench.methods.build`.
+        support: Gives the training split's frozen pooled features and targets, for heads that start from them.
+        plain: Builds the head that methods without one of their own take, and that those which change features put
+            behind them; None: a linear layer on the pooled features.
     """
 
     features: FeatureSpec
     outputs: int
     names: tuple[str, ...] = ()
     text: Tensor | None = None
+    encoder: TextEncoder | None = None
+    support: Callable[[], FeatureSplit] | None = None
+    plain: Callable[[HeadSpec], nn.Module] | None = None
+
+
+@dataclass(frozen=True)
+class FeatureSplit:
+    """Frozen features of one split.
+
+    Attributes:
+        x: (n, pooled_dim) float32.
+        y: (n, ...) targets; class numbers (n,) where the task has one a sample.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
 
 
 class Task:
@@ -65,15 +91,23 @@ class Task:
         metrics: All metrics; the first is the headline: selection, floors and ranking go by it.
         single_label: Every sample has one class number in the table's column ``label``: splits are balanced over it,
             ``shots`` counts it, classes without a training sample are refused.
-        target: Where targets lie: in the "table", or as a "map" of the input's height and width that the data set's
-            `read_target` gives and that augmentation moves along with the input.
+        target: Where targets lie: in the "table", or with the samples, where the data set's `read_target` gives them
+            and augmentation moves them along with the input: a "map" of the input's height and width, or "boxes".
+        heads: Names of the plain heads that a recipe may choose from; the first is taken where it says nothing.
+        needs_levels: Heads read `Features.levels`.
+        at_once: Most samples whose outputs are held together in evaluation; None: a whole evaluation batch.
         deterministic: Every operation has an algorithm that gives the same bits each time; records say if not.
+        facts: Facts of a run that its tables show without being asked; see `bench.tables.rows.FACTS`.
     """
 
     metrics: ClassVar[tuple[Metric, ...]] = ()
     single_label: ClassVar[bool] = False
-    target: ClassVar[Literal["table", "map"]] = "table"
+    target: ClassVar[Literal["table", "map", "boxes"]] = "table"
+    heads: ClassVar[tuple[str, ...]] = ("linear",)
+    needs_levels: ClassVar[bool] = False
+    at_once: ClassVar[int | None] = None
     deterministic: ClassVar[bool] = True
+    facts: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def plugin_name(cls) -> str:
@@ -85,26 +119,50 @@ class Task:
         """The first metric."""
         return self.metrics[0]
 
-    def head(self, features: FeatureSpec, outputs: int, names: tuple[str, ...]) -> HeadSpec:
+    def bound(self, table: pd.DataFrame, classes: int) -> Task:
+        """The task on one prepared table (columns ``label``, ``split``...); most need nothing of it."""
+        return self
+
+    def head(self, features: FeatureSpec, outputs: int, names: tuple[str, ...], kind: str = "") -> HeadSpec:
         """What a head must give.
 
         Args:
             features: What the backbone hands over.
             outputs: Number of the data set's classes, 0 where it has none.
             names: Their names in order, where they are known.
+            kind: One of `heads`; empty: the first.
         """
         return HeadSpec(features, outputs, names)
 
+    def check_head(self, kind: str) -> None:
+        """Raise UsageError unless ``kind`` is empty or names a head other than the first, which needs no naming."""
+        if kind and kind not in self.heads[1:]:
+            known = nearest(kind, self.heads[1:])
+            raise UsageError(f"{self.plugin_name()} has no head {kind!r} beside its first, {self.heads[0]}. {known}")
+
     def targets(self, table: pd.DataFrame) -> np.ndarray:
-        """Targets (n, ...) of a table's rows, in order; not asked for where `target` is "map"."""
+        """Targets (n, ...) of a table's rows, in order; asked for where `target` is "table"."""
         raise NotImplementedError(f"{type(self).__name__} must define targets()")
 
+    def classes_of(self, target: np.ndarray) -> np.ndarray:
+        """Class numbers (k,) that one sample's target names, where targets lie with the samples."""
+        return np.unique(target[target != 255] if self.target == "map" else target[:, 4])
+
     def loss(self, outputs: Tensor, targets: Tensor, recipe: Recipe) -> Tensor:
-        """The mean loss of a batch, a scalar: outputs (B, ...) of the head in float32 against targets (B, ...)."""
+        """The mean loss of a batch, a scalar: outputs (B, ...) of the head in float32 against targets (B, ...).
+
+        Where a loss has to look at targets inside of the head, the head may give an object of the task's own with a
+        method ``float()``, which only `loss` and `kept` look into.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define loss()")
 
-    def kept(self, outputs: Tensor) -> dict[str, Tensor]:
-        """What is kept of a batch's outputs for evaluation, name -> (B, ...); tasks with large outputs reduce them."""
+    def kept(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """What is kept of a batch's outputs for evaluation, name -> (B, ...); tasks with large outputs reduce them.
+
+        Args:
+            outputs: Of the head, in float32, or scores (B, ...) of a `FeatureMethod`.
+            targets: (B, ...) of the samples, which tell the size that predictions are wanted in.
+        """
         return {"logits": outputs}
 
     def evaluate(self, targets: np.ndarray, outputs: Outputs) -> dict[str, float]:

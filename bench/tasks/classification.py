@@ -7,7 +7,7 @@ such a class is an error of the sample's true class. `absent_classes` names them
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -27,7 +27,7 @@ class Classification(Task):
     """One of C classes a sample; cross-entropy of logits (B, C) against class numbers (B,)."""
 
     single_label = True
-    metrics = (
+    metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("accuracy"),
         Metric("balanced_accuracy"),
         Metric("macro_precision"),

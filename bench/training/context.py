@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 
 import numpy as np
 import torch
@@ -16,9 +17,9 @@ from bench.cells.recipes import Recipe
 from bench.data.augment import Preprocess
 from bench.data.prepare import Prepared
 from bench.features.bank import Banked, FeatureBank, pinned
-from bench.features.shelf import Shelf
+from bench.features.shelf import Layout, Shelf
 from bench.features.views import view_inputs
-from bench.tasks.base import HeadSpec, Task
+from bench.tasks.base import FeatureSplit, HeadSpec, Task
 from bench.training.learner import autocast
 from bench.training.memory import is_out_of_memory
 from bench.training.prefetch import ahead
@@ -38,7 +39,8 @@ class Context:
         task: What is learned.
         prepared: The table, the splits and the data identity.
         inputs: (n, ...) as cached, row i is row i of the table.
-        maps: (n, h, w) targets of tasks whose targets are maps, else None.
+        located: Targets that lie with the samples, as cached: maps (n, h, w) on the inputs, or boxes (n, M, 6); else
+            None.
         trunk: The pre-trained backbone, in evaluation mode, on the device; never changed.
         recipe: Any recipe of the group; only its stream fields are used here.
         identity: What decides the bits of un-augmented features, except the rows.
@@ -49,7 +51,7 @@ class Context:
     task: Task
     prepared: Prepared
     inputs: np.ndarray
-    maps: np.ndarray | None
+    located: np.ndarray | None
     trunk: Backbone
     preprocess: Preprocess
     recipe: Recipe
@@ -62,13 +64,42 @@ class Context:
     _views: dict[int, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.maps is None:
+        if self.located is None:
             self._targets = torch.from_numpy(np.array(self.task.targets(self.prepared.table))).to(self.device)
 
-    @property
-    def head_spec(self) -> HeadSpec:
-        """What every head of the group is built for."""
-        return self.task.head(self.trunk.spec, self.prepared.classes, self.prepared.class_names)
+    def head_spec(self, recipe: Recipe) -> HeadSpec:
+        """What a head is built for that trains by this recipe."""
+        spec = self.task.head(self.trunk.spec, self.prepared.classes, self.prepared.class_names, recipe.head)
+        return replace(spec, text=self._text(spec.names), support=self._support)
+
+    @cached_property
+    def _support(self) -> Callable[[], FeatureSplit]:
+        return cache(lambda: self.feature_split("train"))
+
+    def _text(self, names: tuple[str, ...]) -> Tensor | None:
+        """Text features of the outputs' names: the data set's, else the trunk's, kept as its features are."""
+        if self.prepared.text is not None:
+            return torch.from_numpy(self.prepared.text.astype(np.float32)).to(self.device)
+        if not (names and self.trunk.reads_text):
+            return None
+        layouts = {"text": Layout((len(names), self.trunk.spec.pooled_dim), "float32")}
+        identity = {**self.identity, "data": "text", "reader": "", "names": list(names)}
+        kept = self.shelf.get(
+            identity, layouts, lambda: iter([{"text": self.trunk.text_features(names).cpu().numpy()}])
+        )
+        return torch.from_numpy(np.array(kept["text"])).to(self.device)
+
+    def pooled(self, split: str) -> np.ndarray:
+        """Frozen pooled features (n, pooled_dim) of a split, kept or, when too large to keep, computed."""
+        bank = self.banked(split, tokens=False)
+        if bank is not None:
+            return np.array(bank.pooled)
+        found = [self.features(inputs).pooled.cpu() for inputs in self.prefetched(self.prepared.rows(split))]
+        return torch.cat(found).numpy()
+
+    def feature_split(self, split: str) -> FeatureSplit:
+        """Frozen pooled features of a split with its targets (n, ...)."""
+        return FeatureSplit(self.pooled(split), self.targets(self.prepared.rows(split)).cpu().numpy())
 
     def own_trunk(self) -> Backbone:
         """A copy of the trunk that a learner may change."""
@@ -76,9 +107,18 @@ class Context:
 
     def targets(self, rows: np.ndarray) -> Tensor:
         """Targets (B, ...) of table rows, on the device, not augmented."""
-        if self.maps is None:
+        if self.located is None:
             return self._targets[torch.from_numpy(rows).to(self.device)]
-        return torch.from_numpy(self.maps[rows]).to(self.device)
+        return torch.from_numpy(self.located[rows]).to(self.device)
+
+    def training_targets(self, rows: np.ndarray, draws: np.ndarray | None) -> Tensor:
+        """Targets (B, ...) of table rows, moved as the inputs are."""
+        targets = self.targets(rows)
+        if self.located is None:
+            return targets
+        return self.preprocess.boxes(targets, draws) if self.task.target == "boxes" else (
+            self.preprocess.maps(targets, draws)
+        )  # fmt: skip
 
     @torch.no_grad()
     def features(self, inputs: Tensor) -> Features:
@@ -174,21 +214,24 @@ class Context:
         chunks = list(parts(len(rows), self.recipe.batch_size))
         gathered = ahead(lambda chunk: self._gather(source, places[chunk]), chunks)
         for chunk, raw in zip(chunks, gathered, strict=True):
-            augments = number < 0 and self.recipe.augment is not None
-            draws = self._chance(rows[chunk], "augment", stage, epoch) if augments else None
-            targets = self.targets(rows[chunk])
-            yield self.preprocess.joint(raw, targets, draws) if self.maps is not None else (
-                self.preprocess(raw, draws), targets,
-            )  # fmt: skip
+            draws = self._drawn_for(rows[chunk], stage, epoch)
+            yield self.preprocess(raw, draws if number < 0 else None), self.training_targets(rows[chunk], draws)
 
     def banked_batches(self, bank: Banked, stage: int, epoch: int) -> Iterator[tuple[Features, Tensor]]:
         """The batches of an epoch from kept features."""
         order = self.order(stage, epoch)
-        targets = self.targets(self.prepared.rows("train")[order])
+        rows = self.prepared.rows("train")[order]
         chunks = list(parts(len(order), self.recipe.batch_size))
         loaded = ahead(lambda chunk: bank.batch(order[chunk], self.device), chunks)
         for chunk, features in zip(chunks, loaded, strict=True):
-            yield features, targets[chunk]
+            yield features, self.training_targets(rows[chunk], self._drawn_for(rows[chunk], stage, epoch))
+
+    def _drawn_for(self, rows: np.ndarray, stage: int, epoch: int) -> np.ndarray | None:
+        """The chance that an epoch's inputs are augmented with: their view's, or fresh; None where they are not."""
+        if self.recipe.augment is None:
+            return None
+        number = self.view_number(epoch)
+        return self._chance(rows, "augment", stage, epoch) if number < 0 else self._chance(rows, "view", number)
 
     def _gather(self, source: np.ndarray, places: np.ndarray) -> Tensor:
         return pinned(torch.from_numpy(source[places]), self.device)

@@ -166,21 +166,22 @@ def predict(context: Context, learners: list[Learner], split: str) -> list[Predi
         targets, at = context.targets(rows[at : at + count]), at + count
         for number, learner in enumerate(learners):
             with learner.clock():
-                outputs = in_parts(learner, inputs, count)
-                losses[number] += learner.task.loss(outputs, targets, learner.job.recipe).double() * count
-                kept[number].append(learner.task.kept(outputs))
-    return [Predicted(_stacked(k), float(loss) / max(len(rows), 1)) for k, loss in zip(kept, losses, strict=True)]
+                for part in parts(count, at_once(learner, count)):
+                    outputs, wanted = learner.forward(inputs[part]), targets[part]
+                    losses[number] += learner.task.loss(outputs, wanted, learner.job.recipe).double() * len(wanted)
+                    kept[number].append(learner.task.kept(outputs, wanted))
+    return [Predicted(stacked(k), float(loss) / max(len(rows), 1)) for k, loss in zip(kept, losses, strict=True)]
 
 
-def in_parts(learner: Learner, inputs: Inputs, count: int) -> Tensor:
-    """Outputs of an evaluation batch, in as many parts as the learner's training batches for lack of memory."""
+def at_once(learner: Learner, count: int) -> int:
+    """Samples of an evaluation batch that are judged together: as many as the task allows, in as many parts as the
+    learner's training batches for lack of memory."""
     size = -(-count // learner.progress.micro_batches)
-    if size == count:
-        return learner.forward(inputs)
-    return torch.cat([learner.forward(inputs[part]) for part in parts(count, size)])
+    return min(size, learner.task.at_once or size)
 
 
-def _stacked(batches: list[dict[str, Tensor]]) -> Outputs:
+def stacked(batches: list[dict[str, Tensor]]) -> Outputs:
+    """What a task keeps of batches, joined, on the host."""
     return {name: torch.cat([batch[name] for batch in batches]).cpu().numpy() for name in batches[0]}
 
 

@@ -135,7 +135,7 @@ class StageRunner:
         reseed(job.seed, "init")
         backbone = context.trunk if job.shares_trunk else context.own_trunk()
         start: State = {f"backbone.{k}": v for k, v in context.trunk.named_parameters()}
-        model = build_model(backbone, job.method, context.head_spec).to(context.device)
+        model = build_model(backbone, job.method, context.head_spec(job.recipe)).to(context.device)
         names, steps = trainable_names(model, job.stage), context.steps_per_epoch()
         learner = Learner(job, context.task, model, names, start, steps)
         learner.inherit(checkpoint.load_best(self.checkpoints / j.key, context.device) for j in job.chain()[:-1])

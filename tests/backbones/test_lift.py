@@ -13,6 +13,7 @@ from lifted import ARCHITECTURES, CNNS, VITS, error, exactness, repeated, shake,
 from torch import nn
 
 from bench.backbones.base import Backbone
+from bench.backbones.depth_conv import DepthConv2d, Folded
 from bench.backbones.family import resolve_backbone
 from bench.backbones.inflate import inflate
 from bench.backbones.slices import Slices
@@ -169,19 +170,22 @@ def test_centre_inflation_is_the_mean_over_slices_at_the_start() -> None:
     ("kernel", "taps", "groups"), [("mean", 3, 1), ("centre", 3, 1), ("mean", 5, 6), ("centre", 3, 6)]
 )
 def test_grown_kernels_are_three_dimensional_convolutions(kernel: str, taps: int, groups: int) -> None:
-    """Against torch's own 3D convolution with replicated edges, after the weights have moved."""
-    from bench.backbones.folded import with_neighbours
-    from bench.backbones.inflate import _grown
-
+    """Against torch's own 3D convolution of replicated edges with the sum of the 2D kernels, and one tap moved."""
     torch.manual_seed(0)
-    flat = nn.Conv2d(6, 12, 3, padding=1, groups=groups)
-    grown = _grown(flat, taps, kernel)  # type: ignore[arg-type]
-    move(grown)
+    flat, folded = nn.Conv2d(6, 12, 3, padding=1, groups=groups), Folded()
+    made = DepthConv2d(flat, taps, kernel, folded)  # type: ignore[arg-type]
+    folded.batch = 2
     given = torch.randn(2, 6, 5, 8, 8)
-    kernel3d = grown.weight.unflatten(1, (6 // groups, taps))
+    kernel3d = torch.zeros(12, 6 // groups, taps, 3, 3)
+    kernel3d[:, :, taps // 2 if kernel == "centre" else slice(None)] = (
+        flat.weight if kernel == "centre" else flat.weight[:, :, None] / taps
+    )
+    with torch.no_grad():
+        made.weight.unflatten(1, (6 // groups, taps))[:, :, 0] += 0.5  # the slice before
+    kernel3d[:, :, 0] += 0.5
     padded = nn.functional.pad(given, (0, 0, 0, 0, taps // 2, taps // 2), mode="replicate")
-    expected = nn.functional.conv3d(padded, kernel3d, grown.bias, padding=(0, 1, 1), groups=groups)
-    slices = grown(with_neighbours(given.transpose(1, 2).flatten(0, 1), 2, taps))
+    expected = nn.functional.conv3d(padded, kernel3d, flat.bias, padding=(0, 1, 1), groups=groups)
+    slices = made(given.transpose(1, 2).flatten(0, 1))
     assert error(slices.unflatten(0, (2, 5)).transpose(1, 2), expected) < 1e-5
 
 

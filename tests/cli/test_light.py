@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "timm", "pandas", "mmengine", "sklearn", "matplotlib"}
+HEAVY = {"torch", "timm", "pandas", "mmengine", "sklearn", "jinja2", "vl_convert"}
 SLOW = HEAVY | {"numpy", "scipy", "safetensors", "rich"}  # of which reading names needs none
 PROGRAM = """
 import sys
@@ -33,6 +33,9 @@ def modules(*arguments: str) -> set[str]:
     [
         ["--help"],
         ["run", "--help"],
+        ["plot", "--help"],
+        ["report", "--help"],
+        ["submit", "--help"],
         ["list"],
         ["list", "--json"],
         ["show", "pacs"],
@@ -57,7 +60,18 @@ def test_the_test_can_fail() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["records", "stats", "tables", "claims", "claims.binding", "claims.render", "plots", "tasks.classification"],
+    [
+        "records",
+        "stats",
+        "tables",
+        "claims",
+        "claims.binding",
+        "claims.render",
+        "plots.draw",
+        "plots.export",
+        "report.build",
+        "tasks.classification",
+    ],
 )
 def test_what_reads_records_imports_no_torch(module: str) -> None:
     code = f"import sys, bench.{module}; sys.exit(bool({{'torch', 'timm'}} & set(sys.modules)))"

@@ -27,8 +27,7 @@ FLOORS = "digits/pico/{}/quick/seed={}"
 OWN = '''"""A baseline of fifteen lines."""
 from torch import nn
 
-from bench.backbones import FeatureSpec
-from bench.methods import Method, PooledLinear
+from bench.methods import HeadSpec, Method, PooledLinear
 
 
 class OwnProbe(Method):

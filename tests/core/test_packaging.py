@@ -23,7 +23,11 @@ def test_wheel(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         held = {name: wheel.read(name) for name in wheel.namelist() if name.startswith("bench/")}
-    shipped = [path for path in (ROOT / "bench").rglob("*") if path.suffix in (".py", ".safetensors", ".txt", ".csv")]
+    shipped = [
+        path
+        for path in (ROOT / "bench").rglob("*")
+        if path.suffix in (".py", ".safetensors", ".txt", ".csv", ".html", ".css", ".js")
+    ]
     plugins = [path for part in PARTS[1:] for path in (ROOT / "bench" / part).glob("*.py")]
     expected = {path.relative_to(ROOT).as_posix(): path for path in [*shipped, *plugins]}
     assert set(held) == set(expected)

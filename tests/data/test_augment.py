@@ -196,7 +196,7 @@ def test_masks_move_as_their_images(shape: tuple[int, ...]) -> None:
     own = preprocess(RELEASED, shape)
     draws = own.draws(0, (0, 0), KEYS[:40])
     draws[:, COLUMNS.index("intensity")] = 0.9
-    inputs, moved = own.joint(raw, maps, draws)
+    inputs, moved = own(raw, draws), own.maps(maps, draws)
     assert moved.dtype == torch.int64
     assert torch.equal(inputs, own(raw, draws))
     largest, found = inputs.max(1)
@@ -208,9 +208,9 @@ def test_masks_move_as_their_images(shape: tuple[int, ...]) -> None:
     assert torch.equal(moved[sure], found[sure])
 
 
-def test_maps_are_not_changed_without_draws_and_enlarged_with_their_inputs() -> None:
-    raw, maps = images(2, 5, 5), images(2, 5, 5)[..., 0] % 7
-    _, moved = preprocess(RELEASED, (3, 10, 10)).joint(raw, maps)
+def test_maps_are_not_changed_without_draws_and_enlarged_as_their_inputs() -> None:
+    maps = images(2, 5, 5)[..., 0] % 7
+    moved = preprocess(RELEASED, (3, 10, 10)).maps(maps)
     assert np.array_equal(moved.numpy(), maps.numpy().repeat(2, 1).repeat(2, 2))
 
 

@@ -35,7 +35,7 @@ class Exploding(Method):
 
 
     def extra_loss(self, model, batch):
-        if self.task_plugin == "error":
+        if self.what == "error":
             raise ArithmeticError("as planned")
         return torch.tensor(float("nan"))
 '''

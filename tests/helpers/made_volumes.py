@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 from pathlib import Path
 
 import nibabel as nib
@@ -47,6 +48,7 @@ def saved(path: Path, values: np.ndarray, matrix: np.ndarray | None = None, axes
 
 def dicom(folder: Path, values: np.ndarray, uid: str = "1.2.3.4", skip: tuple[int, ...] = ()) -> Path:
     """Write a series of uint16 slices (x, y, z) with SPACING; ``skip`` leaves slices out."""
+    known = locale.setlocale(locale.LC_ALL)
     folder.mkdir(parents=True, exist_ok=True)
     writer = sitk.ImageFileWriter()
     writer.KeepOriginalImageUIDOn()
@@ -64,6 +66,7 @@ def dicom(folder: Path, values: np.ndarray, uid: str = "1.2.3.4", skip: tuple[in
             piece.SetMetaData(tag, value)
         writer.SetFileName(str(folder / f"{uid}-{number:03d}.dcm"))
         writer.Execute(piece)
+    locale.setlocale(locale.LC_ALL, known)  # writing DICOM sets the process's locale to C; reading does not
     return folder
 
 

@@ -63,7 +63,7 @@ def test_sizes_are_read_from_the_checkpoint(reference: dict[str, Tensor]) -> Non
     attention = head.blocks[0].attention
     assert attention.centers.shape == (32, 4)
     assert attention.matrices.shape == (4, 256, 256)
-    assert head.classifier.out_features == 5
+    assert head.classifier.fc.out_features == 5
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_sizes_are_read_from_the_checkpoint(reference: dict[str, Tensor]) -> Non
         (lambda s: s.update({"head.attn.proj.weight": torch.zeros(1)}), "proj.weight"),
         (lambda s: s.update({"blocks.0.attention.centers": torch.zeros(1)}), "no name of the released code"),
         (lambda s: s.update({"state.head.bias": torch.zeros(5)}), "twice"),
-        (lambda s: s.update({"head.bias": torch.zeros(6)}), "classifier.bias"),
+        (lambda s: s.update({"head.bias": torch.zeros(6)}), "classifier.fc.bias"),
         (lambda s: s.clear(), "centers"),
     ],
 )

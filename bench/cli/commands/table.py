@@ -11,6 +11,7 @@ from bench.records.openings import read
 from bench.tables import Table, aggregate, render
 from bench.tables.scores import scores_of
 from bench.tables.stale import stale_reason
+from bench.tables.standing import with_standing
 
 
 def make(
@@ -22,7 +23,8 @@ def make(
     if not records:
         raise UsageError(f"No records in {results}. Run `bench run quick`, or name another folder by --results.")
     scores = scores_of(Store(results), split)
-    return aggregate(records, filter, columns, stages, split, stale_reason, list(read(results)), scores)
+    found = aggregate(records, filter, columns, stages, split, stale_reason, list(read(results)), scores)
+    return with_standing(found, Store(results))
 
 
 def table(

@@ -7,10 +7,10 @@ from pathlib import Path
 from bench.claims import needs, tolerances
 from bench.claims.binding import Runs, planned_cells_that_ran
 from bench.claims.published import chosen, load
+from bench.claims.reading import judged
 from bench.claims.render import detail, render
 from bench.claims.schema import Claim
 from bench.claims.verification import Row
-from bench.claims.verification import verify as verified
 from bench.core.errors import UsageError
 from bench.grid.suite import Suite, from_variables, parse_override
 from bench.records import Store
@@ -30,11 +30,7 @@ def verify(
         UsageError: The selector, a CSV or the plan is wrong.
         CorruptRecord: A file is not a record.
     """
-    papers = load(folder)
-    claims = chosen(papers, selector)
-    plan = _plan(results, plan_file)
-    runs = Runs(Store(results)) if results.is_dir() else None
-    rows = verified(papers, claims, runs, plan, strict)
+    rows = judged(results, selector, folder, plan_file, strict)
     return rows, int(strict and any(row.judgement.verdict == "contradicted" for row in rows))
 
 
@@ -77,10 +73,3 @@ def suites_for(
     claims: list[Claim] = [claim for selector in selectors for claim in chosen(papers, selector)]
     replaced = dict(parse_override(text) for text in overrides)
     return [from_variables(name, "", variables, replaced, weights) for name, variables in needs.suites(claims).items()]
-
-
-def _plan(results: Path, plan_file: Path | None) -> tolerances.Plan:
-    if plan_file is not None and not plan_file.is_file():
-        raise UsageError(f"There is no plan {plan_file}. `bench verify --plan` writes one.")
-    file = plan_file or results / tolerances.FILE
-    return tolerances.read(file) if file.exists() else {}

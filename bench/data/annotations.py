@@ -1,0 +1,102 @@
+"""What can be wrong with targets that lie with the samples: sizes, classes, boxes without area or outside, nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.core.errors import DataError
+from bench.data.base import Dataset, Sample, rows_of
+from bench.data.extents import extent_of, is_image
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+IGNORED = 255  # the class of a label map that counts nowhere
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """One finding.
+
+    Attributes:
+        kind: "annotation" (it cannot be used as it is), "outside", "left_out" or "unannotated".
+        fatal: Training would stop at it; otherwise it is dealt with, and worth knowing.
+        detail: What was found.
+        sample: Its id.
+    """
+
+    kind: str
+    fatal: bool
+    detail: str
+    sample: str
+
+
+def flaws(dataset: Dataset, samples: Iterable[Sample], classes: int) -> Iterator[Flaw]:
+    """Look at the targets of samples; nothing where they stand in the table.
+
+    Args:
+        classes: The number of classes.
+    """
+    if dataset.task_plugin.target == "table":
+        return
+    for sample in samples:
+        try:
+            yield from _flaws(dataset, sample, classes)
+        except DataError as error:
+            yield Flaw("annotation", True, str(error), sample.id)
+
+
+def check_classes(dataset: Dataset, target: np.ndarray, classes: int, name: str) -> None:
+    """Raise DataError when a target names a class that the data set does not have."""
+    present = dataset.task_plugin.classes_of(target)
+    unknown = present[(present < 0) | (present >= classes)]
+    if len(unknown):
+        raise DataError(f"{name} names the class {unknown[0]:g}, but there are {classes}, from 0. Repair it.")
+
+
+def check_extent(target: np.ndarray, extent: tuple[int, ...], name: str) -> None:
+    """Raise DataError when a label map is not of its input's size."""
+    if target.shape != extent:
+        raise DataError(f"The label map of {name} is {target.shape}, but its input is {extent}. Repair it.")
+
+
+def left_out(dataset: Dataset, table: pd.DataFrame, root: Path) -> tuple[str, ...]:
+    """What a reader of a table should know of annotations that reading leaves out: one line, or none."""
+    if dataset.task_plugin.target == "table":
+        return ()
+    lines = [line for sample in rows_of(dataset, table, root) for line in dataset.left_out(sample)]
+    return (f"{len(lines)} annotations are left out (bench data audit names them): {lines[0]}",) if lines else ()
+
+
+def spatial(extent: tuple[int, ...]) -> tuple[int, ...]:
+    """An input's shape without its channels."""
+    return extent[:-1] if is_image(extent) or len(extent) == 4 else extent
+
+
+def _flaws(dataset: Dataset, sample: Sample, classes: int) -> Iterator[Flaw]:
+    target, extent = dataset.read_target(sample), spatial(extent_of(dataset, sample))
+    check_classes(dataset, target, classes, sample.id)
+    if dataset.task_plugin.target == "map":
+        check_extent(target, extent, sample.id)
+        empty = not ((target != 0) & (target != IGNORED)).any()
+    else:
+        yield from _outside(target, extent, sample.id)
+        empty = not len(target)
+    if empty:
+        yield Flaw("unannotated", False, "samples without any object", sample.id)
+    for line in dataset.left_out(sample):
+        yield Flaw("left_out", False, line, sample.id)
+
+
+def _outside(boxes: np.ndarray, extent: tuple[int, ...], name: str) -> Iterator[Flaw]:
+    height, width = extent
+    left, top, right, bottom = boxes[:, :4].T if len(boxes) else np.zeros((4, 0))
+    if ((left >= width) | (right <= 0) | (top >= height) | (bottom <= 0)).any():
+        yield Flaw("annotation", True, f"{name} has a box outside of its image ({width} x {height}). Repair it.", name)
+    elif ((left < 0) | (top < 0) | (right > width) | (bottom > height)).any():
+        yield Flaw("outside", False, "boxes that reach over the border, cut there", name)

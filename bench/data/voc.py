@@ -1,0 +1,76 @@
+"""Boxes in Pascal VOC's XML files, one file an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+
+from bench.core.errors import DataError, nearest
+from bench.data.boxes import WIDTH
+from bench.data.folders import printable
+
+
+@dataclass(frozen=True)
+class VocFile:
+    """What one file says.
+
+    Attributes:
+        boxes: (k, 6) as `Dataset.read_target` gives them; difficult objects are not judged.
+        extent: Height and width of the image; None where the file does not say.
+    """
+
+    boxes: np.ndarray
+    extent: tuple[int, int] | None
+
+
+def read_voc(file: Path, classes: Sequence[str], first_pixel: int = 0) -> VocFile:
+    """Read the boxes of one image.
+
+    Args:
+        classes: Names in label order.
+        first_pixel: Number of the first pixel: 1 in Pascal VOC's own files, whose last pixel belongs to the box.
+
+    Raises:
+        DataError: The file is no such XML, names an unknown class, or a corner is no number; the message names it.
+    """
+    name = printable(file)
+    try:
+        root = ElementTree.parse(file).getroot()
+        boxes = [_box(found, classes, first_pixel, name) for found in root.iter("object")]
+        size = root.find("size")
+        extent = None if size is None else (int(_text(size, "height")), int(_text(size, "width")))
+    except (OSError, ElementTree.ParseError, ValueError) as error:
+        raise DataError(f"Cannot read the annotation {name}: {error}. Restore it from the source.") from error
+    return VocFile(np.array(boxes, dtype=np.float32).reshape(-1, WIDTH), extent)
+
+
+def check_size(found: VocFile, extent: tuple[int, int], file: Path) -> None:
+    """Raise DataError where a file was written for an image of another size."""
+    if found.extent is not None and found.extent != extent:
+        raise DataError(
+            f"{printable(file)} was written for an image of {found.extent}, but it has {extent} (height, width). "
+            "Restore the image, or correct the boxes."
+        )
+
+
+def _box(found: ElementTree.Element, classes: Sequence[str], first_pixel: int, name: str) -> list[float]:
+    label = _text(found, "name")
+    if label not in classes:
+        raise DataError(f"{name} names the class {label!r}. {nearest(label, classes)} Correct it, or add the class.")
+    place = found.find("bndbox")
+    if place is None:
+        raise ValueError("an object has no bndbox")
+    left, top, right, bottom = (float(_text(place, corner)) for corner in ("xmin", "ymin", "xmax", "ymax"))
+    difficult = found.findtext("difficult", "0").strip() == "1"
+    return [left - first_pixel, top - first_pixel, right, bottom, classes.index(label), float(difficult)]
+
+
+def _text(element: ElementTree.Element, tag: str) -> str:
+    text = element.findtext(tag)
+    if text is None:
+        raise ValueError(f"an object or the size has no {tag}")
+    return text.strip()

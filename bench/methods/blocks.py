@@ -1,0 +1,159 @@
+"""Seams of transformer blocks: where adapters stand beside, behind or after attention and MLP.
+
+A block is ``x + attention(norm1(x))``, then ``x + mlp(norm2(x))``. Blocks of timm's plain Vision Transformer, of SAM's
+encoder and of Swin are known; they differ in how attention is windowed and in the layout of tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench.backbones.base import Backbone
+from bench.core.errors import UsageError
+
+Adapter = nn.Module | None
+
+
+@dataclass(frozen=True)
+class Seams:
+    """What is put into one block; each entry maps tokens to something that is added to them.
+
+    Attributes:
+        beside: In parallel to attention and MLP: reads ``norm(x)``, is added to what the branch gives.
+        behind: In series within the branch: reads what attention and MLP give, is added to it before the residual.
+        after: After the residual: reads ``x``, is added to it.
+    """
+
+    beside: tuple[Adapter, Adapter] = (None, None)
+    behind: tuple[Adapter, Adapter] = (None, None)
+    after: tuple[Adapter, Adapter] = (None, None)
+
+
+class AdaptedBlock(nn.Module):
+    """A block with modules at its seams; without any it computes what the block computes, to the bit."""
+
+    def __init__(self, block: nn.Module, seams: Seams) -> None:
+        super().__init__()
+        self.block = block
+        self.beside, self.behind, self.after = (
+            nn.ModuleList([adapter or Nothing() for adapter in pair])
+            for pair in (seams.beside, seams.behind, seams.after)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Tokens (B, N, D) or (B, H, W, D) to tokens."""
+        block: Any = self.block
+        x = self._branch(0, x, block.norm1(x), lambda n: attention(block, n))
+        return self._branch(1, x, block.norm2(x), lambda n: block.drop_path2(_scaled(block, 2, block.mlp(n))))
+
+    def _branch(self, number: int, x: Tensor, normed: Tensor, branch: Callable[[Tensor], Tensor]) -> Tensor:
+        given = branch(normed)
+        given = plus(given, self.behind[number](given))
+        given = plus(given, self.beside[number](normed))
+        x = x + given
+        return plus(x, self.after[number](x))
+
+
+class Nothing(nn.Module):
+    """Stands at a seam where no adapter is."""
+
+    def forward(self, x: Tensor) -> None:
+        """Nothing to add."""
+        return None
+
+
+class OnGrid(nn.Module):
+    """Lets a module for maps (B, H, W, D) work on tokens; class and register tokens get nothing.
+
+    Args:
+        inner: (B, H, W, D) to the same shape.
+        prefix: Tokens before the patches.
+        grid: Height and width of the patches' layout.
+    """
+
+    def __init__(self, inner: nn.Module, prefix: int, grid: tuple[int, ...]) -> None:
+        super().__init__()
+        self.inner, self.prefix, self.grid = inner, prefix, grid
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, prefix + H W, D) or (B, H, W, D) to the same shape."""
+        if x.ndim == 4:
+            return self.inner(x)
+        patches = self.inner(x[:, self.prefix :].unflatten(1, self.grid)).flatten(1, 2)
+        return torch.cat([torch.zeros_like(x[:, : self.prefix]), patches], dim=1) if self.prefix else patches
+
+
+def plus(x: Tensor, added: Tensor | None) -> Tensor:
+    """The sum, or ``x`` itself where there is nothing to add."""
+    return x if added is None else x + added
+
+
+def attention(block: Any, normed: Tensor) -> Tensor:
+    """What a block's attention branch gives for normalised tokens."""
+    from timm.models.vision_transformer_sam import Block as SamBlock
+    from timm.models.vision_transformer_sam import window_partition, window_unpartition
+
+    if hasattr(block, "_attn"):  # Swin shifts and cuts windows itself
+        return block.drop_path1(block._attn(normed))
+    if not isinstance(block, SamBlock) or block.window_size == 0:
+        return block.drop_path1(_scaled(block, 1, block.attn(normed)))
+    windows, padded = window_partition(normed, block.window_size)
+    given = block.drop_path1(_scaled(block, 1, block.attn(windows)))
+    return window_unpartition(given, block.window_size, normed.shape[1:3], padded)
+
+
+def adapt_blocks(backbone: Backbone, method: str, build: Callable[[int, int], Seams]) -> None:
+    """Put adapters into every block of a backbone.
+
+    Args:
+        method: Who asks, for the message.
+        build: Given a block's number and its tokens' width, what to put there.
+
+    Raises:
+        UsageError: The backbone is built from other blocks.
+    """
+    number = 0
+    for sequence in block_lists(backbone, method):
+        for place, block in enumerate(sequence):
+            width = int(block.norm1.weight.numel())  # type: ignore[union-attr, operator]
+            sequence[place] = AdaptedBlock(block, build(number, width))
+            number += 1
+
+
+def block_lists(backbone: Backbone, method: str) -> list[nn.Sequential]:
+    """The lists of blocks of a transformer, stage by stage.
+
+    Raises:
+        UsageError: The backbone is built from other blocks.
+    """
+    from timm.models.swin_transformer import SwinTransformerBlock
+    from timm.models.vision_transformer import Block
+    from timm.models.vision_transformer_sam import Block as SamBlock
+
+    model = getattr(backbone, "model", None)
+    stages = [model, *getattr(model, "layers", ())]
+    found = [getattr(stage, "blocks", None) for stage in stages]
+    lists = [blocks for blocks in found if isinstance(blocks, nn.Sequential)]
+    known = all(type(block) in (Block, SamBlock, SwinTransformerBlock) for blocks in lists for block in blocks)
+    if not lists or not known:
+        raise UsageError(
+            f"{method} needs the blocks of timm's plain Vision Transformer, SAM or Swin; {backbone.info.arch} is built "
+            "differently. Choose another backbone or method."
+        )
+    return lists
+
+
+def prefix_tokens(backbone: Backbone) -> int:
+    """Class and register tokens before the patches."""
+    return int(getattr(backbone.model, "num_prefix_tokens", 0))  # type: ignore[arg-type]
+
+
+def _scaled(block: Any, number: int, branch: Tensor) -> Tensor:
+    """Through the block's layer scale, where it has one."""
+    scale = getattr(block, f"ls{number}", None)
+    return branch if scale is None else scale(branch)

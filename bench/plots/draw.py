@@ -1,0 +1,216 @@
+"""`bench plot NAME`: from a results folder to a chart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.core.errors import UsageError, nearest
+from bench.plots.chart import Chart
+from bench.records import Record, Store
+from bench.tables import Table, aggregate
+from bench.tables.filters import select
+
+Claims = Callable[[str | None], list[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be drawn, and the words that choose it.
+
+    Attributes:
+        filter: A pattern of cells, as `bench table` takes it, or the names of cells.
+        options: Words of single charts: ``x`` (a field or a cost), ``stage``, ``split``, ``paper``.
+        claims: Claims of a paper (None: all) with verdicts, as `bench.claims.render.facts` gives them.
+        published: The same without verdicts, which cost no time.
+    """
+
+    store: Store
+    filter: str | Collection[str] | None = None
+    options: dict[str, str] = field(default_factory=dict)
+    claims: Claims = lambda paper: []
+    published: Claims = lambda paper: []
+
+    @property
+    def split(self) -> str:
+        """The split whose predictions are drawn."""
+        return self.options.get("split", "test")
+
+    def records(self) -> list[Record]:
+        """The chosen records, finished ones and failures.
+
+        Raises:
+            UsageError: There is none.
+        """
+        found = select(self.store.all(), self.filter)
+        if not found:
+            raise UsageError(
+                f"No records in {self.store.folder}. Run `bench run quick`, or name a folder by --results."
+            )
+        return found
+
+    def table(self, stages: bool = False) -> tuple[Table, list[Record]]:
+        """The chosen records as rows, and all records."""
+        records = list(self.store.all())
+        return aggregate(records, self.filter, stages=stages), records
+
+    def runs(self) -> list[tuple[Record, dict[str, Any]]]:
+        """The chosen finished records with their predictions."""
+        return [self.store.pair(record.cell) for record in self.records() if record.status == "done"]
+
+    def one(self) -> Record:
+        """The first finished record chosen.
+
+        Raises:
+            UsageError: There is none.
+        """
+        done = [record for record in self.records() if record.status == "done"]
+        if not done:
+            raise UsageError("No finished record is chosen. Run its cell, or choose another by a filter.")
+        return done[0]
+
+
+def draw(name: str, request: Request) -> Chart:
+    """The chart of this name.
+
+    Raises:
+        UsageError: There is no such chart, an option is not its own, or the records do not fit it.
+    """
+    if name not in CHARTS:
+        raise UsageError(f"No chart {name!r}. {nearest(name, CHARTS)}")
+    make, known = CHARTS[name]
+    for option in request.options:
+        if option not in known:
+            raise UsageError(f"The chart {name} has no option {option!r}. {nearest(option, known)}")
+    return make(request)
+
+
+def _comparison(request: Request) -> Chart:
+    from bench.plots.comparison import comparison
+    from bench.plots.labels import drawable, labels
+    from bench.tables.judged import judge, places
+
+    stages = request.options.get("stages", "") == "true"
+    table, _ = request.table(stages)
+    rows = drawable(table, "the comparison")
+    names = labels([row.key for row in rows])
+    judged = judge(request.store, rows, names) if len(places(rows)) == 1 else None
+    return comparison(table, judged.block if judged else None)
+
+
+def _pairs(request: Request) -> Chart:
+    from bench.plots.labels import drawable, labels
+    from bench.plots.pairs import pairs
+    from bench.tables.judged import judge, places
+
+    table, _ = request.table()
+    rows = drawable(table, "pairs")
+    found = places(rows)
+    if len(found) != 1:
+        raise UsageError(f"Pairs are of one comparable block, not {len(found)}. Filter the rows.")
+    (place,) = found
+    judged = judge(request.store, rows, labels([row.key for row in rows]))
+    if judged.block is None:
+        raise UsageError(f"These rows cannot be compared: {judged.reason}.")
+    return pairs(judged.block, place.metric, place.words)
+
+
+def _k_ablation(request: Request) -> Chart:
+    from bench.plots.k_ablation import k_ablation
+    from bench.plots.published import points_of
+
+    table, records = request.table()
+    name = request.options.get("x")
+    paper = request.options.get("paper")
+    claims = request.published(paper) if paper != "none" else []
+    return k_ablation(table, records, points_of(claims, table, name or "k"), name)
+
+
+def _curves(request: Request) -> Chart:
+    from bench.plots.curves import curves
+
+    return curves(*request.table())
+
+
+def _pareto(request: Request) -> Chart:
+    from bench.plots.pareto import pareto
+
+    return pareto(request.table()[0], request.options.get("x", "trainable"))
+
+
+def _tuning(request: Request) -> Chart:
+    from bench.plots.tuning import tuning
+
+    return tuning(request.records())
+
+
+def _confusion(request: Request) -> Chart:
+    from bench.plots.confusion import confusion
+
+    runs = request.runs()
+    return confusion(runs, class_names(runs), request.split)
+
+
+def _reliability(request: Request) -> Chart:
+    from bench.plots.reliability import reliability
+
+    return reliability(request.runs(), request.split)
+
+
+def _routing(request: Request) -> Chart:
+    from bench.plots.routing import routing
+
+    record = request.one()
+    return routing(record, request.options.get("stage"), class_names([(record, {})]))
+
+
+def _embedding(request: Request) -> Chart:
+    from bench.plots.embedding import embedding
+
+    record = request.one()
+    run = request.store.pair(record.cell)
+    return embedding(run, class_names([run]), request.split)
+
+
+def _spectrum(request: Request) -> Chart:
+    from bench.plots.spectrum import spectrum
+
+    return spectrum(request.one(), request.options.get("stage"))
+
+
+def _claims(request: Request) -> Chart:
+    from bench.plots.claims import claims
+
+    chosen = request.filter if isinstance(request.filter, str) else None
+    return claims(request.claims(request.options.get("paper") or chosen))
+
+
+def class_names(runs: Sequence[tuple[Record, Any]]) -> tuple[str, ...]:
+    """The class names on the data set's card; empty where the plug-in is not here or names none."""
+    from bench.plugins import registry
+
+    if not runs:
+        return ()
+    try:
+        names = registry.load("datasets", runs[0][0].dataset.name).classes
+    except UsageError:
+        return ()
+    return tuple(names)
+
+
+Make = Callable[[Request], Chart]
+CHARTS: dict[str, tuple[Make, tuple[str, ...]]] = {
+    "comparison": (_comparison, ("stages",)),
+    "k_ablation": (_k_ablation, ("x", "paper")),
+    "curves": (_curves, ()),
+    "pareto": (_pareto, ("x",)),
+    "tuning": (_tuning, ()),
+    "pairs": (_pairs, ()),
+    "confusion": (_confusion, ("split",)),
+    "reliability": (_reliability, ("split",)),
+    "routing": (_routing, ("stage",)),
+    "embedding": (_embedding, ("split",)),
+    "claims": (_claims, ("paper",)),
+    "spectrum": (_spectrum, ("stage",)),
+}

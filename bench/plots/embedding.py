@@ -1,0 +1,112 @@
+"""Features before and after the adapter in two dimensions (t-SNE, as CLAdapter's Figure 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bench.core.errors import UsageError
+from bench.plots.chart import Chart, chart
+from bench.plots.labels import counted
+from bench.plots.predictions import Run, names_of
+from bench.plots.style import COLUMN, series
+from bench.records import Record, prediction_key
+
+BEFORE = "backbone"  # takes a stage's place in the key of features that no method has touched
+MOST = 2000  # samples that are drawn: t-SNE takes seconds up to here
+
+
+def embedding(run: Run, class_names: Sequence[str] = (), split: str = "test", seed: int = 0) -> Chart:
+    """One panel for the backbone's own features and one for each stage's, where the record's arrays hold them.
+
+    Arrays are ``backbone/test/features`` and ``<stage>/test/features``, each (n, d); t-SNE is scikit-learn's.
+
+    Raises:
+        UsageError: No features are stored with the record, or too few samples.
+    """
+    record, arrays = run
+    targets = arrays.get(prediction_key(split, "targets"))
+    panels = {
+        name: features
+        for name in _places(record)
+        if (features := arrays.get(prediction_key(split, "features", name))) is not None
+    }
+    if targets is None or not panels:
+        raise UsageError(f"No features are stored with {record.cell}. Their arrays are called STAGE/{split}/features.")
+    if len(targets) < 5:
+        raise UsageError(f"{record.cell} has {len(targets)} {split} samples: too few for t-SNE.")
+    chosen = (
+        np.arange(len(targets))
+        if len(targets) <= MOST
+        else np.random.default_rng(seed).permutation(len(targets))[:MOST]
+    )
+    labels = targets[chosen].astype(int)
+    names = names_of(int(labels.max()) + 1, class_names)
+    purity = {panel: neighbour_purity(features[chosen], labels) for panel, features in panels.items()}
+    values = [
+        {"panel": _title(panel), "x": float(x), "y": float(y), "class": names[label]}
+        for panel, features in panels.items()
+        for (x, y), label in zip(_tsne(features[chosen], seed), labels, strict=True)
+    ]
+    drawn = chart(
+        _finding(purity),
+        [record.cell, counted(len(chosen), f"{split} item"), "t-SNE: distances between groups mean nothing"],
+        f"Features of {len(chosen)} items in two dimensions, {len(panels)} panels, one colour a class.",
+        values,
+        150,
+        facet={"field": "panel", "type": "nominal", "sort": [_title(panel) for panel in panels], "title": None},
+        columns=2,
+        spec={
+            "width": (COLUMN - 20) // 2,
+            "height": 150,
+            **_view([n for n in names if n in {v["class"] for v in values}]),
+        },
+    )
+    for name in ("width", "height", "autosize"):  # of the panels, not of the whole
+        del drawn[name]
+    return drawn
+
+
+def neighbour_purity(features: np.ndarray, labels: np.ndarray) -> float:
+    """Share of samples whose nearest other sample (Euclidean, in all dimensions) is of their class."""
+    points = features.reshape(len(features), -1).astype(np.float64)
+    squares = (points**2).sum(1)
+    distances = squares[:, None] + squares[None] - 2 * points @ points.T
+    np.fill_diagonal(distances, np.inf)
+    return float((labels[distances.argmin(1)] == labels).mean())
+
+
+def _places(record: Record) -> list[str]:
+    return [BEFORE, *(stage.name for stage in record.stages)]
+
+
+def _title(panel: str) -> str:
+    return "before: backbone" if panel == BEFORE else f"after: {panel}"
+
+
+def _tsne(features: np.ndarray, seed: int) -> np.ndarray:
+    from sklearn.manifold import TSNE
+
+    points = features.reshape(len(features), -1).astype(np.float32)
+    perplexity = min(30.0, (len(points) - 1) / 3)
+    return np.asarray(TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(points)).round(3)
+
+
+def _finding(purity: dict[str, float]) -> str:
+    told = [f"{100 * share:.0f} % {_title(panel)}" for panel, share in purity.items()]
+    return f"Nearest neighbour of the same class: {', '.join(told)}"
+
+
+def _view(names: list[str]) -> dict[str, Any]:
+    bare = {"title": None, "axis": None, "scale": {"zero": False}}
+    return {
+        "mark": {"type": "point", "filled": True, "size": 18, "opacity": 0.8},
+        "encoding": {
+            "x": {"field": "x", "type": "quantitative", **bare},
+            "y": {"field": "y", "type": "quantitative", **bare},
+            **series("class", names),
+            "tooltip": [{"field": "class"}],
+        },
+    }

@@ -1,0 +1,78 @@
+"""What rows are called in a picture: as little of a cell's name as tells them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bench.core.errors import UsageError
+from bench.tables import Table
+from bench.tables.marks import headline_mean
+from bench.tables.metrics import metrics_of
+from bench.tables.rows import Key, Row
+from bench.tables.table import place
+from bench.tasks.base import Metric
+
+# What is added to the method's name, in this order, where rows differ in it.
+PARTS: tuple[Callable[[Key], str], ...] = (
+    lambda key: key.stage,
+    lambda key: key.recipe,
+    lambda key: key.backbone,
+    place,
+    lambda key: "test-selected" if key.test_selected else "",
+)
+
+
+def labels(keys: Sequence[Key]) -> list[str]:
+    """One label a row, all different: the method, then whatever else varies among rows of one method."""
+    found = [key.method for key in keys]
+    for part in PARTS:
+        told: dict[str, set[str]] = {}
+        for label, key in zip(found, keys, strict=True):
+            told.setdefault(label, set()).add(part(key))
+        found = [
+            f"{label} {part(key)}".rstrip() if len(told[label]) > 1 else label
+            for label, key in zip(found, keys, strict=True)
+        ]
+    return found
+
+
+def drawable(table: Table, what: str) -> list[Row]:
+    """The rows with a headline value that was not selected on the test split.
+
+    Raises:
+        UsageError: There is none.
+    """
+    rows = [row for row in table.rows if headline_mean(row) is not None and not row.key.test_selected]
+    if not rows:
+        raise UsageError(f"No finished row to draw for {what}. Run the cells, or choose others by a filter.")
+    return rows
+
+
+def one_setting(rows: Sequence[Row]) -> tuple[str, Metric]:
+    """The rows' common data set, protocol and backbone in words, and the headline metric.
+
+    Raises:
+        UsageError: The rows come from several settings.
+    """
+    settings = {f"{place(row.key)} · {row.key.backbone}" for row in rows}
+    if len(settings) != 1:
+        raise UsageError(f"The figure needs one data set, protocol and backbone, not {len(settings)}. Filter the rows.")
+    return settings.pop(), metrics_of(rows[0].key.task)[0]
+
+
+def several(names: Sequence[str], most: int = 3) -> str:
+    """``a``, ``a and b``, ``a, b and 4 more``."""
+    if len(names) > most:
+        names = [*names[: most - 1], f"{len(names) - most + 1} more"]
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 seed``, ``3 seeds``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def seeds_of(rows: Sequence[Row]) -> str:
+    """``3 seeds`` or ``3-5 seeds`` of the rows."""
+    few, many = min(row.seeds for row in rows), max(row.seeds for row in rows)
+    return counted(many, "seed") if few == many else f"{few}-{many} seeds"

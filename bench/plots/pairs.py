@@ -1,0 +1,97 @@
+"""Which pairs of methods of a comparable block are separable, and by how much they differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bench.core.errors import UsageError
+from bench.plots.chart import Chart, chart
+from bench.plots.labels import counted
+from bench.plots.style import BLUE, VERMILLION, axis, scale
+from bench.tasks.base import Metric
+
+if TYPE_CHECKING:
+    from bench.stats.block import Block
+
+MOST = 40  # methods that a matrix can name
+BETTER, WORSE, OPEN, UNTESTABLE = "row better", "row worse", "not separated", "untestable"
+
+
+def pairs(block: Block, metric: Metric, setting: str = "") -> Chart:
+    """A matrix of all pairs, methods from best to worst mean; each place is the row's mean less the column's.
+
+    Raises:
+        UsageError: There are more methods than a picture can name.
+    """
+    if len(block.names) > MOST:
+        raise UsageError(f"{len(block.names)} methods are too many for a matrix of pairs. Filter to {MOST} or fewer.")
+    order = [block.names[place] for place in block.order]
+    values = [_place(block, a, b, metric) for a in range(len(order)) for b in range(len(order)) if a != b]
+    separated = sum(value["verdict"] == BETTER for value in values)
+    floor = block.floor_holm * scale(metric)
+    unit = " points" if metric.unit == "%" else f" {metric.unit}"
+    return chart(
+        f"{separated} of {counted(block.pairs, 'pair')} separated",
+        [part for part in (setting, counted(block.items, "test item")) if part]
+        + [f"typical resolution floor {floor:.1f}{unit}", f"Holm at {block.alpha:g}"],
+        f"Differences in {axis(metric)} between {counted(len(order), 'method')}, and which were found by the tests.",
+        values,
+        22 * len(order),
+        layer=_layers(order),
+    )
+
+
+def verdict(block: Block, a: int, b: int) -> str:
+    """What the tests say of the methods at two places."""
+    if block.different[a, b]:
+        return BETTER if block.better[a, b] else WORSE
+    return UNTESTABLE if block.untestable[a, b] else OPEN
+
+
+def _place(block: Block, row: int, column: int, metric: Metric) -> dict[str, Any]:
+    a, b = block.order[row], block.order[column]
+    return {
+        "row": block.names[a],
+        "column": block.names[b],
+        "difference": round(float(block.matched.table.mean[a, b]) * scale(metric), 4),
+        "p": float(f"{block.adjusted[a, b]:.3g}"),
+        "verdict": verdict(block, a, b),
+    }
+
+
+def _layers(order: list[str]) -> list[dict[str, Any]]:
+    x = {
+        "field": "column", "type": "nominal", "sort": order, "title": None,
+        "axis": {"labelAngle": -45, "orient": "bottom", "labelLimit": 90},
+    }  # fmt: skip
+    y = {"field": "row", "type": "nominal", "sort": order, "title": None}
+    kinds = [BETTER, WORSE, OPEN, UNTESTABLE]
+    legend = {"title": None, "columns": 2, "symbolSize": 70}
+    colour = {
+        "field": "verdict", "type": "nominal", "legend": legend,
+        "scale": {"domain": kinds, "range": [BLUE, VERMILLION, "#9a9a9a", "#9a9a9a"]},
+    }  # fmt: skip
+    shape = {
+        "field": "verdict", "type": "nominal", "legend": legend,
+        "scale": {"domain": kinds, "range": ["triangle-up", "triangle-down", "circle", "cross"]},
+    }  # fmt: skip
+    small = len(order) <= 12
+    marks: list[dict[str, Any]] = [
+        {
+            "mark": {"type": "point", "filled": True, "opacity": 1, "yOffset": -4 if small else 0},
+            "encoding": {
+                "x": x, "y": y, "color": colour, "shape": shape,
+                "size": {"condition": {"test": f"datum.verdict === '{OPEN}'", "value": 22}, "value": 70},
+                "tooltip": [{"field": name} for name in ("row", "column", "difference", "p", "verdict")],
+            },
+        }
+    ]  # fmt: skip
+    if small:
+        text = {"field": "difference", "type": "quantitative", "format": "+.1f"}
+        marks.append(
+            {
+                "mark": {"type": "text", "fontSize": 8, "dy": 7},
+                "encoding": {"x": x, "y": y, "text": text},
+            }
+        )
+    return marks

@@ -1,0 +1,74 @@
+"""What was recorded every epoch: one panel a quantity, one line a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bench.core.errors import UsageError
+from bench.plots.chart import Chart, chart
+from bench.plots.labels import counted
+from bench.plots.style import COLUMN, series
+from bench.records import Record
+
+LEFT_OUT = ("lr",)
+PANELS = 6
+
+
+def training(records: Sequence[Record]) -> Chart:
+    """Curves of one configuration's runs over the epochs of all stages.
+
+    Raises:
+        UsageError: No run has curves.
+    """
+    values = [value for record in records for value in _values(record)]
+    if not values:
+        raise UsageError("No record here has curves: closed-form methods have no epochs.")
+    panels = list(dict.fromkeys(value["curve"] for value in values))[:PANELS]
+    values = [value for value in values if value["curve"] in panels]
+    runs = list(dict.fromkeys(value["run"] for value in values))
+    drawn = chart(
+        f"{counted(len(runs), 'run')}, best epoch {_best(records)}",
+        [records[0].cell.rpartition("/")[0], "stages follow each other"],
+        f"{', '.join(panels)} over epochs, one line a run.",
+        values,
+        90,
+        facet={"field": "curve", "type": "nominal", "sort": panels, "title": None},
+        columns=2,
+        spec={"width": (COLUMN - 90) // 2, "height": 90, **_view(runs)},
+        resolve={"scale": {"y": "independent"}},
+    )
+    for name in ("width", "height", "autosize"):  # of the panels, not of the whole
+        del drawn[name]
+    return drawn
+
+
+def _values(record: Record) -> list[dict[str, Any]]:
+    found, before = [], 0
+    for stage in record.stages:
+        for name, numbers in stage.curves.items():
+            if name not in LEFT_OUT:
+                found += [
+                    {"run": f"seed {record.seed}", "curve": name, "epoch": before + epoch, "value": value}
+                    for epoch, value in enumerate(numbers, start=1)
+                    if value is not None
+                ]
+        before += stage.epochs
+    return found
+
+
+def _best(records: Sequence[Record]) -> str:
+    epochs = [record.stages[-1].best_epoch for record in records if record.stages and record.stages[-1].best_epoch]
+    return "unknown" if not epochs else str(epochs[0]) if len(set(epochs)) == 1 else f"{min(epochs)}-{max(epochs)}"
+
+
+def _view(runs: list[str]) -> dict[str, Any]:
+    return {
+        "mark": {"type": "line", "strokeWidth": 1.2},
+        "encoding": {
+            "x": {"field": "epoch", "type": "quantitative", "axis": {"grid": False, "tickMinStep": 1, "tickCount": 5}},
+            "y": {"field": "value", "type": "quantitative", "title": None, "scale": {"zero": False}},
+            "color": series("run", runs)["color"],
+            "tooltip": [{"field": name} for name in ("run", "curve", "epoch", "value")],
+        },
+    }

@@ -1,0 +1,74 @@
+"""Two rows of a block against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bench.plots.style import scale
+from bench.report.cells import Cell, Column, Line, Sheet, number
+from bench.report.site import Board
+from bench.stats import Comparison
+from bench.tasks.base import Metric
+
+MOST = 45  # rows whose pairs are all told: 990
+
+
+def pair_table(board: Board) -> Sheet | None:
+    """All pairs of a block, the better one first; None where there are none, or too many to tell."""
+    block, metric = board.judged.block, board.place.metric
+    if block is None or len(block.names) > MOST:
+        return None
+    unit = "points" if metric.unit == "%" else metric.unit
+    columns = (
+        Column("a", "A"), Column("b", "B"),
+        Column("difference", f"A less B ({unit})", "number", "of the means, with its interval", first="down"),
+        Column("p", "p (Holm)", "number", "of equal methods, adjusted for all pairs of the block"),
+        Column("verdict", "verdict"),
+        Column("floor", f"floor ({unit})", "number", "difference found with 80 % power", hidden=True),
+        Column("budget", "what would separate them", hidden=True),
+        Column("holds", "holds for", hidden=True),
+        Column("test", "test", hidden=True),
+        Column("sample", "sample", hidden=True),
+    )  # fmt: skip
+    lines = tuple(_line(comparison, metric) for comparison in _pairs(board))
+    return Sheet("pairs", f"Pairs of {board.place.words}", columns, lines)
+
+
+def _pairs(board: Board) -> Iterator[Comparison]:
+    block = board.judged.block
+    assert block is not None
+    order = [block.names[place] for place in block.order]
+    for i, a in enumerate(order):
+        for b in order[i + 1 :]:
+            yield block.pair(a, b)
+
+
+def _line(pair: Comparison, metric: Metric) -> Line:
+    factor, digits = scale(metric), metric.decimals
+    difference, low, high = (value * factor for value in (pair.difference, pair.low, pair.high))
+    units = "images" if pair.units == pair.items else "groups"
+    holds = "new items and new seeds" if pair.scope == "methods" else "these two models only, not the methods"
+    ahead = pair.names[0 if (difference > 0) == metric.higher_is_better else 1]
+    return Line(
+        (
+            Cell(pair.names[0]),
+            Cell(pair.names[1]),
+            number(difference, f"{difference:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"),
+            number(pair.adjusted, _p(pair.adjusted)),
+            Cell(f"{ahead} is better" if pair.different else pair.verdict),
+            number(pair.floor * factor, f"{pair.floor * factor:.{digits}f}"),
+            Cell("" if pair.different else pair.budget().text(units)),
+            Cell(holds),
+            Cell(pair.test),
+            Cell(
+                f"{pair.items:,} items"
+                + (f" in {pair.units:,} groups" if units == "groups" else "")
+                + f", {pair.seeds} seeds"
+            ),
+        ),
+        "separated" if pair.different else "",
+    )
+
+
+def _p(value: float) -> str:
+    return "< 0.0001" if value < 1e-4 else f"{value:.4f}"

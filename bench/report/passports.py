@@ -1,0 +1,110 @@
+"""Data passports: what a data set is, what was found of it, and what to know before believing numbers on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.core.errors import UsageError
+from bench.plugins import registry
+from bench.records import Record
+
+AUDITS = "audits"  # folder of a results folder: NAME.json, as `bench data audit NAME --json` prints it
+
+
+@dataclass(frozen=True)
+class Passport:
+    """One data set that records speak of.
+
+    Attributes:
+        facts: Label and text.
+        expected: Protocol, split and the published count.
+        seen: Cell's data set, protocol, split and the samples that records counted.
+        leaks, differences: What records say of their protocols and of counts that differ.
+        audit: The stored audit, or None.
+    """
+
+    name: str
+    text: str
+    facts: list[tuple[str, str]]
+    expected: list[tuple[str, str, str]]
+    seen: list[tuple[str, str, str, str]]
+    leaks: list[str]
+    differences: list[str]
+    audit: dict[str, Any] | None
+
+
+def passport(name: str, records: Iterable[Record], results: Path) -> Passport:
+    """What is known of a data set without opening its files.
+
+    Raises:
+        UsageError: A stored audit cannot be read.
+    """
+    records = list(records)
+    text, facts, expected = _card(name)
+    return Passport(
+        name=name,
+        text=text,
+        facts=facts,
+        expected=expected,
+        seen=_seen(records),
+        leaks=sorted({f"{r.protocol}: {leak}" for r in records for leak in r.flags.leaks}),
+        differences=sorted({_difference(r) for r in records if r.flags.partial}),
+        audit=_audit(results / AUDITS / f"{name}.json"),
+    )
+
+
+def _card(name: str) -> tuple[str, list[tuple[str, str]], list[tuple[str, str, str]]]:
+    try:
+        cls = registry.load("datasets", name)
+    except UsageError:
+        return "Its plug-in is not here; give its folder by --plugins.", [], []
+    facts = [
+        ("licence", cls.licence), ("homepage", cls.homepage), ("citation", cls.citation), ("task", cls.task),
+        ("classes", ", ".join(cls.classes[:40]) + (", ..." if len(cls.classes) > 40 else "")),
+        ("groups", cls.group_kind if cls.group_kind != "group" else ""),
+        ("mirrored samples would be other things along", ", ".join(cls.forbidden_flips)),
+        ("protocols", ", ".join(cls.protocols)),
+    ]  # fmt: skip
+    expected = [
+        (protocol, split, _count(count)) for protocol, counts in cls.expected.items() for split, count in counts.items()
+    ]
+    return (cls.__doc__ or "").strip(), [(label, text) for label, text in facts if text], expected
+
+
+def _count(count: int | tuple[int, ...]) -> str:
+    return f"{count:,}" if isinstance(count, int) else f"{sum(count):,} ({' / '.join(map(str, count))})"
+
+
+def _seen(records: list[Record]) -> list[tuple[str, str, str, str]]:
+    counts: dict[tuple[str, str, str], set[int]] = {}
+    for record in records:
+        named = record.cell.partition("/")[0] if "[" not in record.cell else _dataset(record)
+        for split, number in record.n.items():
+            counts.setdefault((named, record.protocol, split), set()).add(number)
+    return [(*place, ", ".join(f"{n:,}" for n in sorted(numbers))) for place, numbers in sorted(counts.items())]
+
+
+def _dataset(record: Record) -> str:
+    from bench.tables.rows import cell_parts
+
+    return cell_parts(record.cell)[0]
+
+
+def _difference(record: Record) -> str:
+    told = ", ".join(f"{name}: {value}" for name, value in record.flags.differences.items())
+    return f"{record.protocol}: {told or 'counts differ from the published ones'}"
+
+
+def _audit(file: Path) -> dict[str, Any] | None:
+    if not file.is_file():
+        return None
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        assert isinstance(found["problems"], list)
+    except (json.JSONDecodeError, KeyError, TypeError, AssertionError):
+        raise UsageError(f"{file} is no audit. Write it anew: bench data audit {file.stem} --json > {file}") from None
+    return dict(found)

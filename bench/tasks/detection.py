@@ -1,0 +1,90 @@
+"""Object detection: boxes with classes, judged by COCO's average precision."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.core.errors import NonFiniteLoss
+from bench.tasks.base import HeadSpec, Metric, Outputs, Task
+from bench.tasks.precision import Item, Matched, match, pseudo_values
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from bench.backbones.features import FeatureSpec
+    from bench.cells.recipes import Recipe
+
+
+class Detection(Task):
+    """Boxes (B, M, 6), as `bench.data.boxes` describes them, found by Faster R-CNN.
+
+    The first head has half of the usual widths and few regions, which two cores can carry; ``wide`` has torchvision's
+    own. A sample's score is its jackknife pseudo-value: average precision ranks the detections of all samples together.
+    """
+
+    metrics = (Metric("ap"), Metric("ap50", shown=True), Metric("ap75"))
+    target = "boxes"
+    heads = ("faster_rcnn", "wide")
+    needs_levels = True
+    at_once = 8
+
+    def head(self, features: FeatureSpec, outputs: int, names: tuple[str, ...], kind: str = "") -> HeadSpec:
+        return HeadSpec(features, outputs, names, plain=partial(rcnn, masks=False, size=kind or "small"))
+
+    def loss(self, outputs: Any, targets: Tensor, recipe: Recipe) -> Tensor:
+        from bench.heads.rcnn import Truth
+
+        counted = [boxes[(boxes[:, 4] >= 0) & (boxes[:, 5] == 0)] for boxes in targets]
+        return outputs.loss([Truth(boxes[:, :4], boxes[:, 4]) for boxes in counted])
+
+    def kept(self, outputs: Any, targets: Tensor) -> dict[str, Tensor]:
+        """``boxes`` (B, 100, 4), ``scores`` and ``classes`` (B, 100), -1 where there is none."""
+        return outputs.detections()
+
+    def evaluate(self, targets: np.ndarray, outputs: Outputs) -> dict[str, float]:
+        return self._matched(targets, outputs).metrics()
+
+    def item_scores(self, targets: np.ndarray, outputs: Outputs, metric: str) -> np.ndarray:
+        return pseudo_values(self._matched(targets, outputs), metric)
+
+    def _matched(self, targets: np.ndarray, outputs: Outputs) -> Matched:
+        truths = [_truth(image, box) for image, boxes in enumerate(targets) for box in boxes if box[4] >= 0]
+        check_finite(outputs)
+        found = [
+            {**detected(outputs, image, place), "bbox": _corner_and_size(outputs["boxes"][image, place])}
+            for image, place in zip(*np.nonzero(outputs["classes"] >= 0), strict=True)
+        ]
+        classes = max([1, *(item["category_id"] for item in (*truths, *found))])
+        return match(truths, found, len(targets), classes, "bbox")
+
+
+def detected(outputs: Outputs, image: int, place: int) -> Item:
+    """One detection without its place."""
+    label, score = int(outputs["classes"][image, place]), float(outputs["scores"][image, place])
+    return {"image_id": int(image) + 1, "category_id": label + 1, "score": score}
+
+
+def check_finite(outputs: Outputs) -> None:
+    """Raise NonFiniteLoss where a detection's score or box is not a finite number."""
+    if not (np.isfinite(outputs["scores"]).all() and np.isfinite(outputs["boxes"]).all()):
+        raise NonFiniteLoss("The predictions hold a value that is not a finite number. Lower the learning rate.")
+
+
+def _truth(image: int, box: np.ndarray) -> Item:
+    place = _corner_and_size(box[:4])
+    return {"image_id": image + 1, "category_id": int(box[4]) + 1, "bbox": place, "iscrowd": int(box[5])}
+
+
+def _corner_and_size(box: np.ndarray) -> list[float]:
+    left, top, right, bottom = (float(value) for value in box)
+    return [left, top, right - left, bottom - top]
+
+
+def rcnn(spec: HeadSpec, masks: bool, size: str) -> nn.Module:
+    """The plain head of both tasks."""
+    from bench.heads.rcnn import RCNNHead
+
+    return RCNNHead(spec, masks, size)

@@ -1,0 +1,130 @@
+"""Instance segmentation: a mask for every object, judged by COCO's average precision of masks.
+
+A target is a map of objects: ``NUMBERS`` times one more than the class, plus the object's number from 0; smaller values
+are background, and nothing is judged there. Objects do not overlap.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.tasks.base import HeadSpec, Metric, Outputs, Task
+from bench.tasks.detection import check_finite, detected, rcnn
+from bench.tasks.precision import Item, Matched, match, pseudo_values
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from bench.backbones.features import FeatureSpec
+    from bench.cells.recipes import Recipe
+
+NUMBERS = 1000  # objects of a class that an image may hold
+
+
+class Instances(Task):
+    """Maps of objects (B, H, W), found by Mask R-CNN; heads as in detection.
+
+    Masks are kept as they come out, 28 x 28 within their box, and pasted when they are judged: every kept array then
+    has one shape, and the pasted masks are the same each time.
+    """
+
+    metrics = (Metric("ap"), Metric("ap50", shown=True), Metric("ap75"))
+    target = "map"
+    heads = ("mask_rcnn", "wide")
+    needs_levels = True
+    at_once = 8
+
+    def head(self, features: FeatureSpec, outputs: int, names: tuple[str, ...], kind: str = "") -> HeadSpec:
+        return HeadSpec(features, outputs, names, plain=partial(rcnn, masks=True, size=kind or "small"))
+
+    def classes_of(self, target: np.ndarray) -> np.ndarray:
+        objects = np.unique(target)
+        return np.unique(objects[objects >= NUMBERS] // NUMBERS) - 1
+
+    def loss(self, outputs: Any, targets: Tensor, recipe: Recipe) -> Tensor:
+        return outputs.loss([_truth(objects) for objects in targets])
+
+    def kept(self, outputs: Any, targets: Tensor) -> dict[str, Tensor]:
+        """``boxes``, ``scores`` and ``classes`` as in detection, and ``masks`` (B, 100, 28, 28) uint8."""
+        return outputs.detections()
+
+    def evaluate(self, targets: np.ndarray, outputs: Outputs) -> dict[str, float]:
+        return self._matched(targets, outputs).metrics()
+
+    def item_scores(self, targets: np.ndarray, outputs: Outputs, metric: str) -> np.ndarray:
+        return pseudo_values(self._matched(targets, outputs), metric)
+
+    def _matched(self, targets: np.ndarray, outputs: Outputs) -> Matched:
+        check_finite(outputs)
+        truths = [item for image, objects in enumerate(targets) for item in _true_items(image, objects)]
+        found = [
+            {**detected(outputs, image, place), **_shape(_found_mask(outputs, image, place, targets.shape[1:]))}
+            for image, place in zip(*np.nonzero(outputs["classes"] >= 0), strict=True)
+        ]
+        classes = max([1, *(item["category_id"] for item in (*truths, *found))])
+        return match(truths, found, len(targets), classes, "segm")
+
+
+def pasted(mask: np.ndarray, box: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A mask (S, S) of shares of 255, laid into its box by bilinear interpolation: bool (H, W), where above one half.
+
+    Args:
+        box: Left, top, right, bottom as shares of the image.
+        size: Height and width of the image.
+    """
+    height, width = size
+    rows, row_weights = _samples(box[1] * height, box[3] * height, height, len(mask))
+    columns, column_weights = _samples(box[0] * width, box[2] * width, width, len(mask))
+    return row_weights[:, rows] @ mask.astype(np.float64)[np.ix_(rows, columns)] @ column_weights[:, columns].T > 127.5
+
+
+def _samples(start: float, stop: float, length: int, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which of ``side`` cells there are, and how much of each every pixel of an axis reads; nothing outside."""
+    centres = (np.arange(length) + 0.5 - start) / max(stop - start, 1e-9) * side - 0.5
+    cells = np.arange(side)
+    weights = np.clip(1 - np.abs(np.clip(centres, 0, side - 1)[:, None] - cells), 0, None)
+    weights[(centres < -0.5) | (centres > side - 0.5)] = 0
+    return cells, weights
+
+
+def _truth(objects: Tensor) -> Any:
+    import torch
+
+    from bench.heads.rcnn import Truth
+
+    ids = objects.unique()
+    ids = ids[ids >= NUMBERS]
+    masks = objects[None] == ids[:, None, None]
+    height, width = objects.shape
+    rows, columns = masks.any(2).int(), masks.any(1).int()
+    edges = [
+        columns.argmax(1) / width, rows.argmax(1) / height,
+        1 - columns.flip(1).argmax(1) / width, 1 - rows.flip(1).argmax(1) / height,
+    ]  # fmt: skip
+    return Truth(torch.stack(edges, dim=1).float(), ids // NUMBERS - 1, masks)
+
+
+def _true_items(image: int, objects: np.ndarray) -> list[Item]:
+    ids = np.unique(objects)
+    return [
+        {"image_id": image + 1, "category_id": int(number) // NUMBERS, **_shape(objects == number)}
+        for number in ids[ids >= NUMBERS]
+    ]
+
+
+def _found_mask(outputs: Outputs, image: int, place: int, size: tuple[int, ...]) -> np.ndarray:
+    return pasted(outputs["masks"][image, place], outputs["boxes"][image, place], (size[0], size[1]))
+
+
+def _shape(mask: np.ndarray) -> Item:
+    """A mask in the library's run-length code."""
+    from faster_coco_eval.core import mask as rle
+
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    box = [0.0, 0.0, 0.0, 0.0]
+    if len(rows):
+        box = [float(columns[0]), float(rows[0]), float(np.ptp(columns) + 1), float(np.ptp(rows) + 1)]
+    return {"segmentation": rle.encode(np.asfortranarray(mask, dtype=np.uint8)), "bbox": box, "area": float(mask.sum())}

@@ -1,0 +1,156 @@
+"""Semantic segmentation: one class a pixel; judged from counts of pixels, which are kept a sample.
+
+A pixel of class `IGNORED` counts nowhere. Metrics pool the counts of the whole split; a sample's score is its jackknife
+pseudo-value, since no mean over images gives a pooled ratio.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.core.errors import NonFiniteLoss, UsageError
+from bench.tasks.base import HeadSpec, Metric, Outputs, Task
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from bench.backbones.features import FeatureSpec
+    from bench.cells.recipes import Recipe
+
+IGNORED = 255
+TRUE, FALSE, MISSED = range(3)  # last axis of counts: pixels of a class that were found, wrongly claimed, missed
+
+
+class Segmentation(Task):
+    """One of C classes a pixel: logits (B, C, h, w) of any size, enlarged to the label maps (B, H, W)."""
+
+    metrics = (
+        Metric("miou"),
+        Metric("dice", shown=True),
+        Metric("foreground_dice"),  # without class 0, which is the background where there is one
+        Metric("pixel_accuracy"),
+    )
+    target = "map"
+    heads = ("linear", "segformer")
+    needs_levels = True
+    at_once = 8
+
+    def head(self, features: FeatureSpec, outputs: int, names: tuple[str, ...], kind: str = "") -> HeadSpec:
+        if outputs > IGNORED:
+            raise UsageError(f"Label maps hold up to {IGNORED} classes, and this data set has {outputs}.")
+        return HeadSpec(features, outputs, names, plain=_segformer if kind == "segformer" else _linear)
+
+    def loss(self, outputs: Tensor, targets: Tensor, recipe: Recipe) -> Tensor:
+        """The mean over samples of the mean cross-entropy of their pixels."""
+        from torch.nn.functional import cross_entropy
+
+        logits = enlarged(outputs, targets).movedim(1, -1)
+        labels = targets.long().flatten()
+        # flattened, because the two-dimensional form has no deterministic kernel on CUDA
+        pixels = cross_entropy(
+            logits.reshape(len(labels), -1), labels, ignore_index=IGNORED, reduction="none",
+            label_smoothing=recipe.label_smoothing,
+        ).view(len(targets), -1)  # fmt: skip
+        counted = (targets != IGNORED).flatten(1).sum(1).clamp(min=1)
+        return (pixels.sum(1) / counted).mean()
+
+    def kept(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Label maps ``labels`` (B, H, W) uint8, and ``counts`` (B, C, 3) int64; `IGNORED` where logits diverged."""
+        logits = enlarged(outputs, targets)
+        found = logits.argmax(1)
+        found[~logits.isfinite().all(1)] = IGNORED
+        return {"labels": found.byte(), "counts": pixel_counts(found, targets.long(), outputs.shape[1])}
+
+    def evaluate(self, targets: np.ndarray, outputs: Outputs) -> dict[str, float]:
+        if (outputs["labels"] == IGNORED).any():
+            raise NonFiniteLoss("The predictions hold a value that is not a finite number. Lower the learning rate.")
+        return {name: float(value) for name, value in judged(outputs["counts"].sum(0)).items()}
+
+    def item_scores(self, targets: np.ndarray, outputs: Outputs, metric: str) -> np.ndarray:
+        counts = outputs["counts"].astype(np.int64)
+        total, n = counts.sum(0), len(counts)
+        whole, without = judged(total)[metric], judged(total[None] - counts)[metric]
+        return n * whole - (n - 1) * without
+
+
+def judged(counts: np.ndarray) -> dict[str, np.ndarray]:
+    """Every metric of pooled counts.
+
+    Args:
+        counts: (..., C, 3) found, wrongly claimed and missed pixels of each class.
+
+    Returns:
+        (...) fractions. Classes that neither occur nor are predicted are not averaged over; NaN where none is left.
+    """
+    true, false, missed = (counts[..., column].astype(float) for column in (TRUE, FALSE, MISSED))
+    iou, dice = _ratio(true, true + false + missed), _ratio(2 * true, 2 * true + false + missed)
+    accuracy = _ratio(true.sum(-1), true.sum(-1) + missed.sum(-1))
+    return {
+        "miou": _mean(iou),
+        "dice": _mean(dice),
+        "foreground_dice": _mean(dice[..., 1:]),
+        "pixel_accuracy": accuracy,
+    }
+
+
+def dice_of_groups(counts: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Dice of every class and group (patient, slide), from the pooled pixels of the group's samples.
+
+    Args:
+        counts: (n, C, 3) as stored.
+        groups: (n,) names.
+
+    Returns:
+        The groups' names (g,) and Dice (g, C), NaN for a class that a group neither has nor was predicted.
+    """
+    names, places = np.unique(groups, return_inverse=True)
+    pooled = np.zeros((len(names), *counts.shape[1:]), dtype=np.int64)
+    np.add.at(pooled, places, counts)
+    true, wrong = pooled[..., TRUE].astype(float), pooled[..., FALSE] + pooled[..., MISSED]
+    return names, _ratio(2 * true, 2 * true + wrong)
+
+
+def enlarged(logits: Tensor, targets: Tensor) -> Tensor:
+    """Logits (B, C, h, w) brought to the size of label maps (B, H, W)."""
+    from torch.nn.functional import interpolate
+
+    size = targets.shape[1:]
+    return logits if logits.shape[2:] == size else interpolate(logits, size, mode="bilinear", align_corners=False)
+
+
+def pixel_counts(found: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """Counts (B, C, 3) of each sample from label maps (B, H, W)."""
+    import torch
+
+    counts = []
+    for one, label in zip(found.flatten(1), labels.flatten(1), strict=True):
+        valid = label != IGNORED
+        one, label = one[valid], label[valid]
+        claimed, present = (torch.bincount(x, minlength=IGNORED + 1)[:classes] for x in (one, label))
+        true = torch.bincount(label[one == label], minlength=IGNORED + 1)[:classes]
+        counts.append(torch.stack([true, claimed - true, present - true], dim=1))
+    return torch.stack(counts)
+
+
+def _linear(spec: HeadSpec) -> nn.Module:
+    from bench.heads.maps import LinearMap
+
+    return LinearMap(spec)
+
+
+def _segformer(spec: HeadSpec) -> nn.Module:
+    from bench.heads.maps import SegFormerHead
+
+    return SegFormerHead(spec)
+
+
+def _ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+    return np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Mean over the last axis of what is defined; NaN where nothing is."""
+    defined = ~np.isnan(values)
+    return _ratio(np.where(defined, values, 0.0).sum(-1), defined.sum(-1).astype(float))

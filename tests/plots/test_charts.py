@@ -1,0 +1,247 @@
+"""Charts show the numbers of the records, and their titles say what is in them."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_records import done
+from made_results import METHODS, fill, finished, grid
+
+from bench.core.errors import UsageError
+from bench.plots.claims import claims
+from bench.plots.comparison import comparison
+from bench.plots.confusion import confusion
+from bench.plots.curves import curves, lead_changes
+from bench.plots.draw import CHARTS, Request, draw
+from bench.plots.embedding import embedding, neighbour_purity
+from bench.plots.k_ablation import Published, k_ablation
+from bench.plots.pareto import front, pareto
+from bench.plots.reliability import reliability
+from bench.plots.routing import routing
+from bench.plots.spectrum import effective_rank, spectrum
+from bench.plots.style import COLOURS, SHAPES
+from bench.plots.training import training
+from bench.plots.tuning import tuning
+from bench.records import Record, Store, prediction_key
+from bench.tables import Table, aggregate
+
+SETTING = "digits/pico/{}/quick/seed=0"
+
+
+def table_of(names: dict[str, tuple[int, ...]]) -> Table:
+    return aggregate([done(name, right=right)[0] for name, right in names.items()], stages=True)
+
+
+def varied(records: list[Record], kind: str, field: str, values: list[float | None]) -> list[Record]:
+    """Records whose resolved field has these values, as the engine would write them."""
+    found = []
+    for record, value in zip(records, values, strict=True):
+        part = getattr(record, kind)
+        found.append(
+            record.model_copy(update={kind: part.model_copy(update={"params": {**part.params, field: value}})})
+        )
+    return found
+
+
+def test_comparison_shows_points_intervals_and_floors() -> None:
+    rights = {"majority": (25,), "knn": (70,), "linear_probe": (60,), "cladapter": (75, 90)}
+    table = table_of({SETTING.format(name): right for name, right in rights.items()})
+    chart = comparison(table)
+    points = {point["method"]: point for point in chart.points}
+    assert {name: point["value"] for name, point in points.items()} == pytest.approx(
+        {"majority": 25, "knn": 70, "linear_probe": 60, "cladapter stage1": 75, "cladapter stage2": 90}
+    )
+    assert points["cladapter stage1"]["kind"] == "earlier stage"
+    assert points["knn"]["kind"] == "floor"
+    row = next(row for row in table.rows if row.key.method == "linear_probe")
+    assert points["linear_probe"]["low"] == pytest.approx(100 * row.values["accuracy"].low)  # type: ignore[operator]
+    assert chart.heading == "cladapter stage2 has the best mean accuracy, 90.0\u00a0%"
+
+
+def test_a_floor_far_below_is_told_not_drawn() -> None:
+    near = comparison(table_of({SETTING.format(n): (r,) for n, r in {"knn": 70, "vpt": 80, "bitfit": 60}.items()}))
+    far = comparison(table_of({SETTING.format(n): (r,) for n, r in {"knn": 10, "vpt": 80, "bitfit": 78}.items()}))
+    assert [point["off"] for point in near.points if point["kind"] == "floor"] == [False]
+    assert [point["off"] for point in far.points if point["kind"] == "floor"] == [True]
+    assert "off the scale: knn 10.0\u00a0%" in " ".join(far["title"]["subtitle"])
+    assert not any("strokeDash" in layer["encoding"] for layer in far["layer"])
+
+
+def test_several_settings_are_refused() -> None:
+    with pytest.raises(UsageError, match="not 2"):
+        comparison(table_of({"digits/pico/vpt/quick/seed=0": (60,), "pacs/pico/vpt/quick/seed=0": (60,)}))
+
+
+def test_letters_say_who_was_not_separated(tmp_path: Path) -> None:
+    fill(tmp_path, grid(methods=["majority", "knn", "linear_probe", "lora", "cladapter"], seeds=4), n=300)
+    chart = draw("comparison", Request(Store(tmp_path)))
+    letters = {point["method"]: set(point["letters"]) for point in chart.points}
+    assert letters["cladapter"] & letters["lora"]
+    assert not letters["cladapter"] & letters["knn"]
+    assert "not separated from lora" in chart.heading
+    matrix = draw("pairs", Request(Store(tmp_path)))
+    verdicts = {(point["row"], point["column"]): point["verdict"] for point in matrix.points}
+    assert verdicts["cladapter", "knn"] == "row better"
+    assert verdicts["knn", "cladapter"] == "row worse"
+    assert verdicts["lora", "cladapter"] == "not separated"
+    assert matrix.heading.startswith(f"{list(verdicts.values()).count('row better')} of 10 pairs")
+
+
+def test_k_ablation_counts_the_default_and_shows_published_points() -> None:
+    names = ["digits/pico/cladapter[k=5]/quick/seed=0", "digits/pico/cladapter/quick/seed=0"]
+    made = [done(name, right=(right,))[0] for name, right in zip(names, (70, 80), strict=True)]
+    records = varied(made, "method", "k", [5, 20])
+    chart = k_ablation(aggregate(records), records, [Published(5, 0.9281)])
+    ours = {point["x"]: point["value"] for point in chart.points if point["kind"] == "ours"}
+    assert ours == pytest.approx({5: 70, 20: 80})
+    assert [(p["x"], p["value"]) for p in chart.points if p["kind"] == "published"] == [(5, pytest.approx(92.81))]
+    assert "k of cladapter: means span 10.0" in chart.heading
+    with pytest.raises(UsageError, match="two values of dropout"):
+        k_ablation(aggregate(records), records, field="dropout")
+
+
+def test_curves_name_the_crossing() -> None:
+    rights = {("vpt", 1): 50, ("vpt", 4): 60, ("lora", 1): 40, ("lora", 4): 80}
+    made = [done(f"pacs[shots={s}]/pico/{m}/quick/seed=0", right=(r,))[0] for (m, s), r in rights.items()]
+    records = varied(made, "dataset", "shots", [shots for _, shots in rights])
+    chart = curves(aggregate(records), records)
+    (ring,) = [point for point in chart.points if point["kind"] == "crossing"]
+    assert ring["x"] == pytest.approx(4 ** (1 / 3))  # a third of the way on the logarithm
+    assert ring["passes"] == "lora passes vpt"
+    assert chart.heading.startswith("lora passes vpt at about 1.59")
+
+
+@pytest.mark.parametrize("higher", [True, False])
+def test_lead_changes_against_a_fine_grid(higher: bool) -> None:
+    rng = np.random.default_rng(3)
+    sizes = [1.0, 2.0, 4.0, 16.0]
+    means = {name: dict(zip(sizes, rng.random(4), strict=True)) for name in "abcd"}
+    grid_ = np.exp(np.linspace(0, math.log(16), 40_001))
+    lines = np.array([np.interp(np.log(grid_), np.log(sizes), list(points.values())) for points in means.values()])
+    leader = lines.argmax(0) if higher else lines.argmin(0)
+    places = np.flatnonzero(np.diff(leader))
+    found = list(lead_changes(means, higher))
+    assert [x for x, *_ in found] == pytest.approx(grid_[places].tolist(), rel=1e-3)
+    assert [new for *_, new in found] == ["abcd"[leader[place + 1]] for place in places]
+    assert found  # the draw has crossings
+
+
+def test_front_against_every_pair() -> None:
+    points = [tuple(pair) for pair in np.random.default_rng(0).integers(0, 6, (40, 2)).tolist()]
+    beaten = {i for i, (c, v) in enumerate(points) for d, w in points if (d < c and w >= v) or (d <= c and w > v)}
+    assert front(points) == set(range(40)) - beaten
+
+
+def test_pareto_knows_what_costs_nothing(tmp_path: Path) -> None:
+    records = fill(tmp_path, grid(methods=["knn", "linear_probe", "cladapter"], seeds=1))
+    chart = pareto(aggregate(records))
+    costs = {point["method"]: point["cost"] for point in chart.points}
+    assert costs == {"knn": 0, "linear_probe": METHODS["linear_probe"][2], "cladapter": METHODS["cladapter"][2]}
+    with pytest.raises(UsageError, match="No cost"):
+        pareto(aggregate(records), "euros")
+
+
+def test_tuning_tells_of_the_grids_edge() -> None:
+    names = grid("breakhis", "pico", ["linear_probe", "cladapter"], "tuned", 2)
+    chart = tuning([finished(name)[0] for name in names])
+    assert chart.heading == "Best learning rate at the grid's edge for linear_probe: a better one may lie outside"
+    chosen = {point["method"]: point["lr"] for point in chart.points if point["chosen"]}
+    assert chosen == {"linear_probe": 0.003, "cladapter": 0.0003}
+    with pytest.raises(UsageError, match="several learning rates"):
+        tuning([finished("digits/pico/cladapter/quick/seed=0")[0]])
+
+
+def test_confusion_and_reliability_add_up_runs() -> None:
+    runs = [finished(f"digits/pico/lora/quick/seed={seed}", n=210, classes=3) for seed in range(2)]
+    chart = confusion(runs, ("cat", "dog", "emu"))
+    counts = {(point["true"], point["predicted"]): point["count"] for point in chart.points}
+    assert sum(counts.values()) == 420
+    right = sum(round(record.metrics["test"]["accuracy"] * 210) for record, _ in runs)  # type: ignore[operator]
+    assert counts["cat", "cat"] + counts["dog", "dog"] + counts["emu", "emu"] == right
+    one = reliability(runs[:1])
+    error = sum(abs(p["accuracy"] - p["confidence"]) * p["samples"] for p in one.points) / 210
+    assert error == pytest.approx(100 * runs[0][0].metrics["test"]["ece"], abs=1e-3)  # type: ignore[operator]
+    with pytest.raises(UsageError, match="one configuration"):
+        confusion([*runs, finished("digits/pico/vpt/quick/seed=0")])
+
+
+def test_routing_shows_weights_and_entropy() -> None:
+    record, _ = finished("digits/pico/cladapter/quick/seed=0", classes=7)
+    chart = routing(record, class_names=[f"c{i}" for i in range(7)])
+    block = record.diagnostics["stage1"]["routing"]
+    assert [point["weight"] for point in chart.points] == [weight for row in block["beta"] for weight in row]
+    assert chart.points[0]["class"] == f"c0 (H {block['entropy'][0]:.2f})"
+    with pytest.raises(UsageError, match="only cladapter"):
+        routing(finished("digits/pico/vpt/quick/seed=0")[0])
+
+
+def test_embedding_before_and_after() -> None:
+    record, arrays = finished("digits/pico/cladapter/quick/seed=0", n=60, classes=3)
+    targets = arrays[prediction_key("test", "targets")]
+    noise = np.random.default_rng(0).normal(size=(60, 8))
+    arrays[prediction_key("test", "features", "backbone")] = noise
+    arrays[prediction_key("test", "features", "stage1")] = noise + 20 * np.eye(3, 8)[targets]
+    chart = embedding((record, arrays), ("a", "b", "c"))
+    assert [point["panel"] for point in chart.points[::60]] == ["before: backbone", "after: stage1"]
+    assert neighbour_purity(noise + 20 * np.eye(3, 8)[targets], targets) == 1
+    assert "100 % after: stage1" in chart.heading
+    with pytest.raises(UsageError, match="No features"):
+        embedding(finished("digits/pico/vpt/quick/seed=0"))
+
+
+def test_spectrum_counts_directions() -> None:
+    assert effective_rank([3.0, 1.0, 1.0]) == 2  # 9 of 11 is less than 90 %, 10 of 11 is more
+    record, _ = finished("digits/pico/cladapter/quick/seed=0")
+    block = {"stage1": {"spectrum": {"update": [1.0, 2.0]}}}
+    chart = spectrum(record.model_copy(update={"diagnostics": block}))
+    assert [point["share"] for point in chart.points] == [1.0, 0.5]
+    with pytest.raises(UsageError, match="No singular values"):
+        spectrum(record)
+
+
+def test_training_follows_the_epochs() -> None:
+    record, _ = finished("digits/pico/lora/quick/seed=0")
+    chart = training([record])
+    values = [point["value"] for point in chart.points if point["curve"] == "val_accuracy"]
+    assert values == record.stages[0].curves["val_accuracy"]
+    assert chart.heading == "1 run, best epoch 8"
+
+
+def test_claims_leave_out_what_was_not_compared() -> None:
+    rows = [
+        dict(id="p:t:a", value="95.0", unit="%", ours=0.94, difference=-0.01, width=0.02, tolerance=0.05,
+             verdict="reproduced", seeds=3),
+        dict(id="p:t:b", value="95.0", unit="%", ours=0.80, difference=-0.15, width=None, tolerance=0.05,
+             verdict="not comparable", seeds=3),
+    ]  # fmt: skip
+    chart = claims(rows)
+    (point,) = chart.points
+    assert (point["difference"], point["low"], point["high"]) == pytest.approx((-1, -3, 1))
+    assert chart.heading == "1 reproduced"
+    with pytest.raises(UsageError, match="No claim"):
+        claims(rows[1:])
+
+
+def test_every_series_has_a_colour_and_a_shape_of_its_own() -> None:
+    assert len({*COLOURS}) == len(COLOURS) == len({*SHAPES})
+
+
+def test_names_of_charts_are_checked(tmp_path: Path) -> None:
+    fill(tmp_path, grid(methods=["vpt"], seeds=1))
+    with pytest.raises(UsageError, match="Did you mean 'pareto'"):
+        draw("paretto", Request(Store(tmp_path)))
+    with pytest.raises(UsageError, match="no option 'stage'"):
+        draw("pareto", Request(Store(tmp_path), options={"stage": "stage1"}))
+    assert len(CHARTS) == 12
+
+
+def test_a_chart_is_json_and_shows_in_a_notebook() -> None:
+    chart = comparison(table_of({SETTING.format("vpt"): (80,)}))
+    assert json.loads(json.dumps(chart)) == chart
+    shown = chart._repr_mimebundle_()
+    assert shown["image/png"].startswith(b"\x89PNG")
+    assert chart.heading in shown["text/plain"]

@@ -1,0 +1,168 @@
+"""A submission is recomputed from its predictions: what does not hold together is refused, by name."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_results import fill, finished, grid
+from typer.testing import CliRunner
+
+from bench.cli.app import app
+from bench.records import Record, Store, prediction_key
+from bench.report.submission import check
+
+LORA, VPT = "digits/pico/lora/quick/seed=0", "digits/pico/vpt/quick/seed=0"
+Arrays = dict[str, np.ndarray]
+
+
+def current(record: Record) -> Record:
+    """With the fingerprints of the code that is here, which made records do not have."""
+    from bench.cells import recipes
+    from bench.cells.notation import Spec
+    from bench.core.numerics import NUMERICS_VERSION
+    from bench.plugins import registry
+    from bench.plugins.fingerprint import source_fingerprint
+
+    recipe = recipes.resolve(Spec.parse(record.cell.split("/")[3]))
+    found = {
+        "method": source_fingerprint(registry.find("baselines", record.method.name).path),
+        "task": source_fingerprint(registry.find("tasks", record.task).path),
+        "recipe": recipes.fingerprint(recipe, "recipe"),
+        "numerics": str(NUMERICS_VERSION),
+        "data": "d1",
+    }
+    return record.model_copy(update={"fingerprints": found})
+
+
+def submit(
+    folder: Path, *cells: str, change: Callable[[Record, Arrays], Record] = lambda record, arrays: record
+) -> None:
+    for name in cells:
+        record, arrays = finished(name)
+        Store(folder).put(change(current(record), arrays), arrays)
+
+
+def kinds(folder: Path, results: Path | None = None) -> set[str]:
+    return {finding.kind for finding in check(folder, results).findings if finding.level == "error"}
+
+
+def test_an_honest_submission_passes(tmp_path: Path) -> None:
+    submit(tmp_path, *grid(methods=["majority", "knn", "lora", "vpt"], seeds=2))
+    found = check(tmp_path)
+    assert found.accepted, found.findings
+    assert (found.records, found.metrics) == (8, 8 * 9)
+
+
+def test_a_better_metric_is_noticed(tmp_path: Path) -> None:
+    def improve(record: Record, arrays: Arrays) -> Record:
+        stage = record.stages[0]
+        metrics = {"test": {**stage.metrics["test"], "accuracy": stage.metrics["test"]["accuracy"] + 0.001}}  # type: ignore[operator]
+        return record.model_copy(update={"stages": [stage.model_copy(update={"metrics": metrics})], "metrics": metrics})
+
+    submit(tmp_path, LORA, change=improve)
+    (finding,) = check(tmp_path).findings
+    assert finding.kind == "metric"
+    assert "accuracy is" in finding.text
+
+
+def test_half_precision_predictions_pass(tmp_path: Path) -> None:
+    def halve(record: Record, arrays: Arrays) -> Record:
+        key = prediction_key("test", "logits", "stage1")
+        arrays[key] = arrays[key].astype(np.float16)
+        return record
+
+    submit(tmp_path, LORA, change=halve)
+    assert {finding.text.split(":")[1].split()[0] for finding in check(tmp_path).findings} <= {"nll", "ece", "auc"}
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        (lambda ids, targets: ids.__setitem__(1, ids[0]), "ids"),
+        (lambda ids, targets: targets.__setitem__(0, (targets[0] + 1) % 7), "targets"),
+    ],
+)
+def test_ids_and_targets_are_compared(
+    tmp_path: Path, change: Callable[[np.ndarray, np.ndarray], None], kind: str
+) -> None:
+    submit(tmp_path / "known", VPT)
+
+    def alter(record: Record, arrays: Arrays) -> Record:
+        change(arrays[prediction_key("test", "ids")], arrays[prediction_key("test", "targets")])
+        return record
+
+    submit(tmp_path / "new", LORA, change=alter)
+    assert kind in kinds(tmp_path / "new", tmp_path / "known")
+
+
+def test_other_data_and_other_code_are_noticed(tmp_path: Path) -> None:
+    submit(tmp_path / "known", VPT)
+    for name in ("data", "method"):
+
+        def alter(record: Record, arrays: Arrays, name: str = name) -> Record:
+            return record.model_copy(update={"fingerprints": {**record.fingerprints, name: "other"}})
+
+        shutil.rmtree(tmp_path / "new", ignore_errors=True)
+        submit(tmp_path / "new", LORA, change=alter)
+        assert kinds(tmp_path / "new", tmp_path / "known") == {"fingerprint"}
+
+
+def test_predictions_of_another_method_are_noticed(tmp_path: Path) -> None:
+    submit(tmp_path / "known", VPT)
+    _, stolen = finished(VPT)
+
+    def steal(record: Record, arrays: Arrays) -> Record:
+        arrays.update(stolen)
+        vpt = finished(VPT)[0]
+        return record.model_copy(update={"stages": vpt.stages, "metrics": vpt.metrics})
+
+    submit(tmp_path / "new", LORA, change=steal)
+    (finding,) = check(tmp_path / "new", tmp_path / "known").findings
+    assert finding.kind == "duplicate"
+    assert VPT in finding.text
+
+
+def test_altered_predictions_and_moved_records_are_named(tmp_path: Path) -> None:
+    submit(tmp_path, LORA, VPT)
+    store = Store(tmp_path)
+    _, arrays = store.pair(LORA)
+    np.savez(
+        store.path(LORA).with_suffix(".npz"), **{**arrays, prediction_key("test", "ids"): arrays["test/ids"][::-1]}
+    )
+    moved = store.path(VPT).with_name("seed=7.json")
+    store.path(VPT).rename(moved)
+    texts = {finding.cell: finding.text for finding in check(tmp_path).findings}
+    assert any("missing or altered" in text for text in texts.values())
+    assert "not at its own address" in texts[VPT]
+
+
+def test_commands_from_check_to_confirmation(tmp_path: Path) -> None:
+    new, results = tmp_path / "new", tmp_path / "results"
+    submit(new, LORA)
+    run = CliRunner().invoke
+    checked = run(app, ["submit", "check", str(new), "--json"])
+    assert checked.exit_code == 0, checked.output
+    assert json.loads(checked.stdout)["accepted"] is True
+    assert run(app, ["submit", "add", str(new), "--results", str(results), "--by", "ada"]).exit_code == 0
+    assert run(app, ["submit", "mark", "rerun", "lora", "--results", str(results), "--by", "bob"]).exit_code == 0
+    shown = run(app, ["table", "--results", str(results), "--format", "json"])
+    assert "rerun" in json.loads(shown.stdout)[0]["marks"]
+    again = run(app, ["submit", "add", str(new), "--results", str(results), "--by", "ada"])
+    assert "0 records taken" in again.stdout
+
+
+def test_a_bad_submission_is_not_taken_in(tmp_path: Path) -> None:
+    fill(tmp_path / "new", [LORA])  # fingerprints of no code
+    ran = CliRunner().invoke(app, ["submit", "check", str(tmp_path / "new")])
+    assert ran.exit_code == 1
+    assert "not accepted" in ran.stdout
+    added = CliRunner().invoke(
+        app, ["submit", "add", str(tmp_path / "new"), "--results", str(tmp_path / "r"), "--by", "ada"]
+    )
+    assert added.exit_code == 2
+    assert not (tmp_path / "r").exists()
