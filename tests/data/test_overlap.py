@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bench.backbones.hub import from_hub
 from bench.backbones.tags import trained_on
-from bench.backbones.weights import from_hub
 from bench.data.overlap import overlap
 from bench.datasets.pacs import PACS
 from bench.datasets.tiny_imagenet import TinyImageNet
