@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from bench.backbones.features import Features
 from bench.backbones.pyramid import MapNorm, Pyramid, channels_of
 from bench.core.errors import UsageError
-from bench.tasks.base import HeadSpec
+
+if TYPE_CHECKING:
+    from bench.tasks.base import HeadSpec
 
 WIDTH = 256  # of the decoder's maps, as in SegFormer and ViTDet
 

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +23,9 @@ from torchvision.ops import MultiScaleRoIAlign
 
 from bench.backbones.features import Features
 from bench.backbones.pyramid import Pyramid
-from bench.tasks.base import HeadSpec
+
+if TYPE_CHECKING:
+    from bench.tasks.base import HeadSpec
 
 MOST = 100  # detections an image, as COCO judges
 MASK = 28  # side of a mask before it is pasted into its box

@@ -17,8 +17,9 @@ HOUSE = Path(bench.__file__).resolve().parent
 PLUGIN_FOLDERS = {"datasets", "baselines", "suites"}
 # From the ground up; a room may know the rooms before it.
 ORDER = (
-    "core", "cells", "plugins", "stats", "tasks", "records", "tables", "plots", "claims", "report", "data", "backbones",
-    "methods", "features", "training", "grid", "executors", "engine", "executor plug-ins", "conformance", "cli",
+    "core", "cells", "plugins", "stats", "backbones", "heads", "tasks", "records", "tables", "plots", "claims",
+    "report", "data", "methods", "features", "training", "grid", "executors", "engine", "executor plug-ins",
+    "conformance", "cli",
 )  # fmt: skip
 READERS = ("records", "stats", "tables", "plots", "claims", "report")
 Arrow = tuple[str, str, str]  # from a room, to a room, where
