@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from bench.backbones.features import Features
 from bench.backbones.pyramid import MapNorm, Pyramid, channels_of
 from bench.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from bench.tasks.base import HeadSpec
+from bench.tasks.base import HeadSpec
 
 WIDTH = 256  # of the decoder's maps, as in SegFormer and ViTDet
 
@@ -57,6 +53,7 @@ class SegFormerHead(nn.Module):
     def forward(self, features: Features) -> Tensor:
         """Logits (B, outputs, h, w) of the finest map's size."""
         maps = features.levels if self.pyramid is None else self.pyramid(features)
+        assert maps is not None, "the task asked for levels"
         height, width = maps[0].shape[2:]
         input_like = maps[0].new_empty(1, 1, 4 * height, 4 * width)  # the decoder reads its size alone
         return self.classifier(self.decoder([input_like, *maps]))
