@@ -26,7 +26,7 @@ def weights_folder(given: Path | None = None) -> Path | None:
 
 
 def local_weights(folder: Path | None) -> dict[str, Path]:
-    """Name -> file, of the embedded backbone and a weights folder (which wins)."""
+    """Name -> file, of the embedded backbones and a weights folder (which wins)."""
     folders = [ASSETS, *([folder] if folder else [])]
     files = (file for place in folders for file in sorted(place.glob("*.safetensors")) if file.is_file())
     return {file.name.removesuffix(".safetensors"): file for file in files}
