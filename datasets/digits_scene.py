@@ -11,7 +11,6 @@ import pandas as pd
 from PIL import Image
 
 from bench.data import Dataset, Official, Sample
-from bench.data.base import Counts
 
 SIDE = 64
 SIZES = (24, 28, 32)  # sides of a digit in pixels

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.plots.chart import Chart, chart
-from bench.plots.labels import counted, drawable, labels, one_setting, seeds_of, several
+from bench.plots.labels import bars, counted, drawable, labels, one_setting, seeds_of, several
 from bench.plots.style import BLUE, DASHES, ORANGE, PURPLE, SKY, axis, near, scale, scaled, words
 from bench.tables import Table
 from bench.tables.rows import Row
 from bench.tasks.base import Metric
 
-if TYPE_CHECKING:
-    from bench.stats.block import Block
-
 FLOOR_COLOURS = (ORANGE, PURPLE, SKY)  # the lowest first
 
 
-def comparison(table: Table, block: Block | None = None) -> Chart:
+def comparison(table: Table) -> Chart:
     """A point with its interval a row, the best mean first; floors are vertical lines, earlier stages hollow.
 
-    Args:
-        block: Verdicts on the rows' pairs, named as `labels` names the rows: their letters stand at the right.
+    Rows that share a letter were not separated by the tests; letters stand at the right.
 
     Raises:
         UsageError: The rows come from several settings, or none has a value.
@@ -30,16 +27,16 @@ def comparison(table: Table, block: Block | None = None) -> Chart:
     rows = drawable(table, "the comparison")
     setting, metric = one_setting(rows)
     names = labels([row.key for row in rows])
-    values = [_point(row, name, rows, metric, block) for row, name in zip(rows, names, strict=True)]
+    values = [_point(row, name, rows, metric) for row, name in zip(rows, names, strict=True)]
     methods = _ordered([value for value in values if value["kind"] != "floor"], metric)
     _leave_off(values, methods)
-    about = [setting, _sample(rows), "bars: 95\u00a0% intervals"]
-    if block is not None:
+    about = [setting, _sample(rows), bars(rows, metric)]
+    if any(row.letters for row in rows):
         about.append("methods that share a letter were not separated")
     if off := [value["floor"] for value in values if value["off"]]:
         about.append(f"off the scale: {several(off)}")
     return chart(
-        _finding(methods or values, metric, block),
+        _finding(methods or values, metric),
         about,
         f"{axis(metric)} of {counted(len(methods), 'method')} with 95 % intervals; floors are dashed lines.",
         values,
@@ -48,7 +45,7 @@ def comparison(table: Table, block: Block | None = None) -> Chart:
     )
 
 
-def _point(row: Row, name: str, rows: Sequence[Row], metric: Metric, block: Block | None) -> dict[str, Any]:
+def _point(row: Row, name: str, rows: Sequence[Row], metric: Metric) -> dict[str, Any]:
     value = row.values[metric.name]
     last = [other for other in rows if (other.key.method, other.key.recipe) == (row.key.method, row.key.recipe)][-1]
     kind = "floor" if row.key.floor else "method" if last is row else "earlier stage"
@@ -59,7 +56,7 @@ def _point(row: Row, name: str, rows: Sequence[Row], metric: Metric, block: Bloc
         "value": scaled(metric, value.mean),
         "low": scaled(metric, value.low),
         "high": scaled(metric, value.high),
-        "letters": block.letters.get(name, "") if block else "",
+        "letters": row.letters,
         "floor": f"{name} {words(metric, value.mean)}" if row.key.floor else "",
         "off": False,
         "seeds": row.seeds,
@@ -85,20 +82,22 @@ def _sample(rows: Sequence[Row]) -> str:
     return f"{counted(min(row.n or 0 for row in rows), 'test item')}, {seeds_of(rows)}"
 
 
-def _finding(values: list[dict[str, Any]], metric: Metric, block: Block | None) -> str:
+def _finding(values: list[dict[str, Any]], metric: Metric) -> str:
     """Who is best, and from how many others the tests separate it."""
     last = [value for value in values if value["kind"] != "earlier stage"]
     best = (max if metric.higher_is_better else min)(last, key=lambda value: value["value"])
     name = metric.name.replace("_", " ")
     told = f"{best['method']} has the best mean {name}, {words(metric, best['value'] / scale(metric))}"
-    if block is None or best["method"] not in block.names or len(last) < 2:
+    others = [value for value in last if value is not best and value["letters"]]
+    if not best["letters"] or not others:
         return told
-    others = [v["method"] for v in last if v is not best and v["method"] in block.names]
-    place = block.names.index(best["method"])
-    tied = [name for name in others if not block.different[place, block.names.index(name)]]
-    if not tied:
-        return f"{told}, separated from all others"
-    return f"{told}, not separated from {several(tied)}"
+    tied = [value["method"] for value in others if letters_of(value["letters"]) & letters_of(best["letters"])]
+    return f"{told}, not separated from {several(tied)}" if tied else f"{told}, separated from all others"
+
+
+def letters_of(text: str) -> set[str]:
+    """``ab'c`` as a, b' and c."""
+    return set(re.findall("[a-z]'*", text))
 
 
 def _floors(values: list[dict[str, Any]], metric: Metric) -> list[dict[str, Any]]:

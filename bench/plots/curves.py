@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.core.errors import UsageError
 from bench.plots.chart import Chart, chart
-from bench.plots.labels import drawable, labels, one_setting, seeds_of
+from bench.plots.labels import bars, drawable, labels, one_setting, seeds_of
 from bench.plots.style import INK, axis, scaled, series
 from bench.plots.sweeps import SUBSETS, Sweep, sweeps, without
 from bench.records import Record
@@ -47,7 +47,7 @@ def curves(table: Table, records: Sequence[Record]) -> Chart:
     every = [row for sweep in found for row in sweep.points.values()]
     return chart(
         _finding(means, metric, field, crossings),
-        [setting, seeds_of(every), "bars: 95\u00a0% intervals", "rings: the best mean changes"][: 3 + bool(crossings)],
+        [setting, seeds_of(every), bars(every, metric), "rings: the best mean changes"][: 3 + bool(crossings)],
         f"{axis(metric)} over {field} for {len(names)} methods.",
         values,
         200,

@@ -11,6 +11,7 @@ from bench.plots.chart import Chart
 from bench.records import Record, Store
 from bench.tables import Table, aggregate
 from bench.tables.filters import select
+from bench.tables.scores import scores_of
 
 Claims = Callable[[str | None], list[dict[str, Any]]]
 
@@ -53,7 +54,7 @@ class Request:
     def table(self, stages: bool = False) -> tuple[Table, list[Record]]:
         """The chosen records as rows, and all records."""
         records = list(self.store.all())
-        return aggregate(records, self.filter, stages=stages), records
+        return aggregate(records, self.filter, stages=stages, scores=scores_of(self.store, "test")), records
 
     def runs(self) -> list[tuple[Record, dict[str, Any]]]:
         """The chosen finished records with their predictions."""
@@ -88,32 +89,20 @@ def draw(name: str, request: Request) -> Chart:
 
 def _comparison(request: Request) -> Chart:
     from bench.plots.comparison import comparison
-    from bench.plots.labels import drawable, labels
-    from bench.tables.judged import judge, places
 
-    stages = request.options.get("stages", "") == "true"
-    table, _ = request.table(stages)
-    rows = drawable(table, "the comparison")
-    names = labels([row.key for row in rows])
-    judged = judge(request.store, rows, names) if len(places(rows)) == 1 else None
-    return comparison(table, judged.block if judged else None)
+    return comparison(request.table(request.options.get("stages", "") == "true")[0])
 
 
 def _pairs(request: Request) -> Chart:
-    from bench.plots.labels import drawable, labels
+    from bench.plots.labels import labels
     from bench.plots.pairs import pairs
-    from bench.tables.judged import judge, places
+    from bench.tables.blocks import name_of
 
-    table, _ = request.table()
-    rows = drawable(table, "pairs")
-    found = places(rows)
-    if len(found) != 1:
-        raise UsageError(f"Pairs are of one comparable block, not {len(found)}. Filter the rows.")
-    (place,) = found
-    judged = judge(request.store, rows, labels([row.key for row in rows]))
-    if judged.block is None:
-        raise UsageError(f"These rows cannot be compared: {judged.reason}.")
-    return pairs(judged.block, place.metric, place.words)
+    blocks = request.table()[0].blocks
+    if len(blocks) != 1:
+        raise UsageError(f"Pairs are of one comparable block, not {len(blocks)}. Filter the rows.")
+    names = labels(blocks[0].keys)
+    return pairs(blocks[0], {name_of(key): name for key, name in zip(blocks[0].keys, names, strict=True)})
 
 
 def _k_ablation(request: Request) -> Chart:

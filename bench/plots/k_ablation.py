@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.core.errors import UsageError
 from bench.plots.chart import Chart, chart
-from bench.plots.labels import drawable, labels, one_setting, seeds_of
+from bench.plots.labels import bars, drawable, labels, one_setting, seeds_of
 from bench.plots.style import BLUE, VERMILLION, axis, scaled
 from bench.plots.sweeps import Sweep, chosen_field, sweeps
 from bench.records import Record
@@ -54,7 +54,7 @@ def k_ablation(
     every = [row for sweep in found for row in sweep.points.values()]
     return chart(
         _finding(found[0], names[0], metric),
-        [setting, seeds_of(every), "bars: 95\u00a0% intervals"],
+        [setting, seeds_of(every), bars(every, metric)],
         f"{axis(metric)} over {field} of {', '.join(names)}, with published points where there are any.",
         values,
         170,

@@ -76,3 +76,10 @@ def seeds_of(rows: Sequence[Row]) -> str:
     """``3 seeds`` or ``3-5 seeds`` of the rows."""
     few, many = min(row.seeds for row in rows), max(row.seeds for row in rows)
     return counted(many, "seed") if few == many else f"{few}-{many} seeds"
+
+
+def bars(rows: Sequence[Row], metric: Metric) -> str:
+    """What the intervals of the rows hold for."""
+    covers = {row.values[metric.name].covers for row in rows if row.values[metric.name].low is not None}
+    over = f" over {covers.pop()}" if len(covers) == 1 else ""
+    return f"bars: 95\u00a0% intervals{over}"

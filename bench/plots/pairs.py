@@ -2,42 +2,53 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from bench.core.errors import UsageError
 from bench.plots.chart import Chart, chart
 from bench.plots.labels import counted
 from bench.plots.style import BLUE, VERMILLION, axis, scale
+from bench.stats import Block
+from bench.tables.blocks import Compared
 from bench.tasks.base import Metric
-
-if TYPE_CHECKING:
-    from bench.stats.block import Block
 
 MOST = 40  # methods that a matrix can name
 BETTER, WORSE, OPEN, UNTESTABLE = "row better", "row worse", "not separated", "untestable"
 
 
-def pairs(block: Block, metric: Metric, setting: str = "") -> Chart:
+def pairs(compared: Compared, called: Mapping[str, str] | None = None) -> Chart:
     """A matrix of all pairs, methods from best to worst mean; each place is the row's mean less the column's.
 
+    Args:
+        compared: A comparable block.
+        called: What its rows are called; else `bench.tables.blocks.name_of`.
+
     Raises:
-        UsageError: There are more methods than a picture can name.
+        UsageError: The block has no verdicts, or more methods than a picture can name.
     """
+    block, metric = compared.verdicts, compared.metric
+    if block is None:
+        raise UsageError(f"These rows cannot be compared: {compared.problem}.")
     if len(block.names) > MOST:
         raise UsageError(f"{len(block.names)} methods are too many for a matrix of pairs. Filter to {MOST} or fewer.")
-    order = [block.names[place] for place in block.order]
-    values = [_place(block, a, b, metric) for a in range(len(order)) for b in range(len(order)) if a != b]
+    names = [(called or {}).get(block.names[place], block.names[place]) for place in block.order]
+    values = [_place(block, names, (a, b), metric) for a in range(len(names)) for b in range(len(names)) if a != b]
     separated = sum(value["verdict"] == BETTER for value in values)
     floor = block.floor_holm * scale(metric)
     unit = " points" if metric.unit == "%" else f" {metric.unit}"
     return chart(
         f"{separated} of {counted(block.pairs, 'pair')} separated",
-        [part for part in (setting, counted(block.items, "test item")) if part]
-        + [f"typical resolution floor {floor:.1f}{unit}", f"Holm at {block.alpha:g}"],
-        f"Differences in {axis(metric)} between {counted(len(order), 'method')}, and which were found by the tests.",
+        [
+            compared.place.label,
+            counted(block.items, "test item"),
+            f"typical resolution floor {floor:.1f}{unit}",
+            f"Holm at {block.alpha:g}",
+        ],
+        f"Differences in {axis(metric)} between {counted(len(names), 'method')}, and which were found by the tests.",
         values,
-        22 * len(order),
-        layer=_layers(order),
+        22 * len(names),
+        layer=_layers(names),
     )
 
 
@@ -48,11 +59,11 @@ def verdict(block: Block, a: int, b: int) -> str:
     return UNTESTABLE if block.untestable[a, b] else OPEN
 
 
-def _place(block: Block, row: int, column: int, metric: Metric) -> dict[str, Any]:
-    a, b = block.order[row], block.order[column]
+def _place(block: Block, names: list[str], at: tuple[int, int], metric: Metric) -> dict[str, Any]:
+    a, b = (block.order[place] for place in at)
     return {
-        "row": block.names[a],
-        "column": block.names[b],
+        "row": names[at[0]],
+        "column": names[at[1]],
         "difference": round(float(block.matched.table.mean[a, b]) * scale(metric), 4),
         "p": float(f"{block.adjusted[a, b]:.3g}"),
         "verdict": verdict(block, a, b),

@@ -8,7 +8,7 @@ from typing import Any
 from bench.core.errors import UsageError, nearest
 from bench.plots.chart import Chart, chart
 from bench.plots.labels import drawable, labels, one_setting, seeds_of, several
-from bench.plots.style import BLUE, FAINT, axis, near, scaled
+from bench.plots.style import FAINT, axis, near, scaled, series
 from bench.tables import Table
 from bench.tables.rows import Row
 from bench.tasks.base import Metric
@@ -20,7 +20,6 @@ COSTS = {
     "macs": "multiply-accumulates of one input",
     "seconds": "seconds a run",
 }
-LABELLED = 14  # points that may all have a label
 
 
 def pareto(table: Table, cost: str = "trainable") -> Chart:
@@ -40,11 +39,8 @@ def pareto(table: Table, cost: str = "trainable") -> Chart:
     setting, metric = one_setting(rows)
     names = labels([row.key for row in rows])
     best = front([(cost_of(row, cost) or 0.0, row.values[metric.name].mean) for row in rows], metric.higher_is_better)
-    values = [
-        _point(row, name, cost, metric, i in best, len(rows))
-        for i, (row, name) in enumerate(zip(rows, names, strict=True))
-    ]
-    _place_labels(values)
+    values = [_point(row, name, cost, metric, i in best) for i, (row, name) in enumerate(zip(rows, names, strict=True))]
+    _leave_off(values)
     ahead = [value["method"] for value in sorted(values, key=lambda value: value["cost"]) if value["front"]]
     return chart(
         f"On the front of {axis(metric)} over {COSTS[cost]}: {several(ahead, 4)}",
@@ -52,13 +48,13 @@ def pareto(table: Table, cost: str = "trainable") -> Chart:
         f"{axis(metric)} over {COSTS[cost]} of {len(rows)} methods; the front joins those that no cheaper one beats.",
         values,
         200,
-        layer=_layers(metric, COSTS[cost], any(value["cost"] == 0 and not value["off"] for value in values)),
+        layer=_layers(metric, cost, _in_legend(values)),
     )
 
 
-def _off(values: list[dict[str, Any]]) -> list[str]:
-    told = [f"{value['method']} ({value['value']:.1f}, nothing)" for value in values if value["off"]]
-    return [f"off the scale: {several(told)}"] if told else []
+def _in_legend(values: list[dict[str, Any]]) -> list[str]:
+    """Names that need a colour; floors last, so that methods have the same colours whatever the cost."""
+    return [value["method"] for value in sorted(values, key=lambda value: value["floor"]) if "priced" in value]
 
 
 def cost_of(row: Row, cost: str) -> float | None:
@@ -79,7 +75,7 @@ def front(points: Sequence[tuple[float, float]], higher: bool = True) -> set[int
     }
 
 
-def _point(row: Row, name: str, cost: str, metric: Metric, ahead: bool, number: int) -> dict[str, Any]:
+def _point(row: Row, name: str, cost: str, metric: Metric, ahead: bool) -> dict[str, Any]:
     value = row.values[metric.name]
     return {
         "method": name,
@@ -88,74 +84,62 @@ def _point(row: Row, name: str, cost: str, metric: Metric, ahead: bool, number: 
         "low": scaled(metric, value.low),
         "high": scaled(metric, value.high),
         "front": ahead,
-        "label": name if ahead or number <= LABELLED else "",
-        "off": False,
+        "floor": bool(row.key.floor),
     }
 
 
-def _place_labels(values: list[dict[str, Any]]) -> None:
-    """Labels of neighbours stand above and below in turn; what costs nothing and is far below is not drawn to scale."""
-    priced = sorted((value for value in values if value["cost"] > 0), key=lambda value: value["cost"])
-    for number, value in enumerate(priced):
-        value["above"] = number % 2 == 0
-        value["align"] = "left" if number == 0 else "right" if number == len(priced) - 1 else "center"
-    heights = [value["value"] for value in priced]
+def _leave_off(values: list[dict[str, Any]]) -> None:
+    """Say of each row how it is drawn: ``priced`` or ``free``, or neither where a floor would squeeze the others."""
+    heights = [value["value"] for value in values if not value["floor"]]
     for value in values:
-        value["off"] = bool(heights) and value["cost"] == 0 and not near(value["value"], heights)
+        if not (value["floor"] and heights and not near(value["value"], heights)):
+            value["priced" if value["cost"] > 0 else "free"] = True
 
 
-def _layers(metric: Metric, title: str, free: bool) -> list[dict[str, Any]]:
+def _off(values: list[dict[str, Any]]) -> list[str]:
+    told = [f"{value['method']} ({value['value']:.1f})" for value in values if not {"priced", "free"} & value.keys()]
+    return [f"off the scale: {several(told)}"] if told else []
+
+
+def _layers(metric: Metric, cost: str, names: list[str]) -> list[dict[str, Any]]:
     x = {
-        "field": "cost", "type": "quantitative", "title": title, "scale": {"type": "log", "padding": 14, "nice": False},
-        "axis": {"grid": False, "format": "~s", "tickCount": 5, "labelOverlap": True},
+        "field": "cost", "type": "quantitative", "title": COSTS[cost],
+        "scale": {"type": "log", "padding": 14, "nice": False},
+        "axis": {"grid": False, "format": "~g" if cost == "seconds" else "~s", "tickCount": 5, "labelOverlap": True},
     }  # fmt: skip
-    y = {"field": "value", "type": "quantitative", "title": axis(metric), "scale": {"zero": False, "padding": 14}}
-    priced = [{"filter": "datum.cost > 0"}]
-    tooltip = [{"field": name} for name in ("method", "cost", "value", "low", "high")]
-    colour = {"condition": {"test": "datum.front", "value": BLUE}, "value": FAINT}
-    free_lines = [
+    y = {"field": "value", "type": "quantitative", "title": axis(metric), "scale": {"zero": False, "padding": 10}}
+    priced, free = [{"filter": "datum.priced"}], [{"filter": "datum.free"}]
+    encoding = series("method", names)
+    return [
         {
-            "transform": [{"filter": "datum.cost === 0 && !datum.off"}],
+            "needs": "free",
+            "transform": free,
             "mark": {"type": "rule", "strokeDash": [5, 3]},
             "encoding": {"y": y},
         },
         {
-            "transform": [
-                {"filter": "datum.cost === 0 && !datum.off"},
-                {"calculate": "datum.method + ' (nothing)'", "as": "label"},
-            ],
-            "mark": {"type": "text", "align": "right", "baseline": "bottom", "dy": -2, "fontStyle": "italic"},
-            "encoding": {"y": y, "x": {"value": "width"}, "text": {"field": "label"}},
+            "needs": "free",
+            "transform": [*free, {"calculate": "datum.method + ' (nothing)'", "as": "label"}],
+            "mark": {"type": "text", "align": "left", "baseline": "bottom", "dy": -2, "dx": 3, "fontStyle": "italic"},
+            "encoding": {"y": y, "x": {"value": 0}, "text": {"field": "label"}},
         },
-    ]
-    return [
-        *(free_lines if free else []),
         {
+            "needs": "priced",
             "transform": [*priced, {"filter": "datum.front"}],
-            "mark": {"type": "line", "interpolate": "step-after", "color": BLUE, "opacity": 0.5},
+            "mark": {"type": "line", "interpolate": "step-after", "color": FAINT, "strokeWidth": 1},
             "encoding": {"x": x, "y": y},
         },
         {
+            "needs": "priced",
             "transform": priced,
-            "mark": {"type": "point", "opacity": 1, "strokeWidth": 1.5, "filled": True},
+            "mark": {"type": "point", "opacity": 1, "strokeWidth": 1.5, "size": 70},
             "encoding": {
-                "x": x, "y": y, "tooltip": tooltip,
-                "shape": {
-                    "field": "front", "type": "nominal", "legend": None,
-                    "scale": {"domain": [True, False], "range": ["circle", "diamond"]},
-                },
-                "fill": {"condition": {"test": "datum.front", "value": BLUE}, "value": "white"},
-                "stroke": colour,
+                "x": x,
+                "y": y,
+                "shape": encoding["shape"],
+                "stroke": encoding["color"],
+                "fill": {"condition": {"test": "datum.front", **encoding["color"]}, "value": "white"},
+                "tooltip": [{"field": name} for name in ("method", "cost", "value", "low", "high")],
             },
         },
-        {
-            "transform": priced,
-            "mark": {
-                "type": "text",
-                "align": {"expr": "datum.align"},
-                "baseline": {"expr": "datum.above ? 'bottom' : 'top'"},
-                "dy": {"expr": "datum.above ? -5 : 6"},
-            },
-            "encoding": {"x": x, "y": y, "text": {"field": "label"}},
-        },
-    ]  # fmt: skip
+    ]

@@ -15,8 +15,7 @@ from bench.plots.published import points_of
 from bench.plots.sweeps import SUBSETS, varying, without
 from bench.plots.tuning import tuning
 from bench.records import Record
-from bench.report.site import Site, slug
-from bench.tables.judged import place_of, places
+from bench.report.site import Board, Site, by_backbone, slug
 from bench.tables.rows import Row
 
 
@@ -33,17 +32,25 @@ class Section:
 def sections(site: Site, claims: Sequence[Mapping[str, Any]]) -> Iterator[Section]:
     """All charts that the records have anything for."""
     usable = [row for row in site.table.rows if row.cells and not row.key.test_selected]
-    for place, rows in places(usable).items():
+    settings = dict(_settings(site, usable))
+    for where, rows in settings.items():
         records = _records(site, rows)
         for field in varying([row for row in rows if not row.key.floor], records, "method"):
             part = site.part(rows)
             drawn = _drawn(k_ablation, part, records, points_of(claims, part, field), field)
-            yield from _section(place.words, f"method field {field}", drawn)
+            yield from _section(where, f"method field {field}", drawn)
     for where, rows in _by_subset(usable).items():
         part, records = site.part(rows), _records(site, rows)
         yield from _section(where, "learning curves", _drawn(curves, part, records))
-    for place, rows in places(usable).items():
-        yield from _section(place.words, "learning rates tried", _drawn(_tuning, site, rows))
+    for where, rows in settings.items():
+        yield from _section(where, "learning rates tried", _drawn(_tuning, site, rows))
+
+
+def _settings(site: Site, rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
+    """Rows of one block and one backbone, with where they are from in words."""
+    for place, inside in site.places(rows).items():
+        for backbone, found in by_backbone(inside).items():
+            yield f"{Board(place, [], [], None).words} · {backbone}", found
 
 
 def _drawn(draw: Callable[..., Chart], *arguments: Any) -> Chart | None:
@@ -70,7 +77,8 @@ def _by_subset(rows: Sequence[Row]) -> dict[str, list[Row]]:
         for field in SUBSETS:
             key = without(row.key, "dataset", field)
             if f"{field}=" in row.key.dataset:
-                found[place_of(key).words, field].append(row)
+                where = f"{key.dataset} ({key.protocol}) · {key.recipe} · {key.backbone}"
+                found[where, field].append(row)
     return {where: part for (where, _), part in found.items() if len({row.key.dataset for row in part}) > 1}
 
 

@@ -6,29 +6,29 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from bench.plots.chart import Chart
-from bench.plots.comparison import comparison
+from bench.plots.comparison import comparison, letters_of
 from bench.plots.labels import counted
 from bench.plots.pairs import MOST, pairs
-from bench.plots.pareto import COSTS, cost_of, pareto
+from bench.plots.pareto import cost_of, pareto
 from bench.plots.style import scale
 from bench.report.cells import Cell, Column, Line, Sheet, number
-from bench.report.site import Board, Site
-from bench.stats import Block
+from bench.report.site import Board, Site, by_backbone, slug
 from bench.stats import Row as Estimate
 from bench.tables.metrics import metrics_of
-from bench.tables.render import heading, show, show_fact
+from bench.tables.render import heading, rank_text, show, show_fact
 from bench.tables.rows import Row
 from bench.tasks.base import Metric
 
 DRAWN = 60  # methods a picture of intervals can name
+FRONTS = ("trainable", "macs", "seconds")  # costs that are drawn
 FACTS = (("trainable", "trained parameters"), ("macs_head", "MACs of the head"), ("seconds", "seconds a run"))
 
 
 def overview(boards: Sequence[dict[str, Any]]) -> Sheet:
     """All blocks, from what `summary` kept of each."""
     columns = (
-        Column("dataset", "data set"), Column("protocol", "protocol"), Column("backbone", "backbone"),
-        Column("recipe", "recipe"), Column("rows", "rows", "number", first="down"),
+        Column("dataset", "data set"), Column("protocol", "protocol"), Column("recipe", "recipe"),
+        Column("input", "input"), Column("backbones", "backbones"), Column("rows", "rows", "number", first="down"),
         Column("best", "best mean"), Column("value", "its value", "number", first="down"),
         Column("tied", "not separated from it", "number", "rows that the tests did not separate from the best"),
         Column("floor", "resolution floor", "number", "difference found with 80 % power, at Holm's level"),
@@ -38,15 +38,16 @@ def overview(boards: Sequence[dict[str, Any]]) -> Sheet:
 
 def summary(board: Board) -> dict[str, Any]:
     """What the list of blocks tells of one."""
-    metric, block = board.place.metric, board.judged.block
-    ranked = [(row.values[metric.name].mean, name) for row, name in _known(board, metric)]
+    metric, block = board.metric, board.verdicts
+    ranked = [(row.values[metric.name].mean, name, row.letters) for row, name in _known(board, metric)]
     best = (max if metric.higher_is_better else min)(ranked, default=None)
     tied = None
-    if block is not None and best is not None and best[1] in block.names:
-        tied = int((~block.different[block.names.index(best[1])]).sum()) - 1
+    if block is not None and best is not None and best[2]:
+        tied = sum(bool(letters_of(best[2]) & letters_of(other[2])) for other in ranked) - 1
     return {
         "place": board.place, "slug": board.slug, "rows": len(board.rows), "metric": metric,
-        "best": best, "tied": tied, "floor": None if block is None else block.floor_holm, "reason": board.judged.reason,
+        "backbones": ", ".join(by_backbone(board.rows)), "best": best, "tied": tied,
+        "floor": None if block is None else block.floor_holm,
     }  # fmt: skip
 
 
@@ -62,8 +63,9 @@ def _overview_line(board: dict[str, Any]) -> Line:
     digits, tied = metric.decimals, board["tied"]
     return Line(
         (
-            Cell(place.dataset, href=f"board-{board['slug']}.html"), Cell(place.protocol), Cell(place.backbone),
-            Cell(place.recipe), number(board["rows"], str(board["rows"])), Cell(best[1] if best else ""),
+            Cell(place.dataset, href=f"board-{board['slug']}.html"), Cell(place.protocol), Cell(place.recipe),
+            Cell("" if place.size in ("None", "") else f"{place.size} px"), Cell(board["backbones"]),
+            number(board["rows"], str(board["rows"])), Cell(best[1] if best else ""),
             number(value, f"{value:.{digits}f} {metric.unit}" if value is not None else ""),
             number(tied, str(tied)) if tied is not None else Cell("not tested"),
             number(floor, f"{floor:.{digits}f}" if floor is not None else ""),
@@ -73,12 +75,13 @@ def _overview_line(board: dict[str, Any]) -> Line:
 
 def leaderboard(board: Board, split: str = "test") -> Sheet:
     """The rows of a block with rank ranges, letters, marks and facts, the best mean first."""
-    metric, block = board.place.metric, board.judged.block
+    metric = board.metric
     metrics = metrics_of(board.place.task)
     known = [m for m in metrics if any(m.name in row.values for row in board.rows)]
     columns = (
         Column("rank", "rank", "number", "best and worst rank that the tests allow"),
         Column("method", "method"),
+        Column("backbone", "backbone", hidden=len(by_backbone(board.rows)) == 1),
         *(_column(m, metric) for m in known),
         Column("letters", "letters", "text", "rows that share a letter were not separated"),
         Column("seeds", "seeds", "number", first="down"),
@@ -87,9 +90,9 @@ def leaderboard(board: Board, split: str = "test") -> Sheet:
     )  # fmt: skip
     sign = -1 if metric.higher_is_better else 1
     order = sorted(range(len(board.rows)), key=lambda i: _place(board.rows[i], metric, sign))
-    lines = [_line(board, board.rows[i], board.names[i], known, block) for i in order]
+    lines = [_line(board, board.rows[i], board.names[i], known) for i in order]
     ranked = (metric.name, "down" if metric.higher_is_better else "up")
-    return Sheet("board", f"{board.place.words}, {split} split", columns, tuple(lines), ranked)
+    return Sheet("board", f"{board.words}, {split} split", columns, tuple(lines), ranked)
 
 
 def _column(metric: Metric, headline: Metric) -> Column:
@@ -111,15 +114,15 @@ def _hint(metric: Metric, headline: Metric) -> str:
     )
 
 
-def _line(board: Board, row: Row, name: str, metrics: Sequence[Metric], block: Block | None) -> Line:
-    best, worst = block.ranks.get(name, (0, 0)) if block else (0, 0)
-    rank = number(best + worst / 1000 if best else None, f"{best}" if best == worst else f"{best}-{worst}")
+def _line(board: Board, row: Row, name: str, metrics: Sequence[Metric]) -> Line:
+    rank = number(row.ranks[0] + row.ranks[1] / 1e4 if row.ranks else None, rank_text(row.ranks))
     return Line(
         (
             rank,
             Cell(name, href=board.record_page(row)),
+            Cell(row.key.backbone),
             *(_value(metric, row.values.get(metric.name)) for metric in metrics),
-            Cell(block.letters.get(name, "") if block else ""),
+            Cell(row.letters),
             number(row.seeds, str(row.seeds)),
             *(number(row.facts[key], show_fact(_whole(row.facts[key]))) for key, _ in FACTS),
             Cell("", marks=tuple(row.marks)),
@@ -138,9 +141,9 @@ def _whole(value: float | None) -> float | None:
 
 def verdicts(board: Board) -> list[str]:
     """What the tests say of the whole block, in sentences."""
-    block, metric = board.judged.block, board.place.metric
+    block, metric = board.verdicts, board.metric
     if block is None:
-        return [f"Not tested: {board.judged.reason}."]
+        return [f"Not tested: {board.reason}."]
     found = int(block.different.sum()) // 2
     unit = "points" if metric.unit == "%" else metric.unit
     floors = [value * scale(metric) for value in (block.floor, block.floor_holm)]
@@ -158,8 +161,10 @@ def verdicts(board: Board) -> list[str]:
 def notes_of(board: Board, site: Site) -> list[str]:
     """The table's notes that are about this block: floors that lack, and looks at its test split."""
     where = f"{board.place.dataset} ({board.place.protocol})"
-    own = [note for note in site.table.notes if note.startswith((f"{where}:", f"{where} on {board.place.backbone}:"))]
-    return [f"{note[:1].upper()}{note[1:]}." for note in (text.partition(": ")[2] for text in own)]
+    own = [note for note in site.table.notes if note.startswith((f"{where}:", f"{where} on "))]
+    several_backbones = len(by_backbone(board.rows)) > 1
+    told = [note if several_backbones and " on " in note else note.partition(": ")[2] for note in own]
+    return [f"{note[:1].upper()}{note[1:]}." for note in told]
 
 
 def general_notes(site: Site) -> list[str]:
@@ -169,20 +174,22 @@ def general_notes(site: Site) -> list[str]:
 
 
 def pictures(board: Board, site: Site) -> dict[str, Chart]:
-    """The block's charts by name; those that would name too many rows are left out."""
-    rows = [row for row, _ in _known(board, board.place.metric)]
-    if not rows:
-        return {}
+    """The block's charts by name, one comparison a backbone; those that would name too many rows are left out."""
     found: dict[str, Chart] = {}
-    if len(rows) <= DRAWN:
-        found["comparison"] = comparison(site.part(board.rows), board.judged.block)
-    if board.judged.block is not None and len(board.judged.block.names) <= MOST:
-        found["pairs"] = pairs(board.judged.block, board.place.metric, board.place.words)
+    for backbone, rows in by_backbone([row for row, _ in _known(board, board.metric)]).items():
+        if len(rows) <= DRAWN:
+            found[f"comparison-{slug(backbone)}"] = comparison(site.part(rows))
+    if board.compared is not None and board.verdicts is not None and len(board.verdicts.names) <= MOST:
+        found["pairs"] = pairs(board.compared, board.called)
     return found
 
 
 def fronts(board: Board, site: Site) -> dict[str, Chart]:
-    """Accuracy over each cost that the rows know."""
-    rows = [row for row, _ in _known(board, board.place.metric)]
-    known = {cost: [row for row in rows if cost_of(row, cost)] for cost in ("trainable", "macs", "seconds")}
-    return {cost: pareto(site.part(rows), cost) for cost, found in known.items() if len(found) > 1 and cost in COSTS}
+    """The metric over each cost that the rows know, for each backbone."""
+    found: dict[str, Chart] = {}
+    for backbone, rows in by_backbone([row for row, _ in _known(board, board.metric)]).items():
+        for cost in FRONTS:
+            priced = [row for row in rows if cost_of(row, cost) is not None]
+            if sum(bool(cost_of(row, cost)) for row in priced) > 1:
+                found[f"{cost}-{slug(backbone)}"] = pareto(site.part(priced), cost)
+    return found

@@ -77,7 +77,7 @@ def _clear(out: Path, results: Path) -> None:
 def _board(pages: Pages, site: Site, board: Board) -> dict[str, Any]:
     common = {"board": board, "place": board.place, "slug": board.slug}
     sheet = pages.sheet(boards.leaderboard(board), board.slug)
-    pages.whole(sheet, board.place.words)
+    pages.whole(sheet, board.words)
     charts = pages.charts(boards.pictures(board, site), f"{board.slug}-board")
     marks = {word: text for row in board.rows for word, text in row.marks.items()}
     pages.write(
@@ -87,8 +87,8 @@ def _board(pages: Pages, site: Site, board: Board) -> dict[str, Any]:
     pairs = compare.pair_table(board)
     given = None if pairs is None else pages.sheet(pairs, board.slug)
     if given is not None:
-        pages.whole(given, f"Pairs of {board.place.words}")
-    reason = board.judged.reason or f"more than {compare.MOST} rows, whose pairs are too many for a page"
+        pages.whole(given, f"Pairs of {board.words}")
+    reason = board.reason or f"more than {compare.MOST} rows, whose pairs are too many for a page"
     pages.write(f"compare-{board.slug}.html", "compare.html", **common, table=given, reason=reason)
     fronts = pages.charts(boards.fronts(board, site), f"{board.slug}-pareto")
     pages.write(f"pareto-{board.slug}.html", "pareto.html", **common, charts=fronts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from bench.plots.style import scale
 from bench.report.cells import Cell, Column, Line, Sheet, number
@@ -15,7 +15,7 @@ MOST = 45  # rows whose pairs are all told: 990
 
 def pair_table(board: Board) -> Sheet | None:
     """All pairs of a block, the better one first; None where there are none, or too many to tell."""
-    block, metric = board.judged.block, board.place.metric
+    block, metric = board.verdicts, board.metric
     if block is None or len(block.names) > MOST:
         return None
     unit = "points" if metric.unit == "%" else metric.unit
@@ -30,12 +30,12 @@ def pair_table(board: Board) -> Sheet | None:
         Column("test", "test", hidden=True),
         Column("sample", "sample", hidden=True),
     )  # fmt: skip
-    lines = tuple(_line(comparison, metric) for comparison in _pairs(board))
-    return Sheet("pairs", f"Pairs of {board.place.words}", columns, lines)
+    lines = tuple(_line(comparison, board.called, metric) for comparison in _pairs(board))
+    return Sheet("pairs", f"Pairs of {board.words}", columns, lines)
 
 
 def _pairs(board: Board) -> Iterator[Comparison]:
-    block = board.judged.block
+    block = board.verdicts
     assert block is not None
     order = [block.names[place] for place in block.order]
     for i, a in enumerate(order):
@@ -43,16 +43,17 @@ def _pairs(board: Board) -> Iterator[Comparison]:
             yield block.pair(a, b)
 
 
-def _line(pair: Comparison, metric: Metric) -> Line:
+def _line(pair: Comparison, called: Mapping[str, str], metric: Metric) -> Line:
     factor, digits = scale(metric), metric.decimals
     difference, low, high = (value * factor for value in (pair.difference, pair.low, pair.high))
     units = "images" if pair.units == pair.items else "groups"
     holds = "new items and new seeds" if pair.scope == "methods" else "these two models only, not the methods"
-    ahead = pair.names[0 if (difference > 0) == metric.higher_is_better else 1]
+    names = [called[name] for name in pair.names]
+    ahead = names[0 if (difference > 0) == metric.higher_is_better else 1]
     return Line(
         (
-            Cell(pair.names[0]),
-            Cell(pair.names[1]),
+            Cell(names[0]),
+            Cell(names[1]),
             number(difference, f"{difference:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"),
             number(pair.adjusted, _p(pair.adjusted)),
             Cell(f"{ahead} is better" if pair.different else pair.verdict),

@@ -40,6 +40,7 @@ def page(board: Board, row: Row, name: str, runs: Sequence[Run]) -> dict[str, An
         "title": name,
         "row": row,
         "place": board.place,
+        "where": board.words,
         "board": f"../board-{board.slug}.html",
         "command": command(row.cells or [record.cell for record in row.failures]),
         "cells": row.cells,

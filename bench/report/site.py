@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +14,16 @@ import numpy as np
 
 from bench.core.errors import UsageError
 from bench.plots.labels import labels
-from bench.records import Record, Store
+from bench.records import Record, Store, openings
+from bench.stats import Block
 from bench.tables import Table, aggregate
-from bench.tables.judged import Judged, Place, judge, places
+from bench.tables.blocks import Compared, Place, name_of, place_of
+from bench.tables.metrics import metrics_of
 from bench.tables.rows import Row
+from bench.tables.scores import scores_of
 from bench.tables.stale import stale_reason
 from bench.tables.standing import with_standing
+from bench.tasks.base import Metric
 
 Run = tuple[Record, dict[str, np.ndarray]]
 
@@ -29,23 +34,50 @@ class Board:
 
     Attributes:
         names: What the rows are called, all different.
-        judged: Verdicts on the rows' pairs, or why there are none.
+        compared: Verdicts on the rows' pairs, or why there are none.
     """
 
     place: Place
     rows: list[Row]
     names: list[str]
-    judged: Judged
+    compared: Compared | None
+
+    @property
+    def words(self) -> str:
+        """The block for people."""
+        size = f" · {self.place.size} px" if self.place.size not in ("None", "") else ""
+        selected = " · chosen on the test split" if self.place.test_selected else ""
+        return f"{self.place.dataset} ({self.place.protocol}) · {self.place.recipe}{size}{selected}"
+
+    @property
+    def metric(self) -> Metric:
+        """The headline metric, which rows are ranked by."""
+        return metrics_of(self.place.task)[0]
+
+    @property
+    def verdicts(self) -> Block | None:
+        """What the tests say of all pairs; None where they could not be made."""
+        return self.compared.verdicts if self.compared else None
+
+    @property
+    def reason(self) -> str:
+        """Why there are no verdicts."""
+        return self.compared.problem if self.compared else "no finished row"
+
+    @cached_property
+    def called(self) -> dict[str, str]:
+        """What the statistics call a row -> what the report calls it."""
+        return {name_of(row.key): name for row, name in zip(self.rows, self.names, strict=True)}
 
     @cached_property
     def slug(self) -> str:
         """The block in file names."""
-        return slug(self.place.words)
+        return slug(self.words, repr(self.place))
 
     def record_page(self, row: Row) -> str:
         """The file of a row's page."""
         key = row.key
-        return f"record/{slug(f'{self.place.words} {key.method} {key.stage} {key.test_selected}')}.html"
+        return f"record/{slug(f'{key.dataset} {key.backbone} {key.method} {key.stage}', repr((self.place, key)))}.html"
 
 
 @dataclass(frozen=True)
@@ -54,7 +86,7 @@ class Site:
 
     Attributes:
         records: All records without their curves and diagnostics.
-        table: One row a configuration, with marks.
+        table: One row a configuration, with marks, intervals and ranks.
     """
 
     store: Store
@@ -73,26 +105,57 @@ class Site:
         records = [record.slim() for record in store.all()]
         if not records:
             raise UsageError(f"No records in {results}. Run `bench run quick`, or name another folder by --results.")
-        table = aggregate(records, stale=stale_reason)
+        looks, scores = list(openings.read(results)), scores_of(store, "test")
+        table = aggregate(records, stale=stale_reason, openings=looks, scores=scores)
         return cls(store, records, with_standing(table, store))
 
     def boards(self) -> Iterator[Board]:
-        """Comparable blocks, one after the other: their predictions need not be held together."""
-        for place, rows in places(self.table.rows).items():
-            names = labels([row.key for row in rows])
-            yield Board(place, rows, names, judge(self.store, rows, names))
+        """The comparable blocks."""
+        compared = {block.place: block for block in self.table.blocks}
+        for place, rows in self.places(self.table.rows).items():
+            yield Board(place, rows, labels([row.key for row in rows]), compared.get(place))
+
+    def places(self, rows: Sequence[Row]) -> dict[Place, list[Row]]:
+        """Rows by comparable block; those of which no run has finished stand with their like."""
+        found: dict[Place, list[Row]] = defaultdict(list)
+        failed = [row for row in rows if not row.cells]
+        for row in rows:
+            if row.cells:
+                found[place_of(row.key, self.by_cell[row.cells[0]], "test")].append(row)
+        for row in failed:
+            place = place_of_failed(row)
+            found[next((home for home in found if _alike(home, place)), place)].append(row)
+        return dict(found)
 
     @cached_property
     def by_cell(self) -> dict[str, Record]:
         """Records by canonical name; a finished one stands before its failed repetition."""
         return {record.cell: record for record in sorted(self.records, key=lambda record: record.status == "done")}
 
-    def part(self, rows: list[Row]) -> Table:
+    def part(self, rows: Sequence[Row]) -> Table:
         """The table with some of its rows."""
-        return replace(self.table, rows=rows)
+        return replace(self.table, rows=list(rows))
 
 
-def slug(text: str) -> str:
-    """A short name for files, unique to the text."""
+def place_of_failed(row: Row) -> Place:
+    """The block of a row without a finished run, as far as it is known."""
+    key = row.key
+    return Place(key.task, key.dataset, key.protocol, "", key.recipe, key.test_selected, "")
+
+
+def _alike(one: Place, other: Place) -> bool:
+    return replace(one, size="", items="") == replace(other, size="", items="")
+
+
+def by_backbone(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Rows by backbone, in order: some pictures are of one."""
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row.key.backbone].append(row)
+    return dict(found)
+
+
+def slug(text: str, identity: str = "") -> str:
+    """A short name for files: the beginning of a text, and a hash of what must tell it apart."""
     words = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60].strip("-")
-    return f"{words}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return f"{words}-{hashlib.sha256((identity or text).encode()).hexdigest()[:8]}"

@@ -19,6 +19,7 @@ import numpy as np
 from bench.core.errors import BenchError, UsageError
 from bench.plugins.registry import load
 from bench.records import Record, StageResult, Store, prediction_key
+from bench.records.items import groups_packed, names_digest, unpacked
 from bench.records.standing import advance
 from bench.records.store import digest
 from bench.tables.metrics import metrics_of
@@ -27,6 +28,7 @@ from bench.tasks.base import Metric
 
 Arrays = dict[str, np.ndarray]
 Level = Literal["error", "note"]
+ITEM_TOLERANCE = 1e-3  # predictions may be stored in float16
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Finding:
 
     Attributes:
         level: An "error" refuses the submission, a "note" is for the reader.
-        kind: ``metric``, ``ids``, ``targets``, ``fingerprint``, ``duplicate``, ``record``, ``selection``.
+        kind: ``metric``, ``items``, ``ids``, ``targets``, ``fingerprint``, ``duplicate``, ``record``, ``selection``.
     """
 
     level: Level
@@ -130,6 +132,7 @@ def check_record(record: Record, arrays: Arrays) -> Iterator[Finding]:
         yield from (found("error", kind, text) for kind, text in _split_problems(record, arrays, split))
     for stage in record.stages:
         yield from (found("error", "metric", text) for text in recomputed(record, stage, arrays))
+        yield from (found("error", "items", text) for text in items_recomputed(record, stage, arrays))
     if reason := stale_reason(record):
         yield found("error", "fingerprint", reason)
     if record.flags.test_selected or (record.selection is not None and record.selection.by == "test"):
@@ -157,10 +160,8 @@ def recomputed(record: Record, stage: StageResult, arrays: Arrays) -> Iterator[s
     """The metrics of a stage that are not those of its predictions, to the digits that are printed."""
     task = load("tasks", record.task)()
     for split, stated in stage.metrics.items():
-        prefix = prediction_key(split, "", stage.name)
-        outputs = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
         try:
-            ours = task.evaluate(arrays[prediction_key(split, "targets")], outputs)
+            ours = task.evaluate(arrays[prediction_key(split, "targets")], _outputs(arrays, split, stage.name))
         except (KeyError, ValueError, BenchError) as error:
             yield f"{stage.name} {split}: the metrics cannot be computed from what is stored ({error})"
             continue
@@ -171,6 +172,33 @@ def recomputed(record: Record, stage: StageResult, arrays: Arrays) -> Iterator[s
                 yield f"{stage.name} {split}: {metric.name} is {_shown(told)} in the record, {found} by its predictions"
         for name in stated.keys() - {metric.name for metric in metrics_of(record.task)}:
             yield f"{stage.name} {split}: {name} is no metric of the task {record.task}"
+
+
+def items_recomputed(record: Record, stage: StageResult, arrays: Arrays) -> Iterator[str]:
+    """Item scores inside the record, which tables compare, that are not those of its predictions."""
+    task = load("tasks", record.task)()
+    known = {metric.name: metric for metric in metrics_of(record.task)}
+    for split, packed in stage.items.items():
+        outputs = _outputs(arrays, split, stage.name)
+        for name, text in packed.items():
+            try:
+                if name == "ids":
+                    same = text == names_digest(arrays[prediction_key(split, "ids")])
+                elif name == "groups":
+                    same = text == groups_packed(arrays[prediction_key(split, "group")])
+                else:
+                    ours = task.item_scores(arrays[prediction_key(split, "targets")], outputs, known[name].name)
+                    same = np.allclose(unpacked(text), ours, atol=ITEM_TOLERANCE)
+            except (KeyError, ValueError, BenchError) as error:
+                yield f"{stage.name} {split}: the items' {name} cannot be computed from what is stored ({error})"
+                continue
+            if not same:
+                yield f"{stage.name} {split}: the items' {name} are not those of the predictions"
+
+
+def _outputs(arrays: Arrays, split: str, stage: str) -> Arrays:
+    prefix = prediction_key(split, "", stage)
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def _equal(metric: Metric, told: float | None, ours: float | None) -> bool:
@@ -226,9 +254,7 @@ class _Seen:
         """Methods that learn by gradient steps never give the same numbers twice."""
         if not record.stages:
             return
-        last = record.stages[-1].name
-        prefix = prediction_key("test", "", last)
-        outputs = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+        outputs = _outputs(arrays, "test", record.stages[-1].name)
         ids = arrays.get(prediction_key("test", "ids"))
         if not outputs or ids is None:
             return

@@ -24,7 +24,8 @@ from bench.records import (
     Store,
     prediction_key,
 )
-from bench.tasks.classification import classification
+from bench.records.items import names_digest, packed
+from bench.tasks.classification import Classification, classification
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "cladapter": {"k": 20, "depth": 1, "tuning": "staged"},
@@ -88,7 +89,7 @@ def finished(name: str, n: int = 140, classes: int = 7, **fields: Any) -> tuple[
     }
     stage = StageResult(
         name="stage1", selection="val_best", trainable=trainable, n={"test": n},
-        metrics={"test": classification(labels, logits)},
+        metrics={"test": classification(labels, logits)}, items={"test": _items(labels, logits, arrays)},
         **(dict(epochs=10, best_epoch=8, curves=_curves(cell.seed, odds)) if trainable else {}),
     )  # fmt: skip
     record = Record(
@@ -137,6 +138,13 @@ def _predictions(cell: Cell, odds: float, n: int, classes: int) -> tuple[np.ndar
     if cell.method.name == "majority":
         logits = np.tile(np.eye(classes, dtype=np.float32)[0], (n, 1))
     return labels, logits
+
+
+def _items(labels: np.ndarray, logits: np.ndarray, arrays: Arrays) -> dict[str, str]:
+    task = Classification()
+    scores = {name: task.item_scores(labels, {"logits": logits}, name) for name in ("accuracy", "macro_f1")}
+    ids = names_digest(arrays[prediction_key("test", "ids")])
+    return {"ids": ids, **{name: packed(values) for name, values in scores.items()}}
 
 
 def _curves(seed: int, odds: float) -> dict[str, list[float | None]]:

@@ -22,9 +22,9 @@ def make(
     records = [record.slim() for record in Store(results).all()]
     if not records:
         raise UsageError(f"No records in {results}. Run `bench run quick`, or name another folder by --results.")
-    scores = scores_of(Store(results), split)
-    found = aggregate(records, filter, columns, stages, split, stale_reason, list(read(results)), scores)
-    return with_standing(found, Store(results))
+    store = Store(results)
+    openings, scores = list(read(results)), scores_of(store, split)
+    return with_standing(aggregate(records, filter, columns, stages, split, stale_reason, openings, scores), store)
 
 
 def table(

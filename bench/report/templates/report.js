@@ -170,7 +170,7 @@
   };
 
   function told(shown, found, total) {
-    var text = found === total ? total.toLocaleString("en") + " rows" : found.toLocaleString("en") + " of " + total.toLocaleString("en") + " rows";
+    var text = (found === total ? "" : found.toLocaleString("en") + " of ") + total.toLocaleString("en") + (total === 1 ? " row" : " rows");
     return shown < found ? text + ", the first " + shown + " shown" : text;
   }
 
