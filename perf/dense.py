@@ -55,7 +55,7 @@ def main() -> None:
     if chosen.case is not None:
         print(json.dumps(measured(chosen, *CASES[chosen.case])))
         return
-    rows = [("task", "head", "method", "train ms/image", "predict ms/image", "peak MB")]
+    rows: list[tuple[str, ...]] = [("task", "head", "method", "train ms/image", "predict ms/image", "peak MB")]
     for number, (task, head, method) in enumerate(CASES):
         again = [sys.executable, "-m", "perf.dense", *sys.argv[1:], "--case", str(number)]
         found = json.loads(subprocess.run(again, check=True, capture_output=True, text=True).stdout)
