@@ -174,14 +174,14 @@ def _tabulate(cells: Grid, style: str) -> str:
     return tabulate(body, head, tablefmt=style, colalign=align if body else None, disable_numparse=True)
 
 
-def best(table: Table) -> dict[tuple[int, int], bool]:
+def best(table: Table) -> set[tuple[int, int]]:
     """(row, column) of `grid` to stand out: method and headline of the one row that was separated from all others."""
     head, _ = grid(table)
-    places = {}
+    places: set[tuple[int, int]] = set()
     for number, row in enumerate(table.rows):
         if row.ranks == (1, 1) and not row.key.test_selected:
             headline = heading(metrics_of(row.key.task)[0])
-            places |= {(number, column): True for column, name in enumerate(head) if name in ("method", headline)}
+            places |= {(number, column) for column, name in enumerate(head) if name in ("method", headline)}
     return places
 
 
