@@ -37,7 +37,12 @@ class AdaptedBlock(nn.Module):
 
 
 class AdaptFormer(Method):
-    """AdaptFormer (Chen et al., NeurIPS 2022): a parallel bottleneck beside each MLP; Vision Transformers only."""
+    """AdaptFormer (Chen et al., NeurIPS 2022): a parallel bottleneck beside each MLP; Vision Transformers only.
+
+    Width 64, scale 0.1, no norm before the bottleneck, Kaiming-uniform down and zero up projection are the paper's and
+    its code's. That code also drops out 0.1 inside the bottleneck and puts a batch norm without parameters before the
+    classifier; here the first must be asked for, the second is left out.
+    """
 
     families = ("vit",)
 

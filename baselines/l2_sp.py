@@ -13,6 +13,8 @@ from bench.methods.model import Model
 class L2SP(Method):
     """L2-SP: full fine-tuning with ``alpha/2 |w - w0|^2 + beta/2 |w_head|^2`` (Li et al., ICML 2018, eq. 3).
 
+    Pulled is every pre-trained parameter, biases and norms included; running statistics are not. ``w_head`` is the
+    classifier's weight and bias. The paper trains by SGD and chooses alpha and beta for each task; here they are 0.01.
     The recipe's weight decay comes on top; ``-o weight_decay=0`` gives the paper's objective alone.
     """
 

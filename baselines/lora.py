@@ -6,14 +6,18 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from bench.backbones.attention import is_linear, projections
+from bench.backbones.attention import updated_layers
 from bench.backbones.base import Backbone
 from bench.core.errors import UsageError
 from bench.methods import Method
 
 
 class LoRA(Method):
-    """LoRA (Hu et al., ICLR 2022): ``W + alpha/rank B A`` with B = 0 at the start; needs the `peft` library."""
+    """LoRA (Hu et al., ICLR 2022): ``W + alpha/rank B A`` with B = 0 at the start; needs the `peft` library.
+
+    The paper updates queries and values of language models; here keys too, since timm has one layer for all three. A
+    starts uniform, as `peft` has it; the paper says Gaussian.
+    """
 
     weight_decomposed: ClassVar[bool] = False  # True: DoRA
 
@@ -46,8 +50,4 @@ class LoRA(Method):
         Raises:
             UsageError: The backbone has none.
         """
-        found = projections(backbone) if self.targets == "attention" else []
-        found = found or [name for name, module in backbone.named_modules() if is_linear(module)]
-        if not found:
-            raise UsageError(f"{self.plugin_name()}: {backbone.info.arch} has no layer for targets={self.targets}.")
-        return found
+        return updated_layers(backbone, self.targets, self.plugin_name())

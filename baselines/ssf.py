@@ -13,7 +13,10 @@ from bench.methods import Method
 class SSF(Method):
     """SSF (Lian et al., NeurIPS 2022): scale and shift after every layer, 1 and 0 at the start.
 
-    Batch norms get none of their own: frozen, they are affine, and the convolution before them has one.
+    That is after the patch embedding, qkv, the attention's output, both layers of the MLP and every layer norm, the
+    places of the paper's code; it draws both around 1 and 0 with standard deviation 0.02, ours are exact, so that
+    training starts at the frozen backbone. Batch norms get none: frozen, they are affine, and the convolution before
+    them has one.
     """
 
     def inject(self, backbone: Backbone) -> None:

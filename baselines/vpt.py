@@ -19,7 +19,10 @@ from bench.methods.parts import vit_blocks
 class VPT(Method):
     """Visual prompt tuning, shallow or deep (Jia et al., ECCV 2022); Vision Transformers only.
 
-    Prompts stand between the class token and the patches and are taken out again before the final norm.
+    Prompts stand between the class token and the patches, after position embeddings were added, and are taken out again
+    before the final norm. The paper chooses their number for each task (1 to 200) and trains by SGD; its code drops out
+    0.1 of them. Here there are 10 and no dropout unless asked, and the recipe's optimiser; the head reads what the
+    backbone pools, the class token or the mean.
     """
 
     families = ("vit",)

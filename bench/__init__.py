@@ -16,11 +16,15 @@ os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 if TYPE_CHECKING:
     from bench.cli.notebook import Outcome as Outcome
+    from bench.cli.notebook import compare as compare
     from bench.cli.notebook import run as run
     from bench.records import load_records as load_records
 
 # What is imported on first use: the command line must answer at once.
-_DOOR = {"load_records": "bench.records", "run": "bench.cli.notebook", "Outcome": "bench.cli.notebook"}
+_DOOR = {
+    "load_records": "bench.records",
+    **dict.fromkeys(("run", "compare", "Outcome"), "bench.cli.notebook"),
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -46,7 +46,7 @@ class DigitsScene(Dataset):
     classes = ("background", *"01234")
     forbidden_flips = ("horizontal", "vertical")
     protocols = {"limited": Official()}
-    expected = {"limited": COUNTS}
+    expected = {"limited": {**COUNTS}}
 
     def samples(self, root: Path) -> pd.DataFrame:
         splits = [split for split, count in COUNTS.items() for _ in range(count)]

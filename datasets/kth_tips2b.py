@@ -30,6 +30,7 @@ class KTHTips2b(Dataset):
         "lettuce_leaf", "linen", "white_bread", "wood", "wool",
     )  # fmt: skip
     group_kind = "physical sample"
+    averages = "split*"
     protocols = {
         f"split{number}": LeaveDomainOut(test=sample, train=(0, 1, 2, 3, 4), selection="last")
         for number, sample in enumerate(SAMPLES, start=1)

@@ -23,6 +23,7 @@ class PACS(Dataset):
     licence = "research use"
     citation = "D. Li, Y. Yang, Y.-Z. Song, T. Hospedales, Deeper, Broader and Artier Domain Generalization, ICCV 2017"
     folder = "pacs"
+    averages = "leave_* domainbed_* official_*"
     download = "the PACS archive (folder kfold) linked from https://sketchx.eecs.qmul.ac.uk/downloads/ or a mirror"
     classes = ("dog", "elephant", "giraffe", "guitar", "horse", "house", "person")
     # CLAdapter (NeurIPS 2025): Art Painting is the test domain, one fold in five of the rest trains. Fold 3 is the

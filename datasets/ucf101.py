@@ -26,6 +26,7 @@ class UCF101(ClipSet):
     validation data are published, so the last epoch is taken. Groups are source videos; no list mixes them.
     """
 
+    task = "classification"
     homepage = "https://www.crcv.ucf.edu/data/UCF101.php"
     licence = "not stated; for research"
     citation = "K. Soomro, A. R. Zamir and M. Shah, UCF101, CRCV-TR-12-01, 2012"

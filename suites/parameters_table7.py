@@ -27,5 +27,6 @@ methods = [
     "ssf",
     "lora",
     "dora",
+    "mora",
     dict(name="cladapter", tuning=["frozen", "staged"]),
 ]

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from torch import nn
+
+from bench.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from bench.backbones.base import Backbone
 
 _FUSED = {"qkv"}
 _QUERIES = {"q", "q_proj", "query"}
@@ -24,6 +30,20 @@ def is_linear(module: nn.Module) -> bool:
     """Whether a layer is one matrix on every token: linear, or a 1x1 convolution."""
     pointwise = isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1) and module.groups == 1
     return isinstance(module, nn.Linear) or pointwise
+
+
+def updated_layers(backbone: Backbone, targets: str, method: str) -> list[str]:
+    """Names of the layers whose weights a method updates: with ``targets="attention"`` those of `projections`, where
+    there are any; else every one that `is_linear`.
+
+    Raises:
+        UsageError: The backbone has none.
+    """
+    found = projections(backbone) if targets == "attention" else []
+    found = found or [name for name, module in backbone.named_modules() if is_linear(module)]
+    if not found:
+        raise UsageError(f"{method}: {backbone.info.arch} has no layer for targets={targets}.")
+    return found
 
 
 def _of(prefix: str, module: nn.Module) -> Iterator[str]:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import timm
 
 from bench.backbones.family import WeightsInfo
-from bench.backbones.local import sha256_of
+from bench.backbones.local import file_digest
 from bench.backbones.tags import trained_on
 from bench.core.errors import UsageError, nearest
 
@@ -123,8 +123,7 @@ def _in_torch_cache(url: str) -> Cached | None:
     file = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(url).path).name
     if not file.is_file():
         return None
-    facts = file.stat()
-    return Cached(file, sha256_of(str(file), facts.st_size, facts.st_mtime_ns)[:16])
+    return Cached(file, file_digest(file).removeprefix("sha256:")[:16])
 
 
 def _address(name: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, field_validator
 
 from bench.backbones.family import BackboneFamily, WeightsInfo
-from bench.backbones.local import file_digest, local_weights, metadata
+from bench.backbones.local import file_digest, local_weights, metadata, readable
 from bench.backbones.tags import trained_on
 from bench.core.errors import UsageError, nearest
 
@@ -44,8 +44,8 @@ class OpenClip(BackboneFamily):
     @classmethod
     def names(cls, folder: Path | None) -> dict[str, str]:
         """Files of the weights folder that hold open_clip models; hub models need its import to be listed."""
-        found = {name: metadata(path) for name, path in local_weights(folder).items()}
-        return {n: f"open_clip model, {meta.get('trained_on', '?')}" for n, meta in found.items() if CONFIG in meta}
+        found = readable(folder).items()
+        return {name: f"open_clip model, {meta.get('trained_on', '?')}" for name, meta in found if CONFIG in meta}
 
     @classmethod
     def knows(cls, name: str, folder: Path | None) -> bool:

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Literal, Self
+from itertools import product
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
@@ -28,12 +29,23 @@ class Recipe(Params):
     epochs: PositiveInt = Field(100, description="epochs of every stage, or of the whole cell: see epochs_per")
     epochs_per: Literal["stage", "cell"] = Field("stage", description="cell: stages share the epochs equally")
     head_epochs: PositiveInt | None = Field(None, description="of stages on the frozen trunk; none: as the others")
+    samples: PositiveInt | None = Field(
+        None, description="training samples that the epochs may hold: fewer epochs on large sets; none: no limit"
+    )
     batch_size: PositiveInt = Field(16, description="training images a step; the last, smaller batch is kept")
     optimizer: Literal["adamw", "adam", "sgd"] = Field("adamw", description="adam couples its weight decay (L2)")
     lr: PositiveFloat = Field(1e-4, description="base learning rate; of what a method adds, where backbone_lr is set")
     backbone_lr: PositiveFloat | None = Field(None, description="of pre-trained weights, in every stage; none: as lr")
     layer_decay: float = Field(1.0, gt=0, le=1, description="factor of the rate for each layer below the last")
+    drop_path: float = Field(0.0, ge=0, lt=1, description="chance of leaving out a trunk's last block while it trains")
     lr_grid: tuple[PositiveFloat, ...] = Field((), description="trials of the whole cell; validation picks; empty: lr")
+    backbone_lr_grid: tuple[PositiveFloat, ...] = Field(
+        (), description="of methods that train pre-trained weights: each of these with each of coarse_lr_grid, instead"
+    )
+    coarse_lr_grid: tuple[PositiveFloat, ...] = Field((), description="rates of what is added, beside backbone_lr_grid")
+    halve_at: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        (), description="parts of a trial's last stage, where it trains the trunk, after which the worse half stops"
+    )
     weight_decay: NonNegativeFloat = Field(1e-3, description="on every trainable tensor, but see no_decay")
     no_decay: bool = Field(False, description="none on vectors (biases, norms, scales), prompts and tokens")
     clip_norm: PositiveFloat | None = Field(None, description="largest norm of all gradients together; none: no limit")
@@ -60,7 +72,19 @@ class Recipe(Params):
             raise ValueError("near_black is a defect of augment=released; there is none without it")
         if self.views is not None and self.augment is None:
             raise ValueError("views are augmented images; set augment, or leave views out")
+        self._check_grids()
         return self
+
+    def _check_grids(self) -> None:
+        """Every method must get as many trials as any other."""
+        pairs = len(self.coarse_lr_grid) * len(self.backbone_lr_grid)
+        if (self.coarse_lr_grid or self.backbone_lr_grid) and pairs != len(self.lr_grid):
+            raise ValueError(
+                f"coarse_lr_grid times backbone_lr_grid are {pairs} trials, lr_grid {len(self.lr_grid)}; give every "
+                "method as many, or leave the first two empty"
+            )
+        if self.halve_at and not self.lr_grid:
+            raise ValueError("halve_at stops trials; set lr_grid, or leave halve_at out")
 
 
 class Preset(Params):
@@ -105,10 +129,21 @@ PRESETS: dict[str, Preset] = {
         ),
     ),
     "tuned": Preset(
-        about="Ours, for fair comparisons: AdamW, own normalisation, the same 4 learning rates tried for every method.",
+        about="Ours, for fair comparisons: AdamW; every method gets 16 trials of 20 epochs in all: 16 rates of what it "
+        "adds or, where it trains pre-trained weights too, 4 of these with each of 4 of those.",
         values=dict(
-            epochs=20, batch_size=16, weight_decay=1e-3, schedule="cosine", warmup_epochs=1, augment="flip",
-            lr_grid=(1e-4, 3e-4, 1e-3, 3e-3),
+            epochs=20, epochs_per="cell", batch_size=16, weight_decay=1e-2, no_decay=True, clip_norm=1.0,
+            schedule="cosine", warmup_epochs=1, augment="flip",
+            lr_grid=(1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0),
+            coarse_lr_grid=(5e-5, 5e-4, 5e-3, 5e-2), backbone_lr_grid=(3e-6, 3e-5, 3e-4, 3e-3), halve_at=(0.25, 0.5),
+        ),
+    ),
+    "own": Preset(
+        about="Ours, for a person's own images on two cores: heads on kept features for 20 epochs, trunks for at most "
+        "10 and at most 4,000 images in all; AdamW, pre-trained weights at a fiftieth of the rate, no augmentation.",
+        values=dict(
+            epochs=10, head_epochs=20, samples=4000, batch_size=20, lr=5e-3, backbone_lr=1e-4, weight_decay=1e-2,
+            no_decay=True, clip_norm=1.0, schedule="cosine", warmup_epochs=1,
         ),
     ),
     "few_shot": Preset(
@@ -134,9 +169,32 @@ def fingerprint(recipe: Recipe, name: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def trials(recipe: Recipe) -> list[Recipe]:
-    """The recipes a cell tries: one for each learning rate of the grid, or itself."""
-    return [recipe.model_copy(update={"lr": lr, "lr_grid": ()}) for lr in recipe.lr_grid] or [recipe]
+def trials(recipe: Recipe, trunk: bool = False) -> list[Recipe]:
+    """The recipes a cell tries, as many for every method: one for each point of the grid, or itself.
+
+    Args:
+        trunk: Whether the method trains pre-trained weights, whose rate is then part of the grid.
+    """
+    if not recipe.lr_grid:
+        return [recipe]
+    points: list[dict[str, Any]] = [{"lr": lr} for lr in recipe.lr_grid]
+    if trunk and recipe.backbone_lr_grid:
+        pairs = product(recipe.coarse_lr_grid, recipe.backbone_lr_grid)
+        points = [{"lr": lr, "backbone_lr": own} for lr, own in pairs]
+    single: dict[str, Any] = dict(lr_grid=(), coarse_lr_grid=(), backbone_lr_grid=(), halve_at=())
+    return [recipe.model_copy(update={**point, **single}) for point in points]
+
+
+def sized(recipe: Recipe, train: int) -> Recipe:
+    """The recipe with as many epochs as its `samples` allow for so many training samples, at least one.
+
+    Its `head_epochs` shrink in proportion.
+    """
+    if recipe.samples is None:
+        return recipe
+    epochs = min(recipe.epochs, max(1, recipe.samples // max(train, 1)))
+    heads = recipe.head_epochs and max(1, round(recipe.head_epochs * epochs / recipe.epochs))
+    return recipe.model_copy(update={"epochs": epochs, "head_epochs": heads})
 
 
 def preset(name: str) -> Recipe:

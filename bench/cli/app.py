@@ -129,8 +129,11 @@ def doctor(
 def run(
     ctx: typer.Context,
     targets: Annotated[
-        list[str], typer.Argument(metavar="SUITE|CELL...", help="Suites by name or file, cells by name.")
-    ],
+        list[str] | None, typer.Argument(metavar="SUITE|CELL...", help="Suites by name or file, cells by name.")
+    ] = None,
+    claims: Annotated[
+        list[str] | None, typer.Option("--claims", metavar="PAPER[:TABLE]", help="Also what published claims need.")
+    ] = None,
     override: Annotated[
         list[str] | None, typer.Option("-o", metavar="KEY=VALUE", help="Replace a suite's variable.")
     ] = None,
@@ -177,7 +180,7 @@ def run(
         plugins=plugin_folders(ctx, plugins),
         bank_gb=bank_gb,
     )
-    raise typer.Exit(command.run(targets, override or [], settings, dry_run, json))
+    raise typer.Exit(command.run(targets or [], override or [], settings, dry_run, json, claims or []))
 
 
 @app.command()
@@ -248,6 +251,23 @@ def report(
 
     use_plugins(ctx, plugins)
     typer.echo(command.report(results, out, data))
+
+
+@app.command()
+def compare(
+    ctx: typer.Context,
+    a: Annotated[str, typer.Argument(metavar="A", help="A filter that names one row, as for bench table.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="A filter that names another.")],
+    results: Results = Path("runs"),
+    split: Annotated[str, typer.Option(metavar="NAME", help="test or val.")] = "test",
+    plugins: Plugins = None,
+    json: Json = False,
+) -> None:
+    """Compare two rows of a table: difference, interval, verdict, and what it would take to separate them."""
+    from bench.cli.commands import compare as command
+
+    use_plugins(ctx, plugins)
+    typer.echo(command.compare(results, a, b, split, json))
 
 
 @app.command()

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from bench.plots.chart import Chart
     from bench.tables import Table
+    from bench.tables.versus import Versus
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,24 @@ def run(
     cells = {cell.name: cell for suite in suites for cell in suite.cells if suite.train}
     done = run_cells(cells.values(), settings)
     return Outcome(done.cells, done.ran, done.failed, settings.results)
+
+
+def compare(done: Outcome | str | Path, a: str, b: str, split: str = "test") -> Versus:
+    """Two rows of an outcome, or of a results folder, against each other: ``compare(done, "cladapter", "knn")``.
+
+    Args:
+        a, b: Filters that name one row each, as for ``bench table``.
+
+    Raises:
+        UsageError: A filter names no row or several, or the two may not be compared.
+    """
+    from bench.records import Store
+    from bench.tables.versus import versus
+
+    folder, cells = (done.results, set(done.cells)) if isinstance(done, Outcome) else (Path(done), None)
+    store = Store(folder)
+    records = [record for record in store.all() if cells is None or record.cell in cells]
+    return versus(store, records, a, b, split)
 
 
 def _path(given: str | Path | None) -> Path | None:

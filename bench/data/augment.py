@@ -116,8 +116,8 @@ class Preprocess:
                 chosen = torch.from_numpy(draws[:, column] < 0.5).to(self.device).view(-1, 1, 1)
                 points[..., of] = torch.where(chosen, 1 - points[..., of], points[..., of])
         if draws.shape[1] == len(COLUMNS):
-            chosen, moves = self._affine(draws)
-            points = change(points, chosen, lambda some: moved_points(some, moves))
+            warped_ones, moves = self._affine(draws)
+            points = change(points, warped_ones, lambda some: moved_points(some, moves))
         return around(points, boxes)
 
     def _to_float(self, raw: Tensor) -> Tensor:

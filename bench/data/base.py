@@ -25,7 +25,7 @@ Flip = Literal["horizontal", "vertical", "depth"]
 Counts = dict[str, int | tuple[int, ...]]  # split, or "total" -> samples, or samples per class in label order
 
 # Parts of a card that say where data come from; changing them changes no sample.
-CARD_FIELDS = ("homepage", "licence", "citation", "download", "mirrors", "overlaps")
+CARD_FIELDS = ("homepage", "licence", "citation", "download", "mirrors", "overlaps", "averages")
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ class Dataset(Params):
     leak_fix: ClassVar[str] = "declare the leak in the protocol"  # what to do about one that is meant
     protocols: ClassVar[dict[str, Split]] = {}
     expected: ClassVar[dict[str, Counts]] = {}  # protocol -> full counts of its splits, before shots and fraction
+    averages: ClassVar[str] = ""  # patterns of protocols whose mean the paper reports, such as "split*"
     overlaps: ClassVar[tuple[str, ...]] = ()  # words in a backbone's `trained_on` that mean it has seen these data
 
     protocol: str = Field("", description="evaluation protocol; the first one listed is the default")

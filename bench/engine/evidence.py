@@ -15,6 +15,7 @@ from bench.grid.resolve import Resolved
 from bench.records import Record
 from bench.records.items import groups_packed, names_digest, packed
 from bench.records.schema import (
+    Budget,
     Failure,
     Flags,
     Hardware,
@@ -28,6 +29,7 @@ from bench.records.schema import (
 from bench.tasks.base import Outputs
 from bench.training.context import Context
 from bench.training.stages import Reported
+from bench.training.trials import Tuning
 
 SPLITS = ("val", "test")
 UNITS = ("group", "domain")  # columns of the table that statistics need beside the ids
@@ -156,7 +158,7 @@ def trained_record(
     planned: Planned,
     context: Context,
     stages: list[Reported],
-    tuning: list[dict[str, Any]],
+    tuning: Tuning,
     parameters: Parameters,
     macs: Macs,
     hardware: Hardware,
@@ -164,7 +166,7 @@ def trained_record(
     """Record and predictions of a cell whose stages have all finished.
 
     Args:
-        tuning: What each trial of a learning-rate grid gave; empty without a grid.
+        tuning: What choosing among the trials of a grid has cost and found.
     """
     diagnostics: dict[str, Any] = {s.trained.job.stage.name: s.diagnostics for s in stages if s.diagnostics}
     record = Record(
@@ -174,8 +176,9 @@ def trained_record(
         test_openings=sum(stage.openings for stage in stages),
         parameters=parameters,
         macs=macs,
-        flags=flags(planned, memory_notes(context, stages)),
-        diagnostics={**diagnostics, **({"tuning": tuning} if tuning else {})},
+        flags=flags(planned, memory_notes(context, stages)).model_copy(update={"grid_edges": tuning.edges}),
+        budget=Budget(trials=tuning.number, offered=tuning.offered, epochs=tuning.spent),
+        diagnostics={**diagnostics, **({"tuning": tuning.trials} if tuning.trials else {})},
         hardware=hardware,
     )
     return record, predictions(context, {stage.trained.job.stage.name: stage.outputs for stage in stages})

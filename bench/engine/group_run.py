@@ -32,7 +32,7 @@ from bench.training.job import StageJob
 from bench.training.learner import Learner
 from bench.training.memory import OutOfMemory, is_out_of_memory
 from bench.training.stages import StageRunner, Trained
-from bench.training.trials import Trial, choose
+from bench.training.trials import Trial, choose, halving
 
 Results = dict[str, Trained | BenchError]
 
@@ -178,9 +178,7 @@ class GroupRun:
 
     def _train_and_record(self, planned: Planned, runner: StageRunner) -> None:
         """Finish a cell's trials, choose one on validation data, open the test split for it, and store the record."""
-        chosen, tuning = choose(
-            [self._train_trial(planned, jobs, runner) for jobs in planned.trials], planned.resolved.task.headline
-        )
+        chosen, tuning = choose(self._trials(planned, runner), planned.resolved.task.headline)
         seconds = self._seconds(planned)
         self._open_for(planned, [(stage.job.stage.name, 1) for stage in chosen.stages])
         reported = runner.report(chosen.stages)
@@ -197,24 +195,46 @@ class GroupRun:
         Raises:
             TimeLimit: Longer than allowed, although no trial was by itself.
         """
-        seconds = sum(r.progress.seconds for job in planned.jobs if isinstance(r := self.results[job.key], Trained))
+        unique = {job.key: self.results[job.key] for job in planned.jobs}
+        seconds = sum(result.progress.seconds for result in unique.values() if isinstance(result, Trained))
         if self.settings.time_limit is not None and seconds > self.settings.time_limit:
             raise TimeLimit(f"The trials took {seconds:.0f} s, over --time-limit {self.settings.time_limit:g} s.")
         return seconds
 
-    def _train_trial(self, planned: Planned, jobs: list[StageJob], runner: StageRunner) -> Trial:
-        """Train what the trial still needs, one stage after another, until one fails."""
-        stages: list[Trained] = []
+    def _trials(self, planned: Planned, runner: StageRunner) -> list[Trial]:
+        """Train the cell's trials; on a trunk of their own the worse half stops early (see `Recipe.halve_at`)."""
+        last = planned.trials[0][-1]
+        parts = () if last.shares_trunk else planned.resolved.recipe.halve_at
+
+        def train(number: int, until: int | None) -> Trial:
+            return self._train_trial(planned, planned.trials[number], runner, until)
+
+        return halving(len(planned.trials), train, last.epochs, parts, planned.resolved.task.headline)
+
+    def _train_trial(self, planned: Planned, jobs: list[StageJob], runner: StageRunner, until: int | None) -> Trial:
+        """Train what the trial still needs, one stage after another, until one fails.
+
+        Args:
+            until: Stop after so many epochs of the last stage.
+        """
+        rates, stages = (jobs[-1].recipe.lr, jobs[-1].recipe.backbone_lr), list[Trained]()
         for job in jobs:
-            if job.key not in self.results:
+            limit = until if job is jobs[-1] else None
+            if not self._reached(job, limit):
                 self.reporter.working(f"{planned.cell.method} {job.stage.name}")
-                self.results.update(guarded(runner, [job], self.settings.debug))
+                self.results.update(guarded(runner, [job], self.settings.debug, limit))
             result = self.results[job.key]
             if not isinstance(result, Trained):
                 self.results.update({later.key: result for later in jobs if later.key not in self.results})
-                return Trial(jobs[0].recipe.lr, stages, result)
+                return Trial(rates[0], stages, result, rates[1])
             stages.append(result)
-        return Trial(jobs[0].recipe.lr, stages, None)
+        return Trial(rates[0], stages, None, rates[1])
+
+    def _reached(self, job: StageJob, until: int | None) -> bool:
+        """Whether a stage has failed or has so many epochs (None: all) behind it."""
+        result = self.results.get(job.key)
+        epochs = job.epochs if until is None else min(until, job.epochs)
+        return result is not None and (not isinstance(result, Trained) or result.progress.epoch >= epochs)
 
     def _fit(self, planned: Planned, context: Context) -> None:
         began = time.perf_counter()
@@ -248,14 +268,14 @@ def typed(error: Exception, debug: bool = False) -> BenchError:
     return CellError(f"{type(error).__name__}: {error} ({place_of(error, plugin_folders())})")
 
 
-def guarded(runner: StageRunner, jobs: list[StageJob], debug: bool = False) -> Results:
+def guarded(runner: StageRunner, jobs: list[StageJob], debug: bool = False, until: int | None = None) -> Results:
     """Train jobs; after an error that names no job, a group is repeated one by one, so that the culprit fails alone."""
     try:
-        return runner.train(jobs)
+        return runner.train(jobs, until)
     except DiskFull:
         raise
     except Exception as error:  # a method's own code may raise anything; the record of the failed cell says what
         problem = typed(error, debug)
     if len(jobs) == 1:
         return {jobs[0].key: problem}
-    return {key: result for job in jobs for key, result in guarded(runner, [job], debug).items()}
+    return {key: result for job in jobs for key, result in guarded(runner, [job], debug, until).items()}

@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.backbones.family import WeightsInfo
 from bench.backbones.local import weights_folder
 from bench.cells.cell import Cell
-from bench.cells.recipes import STREAM_FIELDS, fingerprint, trials
+from bench.cells.recipes import STREAM_FIELDS, fingerprint, sized, trials
 from bench.core.errors import DataError, NonFiniteLoss, UsageError
 from bench.core.numerics import NUMERICS_VERSION
 from bench.data.prepare import Prepared, prepare
@@ -77,13 +77,15 @@ class Planned:
 
     @cached_property
     def trials(self) -> list[list[StageJob]]:
-        """The stages of each trial (see `Recipe.lr_grid`); empty for floor and closed-form methods."""
+        """The stages of each trial (see `bench.cells.recipes.trials`); empty for floor and closed-form methods."""
         method, source = self.resolved.method, self.fingerprints["method"]
         if not isinstance(method, Method):
             return []
+        trunk = any(stage.trunk for stage in method.stages())
+        recipe = sized(self.resolved.recipe, self.prepared.counts["train"])
         return [
-            stage_jobs(method, recipe, self.cell.seed, self.selection, self.stream_key, source)
-            for recipe in trials(self.resolved.recipe)
+            stage_jobs(method, trial, self.cell.seed, self.selection, self.stream_key, source)
+            for trial in trials(recipe, trunk)
         ]
 
     @property

@@ -53,6 +53,7 @@ class SegFormerHead(nn.Module):
     def forward(self, features: Features) -> Tensor:
         """Logits (B, outputs, h, w) of the finest map's size."""
         maps = features.levels if self.pyramid is None else self.pyramid(features)
+        assert maps is not None, "the task asked for levels"
         height, width = maps[0].shape[2:]
         input_like = maps[0].new_empty(1, 1, 4 * height, 4 * width)  # the decoder reads its size alone
         return self.classifier(self.decoder([input_like, *maps]))

@@ -40,16 +40,18 @@ class Size:
         hidden: Units of the box head.
         proposed: Regions an image that are looked at, in training and in testing.
         sampled: Anchors, and regions, an image that a training step learns from.
+        mask_layers: Convolutions of the mask head.
     """
 
     width: int
     hidden: int
     proposed: tuple[int, int]
     sampled: int
+    mask_layers: int
 
 
 # What two cores can carry, and torchvision's own.
-SIZES = {"small": Size(128, 512, (200, 100), 64), "wide": Size(256, 1024, (2000, 1000), 256)}
+SIZES = {"small": Size(128, 512, (200, 100), 64, 2), "wide": Size(256, 1024, (2000, 1000), 256, 4)}
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class RCNNHead(nn.Module):
 
     def __init__(self, spec: HeadSpec, masks: bool, size: str) -> None:
         super().__init__()
-        width, hidden, (training, testing), sampled = astuple(SIZES[size])
+        width, hidden, (training, testing), sampled, layers = astuple(SIZES[size])
         self.pyramid = Pyramid(spec.features, width)
         levels = self.pyramid.count
         sizes = tuple((ANCHOR * 4 * 2**level,) for level in range(levels))
@@ -118,7 +120,7 @@ class RCNNHead(nn.Module):
         )
         names = [str(level) for level in range(levels)]
         outputs = spec.outputs + 1  # torchvision's class 0 is none
-        mask_parts = _mask_parts(names, width, outputs) if masks else {}
+        mask_parts = _mask_parts(names, width, layers, outputs) if masks else {}
         self.regions = RoIHeads(
             MultiScaleRoIAlign(names, 7, 2), TwoMLPHead(width * 49, hidden), FastRCNNPredictor(hidden, outputs),
             0.5, 0.5, sampled, 0.25, None, 0.05, 0.5, MOST, **mask_parts,
@@ -176,10 +178,10 @@ class RCNNHead(nn.Module):
         return regions
 
 
-def _mask_parts(names: list[str], width: int, outputs: int) -> dict[str, Any]:
+def _mask_parts(names: list[str], width: int, layers: int, outputs: int) -> dict[str, Any]:
     return {
         "mask_roi_pool": MultiScaleRoIAlign(names, MASK // 2, 2),
-        "mask_head": MaskRCNNHeads(width, (width, width), 1),
+        "mask_head": MaskRCNNHeads(width, (width,) * layers, 1),
         "mask_predictor": MaskRCNNPredictor(width, width, outputs),
     }
 

@@ -59,6 +59,11 @@ class Stage:
     groups: tuple[ParamGroup, ...] = ()
     epochs: int | None = None
 
+    @property
+    def trunk(self) -> bool:
+        """Whether pre-trained weights train; a rule on names counts as if it chose some."""
+        return self.trains != "head"
+
 
 @dataclass(frozen=True)
 class Batch:

@@ -104,7 +104,7 @@ def attention(block: Any, normed: Tensor) -> Tensor:
         return block.drop_path1(_scaled(block, 1, block.attn(normed)))
     windows, padded = window_partition(normed, block.window_size)
     given = block.drop_path1(_scaled(block, 1, block.attn(windows)))
-    return window_unpartition(given, block.window_size, normed.shape[1:3], padded)
+    return window_unpartition(given, block.window_size, (normed.shape[1], normed.shape[2]), padded)
 
 
 def adapt_blocks(backbone: Backbone, method: str, build: Callable[[int, int], Seams]) -> None:
@@ -150,7 +150,7 @@ def block_lists(backbone: Backbone, method: str) -> list[nn.Sequential]:
 
 def prefix_tokens(backbone: Backbone) -> int:
     """Class and register tokens before the patches."""
-    return int(getattr(backbone.model, "num_prefix_tokens", 0))  # type: ignore[arg-type]
+    return int(getattr(backbone.model, "num_prefix_tokens", 0))
 
 
 def _scaled(block: Any, number: int, branch: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from bench.plots.chart import Chart, chart
 from bench.plots.labels import counted
 from bench.plots.predictions import Run, classified, names_of
 from bench.plots.style import COLUMN, ON_LIGHT, SEQUENTIAL
-from bench.tasks.classification import confusion_matrix
+from bench.stats.confusion import confusion_matrix
 
 NUMBERED = 12  # classes up to which each place shows its share
 

@@ -11,7 +11,7 @@ from bench.plots.chart import Chart, chart
 from bench.plots.labels import counted
 from bench.plots.predictions import Run, classified
 from bench.plots.style import BLUE, FAINT, VERMILLION
-from bench.tasks.classification import ECE_BINS
+from bench.stats.calibration import ECE_BINS
 
 
 def reliability(runs: Sequence[Run], split: str = "test") -> Chart:

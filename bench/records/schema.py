@@ -122,6 +122,7 @@ class Flags(Block):
         assumed: Recipe fields its source does not state.
         absent_classes: Split -> classes without a sample there. Macro averages of val and test leave them out; those
             absent from train cannot be learned.
+        grid_edges: Chosen learning rates at the end of what was tried, in words.
     """
 
     partial: bool = False
@@ -132,7 +133,22 @@ class Flags(Block):
     batch_norm_frozen: bool = False
     assumed: list[str] = []
     absent_classes: dict[str, list[int]] = {}
+    grid_edges: list[str] = []
     notes: list[str] = []
+
+
+class Budget(Block):
+    """What was spent on training, the choice of learning rates included.
+
+    Attributes:
+        trials: Points of the learning-rate grid; the same for every method of a fair suite.
+        offered: Epochs that all trials together might take; the same, too.
+        epochs: Epochs trained: trials may stop early, and a stage that several share counts once.
+    """
+
+    trials: int = 0
+    offered: int = 0
+    epochs: int = 0
 
 
 class Hardware(BaseModel):
@@ -188,6 +204,7 @@ class Record(Block):
     test_openings: int = 0
     parameters: Parameters = Parameters()
     macs: Macs = Macs()
+    budget: Budget = Budget()
     flags: Flags = Flags()
     diagnostics: dict[str, Any] = {}
     fingerprints: dict[str, str] = {}

@@ -125,26 +125,30 @@ def _estimates(
 
 def compared(groups: dict[Key, list[Record]], split: str, scores: Scores) -> list[Compared]:
     """Every block with the verdicts on all its pairs, by the task's headline metric."""
-    found = []
-    for place, keys in blocks(groups, split).items():
-        metric = metrics_of(place.task)[0]
-        matrices = _matrices(keys, groups, metric, scores)
-        found.append(_judged(place, matrices, groups, split, metric))
-    return found
+    return [
+        replace(compared_as({key: name_of(key) for key in keys}, groups, split, scores), place=place)
+        for place, keys in blocks(groups, split).items()
+    ]
 
 
-def _judged(
-    place: Place, matrices: dict[Key, np.ndarray], groups: dict[Key, list[Record]], split: str, metric: Metric
-) -> Compared:
-    keys = tuple(matrices)
+def compared_as(names: dict[Key, str], groups: dict[Key, list[Record]], split: str, scores: Scores) -> Compared:
+    """The verdicts on rows of one block.
+
+    Args:
+        names: What each row is called in the verdicts.
+    """
+    first = next(iter(names))
+    metric = metrics_of(first.task)[0]
+    matrices = _matrices(names, groups, metric, scores)
+    place, keys = place_of(first, finished(groups[first])[0], split), tuple(matrices)
     if len(keys) < 2:
         return Compared(place, keys, metric, None, "fewer than two rows with stored item scores")
     try:
         verdicts = compare_all(
-            {name_of(key): matrix for key, matrix in matrices.items()},
+            {names[key]: matrix for key, matrix in matrices.items()},
             units_of(groups, keys, split),
-            runs={name_of(key): runs_of(groups[key]) for key in keys},
-            deterministic=[name_of(key) for key in keys if unseeded(groups[key], key)],
+            runs={names[key]: runs_of(groups[key]) for key in keys},
+            deterministic=[names[key] for key in keys if unseeded(groups[key], key)],
             higher_is_better=metric.higher_is_better,
             bounds=(metric.low, metric.high),
         )
@@ -181,12 +185,12 @@ def runs_of(records: Sequence[Record]) -> list[tuple[int, int]]:
     return [(record.seed, record.data_seed) for record in finished(records)]
 
 
-def units_of(groups: dict[Key, list[Record]], keys: Iterable[Key], split: str) -> np.ndarray | None:
+def units_of(groups: dict[Key, list[Record]], keys: Iterable[Key], split: str) -> list[int] | None:
     """The group (n,) of each item, the same for all rows of a block; None where items stand alone."""
     for key in keys:
         for record in finished(groups[key]):
             text = stage_of(record, key.stage).items.get(split, {}).get("groups")
-            return None if text is None else unpacked(text).astype(int)
+            return None if text is None else unpacked(text).astype(int).tolist()
     return None
 
 

@@ -120,11 +120,17 @@ def _flagged(done: Sequence[Record]) -> dict[str, str]:
         **_overlaps({flag.overlap for flag in flags} - {""}),
         "test-selected": "the epoch was chosen on the test split" if any(f.test_selected for f in flags) else "",
         "frozen batch norm": "the weights demand it" if any(f.batch_norm_frozen for f in flags) else "",
+        "edge of grid": _edges(flags),
         "untrained classes": "; ".join(sorted({_untrained(flag) for flag in flags} - {""})),
         "absent classes": "; ".join(sorted({_absent(flag) for flag in flags} - {""})),
         "note": "; ".join(sorted({note for flag in flags for note in flag.notes})),
     }
     return {word: text for word, text in found.items() if text}
+
+
+def _edges(flags: Sequence[Flags]) -> str:
+    edges = sorted({edge for flag in flags for edge in flag.grid_edges})
+    return f"a better rate may lie beyond what was tried: {'; '.join(edges)}" if edges else ""
 
 
 def _differences(flags: Flags) -> str:

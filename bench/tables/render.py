@@ -6,17 +6,20 @@ import csv
 import html
 import io
 import json
+import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench.core.errors import UsageError, nearest
 from bench.stats import Row as Estimate
+from bench.tables.metrics import metrics_of
 from bench.tables.table import Table, fact, to_json
 from bench.tasks.base import Metric
 
 SELECTED = " (test-selected)"
+BOLD = "@@"  # what tabulate leaves as it is in LaTeX
 UNLIMITED = 1000  # columns; a pipe has no width
 LIFTED = ("dataset", "protocol", "backbone", "recipe")
 TEXT_COLUMNS = (*LIFTED, "method", "stage", "ties", "marks")
@@ -171,8 +174,28 @@ def _tabulate(cells: Grid, style: str) -> str:
     return tabulate(body, head, tablefmt=style, colalign=align if body else None, disable_numparse=True)
 
 
+def best(table: Table) -> set[tuple[int, int]]:
+    """(row, column) of `grid` to stand out: method and headline of the one row that was separated from all others."""
+    head, _ = grid(table)
+    places: set[tuple[int, int]] = set()
+    for number, row in enumerate(table.rows):
+        if row.ranks == (1, 1) and not row.key.test_selected:
+            headline = heading(metrics_of(row.key.task)[0])
+            places |= {(number, column) for column, name in enumerate(head) if name in ("method", headline)}
+    return places
+
+
+def _emphasised(table: Table, mark: str) -> Grid:
+    """The grid with a mark before and after what stands out."""
+    (head, body), places = grid(table), best(table)
+    return head, [
+        [f"{mark}{cell}{mark}" if (i, j) in places and cell else cell for j, cell in enumerate(line)]
+        for i, line in enumerate(body)
+    ]
+
+
 def _markdown(table: Table) -> str:
-    head, body = grid(table)
+    head, body = _emphasised(table, "**")
     text = _tabulate((head, [[cell.replace("|", "\\|") for cell in line] for line in body]), "github")
     return "\n".join([text, "", *(f"- {note}" for note in footnotes(table))]).rstrip()
 
@@ -180,7 +203,8 @@ def _markdown(table: Table) -> str:
 def _latex(table: Table) -> str:
     """A booktabs tabular with its notes beneath."""
     notes = [f"\\par\\noindent{{\\footnotesize {_latex_text(note)}}}" for note in footnotes(table)]
-    return "\n".join([_tabulate(grid(table), "latex_booktabs"), *notes])
+    text = _tabulate(_emphasised(table, BOLD), "latex_booktabs")
+    return "\n".join([re.sub(f"{BOLD}(.*?){BOLD}", r"\\textbf{\1}", text), *notes])
 
 
 def _latex_text(text: str) -> str:
@@ -189,14 +213,21 @@ def _latex_text(text: str) -> str:
 
 def _html(table: Table) -> str:
     head, body = grid(table)
+    places = best(table)
     align = [' style="text-align: right"' if right else "" for right in _right_aligned(head)]
-    rows = "".join(f"<tr>{_html_cells('td', line, align)}</tr>\n" for line in body)
+    bold = [[(i, j) in places for j in range(len(head))] for i in range(len(body))]
+    rows = "".join(
+        f"<tr>{_html_cells('td', line, align, strong)}</tr>\n" for line, strong in zip(body, bold, strict=True)
+    )
     notes = "".join(f"<li>{html.escape(note)}</li>\n" for note in footnotes(table))
     return f"<table>\n<tr>{_html_cells('th', head, align)}</tr>\n{rows}</table>\n<ul>\n{notes}</ul>"
 
 
-def _html_cells(tag: str, cells: list[str], align: list[str]) -> str:
-    return "".join(f"<{tag}{style}>{html.escape(cell)}</{tag}>" for cell, style in zip(cells, align, strict=True))
+def _html_cells(tag: str, cells: list[str], align: list[str], strong: Sequence[bool] = ()) -> str:
+    shown = [html.escape(cell) for cell in cells]
+    if strong:
+        shown = [f"<strong>{cell}</strong>" if bold else cell for cell, bold in zip(shown, strong, strict=True)]
+    return "".join(f"<{tag}{style}>{cell}</{tag}>" for cell, style in zip(shown, align, strict=True))
 
 
 def _csv(table: Table) -> str:

@@ -30,6 +30,8 @@ FACTS: dict[str, Callable[[Record, StageResult], float | None]] = {
     "total": lambda record, stage: record.parameters.total,
     "macs_backbone": lambda record, stage: record.macs.backbone,
     "macs_head": lambda record, stage: record.macs.head,
+    "trials": lambda record, stage: record.budget.trials,
+    "epochs": lambda record, stage: record.budget.epochs,
     "seconds": lambda record, stage: record.hardware.seconds,
 }
 

@@ -11,6 +11,7 @@ from bench.core.errors import UsageError, nearest
 from bench.records import Record
 from bench.records.openings import Opening
 from bench.stats import Row as Estimate
+from bench.tables.averages import averaged
 from bench.tables.blocks import Compared, Scores, compared, packed_scores, ranked, with_intervals
 from bench.tables.filters import select
 from bench.tables.marks import Floors, Stale, floor_means, marked
@@ -86,6 +87,7 @@ def aggregate(
     verdicts = compared(groups, split, told)
     placed = ranked(with_intervals(plain, groups, split, told, columns), verdicts)
     rows = [marked(placed[key], found, stale, floors(key)) for key, found in groups.items()]
+    rows += averaged(rows)
     return Table(
         rows,
         verdicts,

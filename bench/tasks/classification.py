@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from bench.core.errors import NonFiniteLoss
+from bench.stats.calibration import expected_calibration_error
+from bench.stats.confusion import confusion_matrix
 from bench.tasks.base import Metric, Outputs, Task
 
 if TYPE_CHECKING:
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from bench.cells.recipes import Recipe
-
-ECE_BINS = 15
 
 
 class Classification(Task):
@@ -131,11 +131,6 @@ def absent_classes(labels: np.ndarray, classes: int) -> list[int]:
     return sorted(set(range(classes)) - set(np.unique(labels).tolist()))
 
 
-def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """Counts (classes, classes): row = label, column = prediction."""
-    return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
-
-
 def macro_auc(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Mean one-vs-rest area under the ROC curve over the classes that occur; ties count one half.
 
@@ -149,14 +144,6 @@ def macro_auc(labels: np.ndarray, probabilities: np.ndarray) -> float:
     if len(present) < 2:
         return math.nan
     return float(np.mean([_auc(probabilities[:, c][labels == c], probabilities[:, c][labels != c]) for c in present]))
-
-
-def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = ECE_BINS) -> float:
-    """Mean gap between confidence and accuracy over equal-width bins (lo, hi] (Guo et al., ICML 2017, equation 3)."""
-    confidence, correct = probabilities.max(1), probabilities.argmax(1) == labels
-    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gaps = np.bincount(bin_of, weights=correct - confidence, minlength=bins)
-    return float(np.abs(gaps).sum() / len(labels))
 
 
 def _checked(labels: np.ndarray, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

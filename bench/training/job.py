@@ -10,7 +10,9 @@ from bench.cells.recipes import STREAM_FIELDS, Recipe
 from bench.methods.base import Method, Stage
 
 LATER_STAGE_FIELDS = frozenset({"stage2_lr"})  # do not touch the first stage
-EPOCH_FIELDS = frozenset({"epochs", "epochs_per", "head_epochs"})  # `StageJob.epochs` says what comes of them
+TRUNK_FIELDS = frozenset({"backbone_lr", "layer_decay", "drop_path"})  # do not touch a stage on the frozen trunk
+# `StageJob.epochs` says what comes of these.
+EPOCH_FIELDS = frozenset({"epochs", "epochs_per", "head_epochs", "samples"})
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ def stage_jobs(
     common = {"context": context_key, "seed": seed, "selection": selection}
     for index, stage in enumerate(stages):
         described = [_described(method, *pair) for pair in zip(stages, epochs, strict=True)][: index + 1]
-        key = _key(method, recipe, source, index, {**common, "stages": described})
+        dropped = _without_effect(index, shares_trunk(method, stage, index))
+        key = _key(method, recipe, source, dropped, {**common, "stages": described})
         parent = jobs[-1] if jobs else None
         jobs.append(StageJob(key, index, method, recipe, seed, stage, epochs[index], selection, parent))
     return jobs
@@ -101,8 +104,13 @@ def _described(method: Method, stage: Stage, epochs: int) -> list[object]:
     return [stage.name, trains, [repr(group) for group in stage.groups], epochs]
 
 
-def _key(method: Method, recipe: Recipe, source: str, index: int, common: dict[str, object]) -> str:
-    dropped = {*STREAM_FIELDS, *EPOCH_FIELDS, *(LATER_STAGE_FIELDS if index == 0 else ())}
+def _without_effect(index: int, frozen: bool) -> set[str]:
+    """Recipe fields that decide nothing of a stage, or that its key states otherwise."""
+    later = LATER_STAGE_FIELDS if index == 0 else frozenset()
+    return {*STREAM_FIELDS, *EPOCH_FIELDS, *later, *(TRUNK_FIELDS if frozen else ())}
+
+
+def _key(method: Method, recipe: Recipe, source: str, dropped: set[str], common: dict[str, object]) -> str:
     facts = {
         **common,
         "method": [method.plugin_name(), source, method.model_dump(mode="json", exclude=set(method.stage_only))],

@@ -83,7 +83,12 @@ class Learner:
     @property
     def finished(self) -> bool:
         """Whether all epochs are done or the learner has failed."""
-        return self.failure is not None or self.progress.epoch >= self.job.epochs
+        return self.reached(None)
+
+    def reached(self, until: int | None) -> bool:
+        """Whether so many epochs (None: all) are done or the learner has failed."""
+        epochs = self.job.epochs if until is None else min(until, self.job.epochs)
+        return self.failure is not None or self.progress.epoch >= epochs
 
     def state(self) -> State:
         """Copies of the trained parameters and of the buffers that training may change."""

@@ -35,7 +35,9 @@ class Predicted:
     loss: float
 
 
-def train(context: Context, learners: Sequence[Learner], time_limit: float | None, booked: Booked) -> None:
+def train(
+    context: Context, learners: Sequence[Learner], time_limit: float | None, booked: Booked, until: int | None = None
+) -> None:
     """Train learners of one stage together until each has finished or failed.
 
     Every learner sees what it would see alone: the stream depends on nothing but the data seed, the stage, the epoch
@@ -47,11 +49,12 @@ def train(context: Context, learners: Sequence[Learner], time_limit: float | Non
         learners: All share the trunk, or there is exactly one.
         time_limit: Seconds allowed for each, or None.
         booked: Called with each learner and the samples it saw, after every epoch of it.
+        until: Stop after so many epochs, although more may follow.
     """
     shared = learners[0].job.shares_trunk
     if len(learners) > 1 and not all(learner.job.shares_trunk for learner in learners):
         raise ValueError("only learners on the shared trunk train together")
-    while active := [learner for learner in learners if not learner.finished]:
+    while active := [learner for learner in learners if not learner.reached(until)]:
         epoch = min(learner.progress.epoch for learner in active)
         current = [learner for learner in active if learner.progress.epoch == epoch]
         began, booked_before = time.perf_counter(), own_seconds(current)

@@ -13,11 +13,13 @@ import torch
 from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
+from bench.backbones.drop_path import set_drop_path
 from bench.backbones.features import Features
 from bench.core.atomic import write_atomic, write_text
 from bench.core.errors import BenchError
 from bench.methods.base import Method
 from bench.methods.build import build_model, trainable_names
+from bench.methods.spectrum import spectrum
 from bench.tasks.base import Outputs
 from bench.training import checkpoint
 from bench.training.context import Context
@@ -30,9 +32,10 @@ from bench.training.streams import reseed
 
 @dataclass(frozen=True)
 class Trained:
-    """A stage whose epochs are done and whose best epoch is chosen; the test split is still sealed.
+    """A stage whose best epoch so far is chosen; the test split is still sealed.
 
     Attributes:
+        progress: Of all epochs, or of those that a trial was given before it was compared with others.
         trainable: Number of parameters trained.
     """
 
@@ -75,11 +78,15 @@ class StageRunner:
     booked: Booked
     splits: tuple[str, ...] = ("val", "test")
 
-    def train(self, jobs: list[StageJob]) -> dict[str, Trained | BenchError]:
-        """Train jobs that may share a pass; one that fails gives its error and leaves the others alone."""
+    def train(self, jobs: list[StageJob], until: int | None = None) -> dict[str, Trained | BenchError]:
+        """Train jobs that may share a pass; one that fails gives its error and leaves the others alone.
+
+        Args:
+            until: Stop after so many epochs; called again, they go on as if they had not stopped.
+        """
         done = {job.key: found for job in jobs if (found := self._finished(job))}
         waiting = [job for job in jobs if job.key not in done]
-        return {**done, **(self._fit_in_memory(waiting, 1) if waiting else {})}
+        return {**done, **(self._fit_in_memory(waiting, 1, until) if waiting else {})}
 
     def report(self, stages: list[Trained]) -> dict[str, Reported]:
         """Open the test split for stages whose selection is final; what an interrupted run has opened is read back."""
@@ -97,10 +104,12 @@ class StageRunner:
         saved = json.loads(file.read_text())
         return Trained(job, Progress(**saved["progress"]), saved["trainable"])
 
-    def _fit_in_memory(self, jobs: list[StageJob], micro_batches: int) -> dict[str, Trained | BenchError]:
+    def _fit_in_memory(
+        self, jobs: list[StageJob], micro_batches: int, until: int | None
+    ) -> dict[str, Trained | BenchError]:
         """Train; when memory runs out, first split the group, then the batch, down to single samples."""
         try:
-            return self._train(jobs, micro_batches)
+            return self._train(jobs, micro_batches, until)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -108,20 +117,23 @@ class StageRunner:
             torch.cuda.empty_cache()
         if len(jobs) > 1:
             half = len(jobs) // 2
-            return {**self._fit_in_memory(jobs[:half], 1), **self._fit_in_memory(jobs[half:], 1)}
+            return {**self._fit_in_memory(jobs[:half], 1, until), **self._fit_in_memory(jobs[half:], 1, until)}
         if micro_batches >= self.context.recipe.batch_size:
             return {jobs[0].key: OutOfMemory("Out of memory even with one sample at a time. Use a smaller size.")}
-        return self._fit_in_memory(jobs, min(2 * micro_batches, self.context.recipe.batch_size))
+        return self._fit_in_memory(jobs, min(2 * micro_batches, self.context.recipe.batch_size), until)
 
-    def _train(self, jobs: list[StageJob], micro_batches: int) -> dict[str, Trained | BenchError]:
+    def _train(self, jobs: list[StageJob], micro_batches: int, until: int | None) -> dict[str, Trained | BenchError]:
         learners = [self._learner(job) for job in jobs]
         for learner in learners:
             checkpoint.restore(self.checkpoints / learner.job.key, learner)
             learner.progress.micro_batches = max(micro_batches, learner.progress.micro_batches)
             if micro_batches > 1 and learner.updates_batch_norm():
                 raise OutOfMemory("Out of memory, and train-mode batch norm forbids micro-batches. Lower batch_size.")
-        train(self.context, learners, self._time_left(jobs[0]), self._book)
-        return {learner.job.key: learner.failure or self._keep_trained(learner) for learner in learners}
+        train(self.context, learners, self._time_left(jobs[0]), self._book, until)
+        return {learner.job.key: learner.failure or self._outcome(learner) for learner in learners}
+
+    def _outcome(self, learner: Learner) -> Trained:
+        return self._keep_trained(learner) if learner.finished else _trained(learner)
 
     def _time_left(self, job: StageJob) -> float | None:
         if self.time_limit is None or job.parent is None:
@@ -134,6 +146,8 @@ class StageRunner:
         context = self.context
         reseed(job.seed, "init")
         backbone = context.trunk if job.shares_trunk else context.own_trunk()
+        if job.recipe.drop_path and not job.shares_trunk:
+            set_drop_path(backbone, job.recipe.drop_path)
         start: State = {f"backbone.{k}": v for k, v in context.trunk.named_parameters()}
         model = build_model(backbone, job.method, context.head_spec(job.recipe)).to(context.device)
         names, steps = trainable_names(model, job.stage), context.steps_per_epoch()
@@ -147,12 +161,12 @@ class StageRunner:
         self.booked(learner, samples)
 
     def _keep_trained(self, learner: Learner) -> Trained:
-        count = sum(parameter.numel() for parameter in learner.parameters)
-        kept = {"trainable": count, "progress": asdict(learner.progress)}
+        done = _trained(learner)
+        kept = {"trainable": done.trainable, "progress": asdict(done.progress)}
         folder = self.checkpoints / learner.job.key
         write_text(folder / "trained.json", json.dumps(kept), point="trained")
         checkpoint.forget_optimizer(folder)
-        return Trained(learner.job, learner.progress, count)
+        return done
 
     def _open_test(self, stages: list[Trained]) -> dict[str, Reported]:
         """Load the selected states and predict; learners on the shared trunk share the passes."""
@@ -192,11 +206,13 @@ class StageRunner:
         return Reported(stage, outputs, kept["openings"], diagnostics)
 
     def _diagnosed(self, learner: Learner, split: str) -> dict[str, Any]:
-        method = learner.job.method
+        """What the method says of its model, and the spectra of what it trained of the pre-trained weights."""
+        method, spectra = learner.job.method, spectrum(learner.model, learner.start, learner.trainable)
+        found: dict[str, Any] = {"spectrum": spectra} if spectra else {}
         if type(method).diagnose is Method.diagnose:
-            return {}
+            return found
         with torch.no_grad():
-            return method.diagnose(learner.model, self._features_and_targets(learner, split))
+            return {**found, **method.diagnose(learner.model, self._features_and_targets(learner, split))}
 
     def _reported(self, stage: Trained) -> Reported | None:
         folder = self.checkpoints / stage.job.key
@@ -218,3 +234,7 @@ class StageRunner:
             count = len(features.pooled)
             yield features, self.context.targets(rows[at : at + count])
             at += count
+
+
+def _trained(learner: Learner) -> Trained:
+    return Trained(learner.job, learner.progress, sum(parameter.numel() for parameter in learner.parameters))

@@ -43,7 +43,7 @@ def test_baselines_in_the_docs_keep_the_contract(plugin_folder: Path, number: in
 
 
 def test_own_images_need_the_two_documented_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (body,) = (body for body in blocks("docs/datasets.md", "") if "bench data audit" in body and "pets" in body)
+    (body,) = (body for body in blocks("docs/datasets.md", "") if "image_folder[path=pets]" in body)
     audit, run = (shlex.split(line)[1:] for line in body.splitlines())
     for kind, number in itertools.product(("cat", "dog", "fox", "owl"), range(50)):
         seed = zlib.crc32(f"{kind}{number}".encode())
@@ -52,7 +52,8 @@ def test_own_images_need_the_two_documented_commands(tmp_path: Path, monkeypatch
     audited = CliRunner().invoke(app, audit)
     assert audited.exit_code == 0, audited.output
     assert "200 samples" in audited.stdout
-    short = ["-o", "epochs=1", "-o", "seeds=0", "-o", "methods=[majority,linear_probe]", "--json"]
+    short = ["-o", "head_epochs=1", "-o", "seeds=0", "-o", "methods=[majority,linear_probe]", "--json"]
+    short += ["-o", "backbone=lite0", "-o", "image_size=32"]
     ran = CliRunner().invoke(app, [*run, *short])
     assert ran.exit_code == 0, ran.output
     rows = json.loads(ran.stdout)["table"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from compared import assert_same_results
@@ -184,14 +185,15 @@ def test_a_trial_that_runs_out_of_time_fails_its_cell() -> None:
     diverged = trial(1e-3, NonFiniteLoss("inf"))
     best, described = choose([diverged, quick], HEADLINE)
     assert best is quick
-    assert described[0] == {"lr": 1e-3, "error": "non_finite_loss", "epochs": 0}
+    assert described.trials[0] == {"lr": 1e-3, "error": "non_finite_loss", "epochs": 0}
     with pytest.raises(NonFiniteLoss):
         choose([diverged, diverged], HEADLINE)
 
 
 def trial(lr: float, error: BenchError | None) -> Trial:
     """A made trial with one finished stage, or with none."""
-    stages = [] if error else [Trained(None, Progress(epoch=2, best_score=0.5), 1)]  # type: ignore[arg-type]
+    job = SimpleNamespace(key=str(lr), epochs=2)
+    stages = [] if error else [Trained(job, Progress(epoch=2, best_score=0.5), 1)]  # type: ignore[arg-type]
     return Trial(lr, stages, error)
 
 

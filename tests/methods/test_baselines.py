@@ -16,6 +16,7 @@ from bench.baselines.bitfit import BitFit
 from bench.baselines.dora import DoRA
 from bench.baselines.l2_sp import L2SP
 from bench.baselines.lora import LoRA
+from bench.baselines.mora import MoRA, square_side, update
 from bench.baselines.ssf import SSF
 from bench.baselines.staged_finetune import StagedFinetune
 from bench.baselines.vpt import VPT
@@ -52,6 +53,8 @@ ZERO_START = {
     "lora": (LoRA(), KINDS),
     "lora-linear": (LoRA(targets="linear"), KINDS),
     "dora": (DoRA(), KINDS),
+    "mora": (MoRA(), KINDS),
+    "mora-linear": (MoRA(targets="linear"), KINDS),
     "ssf": (SSF(), KINDS),
     "adaptformer": (AdaptFormer(), ("vit",)),
 }
@@ -227,3 +230,29 @@ def test_missing_peft_is_said_clearly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builtins, "__import__", without_peft)
     with pytest.raises(UsageError, match=r"pip install 'adaptbench\[peft\]'"):
         check(tiny_backbone("vit"), LoRA())
+
+
+def test_mora_has_no_more_parameters_than_lora_of_its_rank_and_nearly_as_many() -> None:
+    lora, mora = (trained(model_of(method, "vit"), method) for method in (LoRA(rank=8), MoRA(rank=8)))
+    assert 0.9 * lora < mora <= lora
+    assert square_side(3 * 768, 768, 8) == 156  # floor(sqrt(8 * 3072)) is 156
+    assert square_side(64, 4, 100) == 4  # never wider than the input
+
+
+def test_mora_equals_the_formula_piece_by_piece_and_has_the_matrix_rank() -> None:
+    """Pairs (j, j + side/2) of piece i turn by i / 10000^(2j / side), written as complex numbers."""
+    inputs, outputs, side = 10, 14, 4
+    generator = torch.Generator().manual_seed(0)
+    x, matrix = torch.randn(3, inputs, generator=generator), torch.randn(side, side, generator=generator)
+    padded = torch.cat([x, x[:, :2]], dim=1)
+    expected = []
+    for piece in range(3):
+        part = padded[:, piece * side : (piece + 1) * side]
+        turned = torch.complex(part[:, :2], part[:, 2:]) * torch.polar(
+            torch.ones(2), torch.tensor([piece * 1.0, piece / 100.0])
+        )
+        expected.append(torch.cat([turned.real, turned.imag], dim=1) @ matrix.T)
+    strung = torch.cat([*expected, *expected], dim=1)[:, :outputs]
+    torch.testing.assert_close(update(x, matrix, outputs), strung)
+    whole = update(torch.eye(inputs), matrix, outputs)
+    assert torch.linalg.matrix_rank(whole) > side

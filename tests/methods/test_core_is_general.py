@@ -13,6 +13,8 @@ from bench.plugins import registry
 from bench.plugins.scan import KINDS, Kind
 
 CORE = Path(bench.__file__).parent
+# a key of COCO's files, and the name of a figure
+OTHER_MEANINGS = {("data/coco.py", "segmentation"), ("plots/draw.py", "k_ablation")}
 
 
 def nodes() -> list[tuple[str, ast.AST]]:
@@ -29,7 +31,8 @@ def test_no_plug_in_is_named_in_the_core(kind: Kind) -> None:
     """`inline` is what runs where nobody asks for another executor; a recipe may be named as a suite is."""
     names = set(registry.catalog(kind)) - {"inline"} - set(PRESETS)
     found = {(file, node.value) for file, node in nodes() if isinstance(node, ast.Constant)}
-    assert {(file, value) for file, value in found if isinstance(value, str) and value in names} == set()
+    named = {(file, value) for file, value in found if isinstance(value, str) and value in names}
+    assert named <= OTHER_MEANINGS
 
 
 def test_the_core_imports_no_baseline() -> None:

@@ -18,7 +18,8 @@ PLUGIN_FOLDERS = {"datasets", "baselines", "suites"}
 # From the ground up; a room may know the rooms before it.
 ORDER = (
     "core", "cells", "plugins", "stats", "tasks", "records", "tables", "plots", "claims", "report", "data", "backbones",
-    "methods", "features", "training", "grid", "executors", "engine", "executor plug-ins", "conformance", "cli",
+    "methods", "heads", "task plug-ins", "features", "training", "grid", "executors", "engine", "executor plug-ins",
+    "conformance", "cli",
 )  # fmt: skip
 READERS = ("records", "stats", "tables", "plots", "claims", "report")
 Arrow = tuple[str, str, str]  # from a room, to a room, where
@@ -28,6 +29,8 @@ def room_of(parts: tuple[str, ...]) -> str:
     """The room of a module by its path below the package; a contract lies below those who fulfil it."""
     if parts[0] == "executors" and parts[1:2] not in ((), ("base",), ("__init__",)):
         return "executor plug-ins"
+    if parts[0] == "tasks" and parts[1:2] not in ((), ("base",), ("__init__",)):
+        return "task plug-ins"
     return parts[0]
 
 

@@ -265,3 +265,27 @@ def test_split_val_and_unknown_names() -> None:
         aggregate([one("vpt")], columns=["acuracy"])
     with pytest.raises(UsageError, match="No split 'train'"):
         aggregate([one("vpt")], split="train")
+
+
+def test_a_mean_over_protocols_where_the_card_says_so() -> None:
+    """KTH-TIPS2-b's published number is the mean over four splits; three of them give none."""
+    names = [f"kth_tips2b[protocol=split{k}]/pico/vpt/quick/seed=0" for k in (1, 2, 3, 4)]
+    records = [done(name, right=(right,))[0] for name, right in zip(names, (80, 90, 70, 60), strict=True)]
+    mean = next(r for r in aggregate(records).rows if r.key.protocol == "mean of split*")
+    assert mean.values["accuracy"].mean == pytest.approx(0.75)
+    assert mean.n == 400
+    single = aggregate(records[:1]).rows[0].values["accuracy"]
+    assert mean.values["accuracy"].low is not None
+    assert single.low is not None
+    assert mean.values["accuracy"].mean - mean.values["accuracy"].low < single.mean - single.low
+    assert not [r for r in aggregate(records[:3]).rows if r.key.protocol.startswith("mean")]
+
+
+def test_only_what_is_separated_stands_out() -> None:
+    from bench.tables import render
+
+    clear = aggregate([*FLOORS, one("vpt", 95), one("lora", 60)])
+    assert "**vpt**" in render(clear, "md")
+    assert r"\textbf{vpt}" in render(clear, "latex")
+    assert "<strong>vpt</strong>" in render(clear, "html")
+    assert "**" not in render(aggregate([*FLOORS, one("vpt", 81), one("lora", 80)]), "md")

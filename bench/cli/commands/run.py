@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from json import loads
 from typing import TYPE_CHECKING
 
 from bench.backbones.local import weights_folder
-from bench.cli.commands.table import table
+from bench.cli.commands.table import make, table
 from bench.cli.commands.text import as_json, columns, duration, size
+from bench.core.errors import UsageError
 from bench.engine.settings import Settings
 from bench.grid.suite import Suite, load_targets, parse_override
+from bench.tables import render
+from bench.tables.closing import closing
 
 if TYPE_CHECKING:
     from bench.engine.estimate import Cost
@@ -21,13 +24,17 @@ if TYPE_CHECKING:
     from bench.grid.resolve import Resolved
 
 
-def run(targets: list[str], overrides: list[str], settings: Settings, dry_run: bool, json: bool) -> int:
+def run(
+    targets: list[str], overrides: list[str], settings: Settings, dry_run: bool, json: bool, claims: Sequence[str] = ()
+) -> int:
     """Carry out ``bench run`` and return the exit code: 0, or 1 when cells failed.
 
     Raises:
         UsageError, DataError: The request is wrong or cannot be carried out; nothing has been written.
     """
-    suites = requested(targets, overrides, settings)
+    if not targets and not claims:
+        raise UsageError("Say what to run: a suite such as quick, a cell's name, or --claims PAPER[:TABLE].")
+    suites = [*requested(targets, overrides, settings), *needed(claims, overrides, settings)]
     if counted := cells_of(suite for suite in suites if not suite.train):
         print(counts(counted, settings, json))
     cells = cells_of(suite for suite in suites if suite.train)
@@ -42,7 +49,8 @@ def run(targets: list[str], overrides: list[str], settings: Settings, dry_run: b
     if json:
         print(as_json({**asdict(outcome), "table": loads(table(settings.results, outcome.cells, "json", split=split))}))
     elif not settings.quiet:
-        print(table(settings.results, outcome.cells, split=split))
+        shown = make(settings.results, outcome.cells, split=split)
+        print("\n".join(part for part in (render(shown), closing(shown)) if part))
         print(summary(outcome, settings), file=sys.stderr)
     return 1 if outcome.failed else 0
 
@@ -59,6 +67,15 @@ def requested(targets: list[str], overrides: list[str], settings: Settings) -> l
     """The suites of all targets."""
     weights = weights_folder(settings.weights)
     return load_targets(targets, dict(parse_override(text) for text in overrides), weights)
+
+
+def needed(claims: Sequence[str], overrides: list[str], settings: Settings) -> list[Suite]:
+    """The suites that published claims need."""
+    if not claims:
+        return []
+    from bench.cli.commands.verify import suites_for
+
+    return suites_for(list(claims), overrides, weights_folder(settings.weights))
 
 
 def cells_of(suites: Iterable[Suite]) -> list[Resolved]:

@@ -1,0 +1,78 @@
+"""`bench compare A B`: one page on two rows."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from bench.cli.commands.text import as_json, columns
+from bench.core.errors import UsageError
+from bench.records import Store
+from bench.tables.versus import Versus, name, versus
+
+
+def find(results: Path, a: str, b: str, split: str) -> Versus:
+    """The comparison of two rows of a results folder; errors are those of `bench.tables.versus.versus`."""
+    store = Store(results)
+    records = [record.slim() for record in store.all()]
+    if not records:
+        raise UsageError(f"No records in {results}. Run `bench run quick`, or name another folder by --results.")
+    return versus(store, records, a, b, split)
+
+
+def compare(results: Path, a: str, b: str, split: str, json: bool) -> str:
+    """Text of ``bench compare``."""
+    found = find(results, a, b, split)
+    if json:
+        plain = {**asdict(found), "pair": {**asdict(found.pair), "table": None}, "verdict": found.pair.verdict}
+        return as_json(plain)
+    return "\n".join([*headline(found), *parts(found), *items(found)])
+
+
+def headline(found: Versus) -> list[str]:
+    """Means, difference, verdict and what it would take."""
+    pair, metric = found.pair, found.metric
+    scale, unit = (100, "points") if metric.unit == "%" else (1, metric.unit)
+    digits = metric.decimals
+    means = [[label, f"{scale * mean:.{digits}f} {metric.unit}"] for label, mean in zip("AB", pair.means, strict=True)]
+    means = [[label, text, key] for (label, text), key in zip(means, (name(found.a), name(found.b)), strict=True)]
+    holds = "for new items and new seeds" if pair.scope == "methods" else "for these trained models, not the methods"
+    units = "items" if pair.units == pair.items else "groups"
+    ends = f"[{scale * pair.low:+.{digits}f}, {scale * pair.high:+.{digits}f}]"
+    lines = [
+        f"{metric.name} on {found.a.dataset} ({found.a.protocol}), recipe {found.a.recipe}: {pair.items:,} items"
+        + (f" in {pair.units:,} groups" if units == "groups" else "") + f", {pair.seeds} shared seeds",
+        columns(means),
+        "",
+        f"  A less B: {scale * pair.difference:+.{digits}f} {unit} {ends}, {pair.test}, p = {pair.p:.4f}",
+        f"  verdict: {pair.verdict}, {holds}",
+        f"  true differences under {scale * pair.floor:.{digits}f} {unit} are mostly missed here (80 % power)",
+    ]  # fmt: skip
+    if not pair.different:
+        lines.append(f"  to separate a difference as large as this one: {pair.budget().text(units)}")
+    ahead = found.ahead
+    share = f"{100 * ahead.share:.0f} % [{100 * ahead.low:.0f}, {100 * ahead.high:.0f}]"
+    return [*lines, f"  A was ahead in {share} of {ahead.runs} paired runs (a description, not a test)"]
+
+
+def parts(found: Versus) -> list[str]:
+    """By class and by domain."""
+    lines = []
+    for heading, rows in found.parts.items():
+        body = [
+            [part.name, f"{part.a:.3f}", f"{part.b:.3f}", f"{part.a - part.b:+.3f}", f"{part.items:,}"] for part in rows
+        ]
+        lines += [
+            "",
+            f"  by {heading} (mean scores)",
+            columns([[heading, "A", "B", "A - B", "items"], *body], indent=4),
+        ]
+    return lines
+
+
+def items(found: Versus) -> list[str]:
+    """Where they disagree most."""
+    if not found.items:
+        return ["", "  They agree on every item."]
+    body = [[item, f"{a:.2f}", f"{b:.2f}"] for item, a, b in found.items]
+    return ["", "  items they disagree on most (mean score over runs)", columns([["item", "A", "B"], *body], indent=4)]

@@ -1,0 +1,28 @@
+"""What a person who ran a suite wants to know first, in a sentence: what was best, and what cannot be told from it."""
+
+from __future__ import annotations
+
+from bench.stats import Block
+from bench.tables.blocks import Compared
+from bench.tables.table import Table
+
+
+def closing(table: Table) -> str:
+    """One line for each comparable block of two or more rows, by the headline metric and Holm over all its pairs."""
+    return "\n".join(_sentence(block, block.verdicts) for block in table.blocks if block.verdicts is not None)
+
+
+def _sentence(block: Compared, verdicts: Block) -> str:
+    first, *others = verdicts.order
+    tied = [verdicts.names[other] for other in others if not verdicts.different[first, other]]
+    worse = len(others) - len(tied)
+    mean = verdicts.means[first] * (100 if block.metric.unit == "%" else 1)
+    said = f"{block.place.label}: best was {verdicts.names[first]}, {block.metric.name} {mean:.1f} {block.metric.unit}"
+    if not tied:
+        return f"{said.rstrip()}; every other row was found worse."
+    beaten = f", {worse} of {len(others)} were found worse" if worse else ""
+    return f"{said.rstrip()}; {_listed(tied)} cannot be told apart from it{beaten}."
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

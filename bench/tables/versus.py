@@ -1,0 +1,152 @@
+"""Two rows of a table against each other: what is known of the difference, by class, by domain and by item."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.core.errors import UsageError
+from bench.records import Record, Store, prediction_key
+from bench.stats import Comparison, StatisticsError, Superiority, compare, superiority
+from bench.tables import blocks
+from bench.tables.filters import select
+from bench.tables.metrics import metrics_of
+from bench.tables.rows import Key, group
+from bench.tables.scores import scores_of
+from bench.tasks.base import Metric
+
+
+@dataclass(frozen=True)
+class Part:
+    """The difference on some of the items: a class, a domain.
+
+    Attributes:
+        a, b: Mean scores there.
+        items: How many items it has.
+    """
+
+    name: str
+    a: float
+    b: float
+    items: int
+
+
+@dataclass(frozen=True)
+class Versus:
+    """Everything `bench compare` says.
+
+    Attributes:
+        pair: The test and its interval, on the runs that both have.
+        ahead: How often a run of A was ahead of B's, as a description.
+        parts: Heading -> the difference on parts of the items.
+        items: Ids on which the two differ most over all shared runs, with the mean scores of A and B.
+    """
+
+    a: Key
+    b: Key
+    metric: Metric
+    pair: Comparison
+    ahead: Superiority
+    parts: dict[str, list[Part]]
+    items: list[tuple[str, float, float]]
+
+
+def versus(store: Store, records: Sequence[Record], a: str, b: str, split: str = "test", shown: int = 10) -> Versus:
+    """Compare the two rows that two filters name.
+
+    Args:
+        shown: Items listed.
+
+    Raises:
+        UsageError: A filter names no row or several, or the two may not be compared; the message says what differs.
+        CorruptRecord: Predictions are missing or altered.
+    """
+    (key_a, runs_a), (key_b, runs_b) = (one_row(records, filter) for filter in (a, b))
+    check_comparable(key_a, runs_a, key_b, runs_b, split)
+    runs_a, runs_b = shared(runs_a, runs_b)
+    metric, look_up = metrics_of(key_a.task)[0], scores_of(store, split)
+    of_a, of_b = (_matrix(key, runs, metric, look_up) for key, runs in ((key_a, runs_a), (key_b, runs_b)))
+    units = blocks.units_of({key_a: runs_a}, [key_a], split)
+    seeds, bounds = blocks.runs_of(runs_a), (metric.low, metric.high)
+    try:
+        pair = compare(
+            of_a, of_b, units, runs=seeds, names=(name(key_a), name(key_b)), bounds=bounds,
+            higher_is_better=metric.higher_is_better,
+        )  # fmt: skip
+    except StatisticsError as error:
+        raise UsageError(f"{name(key_a)} and {name(key_b)} cannot be compared: {error}") from error
+    sign = 1 if metric.higher_is_better else -1
+    ahead = superiority(sign * of_a.mean(0), sign * of_b.mean(0))
+    arrays, mean_a, mean_b = store.predictions(runs_a[0].cell), of_a.mean(1), of_b.mean(1)
+    parts = {heading: _parts(labels, mean_a, mean_b) for heading, labels in _labels(arrays, split).items()}
+    items = _disagreements(arrays[prediction_key(split, "ids")], mean_a, mean_b, shown)
+    return Versus(key_a, key_b, metric, pair, ahead, parts, items)
+
+
+def one_row(records: Sequence[Record], filter: str) -> tuple[Key, list[Record]]:
+    """The one row that a filter names, with its finished runs.
+
+    Raises:
+        UsageError: It names none or several.
+    """
+    rows = {key: done for key, found in group(select(records, filter)).items() if (done := blocks.finished(found))}
+    exact = {key: runs for key, runs in rows.items() if key.method == filter}  # the method with its defaults
+    rows = exact if len(exact) == 1 else rows
+    if len(rows) != 1:
+        listed = "; ".join(f"{key.dataset}/{key.backbone}/{key.method}/{key.recipe}" for key in list(rows)[:5])
+        raise UsageError(f"{filter!r} names {len(rows)} rows ({listed or 'none finished'}). Say more of the name.")
+    return next(iter(rows.items()))
+
+
+def check_comparable(a: Key, runs_a: Sequence[Record], b: Key, runs_b: Sequence[Record], split: str) -> None:
+    """Raise UsageError where more than method and backbone differ between two rows, or they share no run."""
+    one, other = blocks.place_of(a, runs_a[0], split), blocks.place_of(b, runs_b[0], split)
+    differing = [field for field in vars(one) if getattr(one, field) != getattr(other, field)]
+    if differing:
+        told = ", ".join(f"{field} ({getattr(one, field)} / {getattr(other, field)})" for field in differing)
+        raise UsageError(f"These rows may not be compared, for they differ in {told}.")
+    if not shared(runs_a, runs_b)[0]:
+        raise UsageError("These rows share no seed. Run both with the same seeds.")
+
+
+def shared(a: Sequence[Record], b: Sequence[Record]) -> tuple[list[Record], list[Record]]:
+    """The runs whose seeds both have, in the same order."""
+    mine, theirs = ({(record.seed, record.data_seed): record for record in runs} for runs in (a, b))
+    both = [seeds for seeds in mine if seeds in theirs]
+    return [mine[seeds] for seeds in both], [theirs[seeds] for seeds in both]
+
+
+def name(key: Key) -> str:
+    """A row for people."""
+    return f"{key.method} on {key.backbone}"
+
+
+def _matrix(key: Key, runs: Sequence[Record], metric: Metric, look_up: blocks.Scores) -> np.ndarray:
+    columns = [look_up(record, blocks.stage_of(record, key.stage), metric) for record in runs]
+    known = [column for column in columns if column is not None]
+    if len(known) < len(columns):
+        raise UsageError(f"{name(key)}: no scores of items by {metric.name} are stored.")
+    return np.stack(known, axis=1)
+
+
+def _labels(arrays: dict[str, np.ndarray], split: str) -> dict[str, np.ndarray]:
+    """What divides the items: their class where they have one, and their domain."""
+    targets, domain = arrays[prediction_key(split, "targets")], arrays.get(prediction_key(split, "domain"))
+    found = {}
+    if targets.ndim == 1 and np.issubdtype(targets.dtype, np.integer):
+        found["class"] = targets
+    if domain is not None and len(set(domain.tolist())) > 1:
+        found["domain"] = domain
+    return found
+
+
+def _parts(labels: np.ndarray, a: np.ndarray, b: np.ndarray) -> list[Part]:
+    chosen = {label: labels == label for label in np.unique(labels)}
+    return [Part(str(k), float(a[rows].mean()), float(b[rows].mean()), int(rows.sum())) for k, rows in chosen.items()]
+
+
+def _disagreements(ids: np.ndarray, a: np.ndarray, b: np.ndarray, shown: int) -> list[tuple[str, float, float]]:
+    order = np.argsort(-np.abs(a - b), kind="stable")[:shown]
+    return [(str(ids[i]), float(a[i]), float(b[i])) for i in order if a[i] != b[i]]
