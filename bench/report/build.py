@@ -88,7 +88,7 @@ def _board(pages: Pages, site: Site, board: Board) -> dict[str, Any]:
     given = None if pairs is None else pages.sheet(pairs, board.slug)
     if given is not None:
         pages.whole(given, f"Pairs of {board.words}")
-    reason = board.reason or f"more than {compare.MOST} rows, whose pairs are too many for a page"
+    reason = board.reason
     pages.write(f"compare-{board.slug}.html", "compare.html", **common, table=given, reason=reason)
     fronts = pages.charts(boards.fronts(board, site), f"{board.slug}-pareto")
     pages.write(f"pareto-{board.slug}.html", "pareto.html", **common, charts=fronts)

@@ -10,13 +10,13 @@ from bench.report.site import Board
 from bench.stats import Comparison
 from bench.tasks.base import Metric
 
-MOST = 45  # rows whose pairs are all told: 990
+MOST = 45  # rows whose pairs are told, the best: 990 pairs
 
 
 def pair_table(board: Board) -> Sheet | None:
-    """All pairs of a block, the better one first; None where there are none, or too many to tell."""
+    """The pairs of a block's best rows, the better one first; None where there are no verdicts."""
     block, metric = board.verdicts, board.metric
-    if block is None or len(block.names) > MOST:
+    if block is None:
         return None
     unit = "points" if metric.unit == "%" else metric.unit
     columns = (
@@ -31,13 +31,14 @@ def pair_table(board: Board) -> Sheet | None:
         Column("sample", "sample", hidden=True),
     )  # fmt: skip
     lines = tuple(_line(comparison, board.called, metric) for comparison in _pairs(board))
-    return Sheet("pairs", f"Pairs of {board.words}", columns, lines)
+    best = f" of the best {MOST} rows" if len(block.names) > MOST else ""
+    return Sheet("pairs", f"Pairs{best}, {board.words}", columns, lines)
 
 
 def _pairs(board: Board) -> Iterator[Comparison]:
     block = board.verdicts
     assert block is not None
-    order = [block.names[place] for place in block.order]
+    order = [block.names[place] for place in block.order[:MOST]]
     for i, a in enumerate(order):
         for b in order[i + 1 :]:
             yield block.pair(a, b)
