@@ -45,17 +45,22 @@ class SimplePyramid(nn.Module):
 
 
 class TopDownPyramid(nn.Module):
-    """A feature pyramid network (Lin et al., CVPR 2017) on the maps of a hierarchy, by torchvision."""
+    """A feature pyramid network (Lin et al., CVPR 2017) on the maps of a hierarchy, by torchvision.
+
+    Maps are normalised over their channels first: backbones differ in scale by orders of magnitude.
+    """
 
     def __init__(self, channels: list[int], width: int) -> None:
         from torchvision.ops import FeaturePyramidNetwork
 
         super().__init__()
+        self.norms = nn.ModuleList([MapNorm(c, affine=False) for c in channels])
         self.network = FeaturePyramidNetwork(channels, width)
 
     def forward(self, levels: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Maps (B, C_i, ...) to as many (B, width, ...)."""
-        named = OrderedDict((str(number), level) for number, level in enumerate(levels))
+        normed = (norm(level) for norm, level in zip(self.norms, levels, strict=True))
+        named = OrderedDict((str(number), level) for number, level in enumerate(normed))
         return tuple(self.network(named).values())
 
 

@@ -92,7 +92,7 @@ def audit(dataset: Dataset, root: Path, partial: bool = False, watch: Watch | No
     problems += _deep(dataset, seen)
     problems += _unlisted(dataset, root, views)
     problems += [Problem("source", "declared", remark) for remark in dataset.remarks(root)]
-    problems += _annotations(dataset, list(samples.values()), class_count(views[0].dataset, views[0].table, root))
+    problems += _annotations(dataset, root, views, list(samples.values()))
     duplicates = _duplicates(seen, views)
     problems += _conflicts(views, duplicates)
     protocols = {}
@@ -174,8 +174,11 @@ def _deep(dataset: Dataset, seen: list[Inspection]) -> Iterator[Problem]:
             yield Problem("intensity", "undeclared", detail, len(ids), tuple(ids[:_SHOWN]))
 
 
-def _annotations(dataset: Dataset, samples: list[Sample], classes: int) -> Iterator[Problem]:
+def _annotations(dataset: Dataset, root: Path, views: list[View], samples: list[Sample]) -> Iterator[Problem]:
     """What is wrong with targets that lie with the samples: one problem a fatal flaw, one a kind of the others."""
+    if not views:
+        return
+    classes = class_count(dataset, views[0].table, root)
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for flaw in flaws(dataset, samples, classes):
         if flaw.fatal or flaw.kind == "left_out":

@@ -36,7 +36,7 @@ def jackknife(metric: Callable[..., float], *arrays: Array) -> Array:
         without[item] = metric(*(array[kept] for array in arrays))
     if not np.isfinite([full, *without]).all():
         raise StatisticsError("The metric is undefined without some item; every class needs two items or more.")
-    return _values(np.asarray(full), without)
+    return pseudo_values(np.asarray(full), without)
 
 
 def macro_f1(labels: Array, predicted: Array, classes: int) -> Array:
@@ -64,7 +64,7 @@ def macro_f1(labels: Array, predicted: Array, classes: int) -> Array:
     change = (np.take_along_axis(f1, flat, 1) - predicted_without) * present[flat]
     change += wrong * (f1[:, labels] - _fraction(2 * right[:, labels], marks[:, labels] - 1))
     full = f1.sum(1) / present.sum()
-    return _values(full, full[:, None] - change / present.sum()).reshape(np.shape(predicted))
+    return pseudo_values(full, full[:, None] - change / present.sum()).reshape(np.shape(predicted))
 
 
 def balanced_accuracy(labels: Array, predicted: Array, classes: int) -> Array:
@@ -74,7 +74,7 @@ def balanced_accuracy(labels: Array, predicted: Array, classes: int) -> Array:
     hits, count = right[:, labels], items[labels]
     change = _fraction(hits, count) - _fraction(hits - (flat == labels), count - 1)
     full = _fraction(right, items).sum(1) / (items > 0).sum()
-    return _values(full, full[:, None] - change / (items > 0).sum()).reshape(np.shape(predicted))
+    return pseudo_values(full, full[:, None] - change / (items > 0).sum()).reshape(np.shape(predicted))
 
 
 def auc(positive: Array, scores: Array) -> Array:
@@ -100,7 +100,7 @@ def auc(positive: Array, scores: Array) -> Array:
     shares[..., ~positive] = counts[1] - shares[..., ~positive]  # positives above, not below
     pairs = shares[..., positive].sum(-1)
     left = np.where(positive, (counts[1] - 1) * counts[0], (counts[0] - 1) * counts[1])
-    return _values(pairs / counts.prod(), (pairs[..., None] - shares) / left)
+    return pseudo_values(pairs / counts.prod(), (pairs[..., None] - shares) / left)
 
 
 def macro_auc(labels: Array, scores: Array) -> Array:
@@ -113,7 +113,7 @@ def macro_auc(labels: Array, scores: Array) -> Array:
     return np.mean([auc(labels == c, np.asarray(scores)[..., c]) for c in np.unique(labels)], axis=0)
 
 
-def _values(full: Array, without: Array) -> Array:
+def pseudo_values(full: Array, without: Array) -> Array:
     """Pseudo-values (..., n) with the metric as their mean, from the metric and the metric without each item."""
     n = without.shape[-1]
     return full[..., None] + (n - 1) * (without.mean(-1, keepdims=True) - without)

@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.core.errors import NonFiniteLoss
 from bench.tasks.base import HeadSpec, Metric, Outputs, Task
-from bench.tasks.precision import Item, Matched, match, pseudo_values
+from bench.tasks.precision import Item, Matched, image_scores, match
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -48,7 +48,7 @@ class Detection(Task):
         return self._matched(targets, outputs).metrics()
 
     def item_scores(self, targets: np.ndarray, outputs: Outputs, metric: str) -> np.ndarray:
-        return pseudo_values(self._matched(targets, outputs), metric)
+        return image_scores(self._matched(targets, outputs), metric)
 
     def _matched(self, targets: np.ndarray, outputs: Outputs) -> Matched:
         truths = [_truth(image, box) for image, boxes in enumerate(targets) for box in boxes if box[4] >= 0]

@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.tasks.base import HeadSpec, Metric, Outputs, Task
 from bench.tasks.detection import check_finite, detected, rcnn
-from bench.tasks.precision import Item, Matched, match, pseudo_values
+from bench.tasks.precision import Item, Matched, image_scores, match
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,7 +55,7 @@ class Instances(Task):
         return self._matched(targets, outputs).metrics()
 
     def item_scores(self, targets: np.ndarray, outputs: Outputs, metric: str) -> np.ndarray:
-        return pseudo_values(self._matched(targets, outputs), metric)
+        return image_scores(self._matched(targets, outputs), metric)
 
     def _matched(self, targets: np.ndarray, outputs: Outputs) -> Matched:
         check_finite(outputs)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bench.core.errors import UsageError
+from bench.stats.pseudo import pseudo_values
 
 MOST = 100  # detections an image that count
 Kind = Literal["bbox", "segm"]
@@ -79,11 +80,11 @@ def match(truths: list[Item], found: list[Item], images: int, classes: int, kind
     return Matched(images, classes, evaluation._paramsEval, list(evaluation._evalImgs_cpp))
 
 
-def pseudo_values(matched: Matched, metric: str) -> np.ndarray:
-    """Jackknife pseudo-values (n,) of a metric; an image without which nothing is left to find gets the metric."""
-    n, whole = matched.images, matched.metrics()[metric]
-    without = np.array([matched.metrics(image)[metric] for image in range(n)]) if n > 1 else np.full(n, np.nan)
-    return np.where(np.isnan(without), whole, n * whole - (n - 1) * without)
+def image_scores(matched: Matched, metric: str) -> np.ndarray:
+    """Jackknife pseudo-values (n,) of a metric; leaving out the only image with an object changes nothing."""
+    whole = matched.metrics()[metric]
+    without = np.array([matched.metrics(image)[metric] for image in range(matched.images)])
+    return pseudo_values(np.asarray(whole), np.where(np.isnan(without), whole, without))
 
 
 def _index(items: list[Item], images: int, classes: int) -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.core.errors import NonFiniteLoss, UsageError
+from bench.stats.pseudo import pseudo_values
 from bench.tasks.base import HeadSpec, Metric, Outputs, Task
 
 if TYPE_CHECKING:
@@ -70,9 +71,8 @@ class Segmentation(Task):
 
     def item_scores(self, targets: np.ndarray, outputs: Outputs, metric: str) -> np.ndarray:
         counts = outputs["counts"].astype(np.int64)
-        total, n = counts.sum(0), len(counts)
-        whole, without = judged(total)[metric], judged(total[None] - counts)[metric]
-        return n * whole - (n - 1) * without
+        total = counts.sum(0)
+        return pseudo_values(judged(total)[metric], judged(total[None] - counts)[metric])
 
 
 def judged(counts: np.ndarray) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import made_dense
 import numpy as np
 import pytest
 from made_clips import hmdb51, ucf101
@@ -122,6 +123,14 @@ def _clips(make: Callable[[Path, bool], Path]) -> Callable[[Path], dict[str, Any
     return made
 
 
+def _placed(make: Callable[[Path], None]) -> Callable[[Path], dict[str, Any]]:
+    def made(root: Path) -> dict[str, Any]:
+        make(root)
+        return {}
+
+    return made
+
+
 MADE: dict[str, Callable[[Path], dict[str, Any]]] = {
     "pacs": _pacs,
     "breakhis": _breakhis,
@@ -134,6 +143,15 @@ MADE: dict[str, Callable[[Path], dict[str, Any]]] = {
     "nifti_folder": _nifti,
     "ucf101": _clips(ucf101),
     "hmdb51": _clips(hmdb51),
+    "bccd": _placed(made_dense.bccd),
+    "dsb2018": _placed(made_dense.dsb2018),
+    "hippocampus_slices": _placed(made_dense.hippocampus),
+    "ade20k": _placed(made_dense.ade20k),
+    "coco": _placed(made_dense.coco),
+    "coco_instances": _placed(made_dense.coco),
+    "digits_scene": lambda root: {},
+    "digits_boxes": lambda root: {},
+    "digits_instances": lambda root: {},
     "digits": lambda root: {},
     "digits_shift": lambda root: {},
 }
