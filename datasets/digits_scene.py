@@ -16,7 +16,8 @@ SIDE = 64
 SIZES = (24, 28, 32)  # sides of a digit in pixels
 DIGITS = 5  # classes: 0 to 4
 MOST = 4  # digits in a scene
-COUNTS = {"train": 120, "val": 30, "test": 60}
+COUNTS: dict[str, int] = {"train": 120, "val": 30, "test": 60}
+TINY: dict[str, int] = {"train": 12, "val": 4, "test": 8}
 INK = 80  # grey value from which a pixel belongs to the digit
 
 
@@ -45,14 +46,15 @@ class DigitsScene(Dataset):
     task = "segmentation"
     classes = ("background", *"01234")
     forbidden_flips = ("horizontal", "vertical")
-    protocols = {"limited": Official()}
-    expected = {"limited": {**COUNTS}}
+    protocols = {"limited": Official(), "tiny": Official(column="tiny", note="a few scenes, for tests")}
+    expected = {"limited": {**COUNTS}, "tiny": {**TINY}}
 
     def samples(self, root: Path) -> pd.DataFrame:
         splits = [split for split, count in COUNTS.items() for _ in range(count)]
         numbers = [number for count in COUNTS.values() for number in range(count)]
         ids = [f"{split}{number:03d}" for split, number in zip(splits, numbers, strict=True)]
-        return pd.DataFrame({"id": ids, "index": numbers, "split": splits})
+        tiny = [split if number < TINY[split] else "" for split, number in zip(splits, numbers, strict=True)]
+        return pd.DataFrame({"id": ids, "index": numbers, "split": splits, "tiny": tiny})
 
     def read(self, sample: Sample) -> np.ndarray:
         return scene(sample.id)[0]

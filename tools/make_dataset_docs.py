@@ -64,6 +64,28 @@ protocols of [`image_folder`](#image_folder); patients, slides or anything else 
 the images: [`csv_images`](#csv_images). A path with a slash is written in quotes:
 `'image_folder[path="own/pets"]'`.
 
+What comes of it on real photographs, those of PACS (7 classes; here 12 % of the training images, one seed, to stay
+small):
+
+```
+bench run own -o 'dataset=image_folder[path="pacs/photo",fraction=0.12,val_fraction=0.2]' -o seeds=[0]
+```
+
+| accuracy %, 334 test images | `lite0` | | `deit_tiny` | |
+|---|---|---|---|---|
+| majority | 26.05 | e | 26.05 | e |
+| knn | 92.81 | ab | 85.63 | c |
+| ridge | 94.31 | a | 86.53 | bc |
+| logistic | 94.31 | a | 85.63 | c |
+| linear_probe | 94.91 | a | 85.93 | c |
+| cladapter[tuning=frozen] | 88.32 | bc | 74.25 | d |
+| lora | 95.21 | a | 84.13 | c |
+| full_finetune | 87.43 | bc | 88.32 | bc |
+
+It ended with: best was lite0/lora; lite0's linear_probe, logistic, ridge and knn cannot be told apart from it, 11 of 15
+were found worse. Methods that train more than a head are sensitive to their rate, which recipe `own` fixes: before they
+are called worse, search rates, `-o recipe=tuned`, which takes many times as long.
+
 ## Your own volumes
 
 List them in a table, with paths relative to it: `data/brains/participants.tsv` with the columns `path`, `label` and, as

@@ -30,4 +30,5 @@ def set_drop_path(backbone: Backbone, rate: float) -> None:
 
 
 def _is_place(module: nn.Module, name: str) -> bool:
-    return isinstance(getattr(module, name, None), (nn.Identity, DropPath))
+    """Blocks without a chance have an identity there or, as in ResNets, None."""
+    return hasattr(module, name) and isinstance(getattr(module, name), (nn.Identity, DropPath, type(None)))

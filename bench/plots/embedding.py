@@ -15,6 +15,7 @@ from bench.plots.style import COLUMN, series
 from bench.records import Record, prediction_key
 
 BEFORE = "backbone"  # takes a stage's place in the key of features that no method has touched
+FEWEST = 5  # samples that t-SNE can place
 MOST = 2000  # samples that are drawn: t-SNE takes seconds up to here
 
 
@@ -27,46 +28,44 @@ def embedding(run: Run, class_names: Sequence[str] = (), split: str = "test", se
         UsageError: No features are stored with the record, or too few samples.
     """
     record, arrays = run
-    targets = arrays.get(prediction_key(split, "targets"))
-    panels = {
-        name: features
-        for name in _places(record)
-        if (features := arrays.get(prediction_key(split, "features", name))) is not None
-    }
-    if targets is None or not panels:
-        raise UsageError(f"No features are stored with {record.cell}. Their arrays are called STAGE/{split}/features.")
-    if len(targets) < 5:
-        raise UsageError(f"{record.cell} has {len(targets)} {split} samples: too few for t-SNE.")
-    chosen = (
-        np.arange(len(targets))
-        if len(targets) <= MOST
-        else np.random.default_rng(seed).permutation(len(targets))[:MOST]
-    )
+    panels, targets = _stored(record, arrays, split)
+    chosen = _sample(len(targets), seed)
     labels = targets[chosen].astype(int)
     names = names_of(int(labels.max()) + 1, class_names)
-    purity = {panel: neighbour_purity(features[chosen], labels) for panel, features in panels.items()}
     values = [
         {"panel": _title(panel), "x": float(x), "y": float(y), "class": names[label]}
         for panel, features in panels.items()
         for (x, y), label in zip(_tsne(features[chosen], seed), labels, strict=True)
     ]
     drawn = chart(
-        _finding(purity),
+        _finding({panel: neighbour_purity(features[chosen], labels) for panel, features in panels.items()}),
         [record.cell, counted(len(chosen), f"{split} item"), "t-SNE: distances between groups mean nothing"],
         f"Features of {len(chosen)} items in two dimensions, {len(panels)} panels, one colour a class.",
         values,
         150,
         facet={"field": "panel", "type": "nominal", "sort": [_title(panel) for panel in panels], "title": None},
         columns=2,
-        spec={
-            "width": (COLUMN - 20) // 2,
-            "height": 150,
-            **_view([n for n in names if n in {v["class"] for v in values}]),
-        },
+        spec={"width": (COLUMN - 20) // 2, "height": 150, **_view([names[label] for label in np.unique(labels)])},
     )
     for name in ("width", "height", "autosize"):  # of the panels, not of the whole
         del drawn[name]
     return drawn
+
+
+def _stored(record: Record, arrays: dict[str, np.ndarray], split: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Features by panel, and the samples' targets."""
+    targets = arrays.get(prediction_key(split, "targets"))
+    keys = {place: prediction_key(split, "features", place) for place in (BEFORE, *(s.name for s in record.stages))}
+    panels = {place: arrays[key] for place, key in keys.items() if key in arrays}
+    if targets is None or not panels:
+        raise UsageError(f"No features are stored with {record.cell}. Their arrays are called STAGE/{split}/features.")
+    if len(targets) < FEWEST:
+        raise UsageError(f"{record.cell} has {len(targets)} {split} samples: too few for t-SNE.")
+    return panels, targets
+
+
+def _sample(n: int, seed: int) -> np.ndarray:
+    return np.arange(n) if n <= MOST else np.random.default_rng(seed).permutation(n)[:MOST]
 
 
 def neighbour_purity(features: np.ndarray, labels: np.ndarray) -> float:
@@ -76,10 +75,6 @@ def neighbour_purity(features: np.ndarray, labels: np.ndarray) -> float:
     distances = squares[:, None] + squares[None] - 2 * points @ points.T
     np.fill_diagonal(distances, np.inf)
     return float((labels[distances.argmin(1)] == labels).mean())
-
-
-def _places(record: Record) -> list[str]:
-    return [BEFORE, *(stage.name for stage in record.stages)]
 
 
 def _title(panel: str) -> str:

@@ -108,21 +108,10 @@ def _layers(metric: Metric, cost: str, names: list[str]) -> list[dict[str, Any]]
         "axis": {"grid": False, "format": "~g" if cost == "seconds" else "~s", "tickCount": 5, "labelOverlap": True},
     }  # fmt: skip
     y = {"field": "value", "type": "quantitative", "title": axis(metric), "scale": {"zero": False, "padding": 10}}
-    priced, free = [{"filter": "datum.priced"}], [{"filter": "datum.free"}]
+    priced = [{"filter": "datum.priced"}]
     encoding = series("method", names)
     return [
-        {
-            "needs": "free",
-            "transform": free,
-            "mark": {"type": "rule", "strokeDash": [5, 3]},
-            "encoding": {"y": y},
-        },
-        {
-            "needs": "free",
-            "transform": [*free, {"calculate": "datum.method + ' (nothing)'", "as": "label"}],
-            "mark": {"type": "text", "align": "left", "baseline": "bottom", "dy": -2, "dx": 3, "fontStyle": "italic"},
-            "encoding": {"y": y, "x": {"value": 0}, "text": {"field": "label"}},
-        },
+        *_free(y),
         {
             "needs": "priced",
             "transform": [*priced, {"filter": "datum.front"}],
@@ -141,5 +130,24 @@ def _layers(metric: Metric, cost: str, names: list[str]) -> list[dict[str, Any]]
                 "fill": {"condition": {"test": "datum.front", **encoding["color"]}, "value": "white"},
                 "tooltip": [{"field": name} for name in ("method", "cost", "value", "low", "high")],
             },
+        },
+    ]
+
+
+def _free(y: dict[str, Any]) -> list[dict[str, Any]]:
+    """What costs nothing has no place on a logarithmic axis: a line."""
+    free = [{"filter": "datum.free"}]
+    return [
+        {
+            "needs": "free",
+            "transform": free,
+            "mark": {"type": "rule", "strokeDash": [5, 3]},
+            "encoding": {"y": y},
+        },
+        {
+            "needs": "free",
+            "transform": [*free, {"calculate": "datum.method + ' (nothing)'", "as": "label"}],
+            "mark": {"type": "text", "align": "left", "baseline": "bottom", "dy": -2, "dx": 3, "fontStyle": "italic"},
+            "encoding": {"y": y, "x": {"value": 0}, "text": {"field": "label"}},
         },
     ]

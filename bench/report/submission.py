@@ -7,7 +7,6 @@ with the code here and with the records of the same data.
 from __future__ import annotations
 
 import hashlib
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,18 +16,14 @@ from typing import Literal
 import numpy as np
 
 from bench.core.errors import BenchError, UsageError
-from bench.plugins.registry import load
-from bench.records import Record, StageResult, Store, prediction_key
-from bench.records.items import groups_packed, names_digest, unpacked
+from bench.records import Record, Store, prediction_key
 from bench.records.standing import advance
 from bench.records.store import digest
+from bench.report.recomputed import Arrays, items_recomputed, outputs_of, recomputed
 from bench.tables.metrics import metrics_of
 from bench.tables.stale import stale_reason
-from bench.tasks.base import Metric
 
-Arrays = dict[str, np.ndarray]
 Level = Literal["error", "note"]
-ITEM_TOLERANCE = 1e-3  # predictions may be stored in float16
 
 
 @dataclass(frozen=True)
@@ -156,64 +151,6 @@ def _split_problems(record: Record, arrays: Arrays, split: str) -> Iterator[tupl
             yield "ids", f"{split}: {stage.name} says {stage.n[split]} samples, {len(ids)} are stored"
 
 
-def recomputed(record: Record, stage: StageResult, arrays: Arrays) -> Iterator[str]:
-    """The metrics of a stage that are not those of its predictions, to the digits that are printed."""
-    task = load("tasks", record.task)()
-    for split, stated in stage.metrics.items():
-        try:
-            ours = task.evaluate(arrays[prediction_key(split, "targets")], _outputs(arrays, split, stage.name))
-        except (KeyError, ValueError, BenchError) as error:
-            yield f"{stage.name} {split}: the metrics cannot be computed from what is stored ({error})"
-            continue
-        for metric in metrics_of(record.task):
-            told = stated.get(metric.name)
-            if not _equal(metric, told, ours.get(metric.name)):
-                found = _shown(ours.get(metric.name))
-                yield f"{stage.name} {split}: {metric.name} is {_shown(told)} in the record, {found} by its predictions"
-        for name in stated.keys() - {metric.name for metric in metrics_of(record.task)}:
-            yield f"{stage.name} {split}: {name} is no metric of the task {record.task}"
-
-
-def items_recomputed(record: Record, stage: StageResult, arrays: Arrays) -> Iterator[str]:
-    """Item scores inside the record, which tables compare, that are not those of its predictions."""
-    task = load("tasks", record.task)()
-    known = {metric.name: metric for metric in metrics_of(record.task)}
-    for split, packed in stage.items.items():
-        outputs = _outputs(arrays, split, stage.name)
-        for name, text in packed.items():
-            try:
-                if name == "ids":
-                    same = text == names_digest(arrays[prediction_key(split, "ids")])
-                elif name == "groups":
-                    same = text == groups_packed(arrays[prediction_key(split, "group")])
-                else:
-                    ours = task.item_scores(arrays[prediction_key(split, "targets")], outputs, known[name].name)
-                    same = np.allclose(unpacked(text), ours, atol=ITEM_TOLERANCE)
-            except (KeyError, ValueError, BenchError) as error:
-                yield f"{stage.name} {split}: the items' {name} cannot be computed from what is stored ({error})"
-                continue
-            if not same:
-                yield f"{stage.name} {split}: the items' {name} are not those of the predictions"
-
-
-def _outputs(arrays: Arrays, split: str, stage: str) -> Arrays:
-    prefix = prediction_key(split, "", stage)
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-
-
-def _equal(metric: Metric, told: float | None, ours: float | None) -> bool:
-    """Equal to half of the last printed digit, so that predictions may be stored in float16; undefined is undefined."""
-    told, ours = (None if value is None or math.isnan(value) else value for value in (told, ours))
-    if told is None or ours is None:
-        return told is ours
-    half = 0.5 * 10.0**-metric.decimals / (100 if metric.unit == "%" else 1)
-    return abs(told - ours) <= half * (1 + 1e-9)
-
-
-def _shown(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.6g}"
-
-
 class _Seen:
     """What other records said of the same things: targets of a sample, data of a split, predictions."""
 
@@ -254,7 +191,7 @@ class _Seen:
         """Methods that learn by gradient steps never give the same numbers twice."""
         if not record.stages:
             return
-        outputs = _outputs(arrays, "test", record.stages[-1].name)
+        outputs = outputs_of(arrays, "test", record.stages[-1].name)
         ids = arrays.get(prediction_key("test", "ids"))
         if not outputs or ids is None:
             return

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import timm
 import torch
 from timm.layers import DropPath
+from torch import nn
 
 from bench.backbones.drop_path import set_drop_path
 from bench.backbones.weights import load
@@ -37,9 +40,17 @@ def test_it_acts_in_training_only() -> None:
     assert not torch.equal(backbone.train()(images).pooled, before)
 
 
-def test_a_backbone_without_blocks_is_refused(weights) -> None:  # type: ignore[no-untyped-def]
-    backbone = load(Spec("tiny_batch_norm_cnn"), weights)
-    if any(isinstance(m, DropPath) for m in backbone.modules()):
-        pytest.skip("this architecture has drop path")
-    with pytest.raises(UsageError, match="Set drop_path=0"):
-        set_drop_path(backbone, 0.1)
+def test_residual_networks_hold_none_where_it_goes() -> None:
+    model = timm.create_model("resnet10t", num_classes=0)
+    set_drop_path(model, 0.3)  # type: ignore[arg-type]
+    built = timm.create_model("resnet10t", num_classes=0, drop_path_rate=0.3)
+    chances, expected = ([m.drop_prob for m in one.modules() if isinstance(m, DropPath)] for one in (model, built))
+    assert chances[-1] == pytest.approx(0.3)
+    assert chances == pytest.approx([chance for chance in expected if chance])
+
+
+def test_a_backbone_without_blocks_is_refused() -> None:
+    plain = nn.Sequential(nn.Conv2d(3, 8, 3))
+    plain.info = SimpleNamespace(arch="plain")  # type: ignore[assignment]
+    with pytest.raises(UsageError, match=r"plain has no blocks.*Set drop_path=0"):
+        set_drop_path(plain, 0.1)  # type: ignore[arg-type]

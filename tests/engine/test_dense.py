@@ -32,7 +32,7 @@ def run_dense(weights: Path) -> RunDense:
     """run_dense(results, dataset, methods, ...) -> Done: a few scenes, one epoch."""
 
     def go(results: Path, dataset: str, methods: list[str], recipe: str = "", backbone: str = "tiny_vit") -> Done:
-        small = "fraction=0.1,val_fraction=0.1"
+        small = "protocol=tiny"
         fields = ",".join(filter(None, ["epochs=1,batch_size=4", recipe]))
         names = [f"{dataset}[{small}]/{backbone}/{method}/quick[{fields}]/seed=0,data_seed=0" for method in methods]
         settings = Settings(results=results, weights=weights, quiet=True, device="cpu")

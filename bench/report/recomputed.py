@@ -1,0 +1,77 @@
+"""What records state, computed again from the predictions that lie beside them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from bench.core.errors import BenchError
+from bench.plugins.registry import load
+from bench.records import Record, StageResult, prediction_key
+from bench.records.items import groups_packed, names_digest, unpacked
+from bench.tables.metrics import metrics_of
+from bench.tasks.base import Metric
+
+Arrays = dict[str, np.ndarray]
+ITEM_TOLERANCE = 1e-3  # predictions may be stored in float16
+
+
+def recomputed(record: Record, stage: StageResult, arrays: Arrays) -> Iterator[str]:
+    """The metrics of a stage that are not those of its predictions, to the digits that are printed."""
+    task = load("tasks", record.task)()
+    for split, stated in stage.metrics.items():
+        try:
+            ours = task.evaluate(arrays[prediction_key(split, "targets")], outputs_of(arrays, split, stage.name))
+        except (KeyError, ValueError, BenchError) as error:
+            yield f"{stage.name} {split}: the metrics cannot be computed from what is stored ({error})"
+            continue
+        for metric in metrics_of(record.task):
+            told = stated.get(metric.name)
+            if not _equal(metric, told, ours.get(metric.name)):
+                found = _shown(ours.get(metric.name))
+                yield f"{stage.name} {split}: {metric.name} is {_shown(told)} in the record, {found} by its predictions"
+        for name in stated.keys() - {metric.name for metric in metrics_of(record.task)}:
+            yield f"{stage.name} {split}: {name} is no metric of the task {record.task}"
+
+
+def items_recomputed(record: Record, stage: StageResult, arrays: Arrays) -> Iterator[str]:
+    """Item scores inside the record, which tables compare, that are not those of its predictions."""
+    task = load("tasks", record.task)()
+    known = {metric.name: metric for metric in metrics_of(record.task)}
+    for split, packed in stage.items.items():
+        outputs = outputs_of(arrays, split, stage.name)
+        for name, text in packed.items():
+            try:
+                if name == "ids":
+                    same = text == names_digest(arrays[prediction_key(split, "ids")])
+                elif name == "groups":
+                    same = text == groups_packed(arrays[prediction_key(split, "group")])
+                else:
+                    ours = task.item_scores(arrays[prediction_key(split, "targets")], outputs, known[name].name)
+                    same = np.allclose(unpacked(text), ours, atol=ITEM_TOLERANCE)
+            except (KeyError, ValueError, BenchError) as error:
+                yield f"{stage.name} {split}: the items' {name} cannot be computed from what is stored ({error})"
+                continue
+            if not same:
+                yield f"{stage.name} {split}: the items' {name} are not those of the predictions"
+
+
+def outputs_of(arrays: Arrays, split: str, stage: str) -> Arrays:
+    """What a record keeps of one stage's predictions, by the task's own names."""
+    prefix = prediction_key(split, "", stage)
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _equal(metric: Metric, told: float | None, ours: float | None) -> bool:
+    """Equal to half of the last printed digit, so that predictions may be stored in float16; undefined is undefined."""
+    told, ours = (None if value is None or math.isnan(value) else value for value in (told, ours))
+    if told is None or ours is None:
+        return told is ours
+    half = 0.5 * 10.0**-metric.decimals / (100 if metric.unit == "%" else 1)
+    return abs(told - ours) <= half * (1 + 1e-9)
+
+
+def _shown(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.6g}"

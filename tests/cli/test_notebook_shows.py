@@ -1,0 +1,40 @@
+"""Outcomes, tables and charts show themselves in a notebook, and what they show is escaped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from made_results import EVIL_CELL, fill, grid
+
+from bench.cli.notebook import Outcome
+from bench.core.errors import UsageError
+
+
+@pytest.fixture
+def outcome(tmp_path: Path) -> Outcome:
+    cells = grid(methods=["knn", "lora", "cladapter"], seeds=2)
+    fill(tmp_path, [*cells, "pacs/pico/vpt/quick/seed=0"])
+    return Outcome(cells, len(cells), {"digits/pico/vpt/quick/seed=0": "usage: <b>"}, tmp_path)
+
+
+def test_an_outcome_shows_its_own_cells(outcome: Outcome) -> None:
+    shown = outcome._repr_html_()
+    assert outcome.table()._repr_html_() in shown
+    assert "cladapter" in shown
+    assert "vpt" not in shown.partition("Failed")[0]  # another run's
+    assert "usage: &lt;b&gt;" in shown
+    assert str(outcome.table()) == str(outcome)
+
+
+def test_charts_by_name(outcome: Outcome, tmp_path: Path) -> None:
+    assert {point["method"] for point in outcome.plot().points} == {"knn", "lora", "cladapter"}
+    front = outcome.plot("pareto", x="seconds")
+    assert front.save(tmp_path / "front.svg").read_text().startswith("<svg")
+    with pytest.raises(UsageError, match="No chart"):
+        outcome.plot("pie")
+
+
+def test_names_are_escaped(tmp_path: Path) -> None:
+    fill(tmp_path, [EVIL_CELL.format(0)])
+    assert "<img" not in Outcome([EVIL_CELL.format(0)], 1, {}, tmp_path)._repr_html_()
