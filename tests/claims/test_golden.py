@@ -171,7 +171,8 @@ def test_cells_are_those_that_the_suites_produce() -> None:
         return frozenset(of_cell(cell).items())
 
     produced = {identity(cell) for cell in cells}
-    wanted = {claim.cell for claim in CLAIMS.values() if claim.cell}
+    # Tip-Adapter's name features of a ResNet-50 that no suite has, so that others read "not comparable"
+    wanted = {claim.cell for claim in CLAIMS.values() if claim.cell and claim.paper != "tip_adapter"}
     assert {identity(resolve(Cell.parse(f"{cell}/seed=0")).cell) for cell in wanted} <= produced
     assert len(wanted) == 29
 
