@@ -55,6 +55,10 @@ def check_classes(dataset: Dataset, target: np.ndarray, classes: int, name: str)
     """Raise DataError when a target names a class that the data set does not have."""
     present = dataset.task_plugin.classes_of(target)
     unknown = present[(present < 0) | (present >= classes)]
+    if len(unknown) and not classes:
+        raise DataError(
+            f"{name} names the class {unknown[0]:g}, but the data set names none. List them in its `classes`."
+        )
     if len(unknown):
         raise DataError(f"{name} names the class {unknown[0]:g}, but there are {classes}, from 0. Repair it.")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import made_dense
+import made_features
 import numpy as np
 import pytest
 from made_clips import hmdb51, ucf101
@@ -131,6 +132,11 @@ def _placed(make: Callable[[Path], None]) -> Callable[[Path], dict[str, Any]]:
     return made
 
 
+def _features(root: Path) -> dict[str, Any]:
+    made_features.feature_files(root)
+    return {"subset": "things"}
+
+
 MADE: dict[str, Callable[[Path], dict[str, Any]]] = {
     "pacs": _pacs,
     "breakhis": _breakhis,
@@ -143,6 +149,7 @@ MADE: dict[str, Callable[[Path], dict[str, Any]]] = {
     "nifti_folder": _nifti,
     "ucf101": _clips(ucf101),
     "hmdb51": _clips(hmdb51),
+    "clip_features": _features,
     "bccd": _placed(made_dense.bccd),
     "dsb2018": _placed(made_dense.dsb2018),
     "hippocampus_slices": _placed(made_dense.hippocampus),

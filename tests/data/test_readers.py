@@ -181,6 +181,7 @@ class Outlined(Dataset):
 
     task = "outlines"
     folder = "cells"
+    classes = tuple(f"kind{n}" for n in range(7))
     protocols: ClassVar[dict[str, Split]] = {"given": Official(selection="last")}
 
     def samples(self, root: Path) -> pd.DataFrame:
@@ -248,6 +249,8 @@ def test_a_changed_map_changes_the_maps_and_the_identity_but_not_the_inputs(root
 def test_maps_without_a_file_are_read_by_the_adapter(root: Path) -> None:
     class Drawn(Outlined):
         """Outlines that are computed."""
+
+        classes = tuple(f"kind{n}" for n in range(301))
 
         def samples(self, root: Path) -> pd.DataFrame:
             return super().samples(root).drop(columns="target")

@@ -28,6 +28,7 @@ class Cells(Dataset):
     homepage = "https://cells.test"
     licence = "CC0"
     task = "outlines"
+    classes = ("outside", "wall", "inside")
     protocols: ClassVar[dict[str, Split]] = {
         "given": Official(),
         "folds": Folds(folds=5, train=(0, 1, 2), val=(3,), test=(4,)),
@@ -52,7 +53,7 @@ class Unlabelled(Cells):
 def test_no_labels_are_needed(root: Path) -> None:
     prepared = prepare(Cells(), root, 0)
     assert prepared.counts == {"train": 12, "val": 4, "test": 4}
-    assert (prepared.classes, prepared.untrained) == (0, ())
+    assert (prepared.classes, prepared.untrained) == (3, ())
     assert prepare(Cells(protocol="folds"), root, 0).counts == {"train": 12, "val": 4, "test": 4}
     assert cached(prepared, 8).shape == (20, 8, 8, 3)
 

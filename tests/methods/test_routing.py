@@ -1,24 +1,17 @@
-"""Routing diagnostics and their picture."""
+"""Routing diagnostics."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-import pytest
 import torch
-from made_records import done
 
 from bench.backbones import Features
 from bench.baselines.cladapter import CLAdapter, routing
 from bench.conformance.tiny import tiny_backbone
-from bench.core.errors import UsageError
 from bench.methods import HeadSpec
 from bench.methods.build import build_model
-from bench.plots.routing import routing_heatmap
-
-CELL = "pacs/pico/cladapter/paper/seed=0"
 
 
 def test_numbers_by_hand() -> None:
@@ -43,22 +36,3 @@ def test_diagnose_gathers_all_batches() -> None:
         beta = model.head.attention(tokens)
     np.testing.assert_allclose(found["beta"], [beta[labels == c].mean(0).tolist() for c in range(3)], atol=1e-5)
     assert found["images"] == 6
-
-
-def block(values: list[list[float]]) -> dict[str, Any]:
-    return {"routing": routing(torch.tensor(values), torch.arange(len(values)))}
-
-
-def test_heatmap_shows_the_record() -> None:
-    record, _ = done(CELL, diagnostics={"stage1": block([[1.0, 0.0]]), "stage2": block([[0.9, 0.1], [0.3, 0.7]])})
-    axes = routing_heatmap(record, class_names=["cat", "dog"]).axes[0]
-    np.testing.assert_allclose(axes.images[0].get_array(), [[0.9, 0.1], [0.3, 0.7]], atol=1e-6)
-    assert [tick.get_text().split()[0] for tick in axes.get_yticklabels()] == ["cat", "dog"]
-    first = routing_heatmap(record, stage="stage1").axes[0]
-    assert first.images[0].get_array().shape == (1, 2)
-
-
-def test_a_record_without_routing_says_so() -> None:
-    record, _ = done(CELL)
-    with pytest.raises(UsageError, match="only cladapter's"):
-        routing_heatmap(record)
