@@ -22,7 +22,7 @@ from bench.cells.notation import Spec
 from bench.conformance.base import Skipped, require
 from bench.core.errors import MissingData
 from bench.data.annotations import flaws
-from bench.data.base import Dataset, Flip, rows_of
+from bench.data.base import Dataset, Flip, Sample, rows_of
 from bench.data.extents import pixels
 from bench.data.folders import printable
 from bench.data.prepare import SPLITS, Prepared, checked_table, class_name, prepare
@@ -117,8 +117,15 @@ def check_table(case: DatasetCase) -> None:
     place = case.dataset.location(case.root)
     for path in first.get("path", ()):
         require((place / path).exists(), f"The table names {printable(path)}, which is not in {printable(place)}.")
-    twice = _one_image_twice(case, first)
-    require(not twice, f"{' and '.join(twice)} are one image. Give each image one row, or it may be in two splits.")
+    for protocol in case.dataset.applicable():
+        twice = _one_image_twice(case, first[first["id"].isin(_used(case, protocol))])
+        require(not twice, f"{' and '.join(twice)} are one image. Give each image one row, or it may be in two splits.")
+
+
+def _used(case: DatasetCase, protocol: str) -> set[str]:
+    """Ids in a split of a protocol; rows of which it leaves one out may show the same."""
+    prepared = case.prepared(protocol=protocol)
+    return {name for split in SPLITS for name in _ids(prepared, split)}
 
 
 def _one_image_twice(case: DatasetCase, table: pd.DataFrame) -> tuple[str, ...]:
@@ -231,15 +238,25 @@ def check_fraction(case: DatasetCase) -> None:
 
 
 def check_read(case: DatasetCase) -> None:
-    """The first, middle and last sample are images or volumes that can be cached, the same twice, with good targets."""
+    """The first, middle and last sample can be cached, the same twice, with good targets.
+
+    Samples are images or volumes, or vectors where the data set says what made them.
+    """
     prepared = case.prepared()
+    read = _vector if case.dataset.made_by(case.root) else pixels
     table = prepared.table.iloc[sorted({0, len(prepared.table) // 2, len(prepared.table) - 1})]
     for sample in rows_of(case.dataset, table, case.root):
-        array = pixels(case.dataset, sample)
-        again = pixels(case.dataset, sample)
+        array, again = read(case.dataset, sample), read(case.dataset, sample)
         require(np.array_equal(array, again), f"read() gave other values the second time: {sample.id}.")
         wrong = [flaw.detail for flaw in flaws(case.dataset, [sample], prepared.classes) if flaw.fatal]
         require(not wrong, " ".join(wrong))
+
+
+def _vector(dataset: Dataset, sample: Sample) -> np.ndarray:
+    array = dataset.read(sample)
+    vector = array.ndim == 1 and np.issubdtype(array.dtype, np.floating) and np.isfinite(array).all()
+    require(vector, f"read() must give finite features (d,); {sample.id} is {array.dtype} {array.shape}.")
+    return array
 
 
 def _check_nested(chain: list[Prepared], split: str) -> None:
