@@ -10,6 +10,7 @@ from typing import Any
 
 from bench.core.errors import UsageError
 from bench.plots.chart import Chart, chart
+from bench.plots.crossing import crossing_near, told
 from bench.plots.labels import bars, drawable, labels, one_setting, seeds_of
 from bench.plots.style import INK, axis, scaled, series
 from bench.plots.sweeps import SUBSETS, Sweep, sweeps, without
@@ -18,6 +19,7 @@ from bench.tables import Table
 from bench.tables.rows import Row
 from bench.tasks.base import Metric
 
+Change = tuple[float, float, str, str]  # subset size, value, the leader before, the leader after
 Means = dict[str, dict[float, float]]  # method -> subset size -> mean
 
 
@@ -44,10 +46,11 @@ def curves(table: Table, records: Sequence[Record]) -> Chart:
         {"x": x, "value": scaled(metric, value), "passes": f"{new} passes {old}", "kind": "crossing"}
         for x, value, old, new in crossings
     ]
+    of_name = dict(zip(names, found, strict=True))
     every = [row for sweep in found for row in sweep.points.values()]
     return chart(
         _finding(means, metric, field, crossings),
-        [setting, seeds_of(every), bars(every, metric), "rings: the best mean changes"][: 3 + bool(crossings)],
+        [setting, seeds_of(every), bars(every, metric), *_crossing_notes(crossings, of_name, records, metric)],
         f"{axis(metric)} over {field} for {len(names)} methods.",
         values,
         200,
@@ -55,7 +58,18 @@ def curves(table: Table, records: Sequence[Record]) -> Chart:
     )
 
 
-def lead_changes(means: Means, higher: bool = True) -> Iterator[tuple[float, float, str, str]]:
+def _crossing_notes(
+    crossings: list[Change], sweeps_of: dict[str, Sweep], records: Sequence[Record], metric: Metric
+) -> list[str]:
+    """What a ring is, and how well the last one's place is known."""
+    if not crossings:
+        return []
+    at, _, old, new = crossings[-1]
+    place = crossing_near(at, sweeps_of[old], sweeps_of[new], records, metric)
+    return ["rings: the best mean changes", *([] if place is None else [f"{new} and {old}: {told(place)}"])]
+
+
+def lead_changes(means: Means, higher: bool = True) -> Iterator[Change]:
     """Where one method's line passes the other's at the top, lines being straight over the logarithm of the size.
 
     Yields:
@@ -115,7 +129,7 @@ def _points(sweep: Sweep, name: str, metric: Metric) -> list[dict[str, Any]]:
     ]
 
 
-def _finding(means: Means, metric: Metric, field: str, crossings: list[tuple[float, float, str, str]]) -> str:
+def _finding(means: Means, metric: Metric, field: str, crossings: list[Change]) -> str:
     if crossings:
         x, _, old, new = crossings[-1]
         return f"{new} passes {old} at about {x:.3g} {field}"

@@ -62,12 +62,15 @@ def crossings(
     differences = _differences(a, b, len(logs), groups)
     places, means, undecided = _along(logs, differences, level)
     found = []
-    for left in np.flatnonzero(np.sign(means[:-1]) * np.sign(means[1:]) < 0).tolist():
-        part = means[left] / (means[left] - means[left + 1])
-        at = places[left] + part * (places[left + 1] - places[left])
-        ends = _reach(undecided, left, -1), _reach(undecided, left + 1, 1)
+    nonzero = np.flatnonzero(means).tolist()  # equal means at a place looked at are passed over, not missed
+    for left, right in pairwise(nonzero):
+        if means[left] * means[right] > 0:
+            continue
+        part = means[left] / (means[left] - means[right])
+        at = places[left] + part * (places[right] - places[left])
+        ends = _reach(undecided, left, -1), _reach(undecided, right, 1)
         low, high = (None if end is None else float(np.exp(places[end])) for end in ends)
-        found.append(Crossing(float(np.exp(at)), low, high, "A" if means[left + 1] > 0 else "B"))
+        found.append(Crossing(float(np.exp(at)), low, high, "A" if means[right] > 0 else "B"))
     return found
 
 

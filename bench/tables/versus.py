@@ -123,12 +123,18 @@ def name(key: Key) -> str:
     return f"{key.method} on {key.backbone}"
 
 
-def _matrix(key: Key, runs: Sequence[Record], metric: Metric, look_up: blocks.Scores) -> np.ndarray:
+def stored_scores(key: Key, runs: Sequence[Record], metric: Metric, look_up: blocks.Scores) -> np.ndarray | None:
+    """Item scores (n, S) of a row's runs; None where those of a run are not known."""
     columns = [look_up(record, blocks.stage_of(record, key.stage), metric) for record in runs]
     known = [column for column in columns if column is not None]
-    if len(known) < len(columns):
+    return np.stack(known, axis=1) if known and len(known) == len(columns) else None
+
+
+def _matrix(key: Key, runs: Sequence[Record], metric: Metric, look_up: blocks.Scores) -> np.ndarray:
+    found = stored_scores(key, runs, metric, look_up)
+    if found is None:
         raise UsageError(f"{name(key)}: no scores of items by {metric.name} are stored.")
-    return np.stack(known, axis=1)
+    return found
 
 
 def _labels(arrays: dict[str, np.ndarray], split: str) -> dict[str, np.ndarray]:

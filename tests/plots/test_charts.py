@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from bench.core.errors import UsageError
 from bench.plots.claims import claims
 from bench.plots.comparison import comparison
 from bench.plots.confusion import confusion
+from bench.plots.crossing import told
 from bench.plots.curves import curves, lead_changes
 from bench.plots.draw import CHARTS, Request, draw
 from bench.plots.embedding import embedding, neighbour_purity
@@ -28,6 +30,7 @@ from bench.plots.style import COLOURS, SHAPES
 from bench.plots.training import training
 from bench.plots.tuning import tuning
 from bench.records import Record, Store, prediction_key
+from bench.stats import Crossing
 from bench.tables import Table, aggregate
 
 SETTING = "digits/pico/{}/quick/seed=0"
@@ -117,6 +120,33 @@ def test_curves_name_the_crossing() -> None:
     assert ring["x"] == pytest.approx(4 ** (1 / 3))  # a third of the way on the logarithm
     assert ring["passes"] == "lora passes vpt"
     assert chart.heading.startswith("lora passes vpt at about 1.59")
+
+
+def test_curves_say_how_well_the_crossing_is_known() -> None:
+    rights = {("vpt", 1): 50, ("vpt", 16): 60, ("lora", 1): 20, ("lora", 16): 90}
+    made = [
+        done(f"pacs[shots={shots}]/pico/{method}/quick/seed={seed}", right=(right + seed,))[0]
+        for (method, shots), right in rights.items()
+        for seed in range(3)
+    ]
+    records = varied(made, "dataset", "shots", [shots for _, shots in rights for _ in range(3)])
+    wide = " ".join(curves(aggregate(records), records)["title"]["subtitle"])
+    found = re.search(r"lora and vpt: 95 % interval from ([\d.]+) to ([\d.]+)", wide)
+    assert found is not None, wide
+    assert 1 < float(found[1]) < 4 < float(found[2]) < 16  # the means cross at 4
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (None, None, "nowhere in the range are the two separated"),
+        (None, 3.0, "95 % interval up to 3"),
+        (2.0, None, "95 % interval from 2"),
+        (2.0, 3.0, "95 % interval from 2 to 3"),
+    ],
+)
+def test_open_ends_of_a_crossing_are_said(low: float | None, high: float | None, words: str) -> None:
+    assert told(Crossing(2.5, low, high, "A")) == words
 
 
 @pytest.mark.parametrize("higher", [True, False])

@@ -56,3 +56,10 @@ def test_budgets_must_rise() -> None:
         crossings((1, 4, 2, 8, 16), a, b)
     with pytest.raises(StatisticsError, match="each budget"):
         crossings(SHOTS, a[:-1], b)
+
+
+def test_a_crossing_at_a_measured_budget_is_found() -> None:
+    ones, zeros = np.ones((6, 3)), np.zeros((6, 3))
+    (found,) = crossings([1, 4, 16], [ones, ones, zeros], [zeros, ones, ones])
+    assert found.at == pytest.approx(4)
+    assert found.then_leads == "B"
