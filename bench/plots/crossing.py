@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
 
 import numpy as np
 
@@ -28,7 +27,7 @@ def crossing_near(at: float, a: Sweep, b: Sweep, records: Sequence[Record], metr
     """
     sizes = sorted(a.points.keys() & b.points.keys())
     runs = {(sweep.base, x): _runs(sweep, x, records) for sweep in (a, b) for x in sizes}
-    common = sorted(reduce(set.intersection, (set(found) for found in runs.values())))
+    common = sorted(set.intersection(*(set(found) for found in runs.values())))
     scores: dict[Key, list[np.ndarray]] = {a.base: [], b.base: []}
     for (base, x), found in runs.items():
         key = (a if base == a.base else b).points[x].key
