@@ -1,0 +1,132 @@
+"""Options of the commands that read results: tables, charts, comparisons, pages, verdicts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.options import Claims, Data, Json, Plugins, Results, application, use_plugins
+
+results_app = application()
+
+
+@results_app.command()
+def table(
+    ctx: typer.Context,
+    filter: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILTER]...", help="As in pacs/*/cladapter, cladapter[k=10], seed=0.")
+    ] = None,
+    results: Results = Path("runs"),
+    format: Annotated[str, typer.Option(metavar="NAME", help="rich, md, csv, latex, html or json.")] = "rich",
+    metrics: Annotated[str | None, typer.Option(metavar="A,B,...", help="Columns to show.")] = None,
+    stages: Annotated[bool, typer.Option("--stages", help="One row for every stage, not only the last.")] = False,
+    split: Annotated[str, typer.Option(metavar="NAME", help="test or val.")] = "test",
+    plugins: Plugins = None,
+) -> None:
+    """Print records as a table.
+
+    Each row is a mean over seeds with a 95 % interval, and marks for whatever limits a comparison.
+    """
+    from bench.cli.commands import table as command
+
+    use_plugins(ctx, plugins)
+    typer.echo(command.table(results, " ".join(filter or []) or None, format, metrics, stages, split))
+
+
+@results_app.command()
+def plot(
+    ctx: typer.Context,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="comparison, pareto, curves, ...; a wrong one lists all.")
+    ],
+    filter: Annotated[list[str] | None, typer.Argument(metavar="[FILTER]...", help="As for `bench table`.")] = None,
+    results: Results = Path("runs"),
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Default: NAME.png here.")] = None,
+    format: Annotated[str | None, typer.Option(metavar="NAME", help="png, svg, pdf, html or json.")] = None,
+    x: Annotated[str | None, typer.Option("--x", help="A method's field (k_ablation) or a cost (pareto).")] = None,
+    stage: Annotated[str | None, typer.Option(help="As in stage1 (routing, spectrum).")] = None,
+    split: Annotated[str | None, typer.Option(help="test or val (confusion, reliability, embedding).")] = None,
+    paper: Annotated[str | None, typer.Option(help="Whose claims; none: without (claims, k_ablation).")] = None,
+    stages: Annotated[bool, typer.Option("--stages", help="Earlier stages too (comparison).")] = False,
+    plugins: Plugins = None,
+) -> None:
+    """Draw records as a chart.
+
+    The title says the finding.
+    """
+    from bench.cli.commands import plot as command
+
+    use_plugins(ctx, plugins)
+    given = {"x": x, "stage": stage, "split": split, "paper": paper, "stages": "true" if stages else None}
+    options = {option: value for option, value in given.items() if value is not None}
+    typer.echo(command.plot(name, results, " ".join(filter or []) or None, options, out, format))
+
+
+@results_app.command()
+def report(
+    ctx: typer.Context,
+    results: Results = Path("runs"),
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the pages.")] = Path("report"),
+    data: Data = None,
+    plugins: Plugins = None,
+) -> None:
+    """Write records as web pages.
+
+    One folder that opens from the disk: no server, no network.
+    """
+    from bench.cli.commands import report as command
+
+    use_plugins(ctx, plugins)
+    typer.echo(command.report(results, out, data))
+
+
+@results_app.command()
+def compare(
+    ctx: typer.Context,
+    a: Annotated[str, typer.Argument(metavar="A", help="A filter that names one row, as for bench table.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="A filter that names another.")],
+    results: Results = Path("runs"),
+    split: Annotated[str, typer.Option(metavar="NAME", help="test or val.")] = "test",
+    plugins: Plugins = None,
+    json: Json = False,
+) -> None:
+    """Compare two rows of a table: difference, interval, verdict, and what it would take to separate them."""
+    from bench.cli.commands import compare as command
+
+    use_plugins(ctx, plugins)
+    typer.echo(command.compare(results, a, b, split, json))
+
+
+@results_app.command()
+def verify(
+    ctx: typer.Context,
+    claim: Annotated[
+        str | None, typer.Argument(metavar="[PAPER[:TABLE]|CLAIM]", help="As in cladapter, cladapter:table4; one id.")
+    ] = None,
+    results: Results = Path("runs"),
+    folder: Claims = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Fix the tolerances of claims that have not run yet.")] = False,
+    plan_file: Annotated[
+        Path | None, typer.Option("--plan-file", metavar="FILE", help="Default: claims_plan.json among the results.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Correct for many claims; exit code 1 when one is contradicted.")
+    ] = False,
+    format: Annotated[str, typer.Option(metavar="NAME", help="table, md, csv or json.")] = "table",
+    plugins: Plugins = None,
+) -> None:
+    """Judge published numbers by arithmetic and by our records.
+
+    Reproduced, within noise, contradicted, not comparable or not run. Fix the tolerances with --plan before running.
+    """
+    from bench.cli.commands import verify as command
+
+    use_plugins(ctx, plugins)
+    if plan:
+        typer.echo(command.write_plan(claim, results, folder, plan_file))
+        return
+    rows, code = command.verify(claim, results, folder, plan_file, strict)
+    typer.echo(command.show(claim, rows, format))
+    raise typer.Exit(code)
