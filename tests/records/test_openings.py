@@ -9,20 +9,12 @@ import signal
 from pathlib import Path
 
 import pytest
+from appending import opening, write_many
 
 from bench.records import Store
 from bench.records.items import names_digest, packed, unpacked
-from bench.records.openings import FILE, Opening, append, read
+from bench.records.openings import FILE, append, read
 from tests.engine.conftest import RunCells
-
-
-def opening(number: int) -> Opening:
-    return Opening(f"digits/pico/knn/quick/seed={number}", "fit", {"method": "m"}, "limited", 1, "2026")
-
-
-def write_many(folder: Path, first: int, count: int) -> None:
-    for number in range(first, first + count):
-        append(folder, opening(number))
 
 
 def test_several_processes_append_at_once(tmp_path: Path) -> None:
