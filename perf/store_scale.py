@@ -28,6 +28,7 @@ METRICS = (
     "accuracy", "balanced_accuracy", "macro_precision", "macro_recall", "macro_f1", "paper_f1", "auc", "nll", "ece",
 )  # fmt: skip
 SEEDS = 20
+COUNTS = {"val": 200, "test": 1397}
 
 
 def names(count: int) -> list[str]:
@@ -63,9 +64,8 @@ def synthetic(planned: Planned, rng: np.random.Generator) -> Record:
         curve = rng.random(100).tolist()
         metrics = {split: dict(zip(METRICS, rng.random(9).tolist(), strict=True)) for split in ("val", "test")}
         curves = dict.fromkeys(("lr", "train_loss", "val_loss", "val_accuracy"), curve)
-        return StageResult(
-            name=name, epochs=100, best_epoch=50, metrics=metrics, n={"val": 200, "test": 1397}, curves=curves
-        )
+        items = {split: items_of(n, rng) for split, n in COUNTS.items()}
+        return StageResult(name=name, epochs=100, best_epoch=50, metrics=metrics, n=COUNTS, curves=curves, items=items)
 
     return Record(
         **identity_fields(planned),
@@ -73,6 +73,14 @@ def synthetic(planned: Planned, rng: np.random.Generator) -> Record:
         test_openings=2,
         parameters=Parameters(trainable=10**6, added=10**6, total=4 * 10**6),
     )
+
+
+def items_of(n: int, rng: np.random.Generator) -> dict[str, str]:
+    """Item scores as records hold them: right or wrong, and a jackknife value for each pair of classes."""
+    from bench.records.items import names_digest, packed
+
+    right, pairs = rng.random(n) < 0.9, rng.random(60)[rng.integers(60, size=n)]
+    return {"ids": names_digest(np.arange(n)), "accuracy": packed(right), "macro_f1": packed(pairs)}
 
 
 def plan(folder: Path, count: int) -> str:

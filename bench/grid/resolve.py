@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from bench.backbones.family import BackboneFamily, resolve_backbone
 from bench.cells import recipes
@@ -18,6 +18,8 @@ from bench.tasks.base import Task
 if TYPE_CHECKING:
     from bench.data.base import Dataset
     from bench.methods import FeatureMethod, Method
+
+Built = TypeVar("Built")
 
 
 @dataclass(frozen=True)
@@ -47,18 +49,7 @@ def resolve(cell: Cell, weights: Path | None = None) -> Resolved:
         UsageError: An unknown data set, method, backbone or recipe, or a parameter that does not exist or is out of
             range.
     """
-    dataset = load("datasets", cell.dataset.name).build(cell.dataset.name, cell.dataset.params)
-    method = load("baselines", cell.method.name).build(cell.method.name, cell.method.params)
-    backbone = resolve_backbone(cell.backbone, weights)
-    canonical = Cell(
-        dataset=Spec(cell.dataset.name, dataset.changed()),
-        backbone=Spec(cell.backbone.name, backbone.changed()),
-        method=Spec(cell.method.name, method.changed()),
-        recipe=recipes.canonical(cell.recipe),
-        seed=cell.seed,
-        data_seed=cell.data_seed,
-    )
-    return Resolved(dataset, dataset.task_plugin, method, recipes.resolve(cell.recipe), backbone, canonical)
+    return _Resolver(weights).resolve(cell)
 
 
 def resolve_all(cells: Iterable[Cell], weights: Path | None = None) -> list[Resolved]:
@@ -67,5 +58,42 @@ def resolve_all(cells: Iterable[Cell], weights: Path | None = None) -> list[Reso
     Plug-ins edited since they were imported are imported anew: a record's fingerprint is that of the file.
     """
     refresh()
-    found = {one.name: one for one in (resolve(cell, weights) for cell in cells)}
+    resolver = _Resolver(weights)
+    found = {one.name: one for one in map(resolver.resolve, cells)}
     return list(found.values())
+
+
+class _Resolver:
+    """Builds every part once: a grid repeats them, and looking for a plug-in reads folders."""
+
+    def __init__(self, weights: Path | None) -> None:
+        self.dataset = _once(lambda spec: load("datasets", spec.name).build(spec.name, spec.params))
+        self.method = _once(lambda spec: load("baselines", spec.name).build(spec.name, spec.params))
+        self.backbone = _once(lambda spec: resolve_backbone(spec, weights))
+        self.recipe = _once(lambda spec: (recipes.resolve(spec), recipes.canonical(spec)))
+
+    def resolve(self, cell: Cell) -> Resolved:
+        dataset, method, backbone = self.dataset(cell.dataset), self.method(cell.method), self.backbone(cell.backbone)
+        recipe, canonical_recipe = self.recipe(cell.recipe)
+        canonical = Cell(
+            dataset=Spec(cell.dataset.name, dataset.changed()),
+            backbone=Spec(cell.backbone.name, backbone.changed()),
+            method=Spec(cell.method.name, method.changed()),
+            recipe=canonical_recipe,
+            seed=cell.seed,
+            data_seed=cell.data_seed,
+        )
+        return Resolved(dataset, dataset.task_plugin, method, recipe, backbone, canonical)
+
+
+def _once(build: Callable[[Spec], Built]) -> Callable[[Spec], Built]:
+    """The same, remembering what it built by the text of a spec, which tells 1 from true and from 1.0."""
+    known: dict[str, Built] = {}
+
+    def found(spec: Spec) -> Built:
+        text = str(spec)
+        if text not in known:
+            known[text] = build(spec)
+        return known[text]
+
+    return found

@@ -11,7 +11,7 @@ from bench.core.places import is_library, place_of, trace_of
 from bench.plugins import registry
 
 METHOD = '''from bench.methods import Method
-from .nets.wide import widen
+from .wings.wide import widen
 
 
 class Wide(Method):
@@ -30,8 +30,8 @@ def widen():
 
 @pytest.fixture
 def error(plugin_folder: Path) -> Exception:
-    (plugin_folder / "nets").mkdir()
-    (plugin_folder / "nets" / "wide.py").write_text(NETS)
+    (plugin_folder / "wings").mkdir()
+    (plugin_folder / "wings" / "wide.py").write_text(NETS)
     (plugin_folder / "wide.py").write_text(METHOD)
     registry.use_folders([plugin_folder])
     try:
@@ -44,8 +44,8 @@ def error(plugin_folder: Path) -> Exception:
 
 
 def test_the_plugin_is_named_not_the_library_below_it(error: Exception, plugin_folder: Path) -> None:
-    assert place_of(error, [plugin_folder]) == "nets/wide.py:5"
-    assert place_of(error, [plugin_folder / "nets"]) == "wide.py:5"
+    assert place_of(error, [plugin_folder]) == "wings/wide.py:5"
+    assert place_of(error, [plugin_folder / "wings"]) == "wide.py:5"
 
 
 def test_without_a_plugin_the_last_line_of_anybody_but_a_library(error: Exception, tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_an_error_that_was_never_raised_has_no_place() -> None:
 def test_the_trace_outlives_the_error(error: Exception) -> None:
     text = trace_of(error)
     assert text.startswith("Traceback")
-    assert "nets/wide.py" in text
+    assert "wings/wide.py" in text
     assert text.endswith(str(error))
 
 

@@ -32,6 +32,21 @@ def _no_folders_afterwards() -> Iterator[None]:
     registry.use_folders([])
 
 
+@pytest.fixture(autouse=True)
+def _nothing_of_other_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Plug-ins loaded by tests before leave their folders on `sys.path`, and plain names may lead there."""
+    made = tmp_path_factory.getbasetemp().parent.parent
+    path, modules = list(sys.path), dict(sys.modules)
+    sys.path[:] = [place for place in path if made not in Path(place).resolve().parents]
+    for name, module in modules.items():
+        plain = "." not in name and not name.startswith("_")
+        if plain and made in Path(getattr(module, "__file__", None) or "/").resolve().parents:
+            del sys.modules[name]
+    yield
+    sys.path[:] = path
+    sys.modules.update(modules)
+
+
 @pytest.fixture
 def search_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder ``src`` on `sys.path`, as an editable install makes it."""
