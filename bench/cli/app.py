@@ -153,6 +153,9 @@ def run(
     ] = False,
     time_limit: Annotated[float | None, typer.Option(metavar="SECONDS", help="Longest a cell may train.")] = None,
     val_only: Annotated[bool, typer.Option("--val-only", help="Never open a test split.")] = False,
+    keep_features: Annotated[
+        bool, typer.Option("--keep-features", help="Keep features of the test split too, for `bench plot embedding`.")
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Print the traceback of what fails.")] = False,
     bank_gb: Annotated[float, typer.Option(metavar="GB", help="Disk that kept features and views may take.")] = 20.0,
     quiet: Quiet = False,
@@ -180,6 +183,7 @@ def run(
         executor=executor,
         quiet=quiet or json,
         val_only=val_only,
+        keep_features=keep_features,
         debug=debug,
         plugins=plugin_folders(ctx, plugins),
         bank_gb=bank_gb,

@@ -28,6 +28,7 @@ from bench.records.schema import (
 )
 from bench.tasks.base import Outputs
 from bench.training.context import Context
+from bench.training.seen import BACKBONE
 from bench.training.stages import Reported
 from bench.training.trials import Tuning
 
@@ -181,7 +182,18 @@ def trained_record(
         diagnostics={**diagnostics, **({"tuning": tuning.trials} if tuning.trials else {})},
         hardware=hardware,
     )
-    return record, predictions(context, {stage.trained.job.stage.name: stage.outputs for stage in stages})
+    arrays = predictions(context, {stage.trained.job.stage.name: stage.outputs for stage in stages})
+    return record, {**arrays, **_kept_features(stages)}
+
+
+def _kept_features(stages: list[Reported]) -> dict[str, np.ndarray]:
+    """Features of the test split: the pre-trained backbone's, and what the head of each stage made of them."""
+    found = {}
+    for stage in stages:
+        for place, array in stage.features.items():
+            name = BACKBONE if place == BACKBONE else stage.trained.job.stage.name
+            found[prediction_key("test", "features", name)] = array
+    return found
 
 
 def memory_notes(context: Context, stages: list[Reported]) -> list[str]:

@@ -112,7 +112,9 @@ class GroupRun:
             for planned in cells:
                 self._fail(planned, self._typed(error))
             return
-        runner = StageRunner(context, folder, self.settings.time_limit, self._booked, self.splits)
+        runner = StageRunner(
+            context, folder, self.settings.time_limit, self._booked, self.splits, self.settings.keep_features
+        )
         with MemoryMeter(self.device) as meter:
             self._first_stages(cells, runner)
         self.shared_memory = meter.peak

@@ -52,7 +52,8 @@ def reproduce(file: Path, settings: Settings) -> Comparison:
     """
     record, arrays = read(file)
     with TemporaryDirectory() as folder, patch.dict(os.environ, {CACHE_VARIABLE: f"{folder}/cache"}):
-        again_done = carry_out([record.cell], replace(settings, results=Path(folder)))
+        again_settings = replace(settings, results=Path(folder), keep_features=_has_features(arrays))
+        again_done = carry_out([record.cell], again_settings)
         if again_done.failed:
             raise UsageError(f"The repetition failed: {next(iter(again_done.failed.values()))}")
         again = Store(Path(folder)).get(record.cell)
@@ -94,6 +95,10 @@ def compare(record: Record, arrays: dict[str, np.ndarray], again: Record, others
             {**again.environment, "device": again.hardware.device, "threads": str(again.hardware.threads)},
         ),
     )
+
+
+def _has_features(arrays: dict[str, np.ndarray]) -> bool:
+    return any(name.endswith("/features") for name in arrays)
 
 
 def is_output(name: str) -> bool:

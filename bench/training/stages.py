@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,10 @@ from bench.training.job import StageJob
 from bench.training.learner import Learner, Progress, State
 from bench.training.loop import inputs_of_split, predict, selection_split, train
 from bench.training.memory import OutOfMemory, is_out_of_memory
+from bench.training.seen import seen
 from bench.training.streams import reseed
+
+FEATURES = "features"  # takes a split's place among the arrays of a finished stage
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Reported:
 
     Attributes:
         outputs: Split -> predictions of the selected epoch, in table order.
+        features: What was kept of the test split by `bench.training.seen.seen`; empty unless asked for.
         openings: How often the test targets were looked at.
     """
 
@@ -57,6 +61,7 @@ class Reported:
     outputs: dict[str, Outputs]
     openings: int
     diagnostics: dict[str, Any]
+    features: Outputs = field(default_factory=dict)
 
 
 Booked = Callable[[Learner, int], None]
@@ -70,6 +75,7 @@ class StageRunner:
         checkpoints: Folder of checkpoints, one subfolder a job.
         booked: Called with each learner and the samples it saw, after every epoch.
         splits: What is predicted once selection is final; without "test" that split stays shut.
+        keep_features: Keep features of the test split with the predictions.
     """
 
     context: Context
@@ -77,6 +83,7 @@ class StageRunner:
     time_limit: float | None
     booked: Booked
     splits: tuple[str, ...] = ("val", "test")
+    keep_features: bool = False
 
     def train(self, jobs: list[StageJob], until: int | None = None) -> dict[str, Trained | BenchError]:
         """Train jobs that may share a pass; one that fails gives its error and leaves the others alone.
@@ -198,12 +205,13 @@ class StageRunner:
     def _keep_reported(self, stage: Trained, learner: Learner, outputs: dict[str, Outputs]) -> Reported:
         peeks = stage.progress.epoch if stage.job.selection == "test_best" else 0
         diagnostics = self._diagnosed(learner, "val" if "val" in outputs else "test")
-        folder = self.checkpoints / stage.job.key
-        flat = {f"{split}/{name}": np.ascontiguousarray(a) for split, o in outputs.items() for name, a in o.items()}
+        features = seen(self.context, learner, "test") if self.keep_features and "test" in outputs else {}
+        folder, arrays = self.checkpoints / stage.job.key, {**outputs, **({FEATURES: features} if features else {})}
+        flat = {f"{part}/{name}": np.ascontiguousarray(a) for part, o in arrays.items() for name, a in o.items()}
         write_atomic(folder / "outputs.safetensors", lambda path: save_file(flat, path), point="outputs")
         kept: dict[str, Any] = {"openings": peeks + ("test" in outputs), "diagnostics": diagnostics}
         write_text(folder / "reported.json", json.dumps(kept), point="reported")
-        return Reported(stage, outputs, kept["openings"], diagnostics)
+        return Reported(stage, outputs, kept["openings"], diagnostics, features)
 
     def _diagnosed(self, learner: Learner, split: str) -> dict[str, Any]:
         """What the method says of its model, and the spectra of what it trained of the pre-trained weights."""
@@ -223,7 +231,8 @@ class StageRunner:
         for name, array in load_file(folder / "outputs.safetensors").items():
             split, _, what = name.partition("/")
             outputs.setdefault(split, {})[what] = array
-        return Reported(stage, outputs, **saved)
+        features = outputs.pop(FEATURES, {})
+        return Reported(stage, outputs, **saved, features=features)
 
     def _features_and_targets(self, learner: Learner, split: str) -> Iterator[tuple[Features, Tensor]]:
         """Features as the head sees them, with targets (B, ...), in evaluation mode."""
