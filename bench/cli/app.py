@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from bench.cli.groups import cache_app, data_app, new_app, submit_app
+from bench.cli.groups import cache_app, data_app, folder_app, new_app, submit_app
 from bench.cli.options import (
     Data,
     Device,
@@ -48,6 +48,7 @@ app.add_typer(results_app)  # without a name: its commands are the program's own
 app.add_typer(data_app, name="data")
 app.add_typer(new_app, name="new")
 app.add_typer(cache_app, name="cache")
+app.add_typer(folder_app, name="results")
 app.add_typer(submit_app, name="submit")
 
 

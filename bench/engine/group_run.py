@@ -97,11 +97,10 @@ class GroupRun:
 
     def _open(self, planned: Planned) -> bool:
         """Whether a cell still has to run; one that failed in another process since planning is not tried again."""
-        name = planned.name
-        failure = self.store.failure(name)
-        if failure is not None and failure != planned.failure:
+        found = self.store.reliable(planned.name)
+        if found.failure is not None and found.failure != planned.failure:
             return False
-        return bool(reason(self.store.get(name), planned.fingerprints, failure, self.settings.val_only))
+        return bool(reason(found, planned.fingerprints, self.settings.val_only))
 
     def _run_open(self, cells: list[Planned], folder: Path) -> None:
         try:

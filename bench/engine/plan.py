@@ -22,6 +22,7 @@ from bench.grid.resolve import Resolved
 from bench.methods.base import FeatureMethod, Method
 from bench.plugins.fingerprint import source_fingerprint
 from bench.records import Record, Store
+from bench.records.store import Reliable
 from bench.tasks.base import Task
 from bench.training.job import StageJob, stage_jobs
 
@@ -160,9 +161,9 @@ class Planner:
         return [self._judged(planned, store) for planned in found.values()]
 
     def _judged(self, planned: Planned, store: Store) -> Planned:
-        failure = store.failure(planned.name)
-        why = reason(store.get(planned.name), planned.fingerprints, failure, self.settings.val_only)
-        return replace(planned, reason=why, failure=failure)
+        found = store.reliable(planned.name)
+        why = reason(found, planned.fingerprints, self.settings.val_only)
+        return replace(planned, reason=why, failure=found.failure)
 
     def _prepare(self, resolved: Resolved) -> Prepared:
         key = (str(resolved.cell.dataset), resolved.cell.data_seed_value)
@@ -215,11 +216,14 @@ def _fits(method: FeatureMethod, task: Task) -> bool:
     return task.single_label or not method.single_label
 
 
-def reason(record: Record | None, fingerprints: dict[str, str], failure: Record | None, val_only: bool = False) -> str:
-    """Why a cell has to run: "missing", "failed: ...", "stale: ...", "test split still shut", or nothing.
+def reason(found: Reliable, fingerprints: dict[str, str], val_only: bool = False) -> str:
+    """Why a cell has to run, or nothing: "missing", "test split still shut", "damaged", "failed" or "stale" and why.
 
     A loss that diverged would diverge again, to the same digits, unless something has changed.
     """
+    record, failure = found.record, found.failure
+    if found.damage:
+        return f"damaged: {found.damage}"
     if failure is not None and failure.error is not None:
         same = not changed(failure, fingerprints)
         return "" if same and failure.error.kind == NonFiniteLoss.kind else f"failed: {failure.error.kind}"

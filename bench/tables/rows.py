@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.cells.cell import Cell
+from bench.cells.cell import parsed
 from bench.records import Record, StageResult
 from bench.records.frame import without_protocol
 from bench.stats import Row as Estimate
@@ -139,7 +139,7 @@ def _key(record: Record, stage: str) -> Key:
 @lru_cache(maxsize=1 << 16)
 def cell_parts(name: str) -> tuple[str, str, str, str]:
     """Data set without protocol, backbone, method and recipe; a table asks for each record several times."""
-    cell = Cell.parse(name)
+    cell = parsed(name)
     return str(without_protocol(cell.dataset)), str(cell.backbone), str(cell.method), str(cell.recipe)
 
 

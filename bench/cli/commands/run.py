@@ -14,6 +14,7 @@ from bench.cli.commands.text import as_json, columns, duration, size
 from bench.core.errors import UsageError
 from bench.engine.settings import Settings
 from bench.grid.suite import Suite, load_targets, parse_override
+from bench.records import Store
 from bench.tables import render
 from bench.tables.closing import closing
 
@@ -46,10 +47,11 @@ def run(
     from bench.engine.run import run as run_cells
 
     outcome, split = run_cells(cells, settings), "val" if settings.val_only else "test"
+    store = Store(settings.results)
     if json:
-        print(as_json({**asdict(outcome), "table": loads(table(settings.results, outcome.cells, "json", split=split))}))
+        print(as_json({**asdict(outcome), "table": loads(table(store, outcome.cells, "json", split=split))}))
     elif not settings.quiet:
-        shown = make(settings.results, outcome.cells, split=split)
+        shown = make(store, outcome.cells, split=split)
         print("\n".join(part for part in (render(shown), closing(shown)) if part))
         print(summary(outcome, settings), file=sys.stderr)
     return 1 if outcome.failed else 0
@@ -105,7 +107,6 @@ def preview(cells: Iterable[Resolved], settings: Settings, json: bool) -> str:
     from bench.engine.estimate import estimate
     from bench.engine.groups import group_cells
     from bench.engine.plan import Lacking, Planner
-    from bench.records import Store
 
     planner, device = Planner(settings), choose_device(settings.device)
     lacking: Lacking = []
