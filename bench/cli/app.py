@@ -27,6 +27,7 @@ from bench.cli.options import (
 )
 from bench.cli.results import results_app
 from bench.core.errors import BenchError
+from bench.core.visible import visible_lines
 
 
 class Group(TyperGroup):
@@ -36,7 +37,7 @@ class Group(TyperGroup):
         try:
             return super().invoke(ctx)
         except BenchError as error:
-            typer.echo(f"bench: {error}", err=True)
+            typer.echo(f"bench: {visible_lines(str(error))}", err=True)
             raise typer.Exit(2) from error
         except KeyboardInterrupt as error:
             typer.echo("bench: stopped. Finished cells are stored; the same command continues.", err=True)
@@ -154,6 +155,7 @@ def run(
     ] = False,
     time_limit: Annotated[float | None, typer.Option(metavar="SECONDS", help="Longest a cell may train.")] = None,
     val_only: Annotated[bool, typer.Option("--val-only", help="Never open a test split.")] = False,
+    metrics: Annotated[str | None, typer.Option(metavar="A,B,...", help="Columns of the table.")] = None,
     keep_features: Annotated[
         bool, typer.Option("--keep-features", help="Keep features of the test split too, for `bench plot embedding`.")
     ] = False,
@@ -189,7 +191,7 @@ def run(
         plugins=plugin_folders(ctx, plugins),
         bank_gb=bank_gb,
     )
-    raise typer.Exit(command.run(targets or [], override or [], settings, dry_run, json, claims or []))
+    raise typer.Exit(command.run(targets or [], override or [], settings, dry_run, json, claims or [], metrics))
 
 
 @app.command()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.core.visible import visible
 from bench.cli.options import Claims, Data, Json, Plugins, Results, application, use_plugins
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def opened(results: Path) -> Iterator[Store]:
     store = Store(results)
     yield store
     for error in store.unreadable:
-        typer.echo(f"bench: left out: {error}", err=True)
+        typer.echo(f"bench: left out: {visible(str(error))}", err=True)
     if store.unreadable:
         raise typer.Exit(1)
 

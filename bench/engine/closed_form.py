@@ -9,9 +9,10 @@ from bench.engine.cost import size, trunk_macs
 from bench.engine.evidence import SPLITS, flags, identity_fields, predictions, stage_result
 from bench.engine.plan import Planned
 from bench.methods.base import FeatureMethod, Fitted
+from bench.methods.build import author
 from bench.records import Record
 from bench.records.schema import Macs, Parameters, Selection
-from bench.tasks.base import Outputs
+from bench.tasks.base import Outputs, check_shape
 from bench.training.context import Context, parts
 from bench.training.loop import stacked
 
@@ -27,7 +28,9 @@ def fit_record(
     selects_on = "test" if planned.selection == "test_best" and "test" in splits else "val"
     val = context.feature_split(selects_on) if len(context.prepared.rows(selects_on)) else None
     fitted = method.fit(context.feature_split("train"), val, context.head_spec(planned.resolved.recipe))
-    outputs = {split: _outputs(fitted, context, split) for split in splits if len(context.prepared.rows(split))}
+    outputs = {
+        split: _outputs(planned, fitted, context, split) for split in splits if len(context.prepared.rows(split))
+    }
     total = size(context.trunk) + fitted.parameters
     by = str((fitted.chosen or {}).get("by", "none"))
     record = Record(
@@ -43,9 +46,12 @@ def fit_record(
     return record, predictions(context, {STAGE: outputs})
 
 
-def _outputs(fitted: Fitted, context: Context, split: str) -> Outputs:
+def _outputs(planned: Planned, fitted: Fitted, context: Context, split: str) -> Outputs:
     """What the task keeps of the method's scores."""
-    scores = torch.from_numpy(fitted.predict(context.pooled(split)).astype(np.float32))
+    scores = torch.from_numpy(np.asarray(fitted.predict(context.pooled(split)), dtype=np.float32))
+    method, task = planned.resolved.method, context.task
+    wanted = context.head_spec(planned.resolved.recipe).outputs
+    check_shape(task, scores, len(context.prepared.rows(split)), wanted, author(method))
     rows, size = context.prepared.rows(split), context.task.at_once or len(scores)
     batches = [context.task.kept(scores[part], context.targets(rows[part]).cpu()) for part in parts(len(rows), size)]
     return stacked(batches)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from bench.cells.params import Params
+from bench.plugins.contract import must_define
 
 if TYPE_CHECKING:
     from bench.engine.groups import Group
@@ -21,6 +22,7 @@ Work = Callable[["Group", bool], bool]
 class Executor(Params):
     """Base of all executors."""
 
+    @must_define
     def execute(self, groups: Sequence[Group], settings: Settings, work: Work) -> None:
         """See that every group is done, wherever that is; raise only what should stop the whole run.
 
@@ -31,4 +33,4 @@ class Executor(Params):
             work: ``work(group, wait)`` does a group in this process, with this run's progress bar. It returns False,
                 at once unless ``wait``, when another process is at it.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define execute()")
+        raise NotImplementedError

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from bench.backbones.features import FAMILIES, Family, Features
 from bench.cells.params import Params
 from bench.methods.parts import plain_head
+from bench.plugins.contract import must_define
 from bench.tasks.base import FeatureSplit, HeadSpec
 
 if TYPE_CHECKING:
@@ -152,12 +153,13 @@ class FeatureMethod(Params):
         """The stem of the file the class is written in."""
         return cls.__module__.rpartition(".")[2]
 
+    @must_define
     def fit(self, train: FeatureSplit, val: FeatureSplit | None, spec: HeadSpec) -> Fitted:
         """Fit on the training features; `val`, when there is one, may choose a strength.
 
         Without validation data a strength is chosen by inner cross-validation on `train`.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define fit(train, val, spec)")
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,10 @@ epochs or protocol never meet in one mean. Test-selected runs are kept apart as 
 from __future__ import annotations
 
 import math
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -74,6 +72,7 @@ class Row:
         cells: Canonical names of the finished runs.
         ranks: Best and worst rank among the rows of its comparable block; None where that is not known.
         letters: Rows of a block that share a letter were not separated.
+        names: Part of the cell's name -> how the row is shown to people, where that says more than `key`.
     """
 
     key: Key
@@ -86,6 +85,11 @@ class Row:
     marks: dict[str, str] = field(default_factory=dict)
     ranks: tuple[int, int] | None = None
     letters: str = ""
+    names: dict[str, str] = field(default_factory=dict)
+
+    def name(self, part: str) -> str:
+        """A part of the cell's name (``method``) for people."""
+        return self.names.get(part) or str(getattr(self.key, part))
 
 
 def group(records: Iterable[Record], stages: bool = False) -> dict[Key, list[Record]]:
@@ -95,7 +99,7 @@ def group(records: Iterable[Record], stages: bool = False) -> dict[Key, list[Rec
         for stage in _stages(record, stages):
             groups[_key(record, stage)].append(record)
     _file_failures(groups)
-    return dict(sorted(groups.items(), key=lambda item: sort_key(item[0])))
+    return dict(groups)
 
 
 def make_row(key: Key, records: Sequence[Record], split: str = "test") -> Row:
@@ -112,17 +116,6 @@ def make_row(key: Key, records: Sequence[Record], split: str = "test") -> Row:
         failures=tuple(record for record in records if record.status == "failed"),
         cells=tuple(record.cell for record in done),
     )
-
-
-def sort_key(key: Key) -> list[Any]:
-    """By data set, backbone and recipe, floors first; numbers inside names by value: k=5 comes before k=20."""
-    setting = [_natural(part) for part in (key.task, key.dataset, key.protocol, key.backbone, key.recipe)]
-    return [*setting, key.floor or math.inf, _natural(key.method), _natural(key.stage), key.test_selected]
-
-
-def _natural(text: str) -> list[tuple[int, str]]:
-    pieces = re.split(r"([0-9]+)", text)  # text and digits alternate
-    return [(int(piece), "") if i % 2 else (0, piece) for i, piece in enumerate(pieces)]
 
 
 def _stages(record: Record, every: bool) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.core.errors import UsageError, nearest
@@ -17,6 +17,7 @@ from bench.tables.filters import select
 from bench.tables.marks import Floors, Stale, floor_means, marked
 from bench.tables.metrics import default_columns, known_floors, known_metrics
 from bench.tables.rows import FACTS, Key, Row, group, make_row
+from bench.tables.swept import ordered
 from bench.tasks.base import Metric
 
 
@@ -81,8 +82,8 @@ def aggregate(
     columns = tuple(columns) or default_columns(record.task for record in records)
     _check(columns, known, split)
     floors = floor_means(make_row(key, found, split) for key, found in group(records).items())
-    groups = group(select(records, filter), stages)
-    plain = {key: make_row(key, found, split) for key, found in groups.items()}
+    groups, names = ordered(group(select(records, filter), stages))
+    plain = {key: replace(make_row(key, found, split), names=names[key]) for key, found in groups.items()}
     told = scores or packed_scores(split)
     verdicts = compared(groups, split, told)
     placed = ranked(with_intervals(plain, groups, split, told, columns), verdicts)

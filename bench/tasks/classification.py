@@ -39,6 +39,9 @@ class Classification(Task):
         Metric("ece", higher_is_better=False),
     )
 
+    def output_shape(self, outputs: int) -> tuple[int | None, ...]:
+        return (outputs,)
+
     def targets(self, table: pd.DataFrame) -> np.ndarray:
         return table["label"].to_numpy(dtype=np.int64)
 

@@ -95,7 +95,9 @@ def _pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
-@pytest.mark.parametrize("make", [_pipe, lambda path: path.symlink_to(path), Path.mkdir], ids=["pipe", "loop", "folder"])
+@pytest.mark.parametrize(
+    "make", [_pipe, lambda path: path.symlink_to(path), Path.mkdir], ids=["pipe", "loop", "folder"]
+)
 @pytest.mark.parametrize("suffix", [".json", ".npz"])
 def test_what_is_no_file_is_not_waited_for(store: Store, make: Callable[[Path], object], suffix: str) -> None:
     path = store.path(NAME).with_suffix(suffix)

@@ -62,7 +62,7 @@ def test_markdown_cells(table: Table) -> None:
     lines = render(table, "md").splitlines()
     assert "60.00 [50.03, " in next(line for line in lines if "linear_probe" in line)
     odd = next(line for line in lines if "odd[" in line)
-    assert r"a\|b<c>" in odd
+    assert r"a\|b&lt;c&gt;" in odd
     unescaped = [line.replace(r"\|", "").count("|") for line in lines if line.startswith("|")]
     assert len(set(unescaped)) == 1
 

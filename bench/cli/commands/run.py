@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+import shlex
 from json import loads
 from typing import TYPE_CHECKING
 
 from bench.backbones.local import weights_folder
-from bench.cli.commands.table import make, table
+from bench.cli.commands.table import listed, make, table
 from bench.cli.commands.text import as_json, columns, duration, size
 from bench.core.errors import UsageError
 from bench.engine.settings import Settings
@@ -26,7 +28,13 @@ if TYPE_CHECKING:
 
 
 def run(
-    targets: list[str], overrides: list[str], settings: Settings, dry_run: bool, json: bool, claims: Sequence[str] = ()
+    targets: list[str],
+    overrides: list[str],
+    settings: Settings,
+    dry_run: bool,
+    json: bool,
+    claims: Sequence[str] = (),
+    metrics: str | None = None,
 ) -> int:
     """Carry out ``bench run`` and return the exit code: 0, or 1 when cells failed.
 
@@ -49,11 +57,13 @@ def run(
     outcome, split = run_cells(cells, settings), "val" if settings.val_only else "test"
     store = Store(settings.results)
     if json:
-        print(as_json({**asdict(outcome), "table": loads(table(store, outcome.cells, "json", split=split))}))
+        told = table(store, outcome.cells, "json", metrics, split=split)
+        print(as_json({**asdict(outcome), "table": loads(told)}))
     elif not settings.quiet:
-        shown = make(store, outcome.cells, split=split)
+        shown = make(store, outcome.cells, listed(metrics), split=split)
         print("\n".join(part for part in (render(shown), closing(shown)) if part))
         print(summary(outcome, settings), file=sys.stderr)
+        print(going_on(outcome, cells, settings, " ".join(map(shlex.quote, targets))), file=sys.stderr)
     return 1 if outcome.failed else 0
 
 
@@ -63,6 +73,26 @@ def summary(outcome: Done, settings: Settings) -> str:
     if not outcome.ran:
         return f"Nothing to do: all {total} cells are up to date in {settings.results}."
     return f"{total} cells: {outcome.ran} ran, {outcome.up_to_date} were up to date, {len(outcome.failed)} failed."
+
+
+def going_on(outcome: Done, cells: Sequence[Resolved], settings: Settings, targets: str) -> str:
+    """One line on what a person may want to do next."""
+    place = "" if settings.results == Settings.results else f" --results {shlex.quote(str(settings.results))}"
+    if outcome.failed:
+        return f"Next: mend what failed and give the same command again; only that runs. See: bench table{place}"
+    seeds, methods = {cell.cell.seed for cell in cells}, list(dict.fromkeys(str(cell.cell.method) for cell in cells))
+    more = [f"more seeds: bench run {targets} -o 'seeds=[0,1,2,3,4]'"] if len(seeds) < 5 and "/" not in targets else []
+    if one_split(cells):
+        more.append("one split decides here; repeat it: -o protocol=resampled -o 'data_seed=[0,1,2,3,4]'")
+    if len(methods) > 1:
+        more.append("bench compare " + " ".join(map(shlex.quote, methods[-2:])) + place)
+    return "Next: " + "; ".join([*more, f"bench plot comparison{place}"])
+
+
+def one_split(cells: Sequence[Resolved]) -> bool:
+    """Whether all cells were judged on one draw of a data set that could be drawn again."""
+    own = [cell.dataset for cell in cells if RESAMPLED in cell.dataset.protocols]
+    return any(dataset.protocol != RESAMPLED for dataset in own)
 
 
 def requested(targets: list[str], overrides: list[str], settings: Settings) -> list[Suite]:

@@ -43,5 +43,9 @@ def table(
     Raises:
         UsageError: There are no records, or a filter, format, column or split is wrong.
     """
-    columns = [name.strip() for name in metrics.split(",")] if metrics else []
-    return render(make(store, filter, columns, stages, split), format)
+    return render(make(store, filter, listed(metrics), stages, split), format)
+
+
+def listed(metrics: str | None) -> list[str]:
+    """Names separated by commas."""
+    return [name.strip() for name in metrics.split(",")] if metrics else []
