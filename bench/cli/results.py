@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.core.visible import visible
 from bench.cli.options import Claims, Data, Json, Plugins, Results, application, use_plugins
+from bench.core.visible import visible
 
 if TYPE_CHECKING:
     from bench.records import Store

@@ -48,7 +48,7 @@ def stage_result(context: Context, name: str, outputs: dict[str, Outputs], **fie
     return StageResult(
         name=name,
         metrics={split: evaluate(targets_of(context, split), found) for split, found in outputs.items()},
-        n={split: len(context.prepared.rows(split)) for split in outputs},
+        n={split: len(context.prepared.rows(split)) for split in ("train", *outputs)},
         items={split: item_facts(context, split, found) for split, found in outputs.items()},
         **fields,
     )

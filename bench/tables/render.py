@@ -17,6 +17,7 @@ from bench.core.errors import UsageError, nearest
 from bench.core.visible import visible, visible_lines
 from bench.stats import Row as Estimate
 from bench.tables.metrics import metrics_of
+from bench.tables.resampled import COVERS
 from bench.tables.table import Table, fact, to_json
 from bench.tasks.base import Metric
 
@@ -95,7 +96,8 @@ def show(metric: Metric, value: Estimate | None) -> str:
         text += f" [{value.low * scale:.{digits}f}, {value.high * scale:.{digits}f}]"
     if value.covers == "items and seeds" or value.runs < 2 or value.seed_low == value.seed_high:
         return text
-    return f"{text} · seeds {value.seed_low * scale:.{digits}f}–{value.seed_high * scale:.{digits}f}"
+    kind = "splits" if value.covers == COVERS else "seeds"
+    return f"{text} · {kind} {value.seed_low * scale:.{digits}f}–{value.seed_high * scale:.{digits}f}"
 
 
 def show_fact(value: float | None) -> str:

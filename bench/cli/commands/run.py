@@ -5,8 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
-import shlex
+from dataclasses import asdict, replace
 from json import loads
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,8 @@ from bench.grid.suite import Suite, load_targets, parse_override
 from bench.records import Store
 from bench.tables import render
 from bench.tables.closing import closing
+from bench.tables.metrics import known_metrics
+from bench.tables.table import check_columns
 
 if TYPE_CHECKING:
     from bench.engine.estimate import Cost
@@ -54,6 +55,7 @@ def run(
         return 0
     from bench.engine.run import run as run_cells
 
+    check_columns(listed(metrics), known_metrics(cell.dataset.task for cell in cells))
     outcome, split = run_cells(cells, settings), "val" if settings.val_only else "test"
     store = Store(settings.results)
     if json:
@@ -63,7 +65,7 @@ def run(
         shown = make(store, outcome.cells, listed(metrics), split=split)
         print("\n".join(part for part in (render(shown), closing(shown)) if part))
         print(summary(outcome, settings), file=sys.stderr)
-        print(going_on(outcome, cells, settings, " ".join(map(shlex.quote, targets))), file=sys.stderr)
+        print(going_on(outcome, cells, settings), file=sys.stderr)
     return 1 if outcome.failed else 0
 
 
@@ -75,24 +77,35 @@ def summary(outcome: Done, settings: Settings) -> str:
     return f"{total} cells: {outcome.ran} ran, {outcome.up_to_date} were up to date, {len(outcome.failed)} failed."
 
 
-def going_on(outcome: Done, cells: Sequence[Resolved], settings: Settings, targets: str) -> str:
+FEWEST_SEEDS = 5  # below, an interval does not hold for new seeds
+
+
+def going_on(outcome: Done, cells: Sequence[Resolved], settings: Settings) -> str:
     """One line on what a person may want to do next."""
     place = "" if settings.results == Settings.results else f" --results {shlex.quote(str(settings.results))}"
     if outcome.failed:
         return f"Next: mend what failed and give the same command again; only that runs. See: bench table{place}"
     seeds, methods = {cell.cell.seed for cell in cells}, list(dict.fromkeys(str(cell.cell.method) for cell in cells))
-    more = [f"more seeds: bench run {targets} -o 'seeds=[0,1,2,3,4]'"] if len(seeds) < 5 and "/" not in targets else []
-    if one_split(cells):
-        more.append("one split decides here; repeat it: -o protocol=resampled -o 'data_seed=[0,1,2,3,4]'")
+    again = "the same command with -o"
+    more = [f"for more seeds {again} 'seeds=[0,1,2,3,4]'"] if len(seeds) < FEWEST_SEEDS and len(cells) > 1 else []
+    if protocol := redrawing(cells):
+        more.append(f"one split decides; for repeated ones {again} protocol={protocol} -o 'data_seed=[0,1,2,3,4]'")
     if len(methods) > 1:
         more.append("bench compare " + " ".join(map(shlex.quote, methods[-2:])) + place)
     return "Next: " + "; ".join([*more, f"bench plot comparison{place}"])
 
 
-def one_split(cells: Sequence[Resolved]) -> bool:
-    """Whether all cells were judged on one draw of a data set that could be drawn again."""
-    own = [cell.dataset for cell in cells if RESAMPLED in cell.dataset.protocols]
-    return any(dataset.protocol != RESAMPLED for dataset in own)
+def redrawing(cells: Sequence[Resolved]) -> str:
+    """The protocol that draws again, for each data seed, the one split that all cells were judged on; empty where there
+    is none."""
+    for dataset in (cell.dataset for cell in cells):
+        chosen = dataset.protocols[dataset.protocol]
+        alike = [
+            name for name, rule in dataset.protocols.items() if rule.drawn and replace(rule, drawn=False) == chosen
+        ]
+        if alike:
+            return alike[0]
+    return ""
 
 
 def requested(targets: list[str], overrides: list[str], settings: Settings) -> list[Suite]:
