@@ -60,7 +60,7 @@ def format_value(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "[" + ",".join(format_value(item) for item in value) + "]"
     text = str(value)
-    bare = _WORD.fullmatch(text) and text not in _CONSTANTS and not _NUMBER.match(text)
+    bare = len(text) <= _LONGEST and _WORD.fullmatch(text) and text not in _CONSTANTS and not _NUMBER.match(text)
     return text if bare else json.dumps(text)
 
 
@@ -164,9 +164,11 @@ class Scanner:
         word = self.word()
         if word in _CONSTANTS:
             return _CONSTANTS[word]
+        if (
+            len(word) > _LONGEST and word.lstrip("+-")[:1].isdigit()
+        ):  # before the pattern, whose time grows with the square
+            self.fail(f"a number of {len(word)} characters is too long")
         if _NUMBER.match(word):
-            if len(word) > _LONGEST:
-                self.fail(f"a number of {len(word)} characters is too long")
             return float(word) if re.search(r"[.eEn]", word) else int(word)
         return word
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,9 @@ from bench.data.resampling import Resize
 
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 _PROBLEMS = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+PIXEL_LIMIT = 100_000_000  # of one image: as colours 0.3 GB, and three times that while it is converted
+LARGE = 10_000_000  # pixels above which images are decoded one by one
+_one_by_one = threading.Lock()
 _SIXTEEN_BITS = ("PNG", "PPM")  # formats whose mode "I" holds 16 bits
 EXIF_ORIENTATION = 0x0112
 
@@ -29,12 +35,30 @@ def read_image(path: Path) -> np.ndarray:
         DataError: The file is missing, truncated or not an image; the message names it.
     """
     try:
-        with Image.open(path) as image:
-            image.load()
+        with _opened(path) as image:
             upright = ImageOps.exif_transpose(image)
             return _deep(upright, image.format) if _is_deep(image.mode) else np.asarray(_to_rgb(upright))
     except _PROBLEMS as error:
         raise _unreadable(path, error) from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """An image file, decoded; many threads decode at once, and large images one after the other.
+
+    Raises:
+        DataError: It has more pixels than `PIXEL_LIMIT`.
+    """
+    with Image.open(path) as image:
+        pixels = image.width * image.height
+        if pixels > PIXEL_LIMIT:
+            raise DataError(
+                f"{printable(path)} has {pixels / 1e6:.0f} million pixels, more than the {PIXEL_LIMIT / 1e6:.0f} "
+                "million that fit into memory. Make it smaller, or cut it into tiles."
+            )
+        with _one_by_one if pixels > LARGE else nullcontext():
+            image.load()
+            yield image
 
 
 def read_map(path: Path) -> np.ndarray:
@@ -44,8 +68,7 @@ def read_map(path: Path) -> np.ndarray:
         DataError: The file is missing, no image, or has several channels; the message names it.
     """
     try:
-        with Image.open(path) as image:
-            image.load()
+        with _opened(path) as image:
             upright = ImageOps.exif_transpose(image)
     except _PROBLEMS as error:
         raise _unreadable(path, error) from error

@@ -123,6 +123,7 @@ class Flags(Block):
         assumed: Recipe fields its source does not state.
         absent_classes: Split -> classes without a sample there. Macro averages of val and test leave them out; those
             absent from train cannot be learned.
+        imbalance: Test samples of the largest class for each of the smallest; 0 where samples have not one class each.
         grid_edges: Chosen learning rates at the end of what was tried, in words.
     """
 
@@ -135,6 +136,7 @@ class Flags(Block):
     assumed: list[str] = []
     absent_classes: dict[str, list[int]] = {}
     grid_edges: list[str] = []
+    imbalance: float = 0.0
     notes: list[str] = []
 
 

@@ -20,7 +20,7 @@ from bench.tables.damage import records_of, with_damage
 from bench.tables.metrics import metrics_of
 from bench.tables.rows import Row
 from bench.tables.scores import scores_of
-from bench.tables.stale import stale_reason
+from bench.tables.stale import stale_reason, with_unknown
 from bench.tables.standing import with_standing
 from bench.tasks.base import Metric
 
@@ -102,7 +102,7 @@ class Site:
         records = records_of(store)
         looks, scores = list(openings.read(store.folder)), scores_of(store, "test")
         table = aggregate(records, stale=stale_reason, openings=looks, scores=scores)
-        return cls(store, records, with_damage(with_standing(table, store), store))
+        return cls(store, records, with_damage(with_standing(with_unknown(table), store), store))
 
     def boards(self) -> Iterator[Board]:
         """The comparable blocks."""

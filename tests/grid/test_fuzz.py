@@ -5,20 +5,26 @@ from __future__ import annotations
 import random
 import string
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
+from bench.cells.cell import Cell
 from bench.core.errors import BenchError
-from bench.grid.suite import from_variables, load_targets, parse_override
+from bench.grid.resolve import resolve
+from bench.grid.suite import from_variables, parse_override
 from bench.plugins import registry
 
-NUMBER = 25_000  # of each kind
+NAMES, OVERRIDES = 45_000, 5_000
 VARIABLES = {"dataset": "digits", "backbone": "pico", "methods": ["knn"], "recipe": "quick"}
-NAMES = ["digits", "image_folder", "csv_images", "digits_scene", "pico", "lite0", "deit_tiny", "cached", "knn",
-         "cladapter", "lora", "logistic", "quick", "paper", "tuned", "own"]  # fmt: skip
-FIELDS = ["shots", "fraction", "protocol", "path", "size", "lift", "depth", "k", "tuning", "epochs", "lr", "lr_grid",
-          "batch_size", "selection", "halve_at", "intensity", "accept_leaks", "seed", "data_seed", "methods", "dataset",
-          "backbone", "recipe", "train", "image_size", "cladapter.k", "seeds"]  # fmt: skip
+PARTS = {  # part of a name -> plug-ins, and their fields
+    "dataset": ("digits image_folder csv_images digits_scene", "shots fraction protocol path intensity accept_leaks"),
+    "backbone": ("pico lite0 deit_tiny cached r3d_18", "size lift depth planes model frames"),
+    "method": ("knn cladapter lora logistic majority", "k tuning rank alpha"),
+    "recipe": ("quick paper tuned own", "epochs lr lr_grid batch_size selection halve_at augment"),
+}
+FIELDS = ["seed", "data_seed", "methods", "dataset", "backbone", "recipe", "train", "image_size", "cladapter.k",
+          "seeds", "protocol", "knn.k", "epochs", "lr_grid", "digits.shots"]  # fmt: skip
 VALUES = ["0", "1", "-1", "5", "1e999", "nan", "-inf", "1e-400", "true", "none", "slices", "holdout", "[]", "[1,2]",
           "[[1],[2]]", '"a/b"', '"\\u0000"', '"\\ud800"', '"' + "x" * 300 + '"', "9" * 400, "9" * 5000, "[" * 40,
           "window[0,1]", "0.5", "frozen", "last", "99999999999999999999", "~", "../x", "digits", '["duplicate"]',
@@ -26,12 +32,13 @@ VALUES = ["0", "1", "-1", "5", "1e999", "nan", "-inf", "1e-400", "true", "none",
 CHARACTERS = string.ascii_letters + string.digits + '[]=,/"\\-+._ \t\n\x00\x1b*?äЖ🙂'
 
 
-def spec(chance: random.Random) -> str:
-    name = chance.choice(NAMES)
-    if chance.random() < 0.4:
+def spec(part: str, chance: random.Random) -> str:
+    names, fields = (words.split() for words in PARTS[part])
+    name = chance.choice(names)
+    if chance.random() < 0.6:
         return name
     return (
-        f"{name}[{','.join(f'{chance.choice(FIELDS)}={chance.choice(VALUES)}' for _ in range(chance.randint(1, 3)))}]"
+        f"{name}[{','.join(f'{chance.choice(fields)}={chance.choice(VALUES)}' for _ in range(chance.randint(1, 3)))}]"
     )
 
 
@@ -46,12 +53,13 @@ def mutated(text: str, chance: random.Random) -> str:
 
 def name(chance: random.Random) -> str:
     seed = chance.choice(["seed=0", "seed=1,data_seed=2", f"seed={chance.choice(VALUES)}"])
-    return mutated("/".join([*(spec(chance) for _ in range(chance.choice([4, 4, 4, 3, 5]))), seed]), chance)
+    return mutated("/".join([*(spec(part, chance) for part in PARTS), seed]), chance)
 
 
 def override(chance: random.Random) -> str:
-    value = chance.choice([chance.choice(VALUES), spec(chance), f"[{spec(chance)},{spec(chance)}]"])
-    return mutated(f"{chance.choice(FIELDS)}={value}", chance)
+    part = chance.choice(list(PARTS))
+    value = chance.choice([chance.choice(VALUES), spec(part, chance), f"[{spec(part, chance)},{spec(part, chance)}]"])
+    return mutated(f"{chance.choice([part, chance.choice(FIELDS)])}={value}", chance)
 
 
 @pytest.fixture(autouse=True)
@@ -61,30 +69,25 @@ def _plugins_imported() -> None:
             registry.load(kind, plugin)
 
 
+def outcome(action: Callable[[], object]) -> str:
+    try:
+        action()
+    except BenchError:
+        return "refused"
+    return "fine"
+
+
 def test_names() -> None:
-    chance, seen = random.Random(0), Counter[str]()
-    for _ in range(NUMBER):
-        text = name(chance)
-        if text.count("/") < 4 or "seed=" not in text.rpartition("/")[2]:
-            text += "/seed=0"
-        if text.count("/") < 4:
-            continue
-        try:
-            load_targets([text])
-            seen["fine"] += 1
-        except BenchError:
-            seen["refused"] += 1
-    assert min(seen.values()) > NUMBER / 500  # the generator makes some of each
+    chance = random.Random(0)
+    texts = [name(chance) for _ in range(NAMES)]
+    seen = Counter(outcome(lambda text=text: resolve(Cell.parse(text))) for text in texts)
+    assert min(seen["fine"], seen["refused"]) > NAMES / 100  # the generator makes many of each
 
 
 def test_overrides() -> None:
-    chance, seen = random.Random(1), Counter[str]()
-    for _ in range(NUMBER):
-        text = override(chance)
-        try:
-            key, value = parse_override(text)
-            from_variables("fuzz", "", VARIABLES, {key: value})
-            seen["fine"] += 1
-        except BenchError:
-            seen["refused"] += 1
-    assert min(seen.values()) > NUMBER / 500
+    chance = random.Random(1)
+    texts = [override(chance) for _ in range(OVERRIDES)]
+    seen = Counter(
+        outcome(lambda text=text: from_variables("fuzz", "", VARIABLES, dict([parse_override(text)]))) for text in texts
+    )
+    assert min(seen["fine"], seen["refused"]) > OVERRIDES / 50

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from bench.backbones.local import weights_folder
 from bench.cli.commands.table import listed, make, table
-from bench.cli.commands.text import as_json, columns, duration, size
+from bench.cli.commands.text import as_json, columns, duration
 from bench.core.errors import UsageError
+from bench.core.sizes import amount
 from bench.engine.settings import Settings
 from bench.grid.suite import Suite, load_targets, parse_override
 from bench.records import Store
@@ -141,7 +142,7 @@ def described(group: Group, cost: Cost) -> str:
     about = f"{len(group.cells)} cells, about {duration(cost.seconds)}"
     if spared := group.trunk_epochs_spared:
         about += f" ({duration(cost.seconds_alone)} one by one: sharing spares {spared} epochs of the trunk)"
-    return f"{about}, disk {size(cost.disk)}, memory {size(cost.memory)}"
+    return f"{about}, disk {amount(cost.disk)}, memory {amount(cost.memory)}"
 
 
 def preview(cells: Iterable[Resolved], settings: Settings, json: bool) -> str:

@@ -9,7 +9,7 @@ from bench.records.openings import read
 from bench.tables import Table, aggregate, render
 from bench.tables.damage import records_of, with_damage
 from bench.tables.scores import scores_of
-from bench.tables.stale import stale_reason
+from bench.tables.stale import stale_reason, with_unknown
 from bench.tables.standing import with_standing
 
 
@@ -21,7 +21,7 @@ def make(
     records = records_of(store)
     openings, scores = list(read(store.folder)), scores_of(store, split)
     table = aggregate(records, filter, columns, stages, split, stale_reason, openings, scores)
-    return with_damage(with_standing(table, store), store)
+    return with_damage(with_standing(with_unknown(table), store), store)
 
 
 def table(
