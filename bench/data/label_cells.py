@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -15,16 +16,19 @@ def no_classes(labels: Sequence[str]) -> str:
     Args:
         labels: One a line of the list, from its second line on.
     """
-    return _several(labels) or _measured(labels)
+    return _measured(labels) or _several(labels)
 
 
 def _several(labels: Sequence[str]) -> str:
     """A cell that names several labels, one of which stands elsewhere by itself or with others."""
     for separator in _SEPARATORS:
         cells = {label: _parts(label, separator) for label in set(labels)}
-        seen = Counter(part for parts in cells.values() for part in parts)
+        # commas belong to many a name, "dog, small": there a label must also stand alone
+        others = [parts for parts in cells.values() if separator != "," or len(parts) == 1]
+        seen = Counter(part for parts in others for part in parts)
         for line, label in enumerate(labels, start=2):
-            if len(cells[label]) > 1 and any(seen[part] > 1 for part in cells[label]):
+            own = 0 if separator == "," else 1
+            if len(cells[label]) > 1 and any(seen[part] > own for part in cells[label]):
                 return (
                     f"line {line} holds {label!r}, which looks like several labels separated by {separator!r}. Samples "
                     "have one class each: keep one label a line, or rename the class"
@@ -41,6 +45,8 @@ def _measured(labels: Sequence[str]) -> str:
     try:
         numbers = [float(label.replace(",", ".")) for label in labels]
     except ValueError:
+        return ""
+    if not all(map(math.isfinite, numbers)):
         return ""
     fractions = [label for label, number in zip(labels, numbers, strict=True) if not number.is_integer()]
     distinct = len(set(numbers))

@@ -362,5 +362,5 @@ def test_own_data_are_drawn_anew_by_the_data_seed(root: Path) -> None:
         return set(prepared.table["id"].iloc[prepared.rows("test")])
 
     assert tested("holdout", 0) == tested("holdout", 1) == tested("resampled", 0)
-    assert len({frozenset(tested("resampled", seed)) for seed in (0, 1, 2, 2**40)}) == 4
+    assert len({frozenset(tested("resampled", seed)) for seed in (0, 1, 2, 2**31)}) == 4
     assert tested("resampled", 1) == tested("resampled", 1)
