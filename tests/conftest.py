@@ -68,7 +68,14 @@ def run_cells(weights: Path) -> Callable[..., Done]:
             for method in methods
             for seed in seeds
         ]
-        chosen = {"results": results, "weights": weights, "quiet": True, "device": "cpu", **settings}
+        chosen = {
+            "results": results,
+            "weights": weights,
+            "quiet": True,
+            "device": "cpu",
+            "checkpoint_every": 0.0,
+            **settings,
+        }
         cells = resolve_all((Cell.parse(name) for name in names), Path(chosen["weights"]))  # type: ignore[arg-type]
         return run(cells, Settings(**chosen))  # type: ignore[arg-type]
 

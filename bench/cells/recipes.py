@@ -135,7 +135,7 @@ PRESETS: dict[str, Preset] = {
             epochs=20, epochs_per="cell", batch_size=16, weight_decay=1e-2, no_decay=True, clip_norm=1.0,
             schedule="cosine", warmup_epochs=1, augment="flip",
             lr_grid=(1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0),
-            coarse_lr_grid=(5e-5, 5e-4, 5e-3, 5e-2), backbone_lr_grid=(3e-6, 3e-5, 3e-4, 3e-3), halve_at=(0.25, 0.5),
+            coarse_lr_grid=(1e-5, 2e-4, 3e-3, 5e-2), backbone_lr_grid=(3e-6, 3e-5, 3e-4, 3e-3), halve_at=(0.25, 0.5),
         ),
     ),
     "own": Preset(

@@ -152,6 +152,9 @@ def run(
         bool, typer.Option("--no-fuse", help="Train cells one by one; the numbers are the same.")
     ] = False,
     time_limit: Annotated[float | None, typer.Option(metavar="SECONDS", help="Longest a cell may train.")] = None,
+    checkpoint_every: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="Of training between checkpoints; 0: every epoch.")
+    ] = 20.0,
     val_only: Annotated[bool, typer.Option("--val-only", help="Never open a test split.")] = False,
     keep_features: Annotated[
         bool, typer.Option("--keep-features", help="Keep features of the test split too, for `bench plot embedding`.")
@@ -180,6 +183,7 @@ def run(
         partial=partial,
         fuse=not no_fuse,
         time_limit=time_limit,
+        checkpoint_every=checkpoint_every,
         executor=executor,
         quiet=quiet or json,
         val_only=val_only,

@@ -27,6 +27,7 @@ from bench.plugins.folders import plugin_folders
 from bench.records import Hardware, Store
 from bench.records.openings import Opening, append, now
 from bench.training import checkpoint
+from bench.training.checkpoint import Pace
 from bench.training.context import Context
 from bench.training.job import StageJob
 from bench.training.learner import Learner
@@ -112,8 +113,10 @@ class GroupRun:
             for planned in cells:
                 self._fail(planned, self._typed(error))
             return
+        settings = self.settings
+        pace = Pace(settings.checkpoint_every)
         runner = StageRunner(
-            context, folder, self.settings.time_limit, self._booked, self.splits, self.settings.keep_features
+            context, folder, settings.time_limit, self._booked, self.splits, settings.keep_features, pace
         )
         with MemoryMeter(self.device) as meter:
             self._first_stages(cells, runner)

@@ -18,6 +18,7 @@ class Settings:
         partial: Accept data sets whose counts differ from what is expected; records then say so.
         fuse: Train cells that share a frozen trunk together.
         time_limit: Seconds a cell's training may take, or None; looked at after every epoch.
+        checkpoint_every: Seconds of training between a learner's checkpoints: what a kill may cost, beside an epoch.
         executor: What carries out groups, as ``name[key=value,...]``.
         quiet: No progress bar.
         val_only: Never open a test split: train, select and report on validation data alone.
@@ -35,6 +36,7 @@ class Settings:
     partial: bool = False
     fuse: bool = True
     time_limit: float | None = None
+    checkpoint_every: float = 20.0
     executor: str = "inline"
     quiet: bool = False
     val_only: bool = False

@@ -13,10 +13,10 @@ from bench.plots.chart import Chart, chart
 from bench.plots.crossing import crossing_near, told
 from bench.plots.labels import bars, drawable, labels, one_setting, seeds_of
 from bench.plots.style import INK, axis, scaled, series
-from bench.plots.sweeps import SUBSETS, Sweep, sweeps, without
+from bench.plots.sweeps import Sweep, sweeps, without
 from bench.records import Record
 from bench.tables import Table
-from bench.tables.rows import Row
+from bench.tables.rows import SUBSETS, Row
 from bench.tasks.base import Metric
 
 Change = tuple[float, float, str, str]  # subset size, value, the leader before, the leader after

@@ -14,7 +14,6 @@ from bench.tables import Table
 from bench.tables.rows import Key, Row
 
 Where = Literal["method", "dataset"]
-SUBSETS = ("shots", "fraction")
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from bench.stats import Row as Estimate
 from bench.stats import of_seeds
 from bench.tables.metrics import metrics_of
 
+SUBSETS = ("shots", "fraction")  # parameters of a data set whose training subset the data seed draws
 FACTS: dict[str, Callable[[Record, StageResult], float | None]] = {
     "trainable": lambda record, stage: stage.trainable,
     "selection_labels": lambda record, stage: record.selection.labels if record.selection else None,
@@ -74,6 +75,7 @@ class Row:
         cells: Canonical names of the finished runs.
         ranks: Best and worst rank among the rows of its comparable block; None where that is not known.
         letters: Rows of a block that share a letter were not separated.
+        of_methods: Whether rank and letters speak of the method, not of the trained models alone.
     """
 
     key: Key
@@ -86,6 +88,7 @@ class Row:
     marks: dict[str, str] = field(default_factory=dict)
     ranks: tuple[int, int] | None = None
     letters: str = ""
+    of_methods: bool = False
 
 
 def group(records: Iterable[Record], stages: bool = False) -> dict[Key, list[Record]]:

@@ -183,7 +183,7 @@ def test_tuning_tells_of_the_grids_edge() -> None:
     names = grid("breakhis", "pico", ["linear_probe", "cladapter"], "tuned", 2)
     chart = tuning([finished(name)[0] for name in names])
     assert chart.heading == "Best learning rate at the grid's edge for linear_probe: a better one may lie outside"
-    chosen = {point["method"]: point["lr"] for point in chart.points if point["chosen"]}
+    chosen = {point["method"]: point["rate"] for point in chart.points if point["chosen"]}
     assert chosen == {"linear_probe": 0.003, "cladapter": 0.0003}
     with pytest.raises(UsageError, match="several learning rates"):
         tuning([finished("digits/pico/cladapter/quick/seed=0")[0]])
