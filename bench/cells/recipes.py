@@ -57,7 +57,9 @@ class Recipe(Params):
     resize: Literal["squash", "crop"] = Field("squash", description="both sides, or shorter side and centre crop")
     antialias: bool = Field(True, description="false: bilinear without antialiasing, as OpenCV resizes")
     normalisation: Literal["own", "clip"] = Field("own", description="the weights' own mean and std, or OpenAI CLIP's")
-    augment: Literal["flip", "released"] | None = Field(None, description="per sample; see data.augment")
+    augment: Literal["flip", "released", "torchio"] | None = Field(
+        None, description="per sample; see data.augment; torchio: of volumes only, see data.torchio_augment"
+    )
     near_black: bool = Field(False, description="repeat the released code's clipping defect in brightness/contrast")
     views: PositiveInt | None = Field(None, description="augmented views per image; none: fresh every epoch")
     precision: Literal["fp32", "bf16"] = Field("fp32", description="of the forward pass")
