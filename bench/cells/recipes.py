@@ -50,7 +50,9 @@ class Recipe(Params):
     no_decay: bool = Field(False, description="none on vectors (biases, norms, scales), prompts and tokens")
     clip_norm: PositiveFloat | None = Field(None, description="largest norm of all gradients together; none: no limit")
     momentum: float = Field(0.9, ge=0, lt=1, description="beta1 of Adam, momentum of SGD")
-    schedule: Literal["cosine", "released", "constant"] = Field("cosine", description="of the learning rate, per step")
+    schedule: Literal["cosine", "released", "constant", "steps"] = Field(
+        "cosine", description="of the learning rate, per step; steps: a tenth after half, again after three quarters"
+    )
     warmup_epochs: NonNegativeInt = Field(0, description="linear warm-up, in epochs, of every stage")
     stage2_lr: PositiveFloat = Field(0.1, description="learning rate of later stages, times lr")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="of the cross-entropy")
