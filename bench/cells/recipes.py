@@ -50,14 +50,18 @@ class Recipe(Params):
     no_decay: bool = Field(False, description="none on vectors (biases, norms, scales), prompts and tokens")
     clip_norm: PositiveFloat | None = Field(None, description="largest norm of all gradients together; none: no limit")
     momentum: float = Field(0.9, ge=0, lt=1, description="beta1 of Adam, momentum of SGD")
-    schedule: Literal["cosine", "released", "constant"] = Field("cosine", description="of the learning rate, per step")
+    schedule: Literal["cosine", "released", "constant", "steps"] = Field(
+        "cosine", description="of the learning rate, per step; steps: a tenth after half, again after three quarters"
+    )
     warmup_epochs: NonNegativeInt = Field(0, description="linear warm-up, in epochs, of every stage")
     stage2_lr: PositiveFloat = Field(0.1, description="learning rate of later stages, times lr")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="of the cross-entropy")
     resize: Literal["squash", "crop"] = Field("squash", description="both sides, or shorter side and centre crop")
     antialias: bool = Field(True, description="false: bilinear without antialiasing, as OpenCV resizes")
     normalisation: Literal["own", "clip"] = Field("own", description="the weights' own mean and std, or OpenAI CLIP's")
-    augment: Literal["flip", "released"] | None = Field(None, description="per sample; see data.augment")
+    augment: Literal["flip", "released", "torchio"] | None = Field(
+        None, description="per sample; see data.augment; torchio: of volumes only, see data.torchio_augment"
+    )
     near_black: bool = Field(False, description="repeat the released code's clipping defect in brightness/contrast")
     views: PositiveInt | None = Field(None, description="augmented views per image; none: fresh every epoch")
     precision: Literal["fp32", "bf16"] = Field("fp32", description="of the forward pass")
