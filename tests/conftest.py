@@ -69,6 +69,7 @@ def run_cells(weights: Path) -> Callable[..., Done]:
             for seed in seeds
         ]
         chosen = {"results": results, "weights": weights, "quiet": True, "device": "cpu", **settings}
+        chosen.setdefault("checkpoint_seconds", 0.0)  # after every epoch, so that kills meet all kinds of leftovers
         cells = resolve_all((Cell.parse(name) for name in names), Path(chosen["weights"]))  # type: ignore[arg-type]
         return run(cells, Settings(**chosen))  # type: ignore[arg-type]
 

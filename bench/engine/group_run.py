@@ -113,7 +113,13 @@ class GroupRun:
                 self._fail(planned, self._typed(error))
             return
         runner = StageRunner(
-            context, folder, self.settings.time_limit, self._booked, self.splits, self.settings.keep_features
+            context,
+            folder,
+            self.settings.time_limit,
+            self._booked,
+            self.splits,
+            self.settings.keep_features,
+            self.settings.checkpoint_seconds,
         )
         with MemoryMeter(self.device) as meter:
             self._first_stages(cells, runner)

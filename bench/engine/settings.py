@@ -26,6 +26,7 @@ class Settings:
         plugins: The user's plug-in folders, for processes elsewhere.
         bank_gb: Disk that kept features and views may take, in GB. Features too large to keep are computed on every
             use; training ones then in batches of another shape, which changes rounding.
+        checkpoint_seconds: Epochs that take less share a checkpoint: at most so much training is lost by a kill.
     """
 
     results: Path = Path("runs")
@@ -42,3 +43,4 @@ class Settings:
     debug: bool = False
     plugins: tuple[Path, ...] = ()
     bank_gb: float = 20.0
+    checkpoint_seconds: float = 2.0

@@ -75,6 +75,7 @@ class Learner:
         self.best: State = self.state()
         self.best_outputs: Outputs = {}
         self.failure: BenchError | None = None
+        self.saved_at = time.monotonic()  # the last checkpoint, or the beginning
         self.device = self.parameters[0].device
         self._loss_sum = torch.zeros((), device=self.device)
         self._seen = 0

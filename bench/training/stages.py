@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +78,7 @@ class StageRunner:
         booked: Called with each learner and the samples it saw, after every epoch.
         splits: What is predicted once selection is final; without "test" that split stays shut.
         keep_features: Keep features of the test split with the predictions.
+        checkpoint_seconds: Least time between two checkpoints of a learner, but for that of its last epoch.
     """
 
     context: Context
@@ -84,6 +87,7 @@ class StageRunner:
     booked: Booked
     splits: tuple[str, ...] = ("val", "test")
     keep_features: bool = False
+    checkpoint_seconds: float = 0.0
 
     def train(self, jobs: list[StageJob], until: int | None = None) -> dict[str, Trained | BenchError]:
         """Train jobs that may share a pass; one that fails gives its error and leaves the others alone.
@@ -136,7 +140,7 @@ class StageRunner:
             learner.progress.micro_batches = max(micro_batches, learner.progress.micro_batches)
             if micro_batches > 1 and learner.updates_batch_norm():
                 raise OutOfMemory("Out of memory, and train-mode batch norm forbids micro-batches. Lower batch_size.")
-        train(self.context, learners, self._time_left(jobs[0]), self._book, until)
+        train(self.context, learners, self._time_left(jobs[0]), partial(self._book, until), until)
         return {learner.job.key: learner.failure or self._outcome(learner) for learner in learners}
 
     def _outcome(self, learner: Learner) -> Trained:
@@ -162,9 +166,12 @@ class StageRunner:
         learner.inherit(checkpoint.load_best(self.checkpoints / j.key, context.device) for j in job.chain()[:-1])
         return learner
 
-    def _book(self, learner: Learner, samples: int) -> None:
-        if learner.failure is None:
+    def _book(self, until: int | None, learner: Learner, samples: int) -> None:
+        """Note an epoch; on kept features it may take a thousandth of what its checkpoint would."""
+        due = time.monotonic() - learner.saved_at >= self.checkpoint_seconds
+        if learner.failure is None and (due or learner.reached(until)):
             checkpoint.save(self.checkpoints / learner.job.key, learner)
+            learner.saved_at = time.monotonic()
         self.booked(learner, samples)
 
     def _keep_trained(self, learner: Learner) -> Trained:

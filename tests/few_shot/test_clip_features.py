@@ -119,6 +119,41 @@ def test_cross_dataset_judges_another_file_among_its_own_classes(tmp_path: Path)
         ClipFeatures.build("clip_features", {"target": "others"})
 
 
+def backwards() -> dict[str, np.ndarray]:
+    """Labels of a file whose classes stand in the opposite order."""
+    each = {"test": 5, "val": 4, "support1": 1, "support2": 2, "support4": 4}
+    return {f"{part}.y": (5 - rows(number, 0)[1]).astype(np.int16) for part, number in each.items()}
+
+
+def test_domain_generalisation_finds_the_same_classes_in_another_file(tmp_path: Path) -> None:
+    feature_files(tmp_path)
+    feature_files(tmp_path, stem="sketches", names=NAMES[::-1], **backwards())
+    found = prepared(tmp_path, protocol="domain_generalisation", target="sketches")
+    assert found.class_names == tuple(NAMES)
+    assert found.counts == {"train": 24, "val": 24, "test": 30}
+    assert {name.split("/")[0] for name in ids(found, "test")} == {"sketches"}
+    assert {name.split("/")[0] for name in ids(found, "train") | ids(found, "val")} == {"things"}
+    test = found.table.iloc[found.rows("test")]
+    assert set(test["domain"]) == {"sketches"}
+    assert test["label"].tolist() == rows(5, 0)[1].tolist()  # by name, whatever the other file's order
+    dataset = f"{HERE},protocol=domain_generalisation,target=sketches]"
+    cells = [f"{dataset}/cached[size={WIDTH}]/{m}/quick[epochs=2]/seed=0" for m in ("taskres", "tip_adapter")]
+    _, records = run(tmp_path, *cells)
+    assert all(record.metrics["test"]["accuracy"] > 0.8 and record.n["test"] == 30 for record in records)
+
+
+def test_domain_generalisation_keeps_the_classes_that_both_files_have(tmp_path: Path) -> None:
+    feature_files(tmp_path)
+    feature_files(tmp_path, stem="sketches", names=[*NAMES[:4], "unheard of", "neither"])
+    found = prepared(tmp_path, protocol="domain_generalisation", target="sketches")
+    assert (found.classes, found.counts) == (4, {"train": 16, "val": 16, "test": 20})
+    feature_files(tmp_path, stem="strange", names=[f"other {name}" for name in NAMES])
+    with pytest.raises(DataError, match="no class of strange has text features"):
+        prepared(tmp_path, protocol="domain_generalisation", target="strange")
+    with pytest.raises(DataError, match="have no class name in common"):
+        prepared(tmp_path, protocol="domain_generalisation", target="strange", named=False)
+
+
 def test_every_adapter_learns_from_files_alone(tmp_path: Path) -> None:
     feature_files(tmp_path)
     methods = ["tip_adapter", "tip_adapter_f", "clip_adapter", "taskres", "text_probe", "clap", "lathadapter"]
