@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_features import MODEL, NAMES, WIDTH, feature_files, rows, unit
+from made_features import MODEL, NAMES, WIDTH, feature_files, rows, turned, unit
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
@@ -119,15 +119,9 @@ def test_cross_dataset_judges_another_file_among_its_own_classes(tmp_path: Path)
         ClipFeatures.build("clip_features", {"target": "others"})
 
 
-def backwards() -> dict[str, np.ndarray]:
-    """Labels of a file whose classes stand in the opposite order."""
-    each = {"test": 5, "val": 4, "support1": 1, "support2": 2, "support4": 4}
-    return {f"{part}.y": (5 - rows(number, 0)[1]).astype(np.int16) for part, number in each.items()}
-
-
 def test_domain_generalisation_finds_the_same_classes_in_another_file(tmp_path: Path) -> None:
     feature_files(tmp_path)
-    feature_files(tmp_path, stem="sketches", names=NAMES[::-1], **backwards())
+    feature_files(tmp_path, stem="sketches", names=NAMES[::-1], **turned())
     found = prepared(tmp_path, protocol="domain_generalisation", target="sketches")
     assert found.class_names == tuple(NAMES)
     assert found.counts == {"train": 24, "val": 24, "test": 30}
