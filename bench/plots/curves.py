@@ -28,7 +28,8 @@ APART = 0.5  # octaves over which methods stand side by side at one subset size
 def curves(table: Table, records: Sequence[Record]) -> Chart:
     """A line a method over nested training subsets; a ring marks where the best method changes.
 
-    Methods that no budget changes are horizontal lines; with one, bars are paired differences from the best of them.
+    Methods that no budget changes are horizontal lines; with one, bars are paired differences from the best of them,
+    and there are no rings: the question is then who is told from it.
 
     Args:
         records: Hold the resolved fields of the table's cells.
@@ -46,7 +47,7 @@ def curves(table: Table, records: Sequence[Record]) -> Chart:
     reference = reference_of(lines, metric)
     ends = {name: paired(sweep, reference, records, metric) for name, sweep in moving.items()} if reference else {}
     means: Means = {name: _means(sweep, metric) for name, sweep in {**moving, **lines}.items()}
-    crossings = list(lead_changes(means, metric.higher_is_better))
+    crossings = [] if reference else list(lead_changes(means, metric.higher_is_better))
     values = _values(moving, lines, ends, crossings, metric)
     sizes = sorted({x for sweep in every for x in sweep.points})
     return chart(

@@ -80,10 +80,13 @@ def runs_at(sweep: Sweep, size: float, records: Sequence[Record]) -> list[Record
 def finding(reference: Reference, ends: dict[str, Ends], field: str, metric: Metric) -> str:
     """How many methods are told from the reference as better, at each budget."""
     sizes = sorted({x for found in ends.values() for x in found})
-    counts = [f"{sum(_better(found.get(x), reference, metric) for found in ends.values())} at {x:g}" for x in sizes]
-    *first, last = counts
+    better = [sum(_better(found.get(x), reference, metric) for found in ends.values()) for x in sizes]
+    methods = counted(len(ends), "method")
+    if not any(better):
+        return f"None of {methods} was found better than {reference.name} at {sizes[0]:g} to {sizes[-1]:g} {field}"
+    *first, last = [f"{count} at {x:g}" for count, x in zip(better, sizes, strict=True)]
     listed = f"{', '.join(first)} and {last}" if first else last
-    return f"Of {counted(len(ends), 'method')} {listed} {field} are better than {reference.name}"
+    return f"Of {methods} {listed} {field} were found better than {reference.name}"
 
 
 def _better(ends: tuple[float, float] | None, reference: Reference, metric: Metric) -> bool:
@@ -100,7 +103,7 @@ def line(name: str, value: float, metric: Metric) -> dict[str, Any]:
 
 def line_layers(y: dict[str, Any], names: list[str]) -> list[dict[str, Any]]:
     """Horizontal rules, one dash pattern a name, with a legend."""
-    legend = {"title": None, "symbolType": "stroke"}
+    legend = {"title": None, "symbolType": "stroke", "orient": "top"}
     dash = {"field": "line", "type": "nominal", "sort": None, "legend": legend, "scale": {
         "domain": names, "range": [DASHES[i % len(DASHES)] for i in range(len(names))]}}  # fmt: skip
     return [

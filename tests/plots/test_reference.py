@@ -38,9 +38,15 @@ def test_a_method_that_no_budget_changes_is_a_line() -> None:
     chart = drawn({("vpt", 1): 60, ("vpt", 16): 60, ("lora", 1): 62, ("lora", 16): 90})
     assert [(line["value"], line["line"]) for line in of_kind(chart, "line")] == [(60, "vpt 60.0\u00a0%")]
     assert {point["method"] for point in of_kind(chart, "mean")} == {"lora"}
-    assert chart.heading == "Of 1 method 0 at 1 and 1 at 16 shots are better than vpt"
+    assert chart.heading == "Of 1 method 0 at 1 and 1 at 16 shots were found better than vpt"
     assert "intervals of the paired difference from vpt" in " ".join(chart["title"]["subtitle"])
     assert "vpt 60.0" in svg(chart)
+
+
+def test_the_title_says_that_nothing_was_told_from_the_line() -> None:
+    chart = drawn({("vpt", 1): 60, ("vpt", 16): 60, ("lora", 1): 59, ("lora", 16): 61})
+    assert chart.heading == "None of 1 method was found better than vpt at 1 to 16 shots"
+    assert not of_kind(chart, "crossing")
 
 
 def test_bars_are_the_paired_difference_around_the_mean() -> None:
