@@ -75,7 +75,7 @@ def _by_subset(rows: Sequence[Row]) -> dict[str, list[Row]]:
     found: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         for field in SUBSETS:
-            key = without(row.key, "dataset", field)
+            key = without(row.key, "dataset", field, SUBSETS[field])
             if f"{field}=" in row.key.dataset:
                 where = f"{key.dataset} ({key.protocol}) · {key.recipe} · {key.backbone}"
                 found[where, field].append(row)

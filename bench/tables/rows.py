@@ -23,7 +23,8 @@ from bench.stats import Row as Estimate
 from bench.stats import of_seeds
 from bench.tables.metrics import metrics_of
 
-SUBSETS = ("shots", "fraction")  # parameters of a data set whose training subset the data seed draws
+# Parameters of a data set whose training subset the data seed draws -> what may grow with it on the validation side.
+SUBSETS = {"shots": "val_shots", "fraction": "val_fraction"}
 FACTS: dict[str, Callable[[Record, StageResult], float | None]] = {
     "trainable": lambda record, stage: stage.trainable,
     "selection_labels": lambda record, stage: record.selection.labels if record.selection else None,

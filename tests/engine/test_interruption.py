@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -91,6 +92,19 @@ def test_kill_at_a_random_moment(attempt: int, run_cells: RunCells, uninterrupte
         pytest.fail("no child was killed")
     run_cells(results, METHODS)
     assert assert_same_results(results, uninterrupted) == len(METHODS)
+
+
+@pytest.mark.parametrize("point", ["best-writing:3", "trained-placed:2", "outputs-writing"])
+def test_short_epochs_share_checkpoints_and_resume_to_the_same_digits(
+    point: str, run_cells: RunCells, uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_FAULT", f"kill:{point}")
+    assert status_of(in_child(lambda: run_cells(tmp_path, METHODS, checkpoint_every=1e9))) == -signal.SIGKILL
+    monkeypatch.delenv("BENCH_FAULT")
+    kept = [json.loads(file.read_text())["progress"]["epoch"] for file in tmp_path.rglob("progress.json")]
+    assert set(kept) == {2}  # none but those of the last epoch
+    run_cells(tmp_path, METHODS, checkpoint_every=1e9)
+    assert assert_same_results(tmp_path, uninterrupted) == len(METHODS)
 
 
 def stop_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
