@@ -53,6 +53,15 @@ def restore(folder: Path, learner: Learner) -> bool:
     return True
 
 
+def epochs_kept(folder: Path) -> int:
+    """How many epochs a learner's checkpoint holds, while its own process may be writing the next; 0 without one."""
+    try:
+        saved = json.loads((folder / "progress.json").read_text())
+    except FileNotFoundError:
+        return 0
+    return int(saved["progress"]["epoch"])
+
+
 def forget_optimizer(folder: Path) -> None:
     """Remove what only further epochs would need, three times the size of the rest."""
     for file in folder.glob("now-*.safetensors"):
