@@ -77,7 +77,7 @@ def estimate(group: Group, device: torch.device) -> Cost:
 
 
 def rough_macs(group: Group) -> int:
-    """Multiply-accumulates of the trunk's passes over training inputs: cheap, and enough to tell long groups from short.
+    """Multiply-accumulates of the trunk's passes over training inputs: cheap, and tells long groups from short.
 
     Heads are left out, and what is predicted at the end.
     """

@@ -40,7 +40,7 @@ class Work(Protocol):
         """See how far the group is, and show what is new in this run's progress bar.
 
         Args:
-            failed: Cells that are known to have failed; a failure equal to that of an earlier run cannot be told from it.
+            failed: Cells known to have failed: a failure equal to one of an earlier run cannot be told from it.
         """
 
     def begun(self, groups: Sequence[Group]) -> list[Group]:

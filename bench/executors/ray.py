@@ -34,7 +34,7 @@ class Ray(Executor):
 
     address: str = Field("local", description="of a running cluster, or auto for the one on this machine; local: none")
     gpus: float | None = Field(None, ge=0, description="a group; none: 1 where there are any, unless --device is cpu")
-    threads: int | None = Field(None, ge=1, description="torch threads, and cores, a group; none: this process's number")
+    threads: int | None = Field(None, ge=1, description="torch threads, and cores; none: as many as here")
     memory_gb: float | None = Field(None, gt=0, description="memory that Ray sets aside for a group")
     workers: int | None = Field(None, ge=1, description="groups at once on this machine; none: as many as fit")
     retries: int = Field(3, ge=0, description="deaths in a row without a finished epoch before a group is given up")
@@ -46,6 +46,8 @@ class Ray(Executor):
         refuse_indexed(settings)
         if self.workers is not None and self.address != "local":
             raise UsageError("ray[workers] is for Ray on this machine; a cluster has the workers that fit its nodes.")
+        if self.address == "local" and self.gpus:
+            _check_gpus(self.gpus)
 
     def execute(self, groups: Sequence[Group], settings: Settings, work: Work) -> None:
         from bench.executors.fleet import Fleet
@@ -117,6 +119,14 @@ def _needs(chosen: Ray, settings: Settings, ray: Any) -> dict[str, float]:
     if gpus is None:
         gpus = float(settings.device != "cpu" and ray.cluster_resources().get("GPU", 0) > 0)
     return {"CPU": float(settings.threads or 1), "GPU": gpus, "memory": (chosen.memory_gb or 0) * 2**30}
+
+
+def _check_gpus(number: float) -> None:
+    """Raise UsageError when this machine has fewer GPUs; Ray alone would wait for more for ever."""
+    import torch
+
+    if number > torch.cuda.device_count():
+        raise UsageError(f"This machine has {torch.cuda.device_count()} GPUs, and ray[gpus={number:g}] asks for more.")
 
 
 @contextmanager
