@@ -16,6 +16,11 @@ from bench.executors.remote import Engine, Report
 PATIENCE = 90.0  # seconds until a record must be seen here: network file systems look at a folder only so often
 
 
+def longest_first(groups: Sequence[Group]) -> list[Group]:
+    """Groups by about how long they take, so that no long one comes last and alone."""
+    return sorted(groups, key=rough_macs, reverse=True)
+
+
 @dataclass
 class Fleet:
     """Groups on their way through an engine.
@@ -40,13 +45,13 @@ class Fleet:
     deaths: Counter[str] = field(default_factory=Counter)
 
     def see_through(self, groups: Sequence[Group]) -> None:
-        """Start the groups that nobody is at, attach to the others, and see all to their end.
+        """Start the groups that nobody is at, in this order; attach to the others, and see all to their end.
 
         Raises:
             UsageError: The engine cannot do it, or a worker says what should stop the whole run. As after Ctrl-C, jobs
                 are cancelled.
         """
-        for group in sorted(groups, key=rough_macs, reverse=True):  # the longest must not come last
+        for group in groups:
             self._begin(group)
         try:
             while self.waiting or self.jobs or self.elsewhere:

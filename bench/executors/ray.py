@@ -50,14 +50,14 @@ class Ray(Executor):
             _check_gpus(self.gpus)
 
     def execute(self, groups: Sequence[Group], settings: Settings, work: Work) -> None:
-        from bench.executors.fleet import Fleet
+        from bench.executors.fleet import Fleet, longest_first
         from bench.executors.remote import portable
 
         sent = portable(settings, self.threads)
         assert sent.threads is not None
         if groups:
             with _connected(self.address, self.workers and self.workers * sent.threads, settings.debug) as ray:
-                Fleet(_Tasks(self, sent, ray), work, self.retries).see_through(groups)
+                Fleet(_Tasks(self, sent, ray), work, self.retries).see_through(longest_first(groups))
 
 
 class _Tasks:

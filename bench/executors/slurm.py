@@ -40,7 +40,7 @@ class Slurm(Executor):
 
     def execute(self, groups: Sequence[Group], settings: Settings, work: Work) -> None:
         from bench.executors.arrays import Arrays
-        from bench.executors.fleet import Fleet
+        from bench.executors.fleet import Fleet, longest_first
         from bench.executors.queue import Queue
         from bench.executors.remote import portable
 
@@ -48,7 +48,7 @@ class Slurm(Executor):
             sent = portable(settings, self.threads)
             queue = Queue() if self.cluster == "slurm" else None
             arrays = Arrays(sent, self.parameters(sent), self.poll, queue)
-            Fleet(arrays, work, self.retries).see_through(groups)
+            Fleet(arrays, work, self.retries).see_through(longest_first(groups))
 
     def parameters(self, settings: Settings) -> dict[str, Any]:
         """What submitit is told."""

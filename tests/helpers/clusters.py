@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import secrets
 import shutil
@@ -21,6 +22,7 @@ AuthType=auth/munge
 AuthInfo=socket={place}/munge.socket
 CredType=cred/munge
 SlurmUser={user}
+SlurmdUser={user}
 StateSaveLocation={place}/state
 SlurmdSpoolDir={place}/spool
 SlurmctldPidFile={place}/slurmctld.pid
@@ -124,8 +126,7 @@ def slurm(place: Path, cpus: int) -> Iterator[dict[str, str]]:
     key, host = place / "munge.key", socket.gethostname().partition(".")[0]
     key.touch(mode=0o600)
     key.write_bytes(secrets.token_bytes(128))
-    user = os.environ.get("USER") or "root"
-    conf = SLURM_CONF.format(host=host, place=place, user=user, ports=free_ports(2), cpus=cpus)
+    conf = SLURM_CONF.format(host=host, place=place, user=getpass.getuser(), ports=free_ports(2), cpus=cpus)
     (place / "slurm.conf").write_text(conf)
     names = {"key-file": key, "socket": place / "munge.socket", "pid-file": place / "munge.pid"}
     names |= {"log-file": place / "munge.log", "seed-file": place / "munge.seed"}
