@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
+import platform
 import time
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
 
-from bench.core.atomic import DiskFull
+from bench.core.atomic import DiskFull, write_text
 from bench.core.errors import BenchError, TimeLimit
 from bench.core.locks import held
 from bench.core.memory import MemoryMeter
@@ -21,6 +24,7 @@ from bench.engine.groups import Group
 from bench.engine.plan import Planned, Planner, still_open
 from bench.engine.settings import Settings
 from bench.engine.setup import account, build_context
+from bench.engine.status import AT_IT, AtIt
 from bench.methods.base import Method
 from bench.plugins.folders import plugin_folders
 from bench.records import Hardware, Store
@@ -88,8 +92,15 @@ class GroupRun:
             if planned not in cells:
                 self.reporter.cell(planned.name)
         if cells:
+            self._say_who(folder, cells)
             self._run_open(cells, folder)
         checkpoint.drop(folder)
+
+    def _say_who(self, folder: Path, cells: list[Planned]) -> None:
+        """For `bench status`."""
+        epochs = sum(job.epochs for job in Group(self.group.key, tuple(cells)).jobs)
+        at_it = AtIt(platform.node(), os.getpid(), epochs, [planned.name for planned in cells])
+        write_text(folder / AT_IT, json.dumps(asdict(at_it)), point="group")
 
     def _run_open(self, cells: list[Planned], folder: Path) -> None:
         try:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.engine.plan import Planned
+from bench.engine.status import CHECKPOINTS
 from bench.training.job import StageJob
-
-CHECKPOINTS = ".checkpoints"  # in a results folder
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from bench.core.locks import held
 from bench.core.progress import Reporter
 from bench.engine.evidence import failed_record
 from bench.engine.group_run import GroupRun
-from bench.engine.groups import CHECKPOINTS, Group
+from bench.engine.groups import Group
 from bench.engine.plan import Planned, Planner, still_open
 from bench.engine.settings import Settings
+from bench.engine.status import CHECKPOINTS
 from bench.executors.base import Standing
 from bench.records import Hardware, Store
 from bench.training.checkpoint import epochs_kept

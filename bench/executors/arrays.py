@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import signal
 import time
@@ -19,6 +20,7 @@ from bench.core.atomic import write_text
 from bench.core.errors import UsageError
 from bench.engine.groups import Group
 from bench.engine.settings import Settings
+from bench.engine.status import JOB
 from bench.executors.queue import Queue
 from bench.executors.remote import Report, at_work
 
@@ -62,7 +64,7 @@ class Arrays:
 
     def attach(self, group: Group) -> str | None:
         note = _note(group, self.settings)
-        name = note.read_text() if note.is_file() else ""
+        name = str(json.loads(note.read_text())["job"]) if note.is_file() else ""
         if name not in self.before or not (self.folder / f"{name}_submitted.pkl").is_file():
             note.unlink(missing_ok=True)
             return None
@@ -106,9 +108,9 @@ class Arrays:
         except RuntimeError as error:  # submitit's errors are such
             why = str(error).strip().splitlines() or ["without a word"]
             raise UsageError(f"sbatch refused: {why[-1]}. Change --executor slurm[gpus=...,partition=...].") from error
-        for job, (group, _) in zip(started, tasks, strict=True):
+        for job, (group, names) in zip(started, tasks, strict=True):
             self.jobs[job.job_id], self.notes[job.job_id] = job, _note(group, self.settings)
-            write_text(self.notes[job.job_id], job.job_id)
+            write_text(self.notes[job.job_id], json.dumps({"job": job.job_id, "cells": list(names)}))
         return [job.job_id for job in started]
 
     def _alive(self) -> set[str] | None:
@@ -129,7 +131,7 @@ def _executor(folder: Path, cluster: str) -> Any:
 
 
 def _note(group: Group, settings: Settings) -> Path:
-    return group.folder(settings.results).with_suffix(".job")
+    return group.folder(settings.results).with_suffix(JOB)
 
 
 def _outcome(job: Any) -> Report:

@@ -56,7 +56,7 @@ class Ray(Executor):
         sent = portable(settings, self.threads)
         assert sent.threads is not None
         if groups:
-            with _connected(self.address, self.workers and self.workers * sent.threads, settings.debug) as ray:
+            with connected(self.address, self.workers and self.workers * sent.threads, settings.debug) as ray:
                 Fleet(_Tasks(self, sent, ray), work, self.retries).see_through(longest_first(groups))
 
 
@@ -130,7 +130,7 @@ def _check_gpus(number: float) -> None:
 
 
 @contextmanager
-def _connected(address: str, cpus: int | None, debug: bool) -> Iterator[Any]:
+def connected(address: str, cpus: int | None, debug: bool) -> Iterator[Any]:
     """Ray; afterwards only what was started here is shut down."""
     os.environ.update(ENVIRONMENT)
     local = address == "local"

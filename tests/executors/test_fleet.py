@@ -207,7 +207,7 @@ def test_a_worker_that_finds_a_group_busy_leaves_it_without_a_death() -> None:
 
 def test_a_record_that_is_not_here_names_the_host_and_the_fix() -> None:
     script = Scripted([Report("elsewhere")])
-    with pytest.raises(UsageError, match="elsewhere has finished cell, but its record is not here.*same files"):
+    with pytest.raises(UsageError, match=r"elsewhere has finished cell, but its record is not here.*same files"):
         see_through(script, "one")
     assert script.cancelled
 
