@@ -37,7 +37,8 @@ def lock_problem(folder: Path, lock: Lock = FileLock, other: Sequence[str] = COM
         with subprocess.Popen(
             [*other, str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
-            assert process.stdout and process.stderr
+            assert process.stdout is not None
+            assert process.stderr is not None
             if not process.stdout.readline():
                 why = (process.stderr.read().strip() or "it said nothing").splitlines()[-1]
                 return f"gives no file locks ({why})"
