@@ -15,7 +15,8 @@ from filelock import FileLock, Timeout
 OTHER = """
 import sys
 from filelock import FileLock
-FileLock(sys.argv[1]).acquire()
+lock = FileLock(sys.argv[1])
+lock.acquire()
 print("held", flush=True)
 sys.stdin.read()
 """

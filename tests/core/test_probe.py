@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from filelock import SoftFileLock
+from filelock import Timeout
 
 from bench.core.probe import local_locks, lock_problem
 
@@ -20,10 +20,9 @@ server:/c /my\\040data nfs rw,vers=3,local_lock=flock 0 0
 disk /scratch lustre rw,localflock 0 0
 disk /odd ext4 rw,nolock 0 0
 """
-SOFT = """
-import sys
-from filelock import SoftFileLock
-SoftFileLock(sys.argv[1]).acquire()
+MADE = """
+import os, sys
+os.mkdir(sys.argv[1] + ".made")
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -44,11 +43,16 @@ def test_locks_that_do_not_exclude(tmp_path: Path) -> None:
 
 
 def test_locks_that_outlive_their_process(tmp_path: Path) -> None:
-    """Where the system has no locks at all, a file takes their place, and stays when its process is killed."""
-    command = (sys.executable, "-c", SOFT)
-    assert "processes that have died" in lock_problem(
-        tmp_path, lock=lambda file, timeout: SoftFileLock(file, timeout=timeout), other=command, wait=0.1
-    )
+    """Where the system has no locks at all, something made takes their place, and stays when its maker is killed."""
+
+    @contextmanager
+    def made(file: Path, timeout: float) -> Iterator[None]:
+        if Path(f"{file}.made").exists():
+            raise Timeout(str(file))
+        yield
+
+    told = lock_problem(tmp_path, lock=made, other=(sys.executable, "-c", MADE))
+    assert "processes that have died" in told
 
 
 def test_no_locks_at_all(tmp_path: Path) -> None:
