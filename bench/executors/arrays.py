@@ -134,15 +134,18 @@ def _note(group: Group, settings: Settings) -> Path:
     return group.folder(settings.results).with_suffix(JOB)
 
 
-def _outcome(job: Any) -> Report:
-    """What a job has left; its files go.
+def _outcome(job: Any) -> Report | str:
+    """What a job has left, if another run that is attached to it has not taken it; its files go.
 
     Raises:
         UsageError: It could not begin, and neither could others.
     """
     from submitit.core.utils import pickle_load
 
-    outcome, result = pickle_load(job.paths.result_pickle)
+    try:
+        outcome, result = pickle_load(job.paths.result_pickle)
+    except FileNotFoundError:
+        return f"Another run has taken the result of job {job.job_id}."
     if outcome == "error":
         raise UsageError(f"Job {job.job_id} could not begin: {result.strip().splitlines()[-1]} ({job.paths.stderr})")
     for file in (job.paths.result_pickle, job.paths.submitted_pickle, job.paths.stdout, job.paths.stderr):

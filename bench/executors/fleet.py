@@ -51,20 +51,21 @@ class Fleet:
             UsageError: The engine cannot do it, or a worker says what should stop the whole run. As after Ctrl-C, jobs
                 are cancelled.
         """
-        for group in groups:
-            self._begin(group)
+        begun = {group.key for group in self.work.begun(groups)}
         try:
+            for group in groups:
+                self._begin(group, group.key in begun)
             while self.waiting or self.jobs or self.elsewhere:
                 self._step()
         except BaseException:
             self.engine.cancel()
             raise
 
-    def _begin(self, group: Group) -> None:
+    def _begin(self, group: Group, begun: bool) -> None:
         if job := self.engine.attach(group):
             self._running(job, group, self.work.look(group))
         else:
-            (self.elsewhere if self.work.busy(group) else self.waiting).append(group)
+            (self.elsewhere if begun and self.work.busy(group) else self.waiting).append(group)
 
     def _step(self) -> None:
         tasks = [(group, standing) for group in self.waiting if (standing := self.work.look(group)).open]
@@ -78,9 +79,9 @@ class Fleet:
             self._ended(self.jobs.pop(job), report)
         for group in self.work.begun([*self.jobs.values(), *self.elsewhere]):
             self.work.look(group)
-        freed = [group for group in self.elsewhere if not self.work.busy(group)]
-        self.elsewhere = [group for group in self.elsewhere if group not in freed]
-        self.waiting += freed
+        others, self.elsewhere = self.elsewhere, []
+        for group in others:
+            (self.elsewhere if self.work.busy(group) else self.waiting).append(group)
 
     def _running(self, job: str, group: Group, standing: Standing) -> None:
         self.jobs[job] = group

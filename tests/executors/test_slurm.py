@@ -88,7 +88,7 @@ def test_a_driver_dies_the_next_one_attaches_and_a_killed_job_goes_on(
     run_cells(tmp_path / "here", METHODS, "quick[epochs=3]")
     there, command = tmp_path / "there", ["run", *CELLS, "--weights", "weights", "--results", "there", "-q"]
     (tmp_path / "weights").symlink_to(weights)
-    command += ["--device", "cpu", "--executor", "slurm[poll=0.5,retries=1,threads=1]"]
+    command += ["--device", "cpu", "--executor", "slurm[time=30m,poll=0.5,retries=1,threads=1]"]
     hold = {"BENCH_FAULT": "kill:progress-placed:2"}  # each job's first process ends itself after two epochs
     first = bench(*command, cwd=tmp_path, **hold)
     until(lambda: len(list(there.glob(".checkpoints/*.job"))) == 2 and len(queue()) == 2)
@@ -114,7 +114,7 @@ def test_a_request_that_slurm_refuses(cluster: None, run_cells, tmp_path: Path) 
 
 def test_ctrl_c_cancels_what_was_submitted(cluster: None, weights: Path, tmp_path: Path) -> None:
     command = ["run", *CELLS, "--weights", weights, "--results", tmp_path, "--device", "cpu"]
-    running = bench(*command, "--executor", "slurm[poll=0.5,threads=1]", BENCH_FAULT="")
+    running = bench(*command, "--executor", "slurm[time=30m,poll=0.5,threads=1]", BENCH_FAULT="")
     until(lambda: len(queue()) == 2)
     os.kill(running.pid, signal.SIGINT)
     _, errors = running.communicate()
