@@ -146,4 +146,8 @@ def slurm(place: Path, cpus: int) -> Iterator[dict[str, str]]:
         until((place / "munge.socket").exists)
         with daemons(controller, node, log=place / "log", env=env):
             until(lambda: b"idle" in subprocess.run(["sinfo", "-h"], env=env, capture_output=True).stdout)
-            yield {"SLURM_CONF": env["SLURM_CONF"]}
+            try:
+                yield {"SLURM_CONF": env["SLURM_CONF"]}
+            finally:  # what still runs would outlive the daemons
+                subprocess.run(["scancel", "--me"], env=env, check=True)
+                until(lambda: not subprocess.run(["squeue", "-h"], env=env, capture_output=True).stdout)
