@@ -130,6 +130,17 @@ def doctor(
 
 
 @app.command()
+def status(results: Results = Path("runs"), json: Json = False) -> None:
+    """Show who is at what in a results folder, and what waits.
+
+    `bench run` again, with the same arguments, attaches to it and starts only the rest.
+    """
+    from bench.cli.commands import status as command
+
+    typer.echo(command.show(results, json))
+
+
+@app.command()
 def run(
     ctx: typer.Context,
     targets: Annotated[

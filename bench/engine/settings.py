@@ -25,6 +25,8 @@ class Settings:
         keep_features: Keep features of the test split beside the predictions, before and after each trained stage.
         debug: Print the traceback of a cell that fails.
         plugins: The user's plug-in folders, for processes elsewhere.
+        threads: Torch threads of processes elsewhere, or None for what they find; results depend on it.
+        variables: The ``BENCH_*`` variables that processes elsewhere run under; None leaves theirs as they are.
         bank_gb: Disk that kept features and views may take, in GB. Features too large to keep are computed on every
             use; training ones then in batches of another shape, which changes rounding.
     """
@@ -43,4 +45,6 @@ class Settings:
     keep_features: bool = False
     debug: bool = False
     plugins: tuple[Path, ...] = ()
+    threads: int | None = None
+    variables: dict[str, str] | None = None
     bank_gb: float = 20.0

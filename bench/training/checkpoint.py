@@ -92,6 +92,15 @@ def _go_on_from(now: dict[str, Tensor], learner: Learner) -> None:
     learner.optimizer.load_state_dict({**state, "state": _laid_out(_nested(now), ordered)})
 
 
+def epochs_kept(folder: Path) -> int:
+    """How many epochs a learner's checkpoint holds, while its own process may be writing the next; 0 without one."""
+    try:
+        saved = json.loads((folder / "progress.json").read_text())
+    except FileNotFoundError:
+        return 0
+    return int(saved["progress"]["epoch"])
+
+
 def load_best(folder: Path, device: torch.device) -> dict[str, Tensor]:
     """The selected state of a finished stage."""
     return _below("model.", _best(folder, str(device)))
