@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from bench.cli.groups import cache_app, data_app, new_app, submit_app
+from bench.cli.groups import cache_app, data_app, new_app, submit_app, weights_app
 from bench.cli.options import (
     Data,
     Device,
@@ -47,6 +47,7 @@ app = application(cls=Group, add_completion=False, help="Benchmark the adaptatio
 app.add_typer(results_app)  # without a name: its commands are the program's own
 app.add_typer(data_app, name="data")
 app.add_typer(new_app, name="new")
+app.add_typer(weights_app, name="weights")
 app.add_typer(cache_app, name="cache")
 app.add_typer(submit_app, name="submit")
 
@@ -154,7 +155,10 @@ def run(
     time_limit: Annotated[float | None, typer.Option(metavar="SECONDS", help="Longest a cell may train.")] = None,
     val_only: Annotated[bool, typer.Option("--val-only", help="Never open a test split.")] = False,
     keep_features: Annotated[
-        bool, typer.Option("--keep-features", help="Keep features of the test split too, for `bench plot embedding`.")
+        bool, typer.Option("--keep-features", help="Keep features too, for `bench errors` and `bench plot embedding`.")
+    ] = False,
+    keep_weights: Annotated[
+        bool, typer.Option("--keep-weights", help="Keep each cell's model, for `bench predict`.")
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Print the traceback of what fails.")] = False,
     bank_gb: Annotated[float, typer.Option(metavar="GB", help="Disk that kept features and views may take.")] = 20.0,
@@ -184,6 +188,7 @@ def run(
         quiet=quiet or json,
         val_only=val_only,
         keep_features=keep_features,
+        keep_weights=keep_weights,
         debug=debug,
         plugins=plugin_folders(ctx, plugins),
         bank_gb=bank_gb,

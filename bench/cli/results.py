@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import Claims, Data, Json, Plugins, Results, application, use_plugins
+from bench.cli.options import Claims, Data, Device, Json, Plugins, Results, Weights, application, use_plugins
 
 results_app = application()
 
@@ -97,6 +97,27 @@ def compare(
 
     use_plugins(ctx, plugins)
     typer.echo(command.compare(results, a, b, split, json))
+
+
+@results_app.command()
+def predict(
+    ctx: typer.Context,
+    cell: Annotated[str, typer.Argument(metavar="CELL|FILE", help="A run kept with --keep-weights, or its file.")],
+    inputs: Annotated[Path, typer.Argument(metavar="FOLDER", help="New images or volumes, or one of them.")],
+    results: Results = Path("runs"),
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Default: the terminal.")] = None,
+    weights: Weights = None,
+    device: Device = None,
+    plugins: Plugins = None,
+) -> None:
+    """Classify new images or volumes by what was trained.
+
+    CSV with a line a file: class, confidence, probability of each class. Exit code 1 when a file cannot be read.
+    """
+    from bench.cli.commands import predict as command
+
+    use_plugins(ctx, plugins)
+    raise typer.Exit(command.predict(cell, inputs, results, out, weights, device))
 
 
 @results_app.command()

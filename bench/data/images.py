@@ -30,11 +30,16 @@ def read_image(path: Path) -> np.ndarray:
     """
     try:
         with Image.open(path) as image:
-            image.load()
-            upright = ImageOps.exif_transpose(image)
-            return _deep(upright, image.format) if _is_deep(image.mode) else np.asarray(_to_rgb(upright))
+            return from_pil(image)
     except _PROBLEMS as error:
         raise _unreadable(path, error) from error
+
+
+def from_pil(image: Image.Image) -> np.ndarray:
+    """An image as Pillow holds it, in the form that `read_image` gives."""
+    image.load()
+    upright = ImageOps.exif_transpose(image)
+    return _deep(upright, image.format) if _is_deep(image.mode) else np.asarray(_to_rgb(upright))
 
 
 def read_map(path: Path) -> np.ndarray:

@@ -183,16 +183,21 @@ def trained_record(
         hardware=hardware,
     )
     arrays = predictions(context, {stage.trained.job.stage.name: stage.outputs for stage in stages})
-    return record, {**arrays, **_kept_features(stages)}
+    return record, {**arrays, **kept_features(context, {s.trained.job.stage.name: s.features for s in stages})}
 
 
-def _kept_features(stages: list[Reported]) -> dict[str, np.ndarray]:
-    """Features of the test split: the pre-trained backbone's, and what the head of each stage made of them."""
-    found = {}
-    for stage in stages:
-        for place, array in stage.features.items():
-            name = BACKBONE if place == BACKBONE else stage.trained.job.stage.name
-            found[prediction_key("test", "features", name)] = array
+def kept_features(context: Context, stages: Predictions) -> dict[str, np.ndarray]:
+    """Arrays of features, by stage, split and place: the pre-trained backbone's, and what each stage's head made of
+    them; with whose they are, where predictions do not tell."""
+    found: dict[str, np.ndarray] = {}
+    for stage, by_split in stages.items():
+        for split, places in by_split.items():
+            rows = context.prepared.rows(split)
+            found[prediction_key(split, "ids")] = context.prepared.table["id"].to_numpy()[rows].astype(str)
+            found[prediction_key(split, "targets")] = targets_of(context, split)
+            for place, array in places.items():
+                name = BACKBONE if place == BACKBONE else stage
+                found[prediction_key(split, "features", name)] = array.astype(np.float16)
     return found
 
 

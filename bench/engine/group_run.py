@@ -16,10 +16,11 @@ from bench.core.errors import BenchError, TimeLimit
 from bench.core.memory import MemoryMeter
 from bench.core.places import place_of
 from bench.core.progress import Reporter
-from bench.engine.closed_form import STAGE, fit_record
+from bench.engine.closed_form import STAGE, fit_record, selects_on
 from bench.engine.evidence import SPLITS, failed_record, trained_record
 from bench.engine.groups import Group
-from bench.engine.plan import Planned, Planner, reason
+from bench.engine.kept import fitted_tensors, keep, trained_tensors
+from bench.engine.plan import Planned, Planner, why
 from bench.engine.settings import Settings
 from bench.engine.setup import account, build_context
 from bench.methods.base import Method
@@ -101,7 +102,7 @@ class GroupRun:
         failure = self.store.failure(name)
         if failure is not None and failure != planned.failure:
             return False
-        return bool(reason(self.store.get(name), planned.fingerprints, failure, self.settings.val_only))
+        return bool(why(planned, self.store, failure, self.settings))
 
     def _run_open(self, cells: list[Planned], folder: Path) -> None:
         try:
@@ -188,7 +189,12 @@ class GroupRun:
         parameters, macs = account(planned, runner.context, max(stage.trainable for stage in chosen.stages))
         hardware = self._hardware(seconds)
         record, arrays = trained_record(planned, runner.context, stages, tuning, parameters, macs, hardware)
-        self.store.put(record, arrays)
+        stored = self.store.put(record, arrays)
+        if self.settings.keep_weights:
+            method, jobs = planned.resolved.method, [stage.job for stage in chosen.stages]
+            assert isinstance(method, Method)
+            tensors = trained_tensors(runner.context, method, jobs, runner.checkpoints)
+            keep(self.store, stored, planned, runner.context, tensors)
         self.reporter.cell(planned.name)
 
     def _seconds(self, planned: Planned) -> float:
@@ -241,9 +247,12 @@ class GroupRun:
     def _fit(self, planned: Planned, context: Context) -> None:
         began = time.perf_counter()
         self._open_for(planned, [(STAGE, 1)])
-        record, arrays = fit_record(planned, context, self.splits)
+        record, arrays = fit_record(planned, context, self.splits, self.settings.keep_features)
         hardware = self._hardware(time.perf_counter() - began)
-        self.store.put(record.model_copy(update={"hardware": hardware}), arrays)
+        stored = self.store.put(record.model_copy(update={"hardware": hardware}), arrays)
+        if self.settings.keep_weights:
+            tensors = fitted_tensors(context, selects_on(planned, self.splits))
+            keep(self.store, stored, planned, context, tensors)
         self.reporter.cell(planned.name)
 
     def _typed(self, error: Exception) -> BenchError:

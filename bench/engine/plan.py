@@ -17,6 +17,7 @@ from bench.core.errors import DataError, NonFiniteLoss, UsageError
 from bench.core.numerics import NUMERICS_VERSION
 from bench.data.prepare import Prepared, prepare
 from bench.data.roots import data_root
+from bench.engine.kept_facts import are_kept
 from bench.engine.settings import Settings
 from bench.grid.resolve import Resolved
 from bench.methods.base import FeatureMethod, Method
@@ -161,8 +162,7 @@ class Planner:
 
     def _judged(self, planned: Planned, store: Store) -> Planned:
         failure = store.failure(planned.name)
-        why = reason(store.get(planned.name), planned.fingerprints, failure, self.settings.val_only)
-        return replace(planned, reason=why, failure=failure)
+        return replace(planned, reason=why(planned, store, failure, self.settings), failure=failure)
 
     def _prepare(self, resolved: Resolved) -> Prepared:
         key = (str(resolved.cell.dataset), resolved.cell.data_seed_value)
@@ -213,6 +213,19 @@ def _fits(method: FeatureMethod, task: Task) -> bool:
     if method.tasks:
         return task.plugin_name() in method.tasks
     return task.single_label or not method.single_label
+
+
+def why(planned: Planned, store: Store, failure: Record | None, settings: Settings) -> str:
+    """Why a cell has to run as the store stands: as `reason` says, or because what is to be kept was not."""
+    record = store.get(planned.name)
+    found = reason(record, planned.fingerprints, failure, settings.val_only)
+    if found or failure is not None or record is None:
+        return found
+    if settings.keep_weights and not are_kept(store.path(record.cell), record):
+        return "weights to be kept"
+    if settings.keep_features and not store.has_features(record.cell):
+        return "features to be kept"
+    return ""
 
 
 def reason(record: Record | None, fingerprints: dict[str, str], failure: Record | None, val_only: bool = False) -> str:

@@ -58,10 +58,7 @@ def _stored(record: Record, arrays: dict[str, np.ndarray], split: str) -> tuple[
     keys = {place: prediction_key(split, "features", place) for place in (BEFORE, *(s.name for s in record.stages))}
     panels = {place: arrays[key] for place, key in keys.items() if key in arrays}
     if targets is None or not panels:
-        raise UsageError(
-            f"No features of the {split} split are stored with {record.cell}. Run it with --keep-features and another "
-            "--results folder."
-        )
+        raise UsageError(f"No features of the {split} split are stored with {record.cell}. Run it with --keep-features.")
     if len(targets) < FEWEST:
         raise UsageError(f"{record.cell} has {len(targets)} {split} samples: too few for t-SNE.")
     return panels, targets
