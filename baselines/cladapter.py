@@ -142,7 +142,6 @@ class CLAdapterHead(nn.Module):
             raise UsageError(f"Not a checkpoint of the released CLAdapter: {error}") from error
         return head
 
-
     def to_reference(self) -> dict[str, Tensor]:
         """The head's tensors in the released code's naming: what `from_reference` reads.
 

@@ -100,6 +100,27 @@ def compare(
 
 
 @results_app.command()
+def errors(
+    ctx: typer.Context,
+    cell: Annotated[str, typer.Argument(metavar="CELL", help="A filter that names one row, as for bench compare.")],
+    results: Results = Path("runs"),
+    split: Annotated[str, typer.Option(metavar="NAME", help="test or val.")] = "test",
+    shown: Annotated[int, typer.Option(metavar="N", min=1, help="Items listed.")] = 10,
+    format: Annotated[str, typer.Option(metavar="NAME", help="text, md, latex, csv (all items) or json.")] = "text",
+    data: Data = None,
+    plugins: Plugins = None,
+) -> None:
+    """Show what a row got wrong: confusions, classes, domains, and the items with their files.
+
+    With features kept (bench run --keep-features) also the training samples nearest to each error.
+    """
+    from bench.cli.commands import errors as command
+
+    use_plugins(ctx, plugins)
+    typer.echo(command.errors(results, cell, split, shown, format, data))
+
+
+@results_app.command()
 def predict(
     ctx: typer.Context,
     cell: Annotated[str, typer.Argument(metavar="CELL|FILE", help="A run kept with --keep-weights, or its file.")],

@@ -15,6 +15,7 @@ from bench.grid.resolve import Resolved
 from bench.records import Record
 from bench.records.items import groups_packed, names_digest, packed
 from bench.records.schema import (
+    CLASS_NAMES,
     Budget,
     Failure,
     Flags,
@@ -83,9 +84,10 @@ def reported_stage(context: Context, reported: Reported) -> StageResult:
 
 
 def predictions(context: Context, stages: Predictions) -> dict[str, np.ndarray]:
-    """Arrays beside the record: ids, targets, groups and domains a split; what the task keeps a stage and split."""
-    found: dict[str, np.ndarray] = {}
-    table = context.prepared.table
+    """Arrays beside the record: class names; ids, targets, groups and domains a split; what the task keeps a stage and
+    split."""
+    names, table = context.prepared.class_names, context.prepared.table
+    found: dict[str, np.ndarray] = {CLASS_NAMES: np.array(names)} if names else {}
     for stage, by_split in stages.items():
         for split, outputs in by_split.items():
             targets, rows = targets_of(context, split), context.prepared.rows(split)

@@ -181,7 +181,7 @@ class GroupRun:
 
     def _train_and_record(self, planned: Planned, runner: StageRunner) -> None:
         """Finish a cell's trials, choose one on validation data, open the test split for it, and store the record."""
-        chosen, tuning = choose(self._trials(planned, runner), planned.resolved.task.headline)
+        chosen, tuning = choose(self._trials(planned, runner), planned.selecting)
         seconds = self._seconds(planned)
         self._open_for(planned, [(stage.job.stage.name, 1) for stage in chosen.stages])
         reported = runner.report(chosen.stages)
@@ -217,7 +217,7 @@ class GroupRun:
         def train(number: int, until: int | None) -> Trial:
             return self._train_trial(planned, planned.trials[number], runner, until)
 
-        return halving(len(planned.trials), train, last.epochs, parts, planned.resolved.task.headline)
+        return halving(len(planned.trials), train, last.epochs, parts, planned.selecting)
 
     def _train_trial(self, planned: Planned, jobs: list[StageJob], runner: StageRunner, until: int | None) -> Trial:
         """Train what the trial still needs, one stage after another, until one fails.

@@ -23,7 +23,7 @@ from bench.grid.resolve import Resolved
 from bench.methods.base import FeatureMethod, Method
 from bench.plugins.fingerprint import source_fingerprint
 from bench.records import Record, Store
-from bench.tasks.base import Task
+from bench.tasks.base import Metric, Task
 from bench.training.job import StageJob, stage_jobs
 
 Lacking = list[tuple[Resolved, DataError]]
@@ -60,6 +60,11 @@ class Planned:
     def selection(self) -> str:
         """The criterion in force: the protocol's, where it forces one, else the recipe's."""
         return self.prepared.dataset.rule.selection or self.resolved.recipe.selection
+
+    @property
+    def selecting(self) -> Metric:
+        """The metric that it goes by."""
+        return self.resolved.task.selecting(self.resolved.recipe.select)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -198,9 +203,12 @@ class Planner:
 
 
 def check_task(resolved: Resolved) -> None:
-    """Raise UsageError when the task lacks the head that the recipe asks for, or the method cannot learn it."""
+    """Raise UsageError when the task lacks what the recipe asks for (head, metric, weights), or the method cannot learn
+    it."""
     method, task = resolved.method, resolved.task
     task.check_head(resolved.recipe.head)
+    task.selecting(resolved.recipe.select)
+    task.check_class_weight(resolved.recipe.class_weight)
     if isinstance(method, FeatureMethod) and not _fits(method, task):
         needed = f"a {' or '.join(method.tasks)} task" if method.tasks else "one class a sample"
         raise UsageError(

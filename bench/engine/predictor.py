@@ -55,7 +55,8 @@ def load_model(path: Path | str, weights: Path | None = None, device: str | None
     folder = weights_folder(weights)
     resolved = resolve(Cell.parse(facts.cell), folder)
     if not resolved.task.single_label:
-        raise UsageError(f"{facts.cell} has the task {resolved.task.plugin_name()}: only classes can be predicted here.")
+        task = resolved.task.plugin_name()
+        raise UsageError(f"{facts.cell} has the task {task}: only classes can be predicted here.")
     name = resolved.cell.backbone.name
     info = resolved.backbone.fetch(name, folder)
     if info.digest != facts.weights:
@@ -143,9 +144,7 @@ class Predictor:
         """What reads one input."""
         facts, resolved = self.facts, self.resolved
         wanted = self.backbone.input_shape
-        return Fresh(
-            resolved.dataset, facts.by_adapter, facts.cached, wanted, resolved.recipe, self.info.interpolation
-        )
+        return Fresh(resolved.dataset, facts.by_adapter, facts.cached, wanted, resolved.recipe, self.info.interpolation)
 
     @torch.no_grad()
     def _probabilities(self, arrays: Iterable[np.ndarray]) -> np.ndarray:

@@ -12,7 +12,7 @@ from bench.plots.chart import Chart, chart
 from bench.plots.labels import counted, labels, several
 from bench.plots.style import axis, scale, series
 from bench.records import Record
-from bench.tables.metrics import metrics_of
+from bench.tables.metrics import selecting
 from bench.tables.rows import group
 from bench.tables.table import place
 from bench.tasks.base import Metric
@@ -30,9 +30,10 @@ def tuning(records: Sequence[Record]) -> Chart:
     groups = {key: found for key, found in groups.items() if len(found) > 1}
     if not groups:
         raise UsageError("No record here tried several learning rates. Use a recipe with an lr_grid, such as tuned.")
-    if len({key.task for key in groups}) > 1:
-        raise UsageError("The records are of several tasks. Filter them.")
-    metric = metrics_of(next(iter(groups)).task)[0]
+    metrics = {selecting(record) for record in records if record.diagnostics.get("tuning")}
+    if len({key.task for key in groups}) > 1 or len(metrics) > 1:
+        raise UsageError("The records are of several tasks, or chosen by several metrics. Filter them.")
+    metric = metrics.pop()
     names = labels(list(groups))
     means = {
         name: {lr: sum(s) / len(s) for lr, s in found.items()}
@@ -60,7 +61,7 @@ def _scores(records: Sequence[Record]) -> Scores:
     """Trials that diverged have no score; of several trials at one rate (other groups' rates vary) the best counts."""
     found: Scores = defaultdict(list)
     for record in records:
-        metric = metrics_of(record.task)[0]
+        metric = selecting(record)
         best: dict[float, float] = {}
         for trial in record.diagnostics.get("tuning", ()):
             score = trial.get(f"val_{metric.name}")

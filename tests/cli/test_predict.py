@@ -45,7 +45,7 @@ def test_each_file_has_a_line_of_probabilities(world: list[str]) -> None:
 
 
 def test_what_cannot_be_read_is_named_and_the_others_are_there(world: list[str], tmp_path: Path) -> None:
-    root, *options = world
+    _, *options = world
     photographs(tmp_path / "new", 1, 2, in_classes=False)
     (tmp_path / "new" / "broken.jpg").write_bytes(b"\xff\xd8 no image")
     (tmp_path / "new" / "notes.txt").write_text("seen on Tuesday")
@@ -76,7 +76,7 @@ def test_a_run_must_be_named_and_kept(world: list[str], tmp_path: Path) -> None:
 
 
 def test_a_head_is_written_in_the_released_naming(world: list[str], tmp_path: Path) -> None:
-    root, *options = world
+    _, *options = world
     out = tmp_path / "released.safetensors"
     result = CliRunner().invoke(app, ["weights", "export", "cladapter", str(out), *options])
     assert result.exit_code == 0, result.output

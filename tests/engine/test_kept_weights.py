@@ -22,6 +22,7 @@ from bench.data.base import rows_of
 from bench.data.prepare import prepare
 from bench.records import Record, Store, prediction_key
 from bench.records.store import weights_beside
+from bench.stats.softmax import softmax
 from tests.engine.conftest import RunCells
 
 METHODS = ["knn", "logistic", "linear_probe", "cladapter[k=2]", "full_finetune", "lora"]
@@ -30,13 +31,10 @@ METHODS = ["knn", "logistic", "linear_probe", "cladapter[k=2]", "full_finetune",
 def probabilities(store: Store, record: Record) -> np.ndarray:
     """Of the record's test samples, as its predictions tell."""
     logits = store.predictions(record.cell)[prediction_key("test", "logits", record.stages[-1].name)].astype(float)
-    powers = np.exp(logits - logits.max(1, keepdims=True))
-    return powers / powers.sum(1, keepdims=True)
+    return softmax(logits)
 
 
-def test_every_kind_of_method_predicts_as_its_record_says(
-    run_cells: RunCells, weights: Path, tmp_path: Path
-) -> None:
+def test_every_kind_of_method_predicts_as_its_record_says(run_cells: RunCells, weights: Path, tmp_path: Path) -> None:
     run_cells(tmp_path, METHODS, keep_weights=True)
     store = Store(tmp_path)
     records = list(store.all())
@@ -84,7 +82,7 @@ def test_photographs_are_read_as_in_training(weights: Path, tmp_path: Path) -> N
 def test_volumes_are_read_onto_the_training_grid(weights: Path, tmp_path: Path) -> None:
     participants(tmp_path, 20)
     cell = (
-        "nifti_folder[path=\"brains/participants.tsv\",protocol=grouped,shape=[6,12,12]]/"
+        'nifti_folder[path="brains/participants.tsv",protocol=grouped,shape=[6,12,12]]/'
         "tiny_vit[lift=slices,depth=6]/ridge/quick/seed=0"
     )
     bench.run(cell, results=tmp_path / "runs", data=tmp_path, weights=weights, quiet=True, keep_weights=True)

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-# Class -> photograph and the corner region (top, bottom, left, right) that pieces begin in. Sky, haze and water look alike.
+# Class -> photograph, and where pieces may begin: top, bottom, left, right. Sky, haze and water look alike.
 REGIONS = {
     "flower": (1, 90, 300, 190, 380),
     "pagoda": (0, 70, 310, 100, 290),

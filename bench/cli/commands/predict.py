@@ -42,7 +42,8 @@ def predict(
     else:
         write_text(out, text)
     wrong = [Path(guess.name) for guess in guesses if guess.problem]
-    print(f"{len(guesses)} files, {len(wrong)} could not be read{': ' + _some(wrong) if wrong else ''}.", file=sys.stderr)
+    which = f": {_some(wrong)}" if wrong else ""
+    print(f"{len(guesses)} files, {len(wrong)} could not be read{which}.", file=sys.stderr)
     return int(bool(wrong))
 
 
