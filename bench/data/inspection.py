@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ from bench.core.errors import DataError
 from bench.data.base import Dataset, Sample
 from bench.data.images import EXIF_ORIENTATION
 from bench.data.intensity import check_finite, to_bytes
+from bench.data.near import thumbnail
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +34,7 @@ class Inspection:
         problem: Why it cannot be read, or "".
         oddities: How it differs from an upright RGB image of usual size, e.g. ("mode CMYK", "EXIF rotation").
         deep: Type, smallest and largest value where they are not bytes; else None.
+        small: What near duplicates are found by (`bench.data.near.thumbnail`), or None.
     """
 
     id: str
@@ -40,6 +42,7 @@ class Inspection:
     problem: str = ""
     oddities: tuple[str, ...] = ()
     deep: tuple[str, float, float] | None = None
+    small: np.ndarray | None = field(default=None, repr=False, compare=False)
 
 
 def inspect(dataset: Dataset, samples: list[Sample]) -> Iterator[Inspection]:
@@ -59,7 +62,8 @@ def _inspect(dataset: Dataset, sample: Sample) -> Inspection:
     deep = None
     if array.dtype != np.uint8 and not problem:
         deep = str(array.dtype), float(array.min()), float(array.max())
-    return Inspection(sample.id, pixels, problem, (*stored, *_extent(array.shape)), deep)
+    small = None if problem else thumbnail(array)
+    return Inspection(sample.id, pixels, problem, (*stored, *_extent(array.shape)), deep, small)
 
 
 def _unusable(dataset: Dataset, sample: Sample, array: np.ndarray) -> str:

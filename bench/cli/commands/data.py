@@ -12,7 +12,7 @@ from bench.data.base import Dataset
 from bench.data.roots import data_root
 from bench.plugins import registry
 
-STYLES = {"undeclared": "bold red", "declared": "yellow", "note": "dim"}
+STYLES = {"undeclared": "bold red", "warning": "bold yellow", "declared": "yellow", "note": "dim"}
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -85,6 +85,8 @@ def rendered(report: dict[str, Any]) -> list[RenderableType]:
     lines = [Text(line(problem), STYLES[problem["status"]]) for problem in report["problems"]]
     if report["duplicates"]:
         lines.append(Text(f"{len(report['duplicates'])} sets of samples share their pixels; --json lists them."))
+    if report["near_duplicates"]:
+        lines.append(Text(f"{len(report['near_duplicates'])} pairs look alike; --json lists them."))
     return [protocols, *(lines or [Text("No problems.")])]
 
 
