@@ -31,13 +31,13 @@ from bench.data.inspection import Inspection, inspect
 from bench.data.intensity import suggested
 from bench.data.leaks import DUPLICATE, find_leaks
 from bench.data.prepare import (
-    SPLITS,
     assign,
     checked_table,
     class_count,
     class_name,
     compare,
     compare_files,
+    split_counts,
     untrained_classes,
 )
 
@@ -75,8 +75,10 @@ def audit(dataset: Dataset, root: Path, partial: bool = False, watch: Watch | No
         leaks = _leaks(view, duplicates)
         problems += _counts(view, root, expected)
         problems += _leak_problems(view, leaks)
-        counts = {split: int((view.table["split"] == split).sum()) for split in SPLITS}
-        protocols[view.dataset.protocol] = {**counts, "leaks": {kind: len(found) for kind, found in leaks.items()}}
+        protocols[view.dataset.protocol] = {
+            **split_counts(view.table),
+            "leaks": {kind: len(found) for kind, found in leaks.items()},
+        }
     return {
         "dataset": dataset.plugin_name(),
         "samples": len(samples),

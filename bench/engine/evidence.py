@@ -10,6 +10,7 @@ from bench.cells.recipes import PRESETS
 from bench.core.environment import environment, git_revision
 from bench.core.errors import BenchError, DataError
 from bench.data.overlap import overlap
+from bench.data.splits import EXTERNAL
 from bench.engine.plan import Planned
 from bench.grid.resolve import Resolved
 from bench.records import Record
@@ -33,7 +34,7 @@ from bench.training.seen import BACKBONE
 from bench.training.stages import Reported
 from bench.training.trials import Tuning
 
-SPLITS = ("val", "test")
+SPLITS = ("val", "test", EXTERNAL)  # the last two are opened together, once selection is final
 UNITS = ("group", "domain")  # columns of the table that statistics need beside the ids
 Predictions = dict[str, dict[str, Outputs]]  # stage -> split -> outputs
 

@@ -19,8 +19,8 @@ HEAD = "head"  # what the last linear layer of the head reads, (n, d')
 
 
 def featured(predicted: Collection[str]) -> tuple[str, ...]:
-    """The splits whose features are kept: training samples, and the test split once it was opened."""
-    return ("train", *(split for split in ("test",) if split in predicted))
+    """The splits whose features are kept: training samples, and what is tested once it was opened."""
+    return ("train", *(split for split in predicted if split != "val"))
 
 
 @torch.no_grad()

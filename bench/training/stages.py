@@ -74,7 +74,8 @@ class StageRunner:
     Attributes:
         checkpoints: Folder of checkpoints, one subfolder a job.
         booked: Called with each learner and the samples it saw, after every epoch.
-        splits: What is predicted once selection is final; without "test" that split stays shut.
+        splits: What is predicted once selection is final; without "test" that split stays shut, and so does any other
+            that is not named.
         keep_features: Keep features of the training and test splits with the predictions.
     """
 

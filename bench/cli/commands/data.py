@@ -78,10 +78,11 @@ def rendered(report: dict[str, Any]) -> list[RenderableType]:
     from rich.text import Text
 
     title = f"{report['dataset']}: {report['samples']} samples"
-    protocols = Table("protocol", "train", "val", "test", "leaks", title=title)
+    splits = list(dict.fromkeys(name for counts in report["protocols"].values() for name in counts if name != "leaks"))
+    protocols = Table("protocol", *splits, "leaks", title=title)
     for name, counts in report["protocols"].items():
         leaks = ", ".join(f"{number} {kind}" for kind, number in counts["leaks"].items()) or "none"
-        protocols.add_row(name, *(str(counts[split]) for split in ("train", "val", "test")), leaks)
+        protocols.add_row(name, *(str(counts[split]) for split in splits), leaks)
     lines = [Text(line(problem), STYLES[problem["status"]]) for problem in report["problems"]]
     if report["duplicates"]:
         lines.append(Text(f"{len(report['duplicates'])} sets of samples share their pixels; --json lists them."))
