@@ -70,7 +70,10 @@ class Fresh:
         if isinstance(given, np.ndarray):
             return given
         if isinstance(given, Image.Image):
-            return from_pil(given)
+            try:
+                return from_pil(given)
+            except (OSError, ValueError) as error:
+                raise DataError(f"Cannot read the image given: {error}.") from error
         if isinstance(given, str | Path):
             return self._file(Path(given))
         raise UsageError(f"Cannot read a {type(given).__name__}. Give a path, a Pillow image or a NumPy array.")

@@ -14,6 +14,7 @@ from PIL import Image
 
 from bench.core.errors import DataError
 from bench.data.base import Dataset, Sample
+from bench.data.dicom import is_dicom
 from bench.data.images import EXIF_ORIENTATION
 from bench.data.intensity import check_finite, to_bytes
 from bench.data.near import thumbnail
@@ -79,6 +80,8 @@ def _unusable(dataset: Dataset, sample: Sample, array: np.ndarray) -> str:
 
 def _stored(path: Path) -> tuple[str, ...]:
     """How the file differs from upright RGB; it has just been read, so it opens."""
+    if is_dicom(path):
+        return ("DICOM",)
     with Image.open(path) as image:
         found = [] if image.mode == "RGB" else [f"mode {image.mode}"]
         if image.getexif().get(EXIF_ORIENTATION, 1) != 1:

@@ -10,6 +10,7 @@ import pandas as pd
 from pydantic import Field
 
 from bench.core.errors import DataError
+from bench.data.excel import is_excel, read_excel
 from bench.data.folders import file_table
 from bench.data.own import HOLDOUT, OwnImages, split_name
 from bench.data.splits import LeaveDomainOut, Official
@@ -32,6 +33,7 @@ class ListedFiles(OwnImages):
     label_column: str = Field("label", description="column with its class")
     split_column: str = Field("split", description='column with train / val / test; "": there is none')
     group_column: str = Field("group", description="column with what must stay together; used if it is there")
+    worksheet: str = Field("", description="of an Excel file that has several")
     domain_column: str = Field("domain", description="column with the domain; used if it is there")
 
     def location(self, root: Path) -> Path:
@@ -90,7 +92,11 @@ class ListedFiles(OwnImages):
         file, name = file or self.place(root), self.plugin_name()
         try:
             separator = self.separator.get(file.suffix.lower(), ",")
-            sheet = pd.read_csv(file, sep=separator, dtype=str, keep_default_na=False)
+            sheet = (
+                read_excel(file, self.worksheet)
+                if is_excel(file)
+                else pd.read_csv(file, sep=separator, dtype=str, keep_default_na=False)
+            )
         except (OSError, ValueError) as error:
             raise DataError(f"{name}: cannot read {file}: {error}. It must be a CSV file with a header.") from error
         for column in (self.path_column, self.label_column):

@@ -66,7 +66,7 @@ def near_pairs(thumbnails: list[np.ndarray | None]) -> Iterator[Pair]:
     places = np.array([place for place, small in enumerate(thumbnails) if small is not None], dtype=np.int64)
     kept = [small for small in thumbnails if small is not None]
     hashes = np.array([perceptual_hash(small) for small in kept], dtype=np.uint64)
-    flat = np.array([_unit(small) for small in kept]).reshape(len(kept), -1)
+    flat = np.array([_unit(small) for small in kept]).reshape(len(kept), SIDE * SIDE)
     for begin in range(0, len(kept), _ROWS):
         distances = np.bitwise_count(hashes[begin : begin + _ROWS, None] ^ hashes[None, begin:])
         for row, column in np.argwhere(distances <= NEAR):

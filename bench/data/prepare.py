@@ -42,8 +42,8 @@ class Prepared:
         dataset: The adapter with its fields.
         root: The data root.
         table: All samples (where each has one class: the labelled ones) in the adapter's order; ``split`` is "train",
-            "val", "test", "external", or "" for samples that the protocol or ``shots`` leave out. They stay, so that every protocol
-            and subset shares one decoded cache.
+            "val", "test", "external", or "" for samples that the protocol or ``shots`` leave out. They stay, so that
+            every protocol and subset shares one decoded cache.
         identity: sha256 of the used samples' bytes, their rows and the adapter's source: what a record agrees with.
         content: sha256 of what decoding all rows depends on, whatever the split: with `rows_key`, what kept features
             agree with.

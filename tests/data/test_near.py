@@ -59,6 +59,7 @@ def test_what_is_too_small_too_flat_or_a_volume_is_not_compared() -> None:
     assert thumbnail(pixels(0, 31, 40)) is None
     assert thumbnail(np.full((64, 64, 3), 7, np.uint8)) is None
     assert thumbnail(pixels(0, 64, 64, 40)) is None
+    assert list(near_pairs([None, None])) == []
     deep = thumbnail(pixels(0, 64, 64)[..., 0].astype(np.uint16) * 100)
     assert deep is not None
     assert np.abs(deep.astype(int) - thumbnail(pixels(0, 64, 64)[..., 0])).max() <= 2  # type: ignore[operator]
