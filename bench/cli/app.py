@@ -220,6 +220,28 @@ def reproduce(
     raise typer.Exit(command.show(record, settings, json))
 
 
+@app.command("import")
+def import_(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or npz of ids and a score for each class.")],
+    dataset: Annotated[str, typer.Option("--dataset", metavar="NAME", help="As a cell names it.")],
+    name: Annotated[str, typer.Option("--name", metavar="TEXT", help="Who or what made them.")],
+    seed: Annotated[int, typer.Option(min=0, help="Which of several runs.")] = 0,
+    results: Results = Path("runs"),
+    data: Data = None,
+    partial: Annotated[bool, typer.Option("--partial", help="The data at hand are incomplete.")] = False,
+    plugins: Plugins = None,
+) -> None:
+    """Take predictions made elsewhere into the tables.
+
+    Judged on the same split, shown as imported, and never compared with what was trained here under a budget.
+    """
+    from bench.cli.commands import imported as command
+
+    use_plugins(ctx, plugins)
+    typer.echo(command.take_in(file, dataset, name, results, data, seed, partial))
+
+
 @app.command()
 def check(
     ctx: typer.Context,

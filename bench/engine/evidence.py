@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,11 +28,14 @@ from bench.records.schema import (
     StageResult,
     prediction_key,
 )
-from bench.tasks.base import Outputs
+from bench.tasks.base import Outputs, Task
 from bench.training.context import Context
 from bench.training.seen import BACKBONE
 from bench.training.stages import Reported
 from bench.training.trials import Tuning
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SPLITS = ("val", "test", EXTERNAL)  # the last two are opened together, once selection is final
 UNITS = ("group", "domain")  # columns of the table that statistics need beside the ids
@@ -58,8 +61,12 @@ def stage_result(context: Context, name: str, outputs: dict[str, Outputs], **fie
 
 def item_facts(context: Context, split: str, outputs: Outputs) -> dict[str, str]:
     """The items of a split, the groups they belong to, and their scores by the metrics that tables show."""
-    task, targets = context.task, targets_of(context, split)
     table = context.prepared.table.iloc[context.prepared.rows(split)]
+    return items_told(context.task, table, targets_of(context, split), outputs)
+
+
+def items_told(task: Task, table: pd.DataFrame, targets: np.ndarray, outputs: Outputs) -> dict[str, str]:
+    """`item_facts` of the rows of a split."""
     facts = {"ids": names_digest(table["id"].to_numpy())}
     if unit := next((unit for unit in UNITS if unit in table and table[unit].nunique() > 1), None):
         facts["groups"] = groups_packed(table[unit].to_numpy())

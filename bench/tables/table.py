@@ -182,7 +182,8 @@ def _resolution(found: Iterable[Compared]) -> list[str]:
 
 def _floorless(rows: list[Row], floors: Callable[[Key], Floors]) -> list[str]:
     """Settings in which methods cannot be compared with every floor."""
-    lacking = {(place(row.key), row.key.backbone, row.key.task, tuple(floors(row.key))): None for row in rows}
+    ours = [row.key for row in rows if not row.key.imported]
+    lacking = {(place(key), key.backbone, key.task, tuple(floors(key))): None for key in ours}
     return [
         f"{where} on {backbone}: {' and '.join(missing)} not run, so nothing is marked as below"
         for where, backbone, task, present in lacking
