@@ -56,6 +56,9 @@ class Recipe(Params):
     warmup_epochs: NonNegativeInt = Field(0, description="linear warm-up, in epochs, of every stage")
     stage2_lr: PositiveFloat = Field(0.1, description="learning rate of later stages, times lr")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="of the cross-entropy")
+    class_weight: Literal["balanced"] | None = Field(
+        None, description="weight of a sample in the loss: n / (C n_c), as many times as its class c is rarer; none: 1"
+    )
     resize: Literal["squash", "crop"] = Field("squash", description="both sides, or shorter side and centre crop")
     antialias: bool = Field(True, description="false: bilinear without antialiasing, as OpenCV resizes")
     normalisation: Literal["own", "clip"] = Field("own", description="the weights' own mean and std, or OpenAI CLIP's")
@@ -67,6 +70,7 @@ class Recipe(Params):
     precision: Literal["fp32", "bf16"] = Field("fp32", description="of the forward pass")
     head: str = Field("", description="plain head of the task, where not its first (segmentation: segformer)")
     selection: Literal["val_best", "last"] = Field("val_best", description="which epoch is reported")
+    select: str = Field("", description="metric that val_best and lr_grid go by, where not the task's headline")
     ties: Literal["earlier", "later"] = Field("earlier", description="which of equally good epochs is kept")
 
     @model_validator(mode="after")
@@ -76,6 +80,8 @@ class Recipe(Params):
             raise ValueError("near_black is a defect of augment=released; there is none without it")
         if self.views is not None and self.augment is None:
             raise ValueError("views are augmented images; set augment, or leave views out")
+        if self.select and self.selection == "last" and not self.lr_grid:
+            raise ValueError("select chooses epochs and trials; selection=last without lr_grid has nothing to choose")
         self._check_grids()
         return self
 

@@ -22,7 +22,9 @@ class Settings:
         executor: What carries out groups, as ``name[key=value,...]``.
         quiet: No progress bar.
         val_only: Never open a test split: train, select and report on validation data alone.
-        keep_features: Keep features of the test split beside the predictions, before and after each trained stage.
+        keep_features: Keep features of the training and test splits beside the predictions, before and after each
+            trained stage.
+        keep_weights: Keep each cell's model beside its record.
         debug: Print the traceback of a cell that fails.
         plugins: The user's plug-in folders, for processes elsewhere.
         threads: Torch threads of processes elsewhere, or None for what they find; results depend on it.
@@ -43,6 +45,7 @@ class Settings:
     quiet: bool = False
     val_only: bool = False
     keep_features: bool = False
+    keep_weights: bool = False
     debug: bool = False
     plugins: tuple[Path, ...] = ()
     threads: int | None = None

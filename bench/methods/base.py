@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from bench.backbones.features import FAMILIES, Family, Features
 from bench.cells.params import Params
+from bench.core.errors import UsageError
 from bench.methods.parts import plain_head
 from bench.tasks.base import FeatureSplit, HeadSpec
 
@@ -124,6 +125,14 @@ class Method(Params):
             batches: Features and targets (B, ...) of the validation split (of the test split where there is none).
         """
         return {}
+
+    def export(self, head: nn.Module) -> dict[str, Tensor]:
+        """The head's tensors in the naming of the code that the method's authors released.
+
+        Raises:
+            UsageError: Nobody has said how they are called there.
+        """
+        raise UsageError(f"{self.plugin_name()} has no released naming here; its kept weights are safetensors already.")
 
     @property
     def injects(self) -> bool:

@@ -10,9 +10,9 @@ import numpy as np
 from bench.core.errors import UsageError
 from bench.plots.chart import Chart, panels
 from bench.plots.labels import counted
-from bench.plots.predictions import Run, names_of
 from bench.plots.style import COLUMN, series
 from bench.records import Record, prediction_key
+from bench.tables.predictions import Run, names_of
 
 BEFORE = "backbone"  # takes a stage's place in the key of features that no method has touched
 FEWEST = 5  # samples that t-SNE can place
@@ -53,10 +53,7 @@ def _stored(record: Record, arrays: dict[str, np.ndarray], split: str) -> tuple[
     keys = {place: prediction_key(split, "features", place) for place in (BEFORE, *(s.name for s in record.stages))}
     found = {place: arrays[key] for place, key in keys.items() if key in arrays}
     if targets is None or not found:
-        raise UsageError(
-            f"No features of the {split} split are stored with {record.cell}. Run it with --keep-features and another "
-            "--results folder."
-        )
+        raise UsageError(f"No {split} features are stored with {record.cell}. Run it with --keep-features.")
     if len(targets) < FEWEST:
         raise UsageError(f"{record.cell} has {len(targets)} {split} samples: too few for t-SNE.")
     return found, targets

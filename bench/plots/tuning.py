@@ -12,7 +12,7 @@ from bench.plots.chart import Chart, panels
 from bench.plots.labels import counted, labels, several
 from bench.plots.style import COLUMN, axis, scale, series
 from bench.records import Record
-from bench.tables.metrics import metrics_of
+from bench.tables.metrics import selecting
 from bench.tables.rows import group
 from bench.tables.table import place
 from bench.tasks.base import Metric
@@ -32,9 +32,10 @@ def tuning(records: Sequence[Record]) -> Chart:
     groups = {key: found for key, found in group(records).items() if any(_scores(found, kind) for kind in PANELS)}
     if not groups:
         raise UsageError("No record here tried several learning rates. Use a recipe with an lr_grid, such as tuned.")
-    if len({key.task for key in groups}) > 1:
-        raise UsageError("The records are of several tasks. Filter them.")
-    metric = metrics_of(next(iter(groups)).task)[0]
+    metrics = {selecting(record) for record in records if record.diagnostics.get("tuning")}
+    if len({key.task for key in groups}) > 1 or len(metrics) > 1:
+        raise UsageError("The records are of several tasks, or chosen by several metrics. Filter them.")
+    metric = metrics.pop()
     names = labels(list(groups))
     lines = [
         (kind, name, {rate: sum(scores) / len(scores) for rate, scores in tried.items()})
@@ -69,7 +70,7 @@ def _scores(records: Sequence[Record], kind: str) -> Scores:
     """
     found: Scores = defaultdict(list)
     for record in records:
-        metric = metrics_of(record.task)[0]
+        metric = selecting(record)
         ahead = max if metric.higher_is_better else min
         best: dict[float, float] = {}
         for trial in record.diagnostics.get("tuning", ()):

@@ -140,6 +140,14 @@ class Store:
                     return record, arrays
         raise CorruptRecord(f"{_arrays(path)} is missing or altered. Delete {path} and run the cell again.")
 
+    def has_features(self, cell: str) -> bool:
+        """Whether features are among the arrays stored with a cell's record; reads their names alone."""
+        try:
+            with np.load(_arrays(self.path(cell)), allow_pickle=False) as arrays:
+                return any(name.endswith("/features") for name in arrays.files)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+            return False
+
     def all(self) -> Iterator[Record]:
         """Every record, finished ones and failures, in the order of their addresses.
 
@@ -264,6 +272,11 @@ def _arrays(path: Path) -> Path:
 
 def _waiting(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(".json") + ".npz.new")
+
+
+def weights_beside(path: Path) -> Path:
+    """Where the weights of a record's model lie, if they were kept."""
+    return path.with_name(path.name.removesuffix(".json") + ".safetensors")
 
 
 def _failed(path: Path) -> Path:

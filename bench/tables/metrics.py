@@ -8,12 +8,19 @@ from functools import lru_cache
 
 from bench.core.errors import UsageError
 from bench.plugins.registry import catalog, load
+from bench.records import Record
 from bench.tasks.base import Metric, Task
 
 
 def metrics_of(task: str) -> tuple[Metric, ...]:
     """A task's metrics, the headline first; errors are those of `task_of`."""
     return task_of(task).metrics
+
+
+def selecting(record: Record) -> Metric:
+    """The metric that a record's epochs and trials were chosen by."""
+    task = task_of(record.task)()
+    return task.selecting(str(record.recipe.params.get("select", "")))
 
 
 @lru_cache(maxsize=64)

@@ -69,7 +69,7 @@ def aggregate(
         filter: A pattern (see `bench.tables.filters`), the names of cells, or None for everything.
         columns: Metrics of the tasks at hand, "n", and names in `FACTS`; empty: the tasks decide.
         stages: Show every stage of staged methods, not only the last.
-        split: `test` or `val`.
+        split: `test`, `val` or `external`.
         stale: Says why a record is out of date.
         openings: What has looked at the test splits, records that were replaced since included.
         scores: Item scores by metric; None: those in the records, of the metrics that their task shows.
@@ -152,8 +152,8 @@ def _check(columns: Sequence[str], known: Collection[str], split: str) -> None:
     for column in columns:
         if column not in allowed:
             raise UsageError(f"No metric {column!r}. {nearest(column, allowed)}")
-    if split not in ("test", "val"):
-        raise UsageError(f"No split {split!r}: tables show test or val.")
+    if split not in ("test", "val", "external"):
+        raise UsageError(f"No split {split!r}: tables show test, val or external.")
 
 
 def _intervals(rows: Sequence[Row], columns: Sequence[str], split: str) -> list[str]:
@@ -177,7 +177,8 @@ def _of_rows(methods: Sequence[str]) -> str:
 
 def _floorless(rows: list[Row], floors: Callable[[Key], Floors]) -> list[str]:
     """Settings in which methods cannot be compared with every floor."""
-    lacking = {(place(row.key), row.key.backbone, row.key.task, tuple(floors(row.key))): None for row in rows}
+    ours = [row.key for row in rows if not row.key.imported]
+    lacking = {(place(key), key.backbone, key.task, tuple(floors(key))): None for key in ours}
     return [
         f"{where} on {backbone}: {' and '.join(missing)} not run, so nothing is marked as below"
         for where, backbone, task, present in lacking

@@ -27,10 +27,10 @@ from bench.training.job import StageJob
 from bench.training.learner import Learner, Progress, State
 from bench.training.loop import inputs_of_split, predict, selection_split, train
 from bench.training.memory import OutOfMemory, is_out_of_memory
-from bench.training.seen import seen
+from bench.training.seen import featured, seen
 from bench.training.streams import reseed
 
-FEATURES = "features"  # takes a split's place among the arrays of a finished stage
+FEATURES = "features"  # with a split, takes its place among the arrays of a finished stage
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Reported:
 
     Attributes:
         outputs: Split -> predictions of the selected epoch, in table order.
-        features: What was kept of the test split by `bench.training.seen.seen`; empty unless asked for.
+        features: Split -> what `bench.training.seen.seen` kept of it; empty unless asked for.
         openings: How often the test targets were looked at.
     """
 
@@ -61,7 +61,7 @@ class Reported:
     outputs: dict[str, Outputs]
     openings: int
     diagnostics: dict[str, Any]
-    features: Outputs = field(default_factory=dict)
+    features: dict[str, Outputs] = field(default_factory=dict)
 
 
 Booked = Callable[[Learner, int], None]
@@ -74,8 +74,9 @@ class StageRunner:
     Attributes:
         checkpoints: Folder of checkpoints, one subfolder a job.
         booked: Called with each learner and the samples it saw, after every epoch.
-        splits: What is predicted once selection is final; without "test" that split stays shut.
-        keep_features: Keep features of the test split with the predictions.
+        splits: What is predicted once selection is final; without "test" that split stays shut, and so does any other
+            that is not named.
+        keep_features: Keep features of the training and test splits with the predictions.
         pace: When a learner that is not through writes a checkpoint.
     """
 
@@ -215,8 +216,10 @@ class StageRunner:
     def _keep_reported(self, stage: Trained, learner: Learner, outputs: dict[str, Outputs]) -> Reported:
         peeks = stage.progress.epoch if stage.job.selection == "test_best" else 0
         diagnostics = self._diagnosed(learner, "val" if "val" in outputs else "test")
-        features = seen(self.context, learner, "test") if self.keep_features and "test" in outputs else {}
-        folder, arrays = self.checkpoints / stage.job.key, {**outputs, **({FEATURES: features} if features else {})}
+        wanted = featured(outputs) if self.keep_features else ()
+        features = {split: seen(self.context, learner, split) for split in wanted}
+        folder = self.checkpoints / stage.job.key
+        arrays = {**outputs, **{f"{FEATURES}.{split}": found for split, found in features.items()}}
         flat = {f"{part}/{name}": np.ascontiguousarray(a) for part, o in arrays.items() for name, a in o.items()}
         write_atomic(folder / "outputs.safetensors", lambda path: save_file(flat, path), point="outputs")
         kept: dict[str, Any] = {"openings": peeks + ("test" in outputs), "diagnostics": diagnostics}
@@ -241,7 +244,8 @@ class StageRunner:
         for name, array in load_file(folder / "outputs.safetensors").items():
             split, _, what = name.partition("/")
             outputs.setdefault(split, {})[what] = array
-        features = outputs.pop(FEATURES, {})
+        begins = f"{FEATURES}."
+        features = {name.removeprefix(begins): outputs.pop(name) for name in list(outputs) if name.startswith(begins)}
         return Reported(stage, outputs, **saved, features=features)
 
     def _features_and_targets(self, learner: Learner, split: str) -> Iterator[tuple[Features, Tensor]]:

@@ -9,7 +9,7 @@ from json import loads
 from typing import TYPE_CHECKING
 
 from bench.backbones.local import weights_folder
-from bench.cli.commands.table import make, table
+from bench.cli.commands.table import EXTERNAL_TITLE, external_cells, make, table
 from bench.cli.commands.text import as_json, columns, duration, size
 from bench.core.errors import UsageError
 from bench.engine.settings import Settings
@@ -50,9 +50,16 @@ def run(
         print(as_json({**asdict(outcome), "table": loads(table(settings.results, outcome.cells, "json", split=split))}))
     elif not settings.quiet:
         shown = make(settings.results, outcome.cells, split=split)
-        print("\n".join(part for part in (render(shown), closing(shown)) if part))
+        further = external(settings, outcome.cells) if split == "test" else ""
+        print("\n".join(part for part in (render(shown), further, closing(shown)) if part))
         print(summary(outcome, settings), file=sys.stderr)
     return 1 if outcome.failed else 0
+
+
+def external(settings: Settings, cells: list[str]) -> str:
+    """The table of the external test data, where some were given."""
+    found = external_cells(settings.results, cells)
+    return f"\n{EXTERNAL_TITLE}\n{render(make(settings.results, found, split='external'))}\n" if found else ""
 
 
 def summary(outcome: Done, settings: Settings) -> str:

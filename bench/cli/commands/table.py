@@ -9,9 +9,13 @@ from bench.core.errors import UsageError
 from bench.records import Store
 from bench.records.openings import read
 from bench.tables import Table, aggregate, render
+from bench.tables.filters import select
 from bench.tables.scores import scores_of
 from bench.tables.stale import stale_reason
 from bench.tables.standing import with_standing
+
+FOR_PEOPLE = ("rich", "md", "html")
+EXTERNAL_TITLE = "On the external test data, which were opened together with the test split:"
 
 
 def make(
@@ -41,11 +45,27 @@ def table(
         filter: A pattern such as ``pacs/*/cladapter[k=10]``, or the names of cells.
         metrics: Columns, separated by commas.
         stages: One row for every stage instead of the last.
-        split: `test` or `val`.
+        split: `test`, `val` or `external`.
 
     Raises:
         UsageError: There are no records, or a filter, format, column or split is wrong.
         CorruptRecord: A file is not a record.
     """
     columns = [name.strip() for name in metrics.split(",")] if metrics else []
-    return render(make(results, filter, columns, stages, split), format)
+    return shown(results, filter, columns, stages, split, format)
+
+
+def shown(
+    results: Path, filter: str | Collection[str] | None, columns: Sequence[str], stages: bool, split: str, format: str
+) -> str:
+    """The table as text; behind one of the test split, for people, that of external test data where there are some."""
+    text = render(make(results, filter, columns, stages, split), format)
+    cells = external_cells(results, filter) if split == "test" and format in FOR_PEOPLE else []
+    if not cells:
+        return text
+    return f"{text}\n\n{EXTERNAL_TITLE}\n{render(make(results, cells, columns, stages, 'external'), format)}"
+
+
+def external_cells(results: Path, filter: str | Collection[str] | None) -> list[str]:
+    """The cells that were also tested on external data."""
+    return [record.cell for record in select(Store(results).all(), filter) if "external" in record.metrics]
