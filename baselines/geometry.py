@@ -38,7 +38,7 @@ class Geometry(Logistic):
         level = otsu(levels) if self.threshold is None else self.threshold * (_LEVELS - 1)
         foreground = levels > level
         others = [tuple({0, 1, 2} - {axis}) for axis in range(3)]
-        reach = [_reach(foreground.any(axes)) for axes in others]
+        reach = [_reach(np.asarray(foreground.any(axes))) for axes in others]
         counts = np.array([foreground.sum(), *reach]) + 1
         return np.log(counts / np.array([foreground.size, *foreground.shape]))
 

@@ -14,6 +14,7 @@ import copy
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,15 +116,16 @@ def stacked(heads: list[nn.Module]) -> Callable[[Tensor, Tensor], dict[str, Tens
 
 def stacking(repeats: int) -> list[tuple[str, ...]]:
     """Milliseconds of a head's forward and backward pass each way, and whether the bits agree."""
-    rows = [("method", "rows a step", "one after another, ms", "stacked, ms", "ratio", "equal bits")]
+    rows: list[tuple[str, ...]] = [
+        ("method", "rows a step", "one after another, ms", "stacked, ms", "ratio", "equal bits")
+    ]
     for size in (CLASSES, 4 * CLASSES, 256):
         for name in STACKED:
             heads, x, labels = heads_of(registry.load("baselines", name)(), size)
             together = stacked(heads)
             both = zip(one_by_one(heads, x, labels), zip(*together(x, labels).values(), strict=True), strict=True)
             equal = all(torch.equal(a, b) for one, other in both for a, b in zip(one.values(), other, strict=True))
-            ways = {"alone": lambda h=heads, x=x, y=labels: one_by_one(h, x, y), "stacked": lambda t=together, x=x,
-                    y=labels: t(x, y)}  # fmt: skip
+            ways = {"alone": partial(one_by_one, heads, x, labels), "stacked": partial(together, x, labels)}
             ms = {way: 1000 * s / HEADS for way, s in alternated(ways, 5 * repeats).items()}
             ratio = ms["stacked"] / ms["alone"]
             rows.append((name, str(size), f"{ms['alone']:.2f}", f"{ms['stacked']:.2f}", f"{ratio:.2f}", str(equal)))

@@ -58,12 +58,13 @@ def paired(sweep: Sweep, reference: Reference, records: Sequence[Record], metric
     for x in sweep.points.keys() & reference.sweep.points.keys():
         both = shared(runs_at(sweep, x, records), runs_at(reference.sweep, x, records))
         keys = sweep.points[x].key, reference.sweep.points[x].key
-        scores = [stored_scores(*pair, metric, blocks.packed_scores(SPLIT)) for pair in zip(keys, both, strict=True)]
-        if scores[0] is None or scores[1] is None:
+        look_up = blocks.packed_scores(SPLIT)
+        own, other = (stored_scores(*pair, metric, look_up) for pair in zip(keys, both, strict=True))
+        if own is None or other is None:
             continue
         units = blocks.units_of({keys[0]: both[0]}, [keys[0]], SPLIT)
         try:
-            pair = compare(*scores, units, runs=blocks.runs_of(both[0]), bounds=(metric.low, metric.high))
+            pair = compare(own, other, units, runs=blocks.runs_of(both[0]), bounds=(metric.low, metric.high))
         except StatisticsError:  # too few items, or runs that do not pair: there is no interval to draw
             continue
         mean = sweep.points[x].values[metric.name].mean
