@@ -83,7 +83,7 @@ def heads_of(method: Method, rows: int) -> tuple[list[nn.Module], Tensor, Tensor
     for number in range(HEADS):
         support = FeatureSplit(x[number].numpy(), labels[number].numpy())
         reseed(number, "init")
-        heads.append(method.head(HeadSpec(spec, CLASSES, text=text, support=lambda found=support: found)))
+        heads.append(method.head(HeadSpec(spec, CLASSES, text=text, support=partial(copy.copy, support))))
     return heads, x, labels
 
 
@@ -125,8 +125,11 @@ def stacking(repeats: int) -> list[tuple[str, ...]]:
             together = stacked(heads)
             both = zip(one_by_one(heads, x, labels), zip(*together(x, labels).values(), strict=True), strict=True)
             equal = all(torch.equal(a, b) for one, other in both for a, b in zip(one.values(), other, strict=True))
-            ways = {"alone": partial(one_by_one, heads, x, labels), "stacked": partial(together, x, labels)}
-            ms = {way: 1000 * s / HEADS for way, s in alternated(ways, 5 * repeats).items()}
+            by_way: dict[str, Callable[[], Any]] = {
+                "alone": partial(one_by_one, heads, x, labels),
+                "stacked": partial(together, x, labels),
+            }
+            ms = {way: 1000 * s / HEADS for way, s in alternated(by_way, 5 * repeats).items()}
             ratio = ms["stacked"] / ms["alone"]
             rows.append((name, str(size), f"{ms['alone']:.2f}", f"{ms['stacked']:.2f}", f"{ratio:.2f}", str(equal)))
     return rows
