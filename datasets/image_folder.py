@@ -21,7 +21,8 @@ class ImageFolder(OwnImages):
 
     The protocol says which layout it is: ``holdout`` and ``resampled`` (drawn anew for each data seed) read class
     folders, ``split`` and ``split_without_val`` train / val / test with class folders inside, ``leave_domain_out`` one
-    folder a domain.
+    folder a domain. ``external`` names another folder with class folders, whose images are tested beside the test
+    split.
     """
 
     task = "classification"
@@ -49,7 +50,14 @@ class ImageFolder(OwnImages):
         parts = self._parts(place)
         self.check_domain(set(parts))
         self.check_splits({split_name(part) for part in parts})
-        return file_table(row for part in parts for row in self._rows(place, part, numbers))
+        table = file_table(row for part in parts for row in self._rows(place, part, numbers))
+        elsewhere = self.external_place(root)
+        if elsewhere is None:
+            return table
+        if unknown := sorted(set(map(printable, subfolders(elsewhere))) - numbers.keys()):
+            raise DataError(f"image_folder: {elsewhere} has the folder {unknown[0]}, which is no class of {place}.")
+        further = self._rows(elsewhere, ".", numbers)
+        return self.with_external(table, [{k: row[k] for k in ("path", "label")} for row in further], root, elsewhere)
 
     def _parts(self, place: Path) -> list[str]:
         """The folders that hold class folders: splits, domains, or the place itself."""

@@ -191,7 +191,7 @@ def _check_names(name: str, info: WeightsInfo, options: dict[str, Any]) -> None:
         model = timm.create_model(info.arch, pretrained=False, **options)
     with safe_open(str(info.file), framework="pt") as file:
         given = set(file.keys())
-    head = tuple(f"{prefix}." for prefix in _classifiers(model))
+    head = tuple(f"{prefix}." for prefix in classifiers(model))
     expected = set(model.state_dict())
     wrong = sorted(key for key in expected ^ given if not key.startswith(head))
     if wrong:
@@ -201,7 +201,8 @@ def _check_names(name: str, info: WeightsInfo, options: dict[str, Any]) -> None:
         )
 
 
-def _classifiers(model: nn.Module) -> tuple[str, ...]:
+def classifiers(model: nn.Module) -> tuple[str, ...]:
+    """Names of the modules that a timm model classifies with."""
     names = getattr(model, "pretrained_cfg", {}).get("classifier") or "head"
     return (names,) if isinstance(names, str) else tuple(names)
 

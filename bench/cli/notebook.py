@@ -84,6 +84,7 @@ def run(
     partial: bool = False,
     executor: str = "inline",
     keep_features: bool = False,
+    keep_weights: bool = False,
     **overrides: Any,
 ) -> Outcome:
     """Run suites and cells, as ``bench run`` does; only what is missing, failed or stale runs.
@@ -105,7 +106,7 @@ def run(
     use_folders(list(folders))
     settings = Settings(
         results=Path(results), data=_path(data), weights=_path(weights), device=device, partial=partial, quiet=quiet,
-        executor=executor, plugins=folders, keep_features=keep_features,
+        executor=executor, plugins=folders, keep_features=keep_features, keep_weights=keep_weights,
     )  # fmt: skip
     suites = load_targets(targets, overrides, weights_folder(settings.weights))
     cells = {cell.name: cell for suite in suites for cell in suite.cells if suite.train}

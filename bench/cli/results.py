@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.options import Claims, Data, Json, Plugins, Results, application, use_plugins
+from bench.cli.options import Claims, Data, Device, Json, Plugins, Results, Weights, application, use_plugins
 from bench.core.visible import visible
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def table(
     format: Annotated[str, typer.Option(metavar="NAME", help="rich, md, csv, latex, html or json.")] = "rich",
     metrics: Annotated[str | None, typer.Option(metavar="A,B,...", help="Columns to show.")] = None,
     stages: Annotated[bool, typer.Option("--stages", help="One row for every stage, not only the last.")] = False,
-    split: Annotated[str, typer.Option(metavar="NAME", help="test or val.")] = "test",
+    split: Annotated[str, typer.Option(metavar="NAME", help="test, val or external.")] = "test",
     plugins: Plugins = None,
 ) -> None:
     """Print records as a table.
@@ -68,7 +68,7 @@ def plot(
     format: Annotated[str | None, typer.Option(metavar="NAME", help="png, svg, pdf, html or json.")] = None,
     x: Annotated[str | None, typer.Option("--x", help="A method's field (k_ablation) or a cost (pareto).")] = None,
     stage: Annotated[str | None, typer.Option(help="As in stage1 (routing, spectrum).")] = None,
-    split: Annotated[str | None, typer.Option(help="test or val (confusion, reliability, embedding).")] = None,
+    split: Annotated[str | None, typer.Option(help="Which (confusion, reliability, embedding).")] = None,
     paper: Annotated[str | None, typer.Option(help="Whose claims; none: without (claims, k_ablation).")] = None,
     stages: Annotated[bool, typer.Option("--stages", help="Earlier stages too (comparison).")] = False,
     plugins: Plugins = None,
@@ -111,7 +111,7 @@ def compare(
     a: Annotated[str, typer.Argument(metavar="A", help="A filter that names one row, as for bench table.")],
     b: Annotated[str, typer.Argument(metavar="B", help="A filter that names another.")],
     results: Results = Path("runs"),
-    split: Annotated[str, typer.Option(metavar="NAME", help="test or val.")] = "test",
+    split: Annotated[str, typer.Option(metavar="NAME", help="test, val or external.")] = "test",
     plugins: Plugins = None,
     json: Json = False,
 ) -> None:
@@ -121,6 +121,49 @@ def compare(
     use_plugins(ctx, plugins)
     with opened(results) as store:
         typer.echo(command.compare(store, a, b, split, json))
+
+
+@results_app.command()
+def errors(
+    ctx: typer.Context,
+    cell: Annotated[str, typer.Argument(metavar="CELL", help="A filter that names one row, as for bench compare.")],
+    results: Results = Path("runs"),
+    split: Annotated[str, typer.Option(metavar="NAME", help="test, val or external.")] = "test",
+    shown: Annotated[int, typer.Option(metavar="N", min=1, help="Items listed.")] = 10,
+    format: Annotated[str, typer.Option(metavar="NAME", help="text, md, latex, csv (all items) or json.")] = "text",
+    data: Data = None,
+    plugins: Plugins = None,
+) -> None:
+    """Show what a row got wrong: confusions, classes, domains, and the items with their files.
+
+    With features kept (bench run --keep-features) also the training samples nearest to each error.
+    """
+    from bench.cli.commands import errors as command
+
+    use_plugins(ctx, plugins)
+    with opened(results) as store:
+        typer.echo(command.errors(store, cell, split, shown, format, data))
+
+
+@results_app.command()
+def predict(
+    ctx: typer.Context,
+    cell: Annotated[str, typer.Argument(metavar="CELL|FILE", help="A run kept with --keep-weights, or its file.")],
+    inputs: Annotated[Path, typer.Argument(metavar="FOLDER", help="New images or volumes, or one of them.")],
+    results: Results = Path("runs"),
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Default: the terminal.")] = None,
+    weights: Weights = None,
+    device: Device = None,
+    plugins: Plugins = None,
+) -> None:
+    """Classify new images or volumes by what was trained.
+
+    CSV with a line a file: class, confidence, probability of each class. Exit code 1 when a file cannot be read.
+    """
+    from bench.cli.commands import predict as command
+
+    use_plugins(ctx, plugins)
+    raise typer.Exit(command.predict(cell, inputs, results, out, weights, device))
 
 
 @results_app.command()

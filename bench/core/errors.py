@@ -45,6 +45,12 @@ class TimeLimit(BenchError):
     kind = "time_limit"
 
 
+class WorkerLost(BenchError):
+    """Every process elsewhere that was given a cell died before it came to its end."""
+
+    kind = "worker_lost"
+
+
 _COMPARED = 100  # characters; the time to compare grows with their square
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,10 +26,22 @@ def read_npz(file: Path, keys: Iterable[str] | None = None) -> dict[str, np.ndar
     Raises:
         Damaged: The file cannot be read, or lacks one of ``keys``.
     """
+    with _opened(file) as archive:
+        return {name: archive[name] for name in (archive.files if keys is None else keys)}
+
+
+def npz_names(file: Path) -> list[str]:
+    """The names of an npz file's arrays, which are not read; errors are those of `read_npz`."""
+    with _opened(file) as archive:
+        return list(archive.files)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Any]:
     if not os.path.isfile(file):  # a pipe would be waited for
         raise Damaged(f"{file} is not there" if not os.path.lexists(file) else f"{file} is no file")
     try:
         with np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in (archive.files if keys is None else keys)}
+            yield archive
     except Exception as error:  # of damaged bytes numpy, zipfile and zlib raise nearly anything
         raise Damaged(f"{file} cannot be read ({type(error).__name__}: {error})") from error

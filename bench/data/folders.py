@@ -12,7 +12,7 @@ from bench.core.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".dcm"})
 _CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})  # what file managers and archivers leave behind
 _UNREADABLE = "Make it readable, or remove it."
 

@@ -10,6 +10,7 @@ import pandas as pd
 from pydantic import Field
 
 from bench.core.errors import DataError
+from bench.data.excel import is_excel, read_excel
 from bench.data.folders import file_table
 from bench.data.label_cells import no_classes
 from bench.data.own import HOLDOUT, RESAMPLED, OwnImages, split_name
@@ -21,7 +22,9 @@ _LISTS = (".csv", ".tsv")
 
 
 def _lists(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in _LISTS and file.is_file())
+    return sorted(
+        file for file in folder.iterdir() if (file.suffix.lower() in _LISTS or is_excel(file)) and file.is_file()
+    )
 
 
 class ListedFiles(OwnImages):
@@ -43,6 +46,7 @@ class ListedFiles(OwnImages):
     label_column: str = Field("label", description="column with its class")
     split_column: str = Field("split", description='column with train / val / test; "": there is none')
     group_column: str = Field("group", description="column with what must stay together; used if it is there")
+    worksheet: str = Field("", description="of an Excel file that has several")
     domain_column: str = Field("domain", description="column with the domain; used if it is there")
 
     def location(self, root: Path) -> Path:
@@ -80,31 +84,51 @@ class ListedFiles(OwnImages):
     def samples(self, root: Path) -> pd.DataFrame:
         sheet = self.sheet(root)
         numbers = {name: label for label, name in enumerate(self.class_names(root))}
-        table = pd.DataFrame({"path": sheet[self.path_column], "label": sheet[self.label_column].map(numbers)})
+        table = self._columns(sheet, numbers)
         if self.split_column in sheet:
             table["split"] = sheet[self.split_column].map(split_name)
             self._check_protocol(set(table["split"]) - {""})
             self.check_splits(set(table["split"]) - {""})
+        if "domain" in table:
+            self.check_domain(set(table["domain"]))
+        found, elsewhere = file_table(table.to_dict("records")), self.external_place(root)
+        if elsewhere is None:
+            return found
+        further = self._columns(self.sheet(root, elsewhere), numbers).to_dict("records")
+        return self.with_external(found, further, root, elsewhere.parent)
+
+    def _columns(self, sheet: pd.DataFrame, numbers: dict[str, int]) -> pd.DataFrame:
+        """Paths, labels and what else the list says of its samples.
+
+        Raises:
+            DataError: A class is none of those that train.
+        """
+        if unknown := sorted(set(sheet[self.label_column]) - numbers.keys()):
+            raise DataError(
+                f"{self.plugin_name()}: {self.external} has the class {unknown[0]!r}, which {self.path} lacks."
+            )
+        table = pd.DataFrame({"path": sheet[self.path_column], "label": sheet[self.label_column].map(numbers)})
         for name, column in self.further().items():
             if column in sheet:
                 table[name] = sheet[column]
-        if "domain" in table:
-            self.check_domain(set(table["domain"]))
-        return file_table(table.to_dict("records"))
+        return table
 
     def further(self) -> dict[str, str]:
         """Column of the samples' table -> column of the list it is taken from, where the list has it."""
         return {"group": self.group_column, "domain": self.domain_column}
 
-    def sheet(self, root: Path) -> pd.DataFrame:
+    def sheet(self, root: Path, file: Path | None = None) -> pd.DataFrame:
         """The list with every value as text.
+
+        Args:
+            file: Another list of the same form; default: the one that ``path`` names.
 
         Raises:
             DataError: It cannot be read, a column is missing, or a cell that is needed is empty.
         """
-        file, name = self.place(root), self.plugin_name()
+        file, name = file or self.place(root), self.plugin_name()
         try:
-            sheet = pd.read_csv(file, sep=self._separator(file), dtype=str, keep_default_na=False, encoding=_ENCODING)
+            sheet = read_excel(file, self.worksheet) if is_excel(file) else self._read_csv(file)
         except (OSError, ValueError) as error:
             raise DataError(f"{name}: cannot read {file}: {error}. It must be a CSV file with a header.") from error
         for column in (self.path_column, self.label_column):
@@ -120,6 +144,9 @@ class ListedFiles(OwnImages):
         if self.task_plugin.single_label and (problem := no_classes(sheet[self.label_column].tolist())):
             raise DataError(f"{name}: {file}, column {self.label_column!r}: {problem}.")
         return sheet
+
+    def _read_csv(self, file: Path) -> pd.DataFrame:
+        return pd.read_csv(file, sep=self._separator(file), dtype=str, keep_default_na=False, encoding=_ENCODING)
 
     def _separator(self, file: Path) -> str:
         """What separates the columns: the one of the file's suffix, unless the header is divided by another."""

@@ -17,6 +17,7 @@ from bench.core.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+EXTERNAL = "external"  # the split, and the column that marks its rows: test samples from elsewhere, which no rule sees
 Selection = Literal["val_best", "last", "test_best"]
 
 

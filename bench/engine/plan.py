@@ -17,13 +17,14 @@ from bench.core.errors import DataError, NonFiniteLoss, UsageError
 from bench.core.numerics import NUMERICS_VERSION
 from bench.data.prepare import Prepared, prepare
 from bench.data.roots import data_root
+from bench.engine.kept_facts import are_kept
 from bench.engine.settings import Settings
 from bench.grid.resolve import Resolved
 from bench.methods.base import FeatureMethod, Method
 from bench.plugins.fingerprint import source_fingerprint
 from bench.records import Record, Store
 from bench.records.store import Reliable
-from bench.tasks.base import Task
+from bench.tasks.base import Metric, Task
 from bench.training.job import StageJob, stage_jobs
 
 Lacking = list[tuple[Resolved, DataError]]
@@ -60,6 +61,11 @@ class Planned:
     def selection(self) -> str:
         """The criterion in force: the protocol's, where it forces one, else the recipe's."""
         return self.prepared.dataset.rule.selection or self.resolved.recipe.selection
+
+    @property
+    def selecting(self) -> Metric:
+        """The metric that it goes by."""
+        return self.resolved.task.selecting(self.resolved.recipe.select)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -162,8 +168,7 @@ class Planner:
 
     def _judged(self, planned: Planned, store: Store) -> Planned:
         found = store.reliable(planned.name)
-        why = reason(found, planned.fingerprints, self.settings.val_only)
-        return replace(planned, reason=why, failure=found.failure)
+        return replace(planned, reason=why(planned, found, store, self.settings), failure=found.failure)
 
     def _prepare(self, resolved: Resolved) -> Prepared:
         key = (str(resolved.cell.dataset), resolved.cell.data_seed_value)
@@ -199,9 +204,12 @@ class Planner:
 
 
 def check_task(resolved: Resolved) -> None:
-    """Raise UsageError when the task lacks the head that the recipe asks for, or the method cannot learn it."""
+    """Raise UsageError when the task lacks what the recipe asks for (head, metric, weights), or the method cannot learn
+    it."""
     method, task = resolved.method, resolved.task
     task.check_head(resolved.recipe.head)
+    task.selecting(resolved.recipe.select)
+    task.check_class_weight(resolved.recipe.class_weight)
     if isinstance(method, FeatureMethod) and not _fits(method, task):
         needed = f"a {' or '.join(method.tasks)} task" if method.tasks else "one class a sample"
         raise UsageError(
@@ -214,6 +222,18 @@ def _fits(method: FeatureMethod, task: Task) -> bool:
     if method.tasks:
         return task.plugin_name() in method.tasks
     return task.single_label or not method.single_label
+
+
+def why(planned: Planned, found: Reliable, store: Store, settings: Settings) -> str:
+    """Why a cell has to run as the store stands: as `reason` says, or because what is to be kept was not."""
+    told, record = reason(found, planned.fingerprints, settings.val_only), found.record
+    if told or found.failure is not None or record is None:
+        return told
+    if settings.keep_weights and not are_kept(store.path(record.cell), record):
+        return "weights to be kept"
+    if settings.keep_features and not store.has_features(record.cell):
+        return "features to be kept"
+    return ""
 
 
 def reason(found: Reliable, fingerprints: dict[str, str], val_only: bool = False) -> str:
@@ -233,6 +253,14 @@ def reason(found: Reliable, fingerprints: dict[str, str], val_only: bool = False
     if not differing and not val_only and "test" not in record.metrics:
         return "test split still shut"
     return "stale: " + ", ".join(differing) + " changed" if differing else ""
+
+
+def still_open(planned: Planned, store: Store, settings: Settings) -> bool:
+    """Whether a planned cell still has to run; one that failed since planning is not tried again."""
+    found = store.reliable(planned.name)
+    if found.failure is not None and found.failure != planned.failure:
+        return False
+    return bool(why(planned, found, store, settings))
 
 
 def changed(record: Record, fingerprints: dict[str, str]) -> list[str]:

@@ -80,3 +80,8 @@ def waiting_file(path: Path) -> Path:
 
 def failed_file(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(".json") + ".failed.json")
+
+
+def weights_beside(path: Path) -> Path:
+    """Where the weights of a record's model lie, if they were kept."""
+    return path.with_name(path.name.removesuffix(".json") + ".safetensors")

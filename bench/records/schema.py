@@ -237,6 +237,10 @@ class Record(Block):
         return self.model_copy(update={"stages": stages, "diagnostics": {}, "environment": environment})
 
 
+IMPORTED = "imported"  # the recipe of records whose predictions were made elsewhere
+CLASS_NAMES = "class_names"  # the array (C,) str in a record's npz, where the data set names its classes
+
+
 def prediction_key(split: str, what: str, stage: str | None = None) -> str:
     """Name of an array in a record's npz: ``val/ids``, ``val/targets``, ``stage1/val/logits``.
 

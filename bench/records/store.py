@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from bench.core.atomic import explain, sweep, write_atomic, write_point, write_text
 from bench.core.errors import BenchError
+from bench.core.npz import Damaged, npz_names
 from bench.records.contradictions import contradiction
 from bench.records.files import address, addresses, arrays_file, digest, failed_file, loaded, save, waiting_file
 from bench.records.schema import Record
@@ -79,6 +80,11 @@ class Store:
         """Warn of everything in `unreadable`: for notebooks, which have no exit code."""
         for error in self.unreadable:
             warnings.warn(f"left out: {error}", stacklevel=3)
+
+    @staticmethod
+    def folder_of(file: Path) -> Path:
+        """The results folder that a record's file lies in."""
+        return file.absolute().parents[4]
 
     def check_writable(self) -> None:
         """Find out before hours of training, not after.
@@ -188,6 +194,13 @@ class Store:
             f"{arrays_file(path)} is missing or altered: these are not the predictions of {path}. Run the cell again.",
             path,
         )
+
+    def has_features(self, cell: str) -> bool:
+        """Whether features are among the arrays stored with a cell's record; reads their names alone."""
+        try:
+            return any(name.endswith("/features") for name in npz_names(arrays_file(self.path(cell))))
+        except Damaged:
+            return False
 
     def all(self) -> Iterator[Record]:
         """Every record, finished ones and failures, in the order of their addresses.

@@ -22,6 +22,10 @@ MARKER = "assets/report.js"  # what tells an older report from a folder of somet
 Examples = Callable[[Record, Path], tuple[list[tuple[str, str]], str]]
 
 
+# From a record, a folder and its data set's stored audit: (file, what it shows) of the pairs that look alike.
+Pairs = Callable[[Record, Path, dict[str, Any]], list[tuple[str, str]]]
+
+
 def no_examples(record: Record, folder: Path) -> tuple[list[tuple[str, str]], str]:
     """Nothing is known of where data lie."""
     return [], "No example images: the report was made without data."
@@ -38,11 +42,17 @@ class Written:
     megabytes: float
 
 
-def build(store: Store, out: Path, examples: Examples = no_examples) -> Written:
+def no_pairs(record: Record, folder: Path, audit: dict[str, Any]) -> list[tuple[str, str]]:
+    """As `no_examples`."""
+    return []
+
+
+def build(store: Store, out: Path, examples: Examples = no_examples, pairs: Pairs = no_pairs) -> Written:
     """Write the report of a results folder; an older one in the same place is replaced.
 
     Args:
         examples: Writes example images of a record's data set into a folder.
+        pairs: Writes pairs of near duplicates that its audit found.
 
     Raises:
         UsageError: There are no records, or ``out`` is a folder of something else.
@@ -56,7 +66,7 @@ def build(store: Store, out: Path, examples: Examples = no_examples) -> Written:
     _index(pages, site, summaries)
     _ablations(pages, site, claim_facts)
     _claims(pages, told, claim_facts)
-    _passports(pages, site, examples)
+    _passports(pages, site, examples, pairs)
     _about(pages, site)
     files = [file for file in out.rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files) / 1e6
@@ -144,14 +154,16 @@ def _claims(pages: Pages, told: Sequence[Any], claim_facts: Sequence[dict[str, A
     pages.write("claims.html", "claims.html", table=sheet, charts=charts, counts=claims.counts(told))
 
 
-def _passports(pages: Pages, site: Site, examples: Examples) -> None:
+def _passports(pages: Pages, site: Site, examples: Examples, pairs: Pairs) -> None:
     by_name: dict[str, list[Record]] = defaultdict(list)
     for found in site.records:
         by_name[found.dataset.name].append(found)
     told = []
     for name, records in sorted(by_name.items()):
         images, note = examples(records[0], pages.folder / "images")
-        told.append((passports.passport(name, records, site.store.folder), images, note))
+        passport = passports.passport(name, records, site.store.folder)
+        alike = pairs(records[0], pages.folder / "images", passport.audit) if passport.audit else []
+        told.append((passport, images, note, alike))
     pages.write("data.html", "data.html", passports=told)
 
 

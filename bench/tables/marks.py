@@ -13,6 +13,7 @@ from bench.tables.rows import Key, Row
 
 Stale = Callable[[Record], str]
 """Why a record is out of date, or an empty string."""
+IMPORT_MARK = "predictions made elsewhere: nothing is known of their training, so nothing here is compared with them"
 Floors = dict[str, tuple[int, float]]
 
 
@@ -29,6 +30,7 @@ def marked(row: Row, records: Sequence[Record], stale: Stale, floors: Floors) ->
         **_stale(done, row.failures, stale),
         **_mixed(done),
         **_flagged(done),
+        **({"imported": IMPORT_MARK} if row.key.imported else {}),
         **_below(row, floors),
     }
     return replace(row, marks=found)

@@ -17,11 +17,15 @@ import numpy as np
 from bench.cells.cell import parsed
 from bench.records import Record, StageResult
 from bench.records.frame import without_protocol
+from bench.records.schema import IMPORTED
 from bench.stats import Row as Estimate
 from bench.stats import of_seeds
 from bench.tables.metrics import metrics_of
 
-FACTS: dict[str, Callable[[Record, StageResult], float | None]] = {
+# Parameters of a data set whose training subset the data seed draws -> what may grow with it on the validation side.
+SUBSETS = {"shots": "val_shots", "fraction": "val_fraction"}
+Fact = Callable[[Record, StageResult], float | None]
+FACTS: dict[str, Fact] = {
     "trainable": lambda record, stage: stage.trainable,
     "selection_labels": lambda record, stage: record.selection.labels if record.selection else None,
     "added": lambda record, stage: record.parameters.added,
@@ -53,6 +57,11 @@ class Key:
     floor: int = 0
 
     @property
+    def imported(self) -> bool:
+        """Whether its predictions were made elsewhere: nothing is known of what they cost."""
+        return self.recipe == IMPORTED
+
+    @property
     def method_name(self) -> str:
         """The method without its parameters."""
         return self.method.partition("[")[0]
@@ -73,6 +82,7 @@ class Row:
         ranks: Best and worst rank among the rows of its comparable block; None where that is not known.
         letters: Rows of a block that share a letter were not separated.
         names: Part of the cell's name -> how the row is shown to people, where that says more than `key`.
+        of_methods: Whether rank and letters speak of the method, not of the trained models alone.
     """
 
     key: Key
@@ -85,6 +95,7 @@ class Row:
     marks: dict[str, str] = field(default_factory=dict)
     ranks: tuple[int, int] | None = None
     letters: str = ""
+    of_methods: bool = False
     names: dict[str, str] = field(default_factory=dict)
 
     def name(self, part: str) -> str:
@@ -111,11 +122,15 @@ def make_row(key: Key, records: Sequence[Record], split: str = "test") -> Row:
         key=key,
         seeds=len(done),
         values=_values(key.task, [result.metrics.get(split, {}) for result in results]),
-        facts={name: _mean([read(*run) for run in zip(done, results, strict=True)]) for name, read in FACTS.items()},
+        facts={name: None if key.imported else _fact(read, done, results) for name, read in FACTS.items()},
         n=min(counts, default=None),
         failures=tuple(record for record in records if record.status == "failed"),
         cells=tuple(record.cell for record in done),
     )
+
+
+def _fact(read: Fact, records: Sequence[Record], results: Sequence[StageResult]) -> float | None:
+    return _mean([read(*run) for run in zip(records, results, strict=True)])
 
 
 def _stages(record: Record, every: bool) -> list[str]:

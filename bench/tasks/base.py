@@ -97,6 +97,7 @@ class Task:
         heads: Names of the plain heads that a recipe may choose from; the first is taken where it says nothing.
         needs_levels: Heads read `Features.levels`.
         at_once: Most samples whose outputs are held together in evaluation; None: a whole evaluation batch.
+        weighs_classes: The loss heeds a recipe's ``class_weight``.
         deterministic: Every operation has an algorithm that gives the same bits each time; records say if not.
         facts: Facts of a run that its tables show without being asked; see `bench.tables.rows.FACTS`.
     """
@@ -107,6 +108,7 @@ class Task:
     heads: ClassVar[tuple[str, ...]] = ("linear",)
     needs_levels: ClassVar[bool] = False
     at_once: ClassVar[int | None] = None
+    weighs_classes: ClassVar[bool] = False
     deterministic: ClassVar[bool] = True
     facts: ClassVar[tuple[str, ...]] = ()
 
@@ -134,6 +136,26 @@ class Task:
             kind: One of `heads`; empty: the first.
         """
         return HeadSpec(features, outputs, names)
+
+    def selecting(self, name: str) -> Metric:
+        """The metric that a recipe's ``select`` names; the headline where it is empty.
+
+        Raises:
+            UsageError: There is none of this name, or it is the headline, which needs no naming.
+        """
+        others = {metric.name: metric for metric in self.metrics[1:]}
+        if name and name not in others:
+            problem = "goes by" if name == self.headline.name else "has no metric"
+            raise UsageError(
+                f"{self.plugin_name()} {problem} {name!r}"
+                + (" where a recipe's select is left out." if problem == "goes by" else f". {nearest(name, others)}")
+            )
+        return others[name] if name else self.headline
+
+    def check_class_weight(self, weight: str | None) -> None:
+        """Raise UsageError when a recipe weighs classes and the task's loss does not."""
+        if weight is not None and not self.weighs_classes:
+            raise UsageError(f"{self.plugin_name()} does not weigh classes: leave class_weight={weight} out.")
 
     def check_head(self, kind: str) -> None:
         """Raise UsageError unless ``kind`` is empty or names a head other than the first, which needs no naming."""

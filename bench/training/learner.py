@@ -30,7 +30,7 @@ class Progress:
     """What a learner remembers between epochs; plain numbers, so that JSON restores it exactly.
 
     Attributes:
-        best_score: Headline metric of the best epoch; None before the first.
+        best_score: The selecting metric of the best epoch; None before the first.
         micro_batches: Parts a batch is split into for lack of memory; more than 1 changes rounding, so a resumed
             learner goes on with as many.
         curves: Name -> one number an epoch.
@@ -67,7 +67,7 @@ class Learner:
         if not trainable:
             raise UsageError(f"{job.method.plugin_name()}: {job.stage.name} trains no parameter. Check its stages().")
         self.job, self.task, self.model, self.start = job, task, model, start
-        self.trainable = trainable
+        self.trainable, self.selects = trainable, task.selecting(job.recipe.select)
         self.steps_per_epoch = steps_per_epoch
         self.parameters = _freeze_others(model, trainable, job.shares_trunk)
         self.optimizer = build_optimizer(model, trainable, job)
@@ -203,7 +203,7 @@ class Learner:
 
         Args:
             val_loss: Mean loss on the selection split; not a number when there is none.
-            score: Headline metric on the selection split, unrounded.
+            score: The selecting metric on the selection split, unrounded.
             outputs: Predictions there that are worth keeping, if any.
             time_limit: Seconds allowed, or None.
         """
@@ -213,7 +213,7 @@ class Learner:
         self._seen = 0
         rate = self.optimizer.param_groups[0]["lr"]
         progress.note(lr=rate, train_loss=train_loss, val_loss=val_loss)
-        progress.note(**{f"val_{self.task.headline.name}": score})
+        progress.note(**{f"val_{self.selects.name}": score})
         if not math.isfinite(train_loss):
             self.failure = NonFiniteLoss(f"The loss was {train_loss} in epoch {progress.epoch + 1}. Lower lr.")
             return
@@ -228,7 +228,7 @@ class Learner:
         best = self.progress.best_score
         if best is None or (math.isnan(best) and not math.isnan(score)):
             return True
-        return better(self.task.headline, score, best) or (score == best and self.job.recipe.ties == "later")
+        return better(self.selects, score, best) or (score == best and self.job.recipe.ties == "later")
 
     def updates_batch_norm(self) -> bool:
         """Whether a training step changes batch statistics, so that parts of a batch are not the same as the whole."""

@@ -17,13 +17,18 @@ def report(store: Store, out: Path, data: Path | None = None) -> str:
     Raises:
         UsageError: There are no records, or the folder is one of something else.
     """
-    from bench.data.examples import examples
+    from bench.data.examples import examples, look_alikes
     from bench.data.roots import data_root
     from bench.report.build import build
 
     root = data_root(data)
     began = time.perf_counter()
-    done = build(store, out, lambda record, folder: examples(record, root, folder))
+    done = build(
+        store,
+        out,
+        lambda record, folder: examples(record, root, folder),
+        lambda record, folder, audit: look_alikes(record, root, folder, audit),
+    )
     seconds = time.perf_counter() - began
     told = f"{done.records:,} records, {done.boards:,} leaderboards, {done.pages:,} pages, {done.megabytes:.1f} MB"
     return f"{out / 'index.html'}\n{told}, {seconds:.0f} s"

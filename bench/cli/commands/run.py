@@ -10,7 +10,7 @@ from json import loads
 from typing import TYPE_CHECKING
 
 from bench.backbones.local import weights_folder
-from bench.cli.commands.table import listed, make, table
+from bench.cli.commands.table import EXTERNAL_TITLE, external_cells, listed, make, table
 from bench.cli.commands.text import as_json, columns, duration
 from bench.core.errors import UsageError
 from bench.core.sizes import amount
@@ -64,10 +64,17 @@ def run(
         print(as_json({**asdict(outcome), "table": loads(told)}))
     elif not settings.quiet:
         shown = make(store, outcome.cells, listed(metrics), split=split)
-        print("\n".join(part for part in (render(shown), closing(shown)) if part))
+        further = external(settings, outcome.cells) if split == "test" else ""
+        print("\n".join(part for part in (render(shown), further, closing(shown)) if part))
         print(summary(outcome, settings), file=sys.stderr)
         print(going_on(outcome, cells, settings), file=sys.stderr)
     return 1 if outcome.failed else 0
+
+
+def external(settings: Settings, cells: list[str]) -> str:
+    """The table of the external test data, where some were given."""
+    found = external_cells(Store(settings.results), cells)
+    return f"\n{EXTERNAL_TITLE}\n{render(make(Store(settings.results), found, split='external'))}\n" if found else ""
 
 
 def summary(outcome: Done, settings: Settings) -> str:
