@@ -98,14 +98,14 @@ series.
 
 ```
 bench data audit 'nifti_folder[path="brains/participants.tsv",protocol=grouped]' --data data
-bench run quick --data data -o 'backbone=pico[lift=slices,size=64,depth=64]' \\
+bench run quick3d --data data -o 'backbone=pico[lift=slices,size=64,depth=64]' \\
     -o 'dataset=nifti_folder[path="brains/participants.tsv",protocol=grouped,spacing=[1,1,1],shape=[64,64,64]]'
 ```
 
 Files are read whole and checked: half a file, one that does not say how it is oriented, a sheared or constant one, one
 with several volumes or with values that are no numbers is refused by name. Orientation is made the same (slices from
 below to above, rows from back to front, columns from left to right), then spacing and shape; `contrast` says how
-intensities become bytes.
+intensities become bytes. Backbones, augmentation and floors for volumes: [volumes.md](volumes.md).
 
 A data set that others will use deserves an adapter: `bench new dataset NAME` writes a file that works,
 `bench check FILE` tells what it still lacks, such as the texts of its card.

@@ -131,6 +131,17 @@ def doctor(
 
 
 @app.command()
+def status(results: Results = Path("runs"), json: Json = False) -> None:
+    """Show who is at what in a results folder, and what waits.
+
+    `bench run` again, with the same arguments, attaches to it and starts only the rest.
+    """
+    from bench.cli.commands import status as command
+
+    typer.echo(command.show(results, json))
+
+
+@app.command()
 def run(
     ctx: typer.Context,
     targets: Annotated[
@@ -153,6 +164,9 @@ def run(
         bool, typer.Option("--no-fuse", help="Train cells one by one; the numbers are the same.")
     ] = False,
     time_limit: Annotated[float | None, typer.Option(metavar="SECONDS", help="Longest a cell may train.")] = None,
+    checkpoint_every: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="Of training between checkpoints; 0: every epoch.")
+    ] = 20.0,
     val_only: Annotated[bool, typer.Option("--val-only", help="Never open a test split.")] = False,
     keep_features: Annotated[
         bool, typer.Option("--keep-features", help="Keep features too, for `bench errors` and `bench plot embedding`.")
@@ -184,6 +198,7 @@ def run(
         partial=partial,
         fuse=not no_fuse,
         time_limit=time_limit,
+        checkpoint_every=checkpoint_every,
         executor=executor,
         quiet=quiet or json,
         val_only=val_only,

@@ -45,6 +45,12 @@ class TimeLimit(BenchError):
     kind = "time_limit"
 
 
+class WorkerLost(BenchError):
+    """Every process elsewhere that was given a cell died before it came to its end."""
+
+    kind = "worker_lost"
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return a hint such as ``Did you mean 'pacs'?``, or the known names when none is near.
 

@@ -75,7 +75,7 @@ class OwnImages(Dataset):
         return root / self.external
 
     def with_external(
-        self, table: pd.DataFrame, rows: Iterable[Mapping[str, Any]], root: Path, place: Path
+        self, table: pd.DataFrame, rows: Iterable[Mapping[Any, Any]], root: Path, place: Path
     ) -> pd.DataFrame:
         """The table with further test samples behind its own, marked in the column ``external``.
 
@@ -92,7 +92,8 @@ class OwnImages(Dataset):
         kept = [column for column in further if column in table]
         both = pd.concat([table, further[kept]], ignore_index=True)
         marks = [False] * len(table) + [True] * len(further)
-        return both.assign(**{EXTERNAL: marks, "path": both["path"].astype(object)}).astype({"label": int})
+        both[EXTERNAL], both["path"] = marks, both["path"].astype(object)
+        return both.astype({"label": int})
 
     def check_domain(self, domains: set[str]) -> None:
         """Say which domains there are when ``test_domain`` is none of them.

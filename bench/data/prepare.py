@@ -88,7 +88,12 @@ class Prepared:
 
     def rows(self, split: str) -> np.ndarray:
         """Return the row numbers of a split, (n,) int64, ascending."""
-        return np.flatnonzero((self.table["split"] == split).to_numpy())
+        return self._rows[split]
+
+    @cached_property
+    def _rows(self) -> dict[str, np.ndarray]:
+        found = self.table["split"].to_numpy()
+        return {split: np.flatnonzero(found == split) for split in SPLITS}
 
 
 def prepare(dataset: Dataset, root: Path, data_seed: int, partial: bool = False) -> Prepared:

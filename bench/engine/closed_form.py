@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 import torch
 
@@ -11,7 +14,7 @@ from bench.engine.plan import Planned
 from bench.methods.base import FeatureMethod, Fitted
 from bench.records import Record
 from bench.records.schema import Macs, Parameters, Selection
-from bench.tasks.base import Outputs
+from bench.tasks.base import FeatureSplit, Outputs
 from bench.training.context import Context, parts
 from bench.training.loop import stacked
 from bench.training.seen import BACKBONE, featured
@@ -35,18 +38,19 @@ def fit_record(
     method = planned.resolved.method
     assert isinstance(method, FeatureMethod)
     looked_at = selects_on(planned, splits)
-    val = context.feature_split(looked_at) if len(context.prepared.rows(looked_at)) else None
-    fitted = method.fit(context.feature_split("train"), val, context.head_spec(planned.resolved.recipe))
-    outputs = {split: _outputs(fitted, context, split) for split in splits if len(context.prepared.rows(split))}
-    total = size(context.trunk) + fitted.parameters
+    x = cache(lambda split: _read(method, context, split))
+    val = _split(x, context, looked_at) if len(context.prepared.rows(looked_at)) else None
+    fitted = method.fit(_split(x, context, "train"), val, context.head_spec(planned.resolved.recipe))
+    outputs = {name: _outputs(fitted, context, name, x(name)) for name in splits if len(context.prepared.rows(name))}
+    total, macs = (0, 0) if method.measures else (size(context.trunk), trunk_macs(context.trunk))
     by = str((fitted.chosen or {}).get("by", "none"))
     record = Record(
         **identity_fields(planned),
         stages=[stage_result(context, STAGE, outputs, selection=by, trainable=fitted.parameters)],
         selection=_selection(fitted, by, looked_at, context),
         test_openings=int("test" in outputs) + int(looked_at == "test"),
-        parameters=Parameters(trainable=fitted.parameters, added=fitted.parameters, total=total),
-        macs=Macs(backbone=trunk_macs(context.trunk), head=None),
+        parameters=Parameters(trainable=fitted.parameters, added=fitted.parameters, total=total + fitted.parameters),
+        macs=Macs(backbone=macs, head=None),
         flags=flags(planned, []),
         diagnostics={STAGE: fitted.chosen} if fitted.chosen else {},
     )
@@ -54,9 +58,21 @@ def fit_record(
     return record, {**predictions(context, {STAGE: outputs}), **kept_features(context, {STAGE: pooled})}
 
 
-def _outputs(fitted: Fitted, context: Context, split: str) -> Outputs:
+def _read(method: FeatureMethod, context: Context, split: str) -> np.ndarray:
+    """What the method reads of a split, (n, d) float32."""
+    if not method.measures:
+        return context.pooled(split)
+    rows = context.prepared.rows(split)
+    return np.concatenate([method.measure(context.cached(rows[part])) for part in parts(len(rows))])
+
+
+def _split(x: Callable[[str], np.ndarray], context: Context, split: str) -> FeatureSplit:
+    return FeatureSplit(x(split), context.targets(context.prepared.rows(split)).cpu().numpy())
+
+
+def _outputs(fitted: Fitted, context: Context, split: str, x: np.ndarray) -> Outputs:
     """What the task keeps of the method's scores."""
-    scores = torch.from_numpy(fitted.predict(context.pooled(split)).astype(np.float32))
+    scores = torch.from_numpy(fitted.predict(x).astype(np.float32))
     rows, size = context.prepared.rows(split), context.task.at_once or len(scores)
     batches = [context.task.kept(scores[part], context.targets(rows[part]).cpu()) for part in parts(len(rows), size)]
     return stacked(batches)

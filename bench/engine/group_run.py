@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
+import os
+import platform
 import time
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
-from filelock import FileLock, Timeout
 
-from bench.core.atomic import DiskFull
+from bench.core.atomic import DiskFull, write_text
 from bench.core.errors import BenchError, TimeLimit
+from bench.core.locks import held
 from bench.core.memory import MemoryMeter
 from bench.core.places import place_of
 from bench.core.progress import Reporter
@@ -20,14 +22,16 @@ from bench.engine.closed_form import STAGE, fit_record, selects_on
 from bench.engine.evidence import SPLITS, failed_record, trained_record
 from bench.engine.groups import Group
 from bench.engine.kept import fitted_tensors, keep, trained_tensors
-from bench.engine.plan import Planned, Planner, why
+from bench.engine.plan import Planned, Planner, still_open
 from bench.engine.settings import Settings
 from bench.engine.setup import account, build_context
+from bench.engine.status import AT_IT, AtIt
 from bench.methods.base import Method
 from bench.plugins.folders import plugin_folders
 from bench.records import Hardware, Store
 from bench.records.openings import Opening, append, now
 from bench.training import checkpoint
+from bench.training.checkpoint import Pace
 from bench.training.context import Context
 from bench.training.job import StageJob
 from bench.training.learner import Learner
@@ -77,32 +81,28 @@ class GroupRun:
         Returns:
             Whether the group is done.
         """
-        name = hashlib.sha256(self.group.key.encode()).hexdigest()[:24]
-        folder = self.store.folder / ".checkpoints" / name
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(folder.with_suffix(".lock"), timeout=-1 if wait else 0):
+        folder = self.group.folder(self.store.folder)
+        with held(folder.with_suffix(".lock"), wait) as free:
+            if free:
+                folder.mkdir(exist_ok=True)
                 self._run_locked(folder)
-        except Timeout:
-            return False
-        return True
+        return free
 
     def _run_locked(self, folder: Path) -> None:
-        cells = [planned for planned in self.group.cells if self._open(planned)]
+        cells = [planned for planned in self.group.cells if still_open(planned, self.store, self.settings)]
         for planned in self.group.cells:
             if planned not in cells:
                 self.reporter.cell(planned.name)
         if cells:
+            self._say_who(folder, cells)
             self._run_open(cells, folder)
         checkpoint.drop(folder)
 
-    def _open(self, planned: Planned) -> bool:
-        """Whether a cell still has to run; one that failed in another process since planning is not tried again."""
-        name = planned.name
-        failure = self.store.failure(name)
-        if failure is not None and failure != planned.failure:
-            return False
-        return bool(why(planned, self.store, failure, self.settings))
+    def _say_who(self, folder: Path, cells: list[Planned]) -> None:
+        """For `bench status`."""
+        epochs = sum(job.epochs for job in Group(self.group.key, tuple(cells)).jobs)
+        at_it = AtIt(platform.node(), os.getpid(), epochs, [planned.name for planned in cells])
+        write_text(folder / AT_IT, json.dumps(asdict(at_it)), point="group")
 
     def _run_open(self, cells: list[Planned], folder: Path) -> None:
         try:
@@ -113,8 +113,10 @@ class GroupRun:
             for planned in cells:
                 self._fail(planned, self._typed(error))
             return
+        settings = self.settings
+        pace = Pace(settings.checkpoint_every)
         runner = StageRunner(
-            context, folder, self.settings.time_limit, self._booked, self.splits, self.settings.keep_features
+            context, folder, settings.time_limit, self._booked, self.splits, settings.keep_features, pace
         )
         with MemoryMeter(self.device) as meter:
             self._first_stages(cells, runner)

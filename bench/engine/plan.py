@@ -252,6 +252,14 @@ def reason(record: Record | None, fingerprints: dict[str, str], failure: Record 
     return "stale: " + ", ".join(differing) + " changed" if differing else ""
 
 
+def still_open(planned: Planned, store: Store, settings: Settings) -> bool:
+    """Whether a planned cell still has to run; one that failed since planning is not tried again."""
+    failure = store.failure(planned.name)
+    if failure is not None and failure != planned.failure:
+        return False
+    return bool(why(planned, store, failure, settings))
+
+
 def changed(record: Record, fingerprints: dict[str, str]) -> list[str]:
     """Names of the fingerprints that a record was made with other values of."""
     return [name for name, value in fingerprints.items() if record.fingerprints.get(name) != value]

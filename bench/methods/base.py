@@ -146,6 +146,7 @@ class FeatureMethod(Params):
     Attributes:
         single_label: The targets must be one class number a sample.
         needs_text: Refused where class names have no text features.
+        needs_volumes: Refused where the backbone takes images; a floor that needs them is not missed in other tables.
         tasks: Names of the only tasks that it is for, where targets are something else; empty: see `single_label`.
         floor: Place among the floors that every trained method should beat, the lowest is 1; 0: it is no floor.
     """
@@ -153,6 +154,7 @@ class FeatureMethod(Params):
     families: ClassVar[tuple[Family, ...]] = FAMILIES
     single_label: ClassVar[bool] = True
     needs_text: ClassVar[bool] = False
+    needs_volumes: ClassVar[bool] = False
     tasks: ClassVar[tuple[str, ...]] = ()
     floor: ClassVar[int] = 0
 
@@ -167,6 +169,22 @@ class FeatureMethod(Params):
         Without validation data a strength is chosen by inner cross-validation on `train`.
         """
         raise NotImplementedError(f"{type(self).__name__} must define fit(train, val, spec)")
+
+    def measure(self, inputs: np.ndarray) -> np.ndarray:
+        """What the method is fitted on in place of the backbone's features; only where a subclass defines it.
+
+        Args:
+            inputs: (n, H, W, C) or (n, D, H, W, C), some samples as cached for the backbone: uint8, or float16 in 0..1.
+
+        Returns:
+            (n, d) float32; a sample's row must not depend on the other samples.
+        """
+        raise NotImplementedError(f"{type(self).__name__} reads the backbone's features")
+
+    @property
+    def measures(self) -> bool:
+        """Whether the method looks at the inputs themselves."""
+        return type(self).measure is not FeatureMethod.measure
 
 
 @dataclass(frozen=True)

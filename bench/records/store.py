@@ -46,6 +46,11 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
 
+    @staticmethod
+    def folder_of(file: Path) -> Path:
+        """The results folder that a record's file lies in."""
+        return file.absolute().parents[4]
+
     def check_writable(self) -> None:
         """Find out before hours of training, not after.
 

@@ -17,7 +17,7 @@ from bench.records.items import unpacked
 from bench.stats import Block, StatisticsError, compare_all, intervals, of_seeds
 from bench.stats import Row as Estimate
 from bench.tables.metrics import metrics_of
-from bench.tables.rows import Key, Row, stage_of
+from bench.tables.rows import SUBSETS, Key, Row, stage_of
 from bench.tasks.base import Metric
 
 Scores = Callable[[Record, StageResult, Metric], np.ndarray | None]
@@ -39,7 +39,8 @@ class Place:
     @property
     def label(self) -> str:
         """For people."""
-        return f"{self.dataset} ({self.protocol}), recipe {self.recipe}"
+        size = "" if self.size in ("None", "") else f", {self.size} px"
+        return f"{self.dataset} ({self.protocol}){size}, recipe {self.recipe}"
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def _estimates(
     try:
         found = intervals(
             {name_of(key): matrix for key, matrix in matrices.items()}, units, (metric.low, metric.high), runs=runs,
-            deterministic=[name_of(key) for key in matrices if unseeded(groups[key], key)],
+            deterministic=[name_of(key) for key in matrices if unseeded(groups[key], key, matrices[key])],
         )  # fmt: skip
     except StatisticsError:  # runs that cannot be paired: each row then tells of its seeds alone
         return {key: of_seeds(matrix.mean(0), (metric.low, metric.high)) for key, matrix in matrices.items()}
@@ -148,7 +149,7 @@ def compared_as(names: dict[Key, str], groups: dict[Key, list[Record]], split: s
             {names[key]: matrix for key, matrix in matrices.items()},
             units_of(groups, keys, split),
             runs={names[key]: runs_of(groups[key]) for key in keys},
-            deterministic=[names[key] for key in keys if unseeded(groups[key], key)],
+            deterministic=[names[key] for key in keys if unseeded(groups[key], key, matrices[key])],
             higher_is_better=metric.higher_is_better,
             bounds=(metric.low, metric.high),
         )
@@ -170,9 +171,18 @@ def _matrices(
     return found
 
 
-def unseeded(records: Sequence[Record], key: Key) -> bool:
-    """Whether no seed plays a part: floors and closed-form fits have no epochs."""
-    return all(stage_of(record, key.stage).epochs == 0 for record in finished(records))
+def unseeded(records: Sequence[Record], key: Key, scores: np.ndarray) -> bool:
+    """Whether no seed plays a part: in floors and closed-form fits, which have no epochs, unless the data seed draws
+    what they are fitted on.
+
+    Args:
+        scores: (n, runs) item scores of the finished runs.
+    """
+    done = finished(records)
+    drawn = len({record.fingerprints.get("data") for record in done}) > 1
+    drawn |= any(record.dataset.params.get(field) is not None for record in done for field in SUBSETS)
+    no_epochs = all(stage_of(record, key.stage).epochs == 0 for record in done)
+    return no_epochs and not drawn and bool((scores == scores[:, :1]).all())
 
 
 def finished(records: Sequence[Record]) -> list[Record]:
@@ -207,5 +217,6 @@ def ranked(rows: dict[Key, Row], found: Iterable[Compared]) -> dict[Key, Row]:
             for key in block.keys:
                 name = name_of(key)
                 ranks, letters = block.verdicts.ranks[name], block.verdicts.letters[name]
-                placed[key] = replace(placed[key], ranks=ranks, letters=letters)
+                of_methods = block.verdicts.speaks_of_method(name)
+                placed[key] = replace(placed[key], ranks=ranks, letters=letters, of_methods=of_methods)
     return placed

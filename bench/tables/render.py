@@ -179,7 +179,7 @@ def best(table: Table) -> set[tuple[int, int]]:
     head, _ = grid(table)
     places: set[tuple[int, int]] = set()
     for number, row in enumerate(table.rows):
-        if row.ranks == (1, 1) and not row.key.test_selected:
+        if row.ranks == (1, 1) and not row.key.test_selected and row.of_methods:
             headline = heading(metrics_of(row.key.task)[0])
             places |= {(number, column) for column, name in enumerate(head) if name in ("method", headline)}
     return places

@@ -24,6 +24,8 @@ from bench.stats import Row as Estimate
 from bench.stats import of_seeds
 from bench.tables.metrics import metrics_of
 
+# Parameters of a data set whose training subset the data seed draws -> what may grow with it on the validation side.
+SUBSETS = {"shots": "val_shots", "fraction": "val_fraction"}
 Fact = Callable[[Record, StageResult], float | None]
 FACTS: dict[str, Fact] = {
     "trainable": lambda record, stage: stage.trainable,
@@ -81,6 +83,7 @@ class Row:
         cells: Canonical names of the finished runs.
         ranks: Best and worst rank among the rows of its comparable block; None where that is not known.
         letters: Rows of a block that share a letter were not separated.
+        of_methods: Whether rank and letters speak of the method, not of the trained models alone.
     """
 
     key: Key
@@ -93,6 +96,7 @@ class Row:
     marks: dict[str, str] = field(default_factory=dict)
     ranks: tuple[int, int] | None = None
     letters: str = ""
+    of_methods: bool = False
 
 
 def group(records: Iterable[Record], stages: bool = False) -> dict[Key, list[Record]]:

@@ -16,6 +16,7 @@ from bench.tables.blocks import Compared, Scores, compared, packed_scores, ranke
 from bench.tables.filters import select
 from bench.tables.marks import Floors, Stale, floor_means, marked
 from bench.tables.metrics import default_columns, known_floors, known_metrics
+from bench.tables.resolution import apart, resolution
 from bench.tables.rows import FACTS, Key, Row, group, make_row
 from bench.tasks.base import Metric
 
@@ -94,7 +95,13 @@ def aggregate(
         columns,
         {name: known[name] for name in columns if name in known},
         stages,
-        [*_intervals(rows, columns, split), *_resolution(verdicts), *_floorless(rows, floors), *_looks(openings, rows)],
+        [
+            *_intervals(rows, columns, split),
+            *apart(verdicts),
+            *resolution(verdicts),
+            *([] if not rows or all(row.values == {} for row in rows) else _floorless(rows, floors)),
+            *_looks(openings, rows),
+        ],
     )
 
 
@@ -150,34 +157,22 @@ def _check(columns: Sequence[str], known: Collection[str], split: str) -> None:
 
 
 def _intervals(rows: Sequence[Row], columns: Sequence[str], split: str) -> list[str]:
-    """What the intervals hold for, each kind once."""
-    kinds: dict[str, list[str]] = {}
+    """What the intervals hold for: each kind once, with its rows where there are several kinds."""
+    kinds: dict[str, tuple[list[str], list[str]]] = {}
     for row in rows:
         for name in columns:
             if name in row.values and row.values[name].low is not None:
-                kinds.setdefault(row.values[name].note, [])
-                if name not in kinds[row.values[name].note]:
-                    kinds[row.values[name].note].append(name)
-    return [f"{', '.join(names)}: mean [95 % interval; {split} {kind}]" for kind, names in kinds.items()]
+                names, methods = kinds.setdefault(row.values[name].note, ([], []))
+                names += [] if name in names else [name]
+                methods += [] if row.key.method in methods else [row.key.method]
+    return [
+        f"{', '.join(names)}: mean [95 % interval; {split} {kind}]" + (_of_rows(methods) if len(kinds) > 1 else "")
+        for kind, (names, methods) in kinds.items()
+    ]
 
 
-def _resolution(found: Iterable[Compared]) -> list[str]:
-    """What each block can tell apart at all, and what it would take to separate its two best rows."""
-    notes = []
-    for block in found:
-        if block.verdicts is None:
-            continue
-        scale, unit = (100, "points") if block.metric.unit == "%" else (1, block.metric.unit)
-        floor, corrected = scale * block.verdicts.floor, scale * block.verdicts.floor_holm
-        best, second = (block.verdicts.names[i] for i in block.verdicts.order[:2])
-        pair = block.verdicts.pair(best, second)
-        notes.append(
-            f"{block.place.label}: rows that share a letter in 'ties' were not separated ({pair.test}, Holm over "
-            f"{block.verdicts.pairs} pairs). True differences under {floor:.1f} {unit} are mostly missed (80 % power; "
-            f"{corrected:.1f} for the smallest of all pairs). {block.label(best)} against {block.label(second)}: "
-            f"{pair.verdict}" + ("." if pair.different else f"; to separate them: {pair.budget().text()}.")
-        )
-    return notes
+def _of_rows(methods: Sequence[str]) -> str:
+    return f" ({', '.join(methods)})" if len(methods) <= 5 else f" ({len(methods)} rows)"
 
 
 def _floorless(rows: list[Row], floors: Callable[[Key], Floors]) -> list[str]:

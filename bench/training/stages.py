@@ -77,6 +77,7 @@ class StageRunner:
         splits: What is predicted once selection is final; without "test" that split stays shut, and so does any other
             that is not named.
         keep_features: Keep features of the training and test splits with the predictions.
+        pace: When a learner that is not through writes a checkpoint.
     """
 
     context: Context
@@ -85,6 +86,7 @@ class StageRunner:
     booked: Booked
     splits: tuple[str, ...] = ("val", "test")
     keep_features: bool = False
+    pace: checkpoint.Pace = field(default_factory=lambda: checkpoint.Pace(0.0))
 
     def train(self, jobs: list[StageJob], until: int | None = None) -> dict[str, Trained | BenchError]:
         """Train jobs that may share a pass; one that fails gives its error and leaves the others alone.
@@ -134,6 +136,7 @@ class StageRunner:
         learners = [self._learner(job) for job in jobs]
         for learner in learners:
             checkpoint.restore(self.checkpoints / learner.job.key, learner)
+            self.pace.begin(learner.job.key)
             learner.progress.micro_batches = max(micro_batches, learner.progress.micro_batches)
             if micro_batches > 1 and learner.updates_batch_norm():
                 raise OutOfMemory("Out of memory, and train-mode batch norm forbids micro-batches. Lower batch_size.")
@@ -141,7 +144,14 @@ class StageRunner:
         return {learner.job.key: learner.failure or self._outcome(learner) for learner in learners}
 
     def _outcome(self, learner: Learner) -> Trained:
-        return self._keep_trained(learner) if learner.finished else _trained(learner)
+        if learner.finished:
+            return self._keep_trained(learner)
+        self._save(learner)
+        return _trained(learner)
+
+    def _save(self, learner: Learner) -> None:
+        checkpoint.save(self.checkpoints / learner.job.key, learner)
+        self.pace.begin(learner.job.key)
 
     def _time_left(self, job: StageJob) -> float | None:
         if self.time_limit is None or job.parent is None:
@@ -164,16 +174,16 @@ class StageRunner:
         return learner
 
     def _book(self, learner: Learner, samples: int) -> None:
-        if learner.failure is None:
-            checkpoint.save(self.checkpoints / learner.job.key, learner)
+        if not learner.finished and self.pace.due(learner.job.key):
+            self._save(learner)
         self.booked(learner, samples)
 
     def _keep_trained(self, learner: Learner) -> Trained:
         done = _trained(learner)
         kept = {"trainable": done.trainable, "progress": asdict(done.progress)}
         folder = self.checkpoints / learner.job.key
+        checkpoint.finish(folder, learner)
         write_text(folder / "trained.json", json.dumps(kept), point="trained")
-        checkpoint.forget_optimizer(folder)
         return done
 
     def _open_test(self, stages: list[Trained]) -> dict[str, Reported]:

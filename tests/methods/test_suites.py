@@ -10,6 +10,7 @@ import pytest
 from bench.cli.commands.run import run
 from bench.conformance.tiny import tiny_backbone, tiny_weights
 from bench.core.errors import MissingData, UsageError
+from bench.datasets.medmnist import SETS_3D
 from bench.engine.cost import model_macs, size
 from bench.engine.counting import count
 from bench.engine.groups import group_cells
@@ -209,3 +210,26 @@ def test_own_runs_on_the_embedded_backbones_and_says_where_to_put_the_images() -
     assert {"majority", "knn", "ridge", "logistic", "linear_probe", "lora", "full_finetune"} <= set(methods(suite))
     with pytest.raises(MissingData, match="say where your data lie"):
         Planner(Settings()).planned(suite.cells[0])
+
+
+@pytest.mark.parametrize("name", ["quick3d", "medmnist3d"])
+def test_suites_of_volumes_have_floors_trained_methods_and_both_ways_of_lifting(name: str) -> None:
+    suite = load_suite(name)
+    assert {"majority", "knn", "geometry", "ridge", "linear_probe", "full_finetune"} <= set(methods(suite))
+    assert {one.cell.backbone.params["lift"] for one in suite.cells} == {"slices", "inflate"}
+    adapters = [one.cell.method.params for one in suite.cells if one.cell.method.name == "cladapter"]
+    assert {params.get("tuning", "staged") for params in adapters} == {"frozen", "staged"}
+
+
+def test_quick3d_needs_neither_data_nor_weights(tmp_path: Path) -> None:
+    cells = load_suite("quick3d").cells
+    planned = Planner(Settings(data=tmp_path)).planned(cells[0])
+    assert planned.prepared.counts["test"] == 382
+    assert planned.weights.file is not None
+
+
+def test_medmnist3d_has_all_sets_and_sweeps_k() -> None:
+    cells = [one.cell for one in load_suite("medmnist3d").cells]
+    assert {cell.dataset.params["subset"] for cell in cells} == set(SETS_3D)
+    assert {cell.method.params.get("k", 20) for cell in cells if cell.method.name == "cladapter"} == {5, 10, 20, 50}
+    assert {cell.seed for cell in cells} == {0, 1, 2}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_records import done
+from made_records import done, varied
 from made_results import METHODS, fill, finished, grid
 
 from bench.cli.commands.table import make
@@ -29,7 +29,7 @@ from bench.plots.spectrum import effective_rank, spectrum
 from bench.plots.style import COLOURS, SHAPES
 from bench.plots.training import training
 from bench.plots.tuning import tuning
-from bench.records import Record, Store, prediction_key
+from bench.records import Store, prediction_key
 from bench.stats import Crossing
 from bench.tables import Table, aggregate
 
@@ -38,17 +38,6 @@ SETTING = "digits/pico/{}/quick/seed=0"
 
 def table_of(names: dict[str, tuple[int, ...]]) -> Table:
     return aggregate([done(name, right=right)[0] for name, right in names.items()], stages=True)
-
-
-def varied(records: list[Record], kind: str, field: str, values: list[float | None]) -> list[Record]:
-    """Records whose resolved field has these values, as the engine would write them."""
-    found = []
-    for record, value in zip(records, values, strict=True):
-        part = getattr(record, kind)
-        found.append(
-            record.model_copy(update={kind: part.model_copy(update={"params": {**part.params, field: value}})})
-        )
-    return found
 
 
 def test_comparison_shows_points_intervals_and_floors() -> None:
@@ -183,7 +172,7 @@ def test_tuning_tells_of_the_grids_edge() -> None:
     names = grid("breakhis", "pico", ["linear_probe", "cladapter"], "tuned", 2)
     chart = tuning([finished(name)[0] for name in names])
     assert chart.heading == "Best learning rate at the grid's edge for linear_probe: a better one may lie outside"
-    chosen = {point["method"]: point["lr"] for point in chart.points if point["chosen"]}
+    chosen = {point["method"]: point["rate"] for point in chart.points if point["chosen"]}
     assert chosen == {"linear_probe": 0.003, "cladapter": 0.0003}
     with pytest.raises(UsageError, match="several learning rates"):
         tuning([finished("digits/pico/cladapter/quick/seed=0")[0]])

@@ -14,6 +14,7 @@ from bench.cli.commands.text import as_json, columns
 from bench.core.errors import BenchError
 from bench.plugins import registry
 
+OTHER_FOLDER = "Choose another folder with --results: a local disk, or NFS 4 mounted with locks."
 Level = Literal["ok", "note", "problem"]
 
 
@@ -28,7 +29,7 @@ class Finding:
 
 def report(data: Path | None, weights: Path | None, results: Path, json: bool) -> tuple[str, bool]:
     """The report, and whether it is free of problems."""
-    findings = [*_packages(), *_devices(), *_plugins(), *_data(data), *_weights(weights), _results(results)]
+    findings = [*_packages(), *_devices(), *_plugins(), *_data(data), *_weights(weights), *_results(results)]
     text = as_json([asdict(f) for f in findings]) if json else columns([f.level, f.what, f.value] for f in findings)
     return text, all(f.level != "problem" for f in findings)
 
@@ -106,12 +107,20 @@ def _weights(weights: Path | None) -> list[Finding]:
     return [place, Finding("ok", "weights here", ", ".join(local_weights(folder))), *broken]
 
 
-def _results(results: Path) -> Finding:
+def _results(results: Path) -> list[Finding]:
+    from bench.core.probe import local_locks, lock_problem, mounts_here
     from bench.engine.run import check_writable
     from bench.engine.settings import Settings
 
     try:
         check_writable(Settings(results=results))
     except BenchError as error:
-        return Finding("problem", "results folder", str(error))
-    return Finding("ok", "results folder", str(results))
+        return [Finding("problem", "results folder", str(error))]
+    found = [Finding("ok", "results folder", str(results))]
+    folder = next(parent for parent in [results.absolute(), *results.absolute().parents] if parent.is_dir())
+    if problem := lock_problem(folder):
+        return [*found, Finding("problem", "file locks", f"{folder} {problem}. {OTHER_FOLDER}")]
+    if local := local_locks(folder, mounts_here()):
+        fix = "Run on one machine at a time, mount it without that, or choose another --results"
+        return [*found, Finding("note", "file locks", f"keep out processes of this machine only: {local}. {fix}.")]
+    return [*found, Finding("ok", "file locks", "keep a second process out, and go with a process that dies")]
