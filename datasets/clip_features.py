@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,12 +13,14 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
-from bench.core.errors import DataError, MissingData
+from bench.core.errors import DataError
 from bench.data import Dataset, Official, Sample, Split
+from bench.data.feature_files import FeatureFile, opened, unit
 from bench.data.splits import need
 
 TEXT = "text"  # the file of text features by name
 SHOTS = (1, 2, 4, 8, 16)
+CROSS, DOMAINS = "cross_dataset", "domain_generalisation"  # protocols of two files
 # Text files list names and keys; a class name is looked up in these lists, in this order.
 NAMED = (("imagenet", "imagenet.photo_of_a"), ("oid", "oid.a_name"))
 # Class names that the lists know by another name.
@@ -32,7 +35,6 @@ ALIASES = {
         "rhino": "Rhinoceros", "rooster": "cock", "sea_horse": "Seahorse",
     },
 }  # fmt: skip
-_UNIT = 2e-3  # float16 rounds the length of a unit vector by less
 _IMAGENET = "the test rows are means of augmented views of training images (the 4-shot supports)"
 
 
@@ -65,6 +67,8 @@ class ClipFeatures(Dataset):
 
     ``base_to_new`` trains on the first half of the classes and tests on both halves, each among its own;
     ``cross_dataset`` trains on `subset` and tests also on the test rows of `target`, among that one's classes.
+    ``domain_generalisation`` trains on the classes of `subset` that `target` has too and tests on `target` alone: the
+    same classes in other pictures, as ImageNet against its sketches.
     """
 
     homepage = "docs/few_shot.md#data"
@@ -83,34 +87,36 @@ class ClipFeatures(Dataset):
             for shots in SHOTS
         },
         "base_to_new": BaseToNew(column="part", rename=_parts("pool")),
-        "cross_dataset": Official(column="part", rename=_parts("pool"), unseen=True),
+        CROSS: Official(column="part", rename=_parts("pool"), unseen=True),
+        DOMAINS: Official(column="part", rename=_parts("pool")),
     }  # fmt: skip
 
     subset: str = Field("oxford_pets", description="the file's stem: imagenet, oxford_pets, caltech101, oxford_flowers")
     named: bool = Field(True, description="only classes that have text features")
-    target: str = Field("", description="the other file of protocol cross_dataset")
+    target: str = Field("", description="the other file of protocols cross_dataset and domain_generalisation")
 
     @model_validator(mode="after")
     def _target_is_used(self) -> ClipFeatures:
-        if self.target and self.protocol != "cross_dataset":
-            raise ValueError("target names the other data set of protocol=cross_dataset, and only there")
+        if self.target and self.protocol not in (CROSS, DOMAINS):
+            raise ValueError(f"target names the other data set of protocol={CROSS} or {DOMAINS}, and only there")
         return self
 
     def applicable(self) -> tuple[str, ...]:
         if self.target:
-            return ("cross_dataset",)
-        return tuple(name for name in self.protocols if name != "cross_dataset")
+            return (self.protocol,)
+        return tuple(name for name in self.protocols if name not in (CROSS, DOMAINS))
 
     @property
     def rule(self) -> Split:
-        """ImageNet has no validation rows, and its test rows are training images: both are said."""
+        """ImageNet has no validation rows, and its own test rows are training images: both are said."""
         rule = super().rule
         if self.subset != "imagenet":
             return rule
-        return replace(rule, selection=rule.selection or "last", note="; ".join(filter(None, (rule.note, _IMAGENET))))
+        said = _IMAGENET if self.protocol != DOMAINS else ""
+        return replace(rule, selection=rule.selection or "last", note="; ".join(filter(None, (rule.note, said))))
 
     def class_names(self, root: Path) -> tuple[str, ...]:
-        return tuple(name for part in self._files(root) for name in part.names)
+        return tuple(name for part in self._vocabularies(root) for name in part.names)
 
     def made_by(self, root: Path) -> str:
         models = {part.file.metadata.get("model", "") for part in self._files(root)}
@@ -121,7 +127,7 @@ class ClipFeatures(Dataset):
     def text_features(self, root: Path) -> np.ndarray | None:
         if not self.named:
             return None
-        text = np.concatenate([part.text for part in self._files(root) if part.text is not None])
+        text = np.concatenate([part.text for part in self._vocabularies(root) if part.text is not None])
         for part in self._files(root):
             part.check_alignment()
         return text
@@ -129,18 +135,11 @@ class ClipFeatures(Dataset):
     def samples(self, root: Path) -> pd.DataFrame:
         self.require(root)
         files = self._files(root)
-        tables, first = [], 0
-        for number, part in enumerate(files):
-            table = part.table(first)
-            if number:
-                table = table[table["part"] == "test"]
-            if len(files) > 1:
-                table["vocabulary"] = part.file.stem
-            tables.append(table)
-            first += len(part.names)
-        table = pd.concat(tables, ignore_index=True)
+        if self.protocol == DOMAINS:
+            return shifted(*files)
+        table = united(files)
         if self.protocol == "base_to_new":
-            table["vocabulary"] = np.where(table["label"] < math.ceil(first / 2), "base", "new")
+            table["vocabulary"] = np.where(table["label"] < math.ceil(len(files[0].names) / 2), "base", "new")
         return table
 
     def read(self, sample: Sample) -> np.ndarray:
@@ -149,25 +148,15 @@ class ClipFeatures(Dataset):
 
     def _files(self, root: Path) -> list[Chosen]:
         self.require(root)
-        if self.protocol == "cross_dataset" and not self.target:
-            raise DataError("clip_features: protocol=cross_dataset needs target=..., the file of the other data set.")
+        if self.protocol in (CROSS, DOMAINS) and not self.target:
+            raise DataError(f"clip_features: protocol={self.protocol} needs target=..., the other data set's file.")
         stems = [self.subset, *([self.target] if self.target else [])]
-        return [chosen(self.location(root), stem, self.named) for stem in stems]
+        files = [chosen(self.location(root), stem, self.named) for stem in stems]
+        return shared(*files) if self.protocol == DOMAINS else files
 
-
-@dataclass(frozen=True)
-class FeatureFile:
-    """One file: its arrays and its metadata."""
-
-    stem: str
-    arrays: dict[str, np.ndarray]
-    metadata: dict[str, str]
-
-    @property
-    def classes(self) -> list[str]:
-        """Names in label order."""
-        found: list[str] = json.loads(self.metadata["classes"])
-        return found
+    def _vocabularies(self, root: Path) -> list[Chosen]:
+        """The files whose classes follow each other in label order."""
+        return self._files(root)[:1] if self.protocol == DOMAINS else self._files(root)
 
 
 @dataclass(frozen=True)
@@ -183,6 +172,11 @@ class Chosen:
         """Of the chosen classes."""
         return [self.file.classes[label] for label in self.labels]
 
+    def only(self, places: Sequence[int]) -> Chosen:
+        """The classes at these places, in this order."""
+        text = None if self.text is None else self.text[list(places)]
+        return Chosen(self.file, tuple(self.labels[place] for place in places), text)
+
     def table(self, first: int) -> pd.DataFrame:
         """All rows of the chosen classes, whose new labels begin at ``first``."""
         return pd.concat([self._rows(part, name, first) for name, part in self._sources().items()], ignore_index=True)
@@ -193,8 +187,9 @@ class Chosen:
         found = {name: name for name in sorted(parts)}
         if "test" not in parts:
             found["test"] = found.pop("support4")
-        shots = max(int(name.removeprefix("support")) for name in found if name.startswith("support"))
-        return {**found, "pool": f"support{shots}"}
+        supports = [name for name in found if name.startswith("support")]
+        pool = max(supports, key=lambda name: int(name.removeprefix("support")), default="")
+        return {**found, "pool": pool} if pool else found
 
     def _rows(self, source: str, part: str, first: int) -> pd.DataFrame:
         labels = self.file.arrays[f"{source}.y"].astype(np.int64)
@@ -207,19 +202,54 @@ class Chosen:
         )
 
     def check_alignment(self) -> None:
-        """Raise DataError when text recognises the supports no better than chance: keys, labels or names do not fit."""
+        """Raise DataError when text recognises the supports, or test rows where there are none, no better than chance:
+        keys, labels or names do not fit."""
         if self.text is None or len(self.labels) < 3:
             return
-        source = self._sources()["pool"]
+        sources = self._sources()
+        source = sources.get("pool", sources["test"])
         labels = self.file.arrays[f"{source}.y"].astype(np.int64)
         rows = np.isin(labels, self.labels)
         scores = self.file.arrays[f"{source}.x"][rows].astype(np.float32) @ unit(self.text).T
         share = float((np.array(self.labels)[scores.argmax(1)] == labels[rows]).mean())
         if share < min(0.5, 3 / len(self.labels)):
             raise DataError(
-                f"clip_features: text recognises {100 * share:.1f} % of {self.file.stem}'s supports, chance is "
+                f"clip_features: text recognises {100 * share:.1f} % of {self.file.stem}'s {source} rows, chance is "
                 f"{100 / len(self.labels):.1f} %. The order of rows, labels or class names is wrong."
             )
+
+
+def united(files: list[Chosen]) -> pd.DataFrame:
+    """All rows of the first file and the test rows of the others, whose classes follow; each its own vocabulary."""
+    tables, first = [], 0
+    for number, part in enumerate(files):
+        table = part.table(first)
+        if number:
+            table = table[table["part"] == "test"]
+        if len(files) > 1:
+            table["vocabulary"] = part.file.stem
+        tables.append(table)
+        first += len(part.names)
+    return pd.concat(tables, ignore_index=True)
+
+
+def shifted(source: Chosen, target: Chosen) -> pd.DataFrame:
+    """Rows of the source without its test rows, and the test rows of the target, with their domain."""
+    train, test = (part.table(0).assign(domain=part.file.stem) for part in (source, target))
+    return pd.concat([train[train["part"] != "test"], test[test["part"] == "test"]], ignore_index=True)
+
+
+def shared(source: Chosen, target: Chosen) -> list[Chosen]:
+    """Both files with the classes that both have by name, in the source's order.
+
+    Raises:
+        DataError: They have none in common.
+    """
+    places = {words(name)[0]: place for place, name in enumerate(target.names)}
+    pairs = [(own, places[word]) for own, name in enumerate(source.names) if (word := words(name)[0]) in places]
+    if not pairs:
+        raise DataError(f"clip_features: {source.file.stem} and {target.file.stem} have no class name in common.")
+    return [part.only(kept) for part, kept in zip((source, target), zip(*pairs, strict=True), strict=True)]
 
 
 @lru_cache(maxsize=16)
@@ -267,48 +297,3 @@ def words(name: str) -> list[str]:
     """A class name as lists compare it: lower case, underscores and hyphens as spaces, synonyms apart, whole first."""
     plain = name.lower().replace("_", " ").replace("-", " ")
     return [plain, *(part.strip() for part in plain.split(","))]
-
-
-def opened(path: Path) -> FeatureFile:
-    """A feature file, checked, and read once while it stays as it is.
-
-    Raises:
-        MissingData: It is not there.
-        DataError: It is no safetensors file, or says of its features what is not so.
-    """
-    if not path.is_file():
-        raise MissingData(f"clip_features: there is no {path}. Put the file there, or name another subset.")
-    return _opened(path, path.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=16)
-def _opened(path: Path, mtime_ns: int) -> FeatureFile:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(str(path), framework="numpy") as stream:
-            keys = stream.keys()
-            file = FeatureFile(path.stem, {key: stream.get_tensor(key) for key in keys}, stream.metadata() or {})
-    except (SafetensorError, OSError) as error:
-        raise DataError(f"clip_features: cannot read {path}: {error}. Replace the file.") from error
-    _check(file, path)
-    return file
-
-
-def _check(file: FeatureFile, path: Path) -> None:
-    for key in ("classes", "normalised"):
-        if key not in file.metadata:
-            raise DataError(f"clip_features: {path} does not say {key!r} in its metadata. See docs/few_shot.md.")
-    said = file.metadata["normalised"].startswith("true")
-    for name, array in file.arrays.items():
-        if array.ndim == 2:
-            lengths = np.linalg.norm(array.astype(np.float32), axis=1)
-            if said != bool((np.abs(lengths - 1) < _UNIT).all()):
-                raise DataError(f"clip_features: {path} says normalised={said}, and {name} is not so. Correct one.")
-        elif len(array) != len(file.arrays[name.removesuffix(".y") + ".x"]):
-            raise DataError(f"clip_features: {path}: {name} and its features differ in length.")
-
-
-def unit(x: np.ndarray) -> np.ndarray:
-    """Rows divided by their lengths."""
-    return x / np.linalg.norm(x, axis=1, keepdims=True)

@@ -82,7 +82,8 @@ def deaths() -> list[tuple[str, ...]]:
 def planning(cells: int) -> list[tuple[str, ...]]:
     """Seconds until the first job can be handed out."""
     names = [MANY.format(k=2 + n % 10, epochs=1 + n // 10 % 10, seed=n // 100) for n in range(cells)]
-    began, rows = time.perf_counter(), [("step", "seconds", "result")]
+    began = time.perf_counter()
+    rows: list[tuple[str, ...]] = [("step", "seconds", "result")]
     resolved = resolve_all(Cell.parse(name) for name in names)
     rows.append(("names to cells", f"{time.perf_counter() - began:.1f}", f"{len(resolved)} cells"))
     began = time.perf_counter()

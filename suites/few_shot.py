@@ -5,9 +5,10 @@ compares with published numbers on all classes. Supports are drawn from the 16-s
 shots; validation has as many labels a class as training, at most 4. Zero-shot is 92.07 % (n = 2,483) and 94.97 %
 (n = 1,709).
 
-``bench table clip_features`` for the numbers; `few_shot_imagenet`, `few_shot_base_to_new` and `lathadapter_ablation`
-are the other parts, `few_shot_flowers` the image side of a set without text. Released choices that select on test are
-``-o protocol=test_selected_16``: their rows are marked and stand apart.
+``bench table clip_features`` for the numbers, ``bench plot curves clip_features[subset=oxford_pets]`` for the figure.
+`few_shot_imagenet`, `few_shot_base_to_new` and `lathadapter_ablation` are the other parts, `few_shot_flowers` the image
+side of a set without text. Released choices that select on test are ``-o protocol=test_selected_16``: their rows are
+marked and stand apart.
 """
 
 dataset = [

@@ -62,7 +62,11 @@ it. The more images there are the fewer epochs they get (recipe `own`), and `ben
 long it takes. Folders of splits (`train/cat/...`) or domains (`night/cat/...`) are other
 protocols of [`image_folder`](#image_folder); patients, slides or anything else that must stay together need a list of
 the images: [`csv_images`](#csv_images). A path with a slash is written in quotes:
-`'image_folder[path="own/pets"]'`.
+`'image_folder[path="own/pets"]'`. Links in a folder are followed and lists may name files outside of theirs
+(`../`): what is read is what you put there. Images of more than 100 million pixels are refused.
+
+One split of few images decides little. `-o protocol=resampled -o data_seed=[0,1,2,3,4]` draws it anew for each data
+seed; intervals and differences are then over splits, corrected for the training images that splits share.
 
 What comes of it on real photographs, those of PACS (7 classes; here 12 % of the training images, one seed, to stay
 small):
@@ -94,14 +98,14 @@ series.
 
 ```
 bench data audit 'nifti_folder[path="brains/participants.tsv",protocol=grouped]' --data data
-bench run quick --data data -o 'backbone=pico[lift=slices,size=64,depth=64]' \\
+bench run quick3d --data data -o 'backbone=pico[lift=slices,size=64,depth=64]' \\
     -o 'dataset=nifti_folder[path="brains/participants.tsv",protocol=grouped,spacing=[1,1,1],shape=[64,64,64]]'
 ```
 
 Files are read whole and checked: half a file, one that does not say how it is oriented, a sheared or constant one, one
 with several volumes or with values that are no numbers is refused by name. Orientation is made the same (slices from
 below to above, rows from back to front, columns from left to right), then spacing and shape; `contrast` says how
-intensities become bytes.
+intensities become bytes. Backbones, augmentation and floors for volumes: [volumes.md](volumes.md).
 
 A data set that others will use deserves an adapter: `bench new dataset NAME` writes a file that works,
 `bench check FILE` tells what it still lacks, such as the texts of its card.

@@ -18,9 +18,10 @@ from bench.core.locks import held
 from bench.core.memory import MemoryMeter
 from bench.core.places import place_of
 from bench.core.progress import Reporter
-from bench.engine.closed_form import STAGE, fit_record
+from bench.engine.closed_form import STAGE, fit_record, selects_on
 from bench.engine.evidence import SPLITS, failed_record, trained_record
 from bench.engine.groups import Group
+from bench.engine.kept import fitted_tensors, keep, trained_tensors
 from bench.engine.plan import Planned, Planner, still_open
 from bench.engine.settings import Settings
 from bench.engine.setup import account, build_context
@@ -30,6 +31,7 @@ from bench.plugins.folders import plugin_folders
 from bench.records import Hardware, Store
 from bench.records.openings import Opening, append, now
 from bench.training import checkpoint
+from bench.training.checkpoint import Pace
 from bench.training.context import Context
 from bench.training.job import StageJob
 from bench.training.learner import Learner
@@ -87,7 +89,7 @@ class GroupRun:
         return free
 
     def _run_locked(self, folder: Path) -> None:
-        cells = [planned for planned in self.group.cells if still_open(planned, self.store, self.settings.val_only)]
+        cells = [planned for planned in self.group.cells if still_open(planned, self.store, self.settings)]
         for planned in self.group.cells:
             if planned not in cells:
                 self.reporter.cell(planned.name)
@@ -111,8 +113,10 @@ class GroupRun:
             for planned in cells:
                 self._fail(planned, self._typed(error))
             return
+        settings = self.settings
+        pace = Pace(settings.checkpoint_every)
         runner = StageRunner(
-            context, folder, self.settings.time_limit, self._booked, self.splits, self.settings.keep_features
+            context, folder, settings.time_limit, self._booked, self.splits, settings.keep_features, pace
         )
         with MemoryMeter(self.device) as meter:
             self._first_stages(cells, runner)
@@ -179,7 +183,7 @@ class GroupRun:
 
     def _train_and_record(self, planned: Planned, runner: StageRunner) -> None:
         """Finish a cell's trials, choose one on validation data, open the test split for it, and store the record."""
-        chosen, tuning = choose(self._trials(planned, runner), planned.resolved.task.headline)
+        chosen, tuning = choose(self._trials(planned, runner), planned.selecting)
         seconds = self._seconds(planned)
         self._open_for(planned, [(stage.job.stage.name, 1) for stage in chosen.stages])
         reported = runner.report(chosen.stages)
@@ -187,7 +191,12 @@ class GroupRun:
         parameters, macs = account(planned, runner.context, max(stage.trainable for stage in chosen.stages))
         hardware = self._hardware(seconds)
         record, arrays = trained_record(planned, runner.context, stages, tuning, parameters, macs, hardware)
-        self.store.put(record, arrays)
+        stored = self.store.put(record, arrays)
+        if self.settings.keep_weights:
+            method, jobs = planned.resolved.method, [stage.job for stage in chosen.stages]
+            assert isinstance(method, Method)
+            tensors = trained_tensors(runner.context, method, jobs, runner.checkpoints)
+            keep(self.store, stored, planned, runner.context, tensors)
         self.reporter.cell(planned.name)
 
     def _seconds(self, planned: Planned) -> float:
@@ -210,7 +219,7 @@ class GroupRun:
         def train(number: int, until: int | None) -> Trial:
             return self._train_trial(planned, planned.trials[number], runner, until)
 
-        return halving(len(planned.trials), train, last.epochs, parts, planned.resolved.task.headline)
+        return halving(len(planned.trials), train, last.epochs, parts, planned.selecting)
 
     def _train_trial(self, planned: Planned, jobs: list[StageJob], runner: StageRunner, until: int | None) -> Trial:
         """Train what the trial still needs, one stage after another, until one fails.
@@ -240,9 +249,12 @@ class GroupRun:
     def _fit(self, planned: Planned, context: Context) -> None:
         began = time.perf_counter()
         self._open_for(planned, [(STAGE, 1)])
-        record, arrays = fit_record(planned, context, self.splits)
+        record, arrays = fit_record(planned, context, self.splits, self.settings.keep_features)
         hardware = self._hardware(time.perf_counter() - began)
-        self.store.put(record.model_copy(update={"hardware": hardware}), arrays)
+        stored = self.store.put(record.model_copy(update={"hardware": hardware}), arrays)
+        if self.settings.keep_weights:
+            tensors = fitted_tensors(context, selects_on(planned, self.splits))
+            keep(self.store, stored, planned, context, tensors)
         self.reporter.cell(planned.name)
 
     def _typed(self, error: Exception) -> BenchError:

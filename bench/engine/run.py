@@ -11,6 +11,7 @@ from bench.cells.notation import Spec
 from bench.core.environment import determinism
 from bench.core.errors import DataError, UsageError
 from bench.core.progress import Reporter
+from bench.data.augment import check_augment
 from bench.data.cache import decoded
 from bench.engine.evidence import failed_record, lacking_record
 from bench.engine.groups import Group, group_cells
@@ -136,6 +137,7 @@ def preflight(cells: list[Planned], settings: Settings) -> list[Record]:
     """
     for planned in cells:
         check_selection(planned, settings.val_only)
+        check_inputs(planned)
     by_backbone: dict[str, list[Planned]] = {}
     for planned in cells:
         by_backbone.setdefault(str(planned.cell.backbone), []).append(planned)
@@ -151,6 +153,17 @@ def check_selection(planned: Planned, val_only: bool) -> None:
     needs = planned.selection == "val_best" or planned.resolved.recipe.lr_grid
     if not planned.prepared.counts["val"] and planned.trials and needs:
         raise UsageError(f"{planned.cell.dataset} has no validation split: use selection=last and no lr_grid.")
+
+
+def check_inputs(planned: Planned) -> None:
+    """Raise UsageError when the augmentation does not fit the data, or a method for volumes meets one for images."""
+    method, shape = planned.resolved.method, planned.input_shape
+    if isinstance(method, Method):
+        flips, target = planned.resolved.dataset.forbidden_flips, planned.resolved.task.target
+        check_augment(planned.resolved.recipe.augment, shape, flips, target)
+    elif method.needs_volumes and len(shape) != 4:
+        name = method.plugin_name()
+        raise UsageError(f"{name} measures volumes; {planned.cell.backbone.name} takes images. Leave {name} out.")
 
 
 def check_methods(cells: list[Planned]) -> None:

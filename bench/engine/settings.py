@@ -18,10 +18,13 @@ class Settings:
         partial: Accept data sets whose counts differ from what is expected; records then say so.
         fuse: Train cells that share a frozen trunk together.
         time_limit: Seconds a cell's training may take, or None; looked at after every epoch.
+        checkpoint_every: Seconds of training between a learner's checkpoints: what a kill may cost, beside an epoch.
         executor: What carries out groups, as ``name[key=value,...]``.
         quiet: No progress bar.
         val_only: Never open a test split: train, select and report on validation data alone.
-        keep_features: Keep features of the test split beside the predictions, before and after each trained stage.
+        keep_features: Keep features of the training and test splits beside the predictions, before and after each
+            trained stage.
+        keep_weights: Keep each cell's model beside its record.
         debug: Print the traceback of a cell that fails.
         plugins: The user's plug-in folders, for processes elsewhere.
         threads: Torch threads of processes elsewhere, or None for what they find; results depend on it.
@@ -37,10 +40,12 @@ class Settings:
     partial: bool = False
     fuse: bool = True
     time_limit: float | None = None
+    checkpoint_every: float = 20.0
     executor: str = "inline"
     quiet: bool = False
     val_only: bool = False
     keep_features: bool = False
+    keep_weights: bool = False
     debug: bool = False
     plugins: tuple[Path, ...] = ()
     threads: int | None = None

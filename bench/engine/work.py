@@ -75,7 +75,7 @@ class GroupWork:
         self.reporter.working(what)
 
     def _open(self, planned: Planned) -> bool:
-        return still_open(planned, self.store, self.settings.val_only)
+        return still_open(planned, self.store, self.settings)
 
     def _close(self, planned: Planned) -> None:
         self.closed.add(planned.name)

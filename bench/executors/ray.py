@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import time
@@ -143,9 +144,9 @@ def connected(address: str, cpus: int | None, debug: bool) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
-    own = {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": STORE} if local else {}
+    own: dict[str, Any] = {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": STORE} if local else {}
     try:
-        ray.init(address=address, log_to_driver=debug, logging_level="error", **own)
+        ray.init(address=address, log_to_driver=debug, logging_level=logging.ERROR, **own)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise UsageError(f"Cannot reach Ray at {address}: {str(error).splitlines()[0]}") from error
     try:

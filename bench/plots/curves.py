@@ -11,20 +11,25 @@ from typing import Any
 from bench.core.errors import UsageError
 from bench.plots.chart import Chart, chart
 from bench.plots.crossing import crossing_near, told
-from bench.plots.labels import bars, drawable, labels, one_setting, seeds_of
-from bench.plots.style import INK, axis, scaled, series
-from bench.plots.sweeps import SUBSETS, Sweep, sweeps, without
+from bench.plots.labels import bars, drawable, labels, one_setting, seeds_of, several
+from bench.plots.reference import Ends, Reference, finding, is_steady, line, line_layers, paired, reference_of
+from bench.plots.style import INK, axis, near, scaled, series, words
+from bench.plots.sweeps import Sweep, budgets, without
 from bench.records import Record
 from bench.tables import Table
-from bench.tables.rows import Row
+from bench.tables.rows import SUBSETS, Row
 from bench.tasks.base import Metric
 
 Change = tuple[float, float, str, str]  # subset size, value, the leader before, the leader after
 Means = dict[str, dict[float, float]]  # method -> subset size -> mean
+APART = 0.5  # octaves over which methods stand side by side at one subset size
 
 
 def curves(table: Table, records: Sequence[Record]) -> Chart:
     """A line a method over nested training subsets; a ring marks where the best method changes.
+
+    Methods that no budget changes are horizontal lines; with one, bars are paired differences from the best of them,
+    and there are no rings: the question is then who is told from it.
 
     Args:
         records: Hold the resolved fields of the table's cells.
@@ -33,29 +38,84 @@ def curves(table: Table, records: Sequence[Record]) -> Chart:
         UsageError: The rows come from several settings, or none was run with two subset sizes.
     """
     rows = drawable(table, "learning curves")
-    found, field = _curves(table, records, rows)
-    setting, metric = one_setting([_plain(row, field) for row in rows])
-    names = labels([sweep.base for sweep in found])
-    values = [v for sweep, name in zip(found, names, strict=True) for v in _points(sweep, name, metric)]
-    means: Means = {
-        name: {x: row.values[metric.name].mean for x, row in sweep.points.items()}
-        for sweep, name in zip(found, names, strict=True)
-    }
-    crossings = list(lead_changes(means, metric.higher_is_better))
-    values += [
-        {"x": x, "value": scaled(metric, value), "passes": f"{new} passes {old}", "kind": "crossing"}
-        for x, value, old, new in crossings
-    ]
-    of_name = dict(zip(names, found, strict=True))
-    every = [row for sweep in found for row in sweep.points.values()]
+    every, field = _curves(table, records, rows)
+    setting, metric = one_setting(_plain(rows, every, field))
+    found = dict(zip(labels([sweep.base for sweep in every]), every, strict=True))
+    steady = {name: sweep for name, sweep in found.items() if is_steady(sweep, records, metric)}
+    moving, off = _within_reach({name: sweep for name, sweep in found.items() if name not in steady}, metric)
+    lines, off = _lines(steady, moving, off, metric)
+    reference = reference_of(lines, metric)
+    ends = {name: paired(sweep, reference, records, metric) for name, sweep in moving.items()} if reference else {}
+    means: Means = {name: _means(sweep, metric) for name, sweep in {**moving, **lines}.items()}
+    crossings = [] if reference else list(lead_changes(means, metric.higher_is_better))
+    values = _values(moving, lines, ends, crossings, metric)
+    sizes = sorted({x for sweep in every for x in sweep.points})
     return chart(
+        finding(reference, ends, field, metric) if reference and any(ends.values()) else
         _finding(means, metric, field, crossings),
-        [setting, seeds_of(every), bars(every, metric), *_crossing_notes(crossings, of_name, records, metric)],
-        f"{axis(metric)} over {field} for {len(names)} methods.",
+        [
+            setting,
+            seeds_of([row for sweep in found.values() for row in sweep.points.values()]),
+            _bars(moving, reference, metric),
+            *_crossing_notes(crossings, found, records, metric),
+            *([f"off the scale: {several(off)}"] if off else []),
+        ],
+        f"{axis(metric)} over {field} for {len(found)} methods.",
         values,
         200,
-        layer=_layers(field, metric, names),
-    )
+        layer=_layers(field, metric, list(moving), [v["line"] for v in values if v["kind"] == "line"], sizes),
+    )  # fmt: skip
+
+
+def _within_reach(moving: dict[str, Sweep], metric: Metric) -> tuple[dict[str, Sweep], list[str]]:
+    """The curves without floors that would squeeze the others into a corner, and these in words."""
+    kept = [x for sweep in moving.values() if not sweep.base.floor for x in _means(sweep, metric).values()]
+    far = {
+        name: sweep
+        for name, sweep in moving.items()
+        if sweep.base.floor and kept and not all(near(mean, kept) for mean in _means(sweep, metric).values())
+    }
+    told = [f"{name} {words(metric, min(m))} to {words(metric, max(m))}" for name, m in _spans(far, metric).items()]
+    return {name: sweep for name, sweep in moving.items() if name not in far}, told
+
+
+def _spans(sweeps: dict[str, Sweep], metric: Metric) -> dict[str, list[float]]:
+    return {name: list(_means(sweep, metric).values()) for name, sweep in sweeps.items()}
+
+
+def _lines(
+    steady: dict[str, Sweep], moving: dict[str, Sweep], off: list[str], metric: Metric
+) -> tuple[dict[str, Sweep], list[str]]:
+    """The methods that no budget changes, those far from all curves in words only."""
+    drawn = [mean for means in _spans(moving, metric).values() for mean in means]
+    values = {name: means[0] for name, means in _spans(steady, metric).items()}
+    far = [name for name, value in values.items() if drawn and not near(value, drawn)]
+    lines = {name: sweep for name, sweep in steady.items() if name not in far}
+    return lines, [*off, *(f"{name} {words(metric, values[name])}" for name in far)]
+
+
+def _means(sweep: Sweep, metric: Metric) -> dict[float, float]:
+    return {x: row.values[metric.name].mean for x, row in sweep.points.items()}
+
+
+def _bars(moving: dict[str, Sweep], reference: Reference | None, metric: Metric) -> str:
+    if reference is not None:
+        return f"bars: 95\u00a0% intervals of the paired difference from {reference.name}, each for its pair alone"
+    return bars([row for sweep in moving.values() for row in sweep.points.values()], metric)
+
+
+def _values(
+    moving: dict[str, Sweep], lines: dict[str, Sweep], ends: dict[str, Ends], crossings: list[Change], metric: Metric
+) -> list[dict[str, Any]]:
+    """All that is drawn; methods stand side by side at each size, so that their bars can be told apart."""
+    found = [line(name, _spans({name: sweep}, metric)[name][0], metric) for name, sweep in lines.items()]
+    for number, (name, sweep) in enumerate(moving.items()):
+        shift = 2 ** (APART * ((number + 0.5) / len(moving) - 0.5))
+        found += _points(sweep, name, metric, ends.get(name), shift)
+    return found + [
+        {"x": x, "at": x, "value": scaled(metric, value), "passes": f"{new} passes {old}", "kind": "crossing"}
+        for x, value, old, new in crossings
+    ]
 
 
 def _crossing_notes(
@@ -106,27 +166,28 @@ def _next_leader(both: dict[str, tuple[float, float]], old: str, at: float, sign
 
 def _curves(table: Table, records: Sequence[Record], rows: list[Row]) -> tuple[list[Sweep], str]:
     for field in SUBSETS:
-        if found := sweeps(table, records, "dataset", field, rows):
+        if found := budgets(table, records, field, rows):
             return found, field
     raise UsageError("No method was run with two subset sizes. Run it with several shots, as in -o shots=[1,4,16].")
 
 
-def _plain(row: Row, field: str) -> Row:
-    return replace(row, key=without(row.key, "dataset", field))
+def _plain(rows: list[Row], found: list[Sweep], field: str) -> list[Row]:
+    """The rows as if their budget were not named."""
+    bases = {row.cells: sweep.base for sweep in found for row in sweep.points.values()}
+    return [replace(row, key=bases.get(row.cells) or without(row.key, "dataset", field)) for row in rows]
 
 
-def _points(sweep: Sweep, name: str, metric: Metric) -> list[dict[str, Any]]:
-    return [
-        {
-            "x": x,
-            "value": scaled(metric, row.values[metric.name].mean),
-            "low": scaled(metric, row.values[metric.name].low),
-            "high": scaled(metric, row.values[metric.name].high),
-            "method": name,
-            "kind": "mean",
-        }
-        for x, row in sweep.points.items()
-    ]
+def _points(sweep: Sweep, name: str, metric: Metric, ends: Ends | None, shift: float) -> list[dict[str, Any]]:
+    """A method's points, with paired intervals where there is something to be paired with, else the rows' own."""
+    found = []
+    for x, row in sweep.points.items():
+        estimate = row.values[metric.name]
+        low, high = (estimate.low, estimate.high) if ends is None else ends.get(x, (None, None))
+        found.append({
+            "x": x, "at": x * shift, "value": scaled(metric, estimate.mean), "low": scaled(metric, low),
+            "high": scaled(metric, high), "method": name, "kind": "mean",
+        })  # fmt: skip
+    return found
 
 
 def _finding(means: Means, metric: Metric, field: str, crossings: list[Change]) -> str:
@@ -138,17 +199,20 @@ def _finding(means: Means, metric: Metric, field: str, crossings: list[Change]) 
     return f"{best} has the best mean from {sizes[0]:g} to {sizes[-1]:g} {field}"
 
 
-def _layers(field: str, metric: Metric, names: list[str]) -> list[dict[str, Any]]:
+def _layers(
+    field: str, metric: Metric, names: list[str], steady: list[str], sizes: list[float]
+) -> list[dict[str, Any]]:
     title = "training samples per class (shots)" if field == "shots" else "share of the training split"
     x = {
-        "field": "x", "type": "quantitative", "title": title, "scale": {"type": "log", "base": 2, "nice": False},
-        "axis": {"grid": False, "format": "~g"},
+        "field": "at", "type": "quantitative", "title": title, "axis": {"grid": False, "format": "~g", "values": sizes},
+        "scale": {"type": "log", "base": 2, "nice": False, "padding": 6},
     }  # fmt: skip
     y = {"field": "value", "type": "quantitative", "title": axis(metric), "scale": {"zero": False}}
     encoding = series("method", names)
     tooltip = [{"field": name} for name in ("method", "x", "value", "low", "high")]
     lines = [{"filter": "datum.kind === 'mean'"}]
     return [
+        *line_layers(y, steady),
         {
             "needs": "low",
             "transform": [*lines, {"filter": "isValid(datum.low)"}],

@@ -11,10 +11,9 @@ from bench.cells.notation import Spec
 from bench.core.errors import UsageError
 from bench.records import Record
 from bench.tables import Table
-from bench.tables.rows import Key, Row
+from bench.tables.rows import SUBSETS, Key, Row
 
 Where = Literal["method", "dataset"]
-SUBSETS = ("shots", "fraction")
 
 
 @dataclass(frozen=True)
@@ -31,27 +30,43 @@ class Sweep:
     points: dict[float, Row]
 
 
-def sweeps(table: Table, records: Iterable[Record], where: Where, field: str, rows: list[Row]) -> list[Sweep]:
+def sweeps(
+    table: Table, records: Iterable[Record], where: Where, field: str, rows: list[Row], beside: tuple[str, ...] = ()
+) -> list[Sweep]:
     """The sweeps over one field with at least two values; defaults count, although names leave them out.
 
     Args:
         records: Hold the resolved fields of the table's cells.
         where: Whose field it is.
         rows: Those of the table to look at.
+        beside: Fields that may vary with it.
     """
     params = {record.cell: getattr(record, where).params for record in records}
     found: dict[Key, dict[float, Row]] = defaultdict(dict)
     for row in rows:
         value = params[row.cells[0]].get(field) if row.cells else None
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            found[without(row.key, where, field)][float(value)] = row
+            found[without(row.key, where, field, *beside)][float(value)] = row
     return [Sweep(field, base, dict(sorted(points.items()))) for base, points in found.items() if len(points) > 1]
 
 
-def without(key: Key, where: Where, field: str) -> Key:
-    """The key as if the field were not named."""
+def budgets(table: Table, records: Iterable[Record], field: str, rows: list[Row]) -> list[Sweep]:
+    """The sweeps over one of `SUBSETS`; validation data that grow with the training data belong to the budget.
+
+    Where one training subset was run with several validation subsets, these stay apart.
+    """
+    records = list(records)
+    joined = sweeps(table, records, "dataset", field, rows, (SUBSETS[field],))
+    apart = sweeps(table, records, "dataset", field, rows)
+    used = {row.cells for sweep in joined for row in sweep.points.values()}
+    lost = any(row.cells not in used for sweep in apart for row in sweep.points.values())
+    return apart if lost else joined
+
+
+def without(key: Key, where: Where, *fields: str) -> Key:
+    """The key as if the fields were not named."""
     spec = Spec.parse(getattr(key, where))
-    rest = Spec(spec.name, {name: value for name, value in spec.params.items() if name != field})
+    rest = Spec(spec.name, {name: value for name, value in spec.params.items() if name not in fields})
     return replace(key, method=str(rest)) if where == "method" else replace(key, dataset=str(rest))
 
 

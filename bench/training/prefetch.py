@@ -12,7 +12,8 @@ Loaded = TypeVar("Loaded")
 
 def ahead(load: Callable[[Item], Loaded], items: Sequence[Item]) -> Iterator[Loaded]:
     """Yield ``load(item)`` for each item in order, one step ahead in a thread; an exception is raised at its place."""
-    if not items:
+    if len(items) < 2:  # a thread takes longer to start than a batch of kept features to load
+        yield from map(load, items)
         return
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(load, items[0])

@@ -10,6 +10,7 @@ from safetensors.numpy import save_file
 
 NAMES = [f"thing_{letter}" for letter in "abcdef"]
 WIDTH = 16
+ROWS = {"test": 5, "val": 4, "support1": 1, "support2": 2, "support4": 4}  # of each class
 MODEL = "OpenAI CLIP ViT-B/32 (QuickGELU)"
 
 
@@ -27,12 +28,17 @@ def rows(each: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return unit(centres()[labels] + 0.5 * noise).astype(np.float16), labels.astype(np.int16)
 
 
+def turned() -> dict[str, np.ndarray]:
+    """Labels of the same rows where the classes stand in the opposite order."""
+    return {f"{part}.y": (len(NAMES) - 1 - rows(each, 0)[1]).astype(np.int16) for part, each in ROWS.items()}
+
+
 def feature_files(root: Path, stem: str = "things", names: list[str] = NAMES, **changed: object) -> Path:
     """Write ``clip_features/STEM.safetensors`` and its text below a data root, and return the root."""
     place = root / "clip_features"
     place.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, np.ndarray] = {}
-    for seed, (part, each) in enumerate({"test": 5, "val": 4, "support1": 1, "support2": 2, "support4": 4}.items()):
+    for seed, (part, each) in enumerate(ROWS.items()):
         arrays[f"{part}.x"], arrays[f"{part}.y"] = rows(each, seed)
     facts = {"classes": json.dumps(names), "model": MODEL, "normalised": "true"}
     arrays.update({key: value for key, value in changed.items() if isinstance(value, np.ndarray)})

@@ -48,6 +48,17 @@ def done(
     return record(name, stages=stages, selection=selection, test_openings=len(right), **fields), arrays
 
 
+def varied(records: list[Record], kind: str, field: str, values: list[float | None]) -> list[Record]:
+    """Records whose resolved field has these values, as the engine would write them."""
+    found = []
+    for record, value in zip(records, values, strict=True):
+        part = getattr(record, kind)
+        found.append(
+            record.model_copy(update={kind: part.model_copy(update={"params": {**part.params, field: value}})})
+        )
+    return found
+
+
 def cell_method(name: str) -> str:
     """The method's name in a cell's."""
     return Cell.parse(name).method.name
