@@ -66,7 +66,11 @@ it. The more images there are the fewer epochs they get (recipe `own`), and `ben
 long it takes. Folders of splits (`train/cat/...`) or domains (`night/cat/...`) are other
 protocols of [`image_folder`](#image_folder); patients, slides or anything else that must stay together need a list of
 the images: [`csv_images`](#csv_images). A path with a slash is written in quotes:
-`'image_folder[path="own/pets"]'`.
+`'image_folder[path="own/pets"]'`. Links in a folder are followed and lists may name files outside of theirs
+(`../`): what is read is what you put there. Images of more than 100 million pixels are refused.
+
+One split of few images decides little. `-o protocol=resampled -o data_seed=[0,1,2,3,4]` draws it anew for each data
+seed; intervals and differences are then over splits, corrected for the training images that splits share.
 
 What comes of it on real photographs, those of PACS (7 classes; here 12 % of the training images, one seed, to stay
 small):

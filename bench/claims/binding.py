@@ -15,7 +15,7 @@ from bench.claims.identity import PARTS, expected, of_cell
 from bench.claims.ours import Ours, differing
 from bench.claims.schema import Claim
 from bench.plugins.registry import load
-from bench.records import Record, StageResult, Store, openings, prediction_key
+from bench.records import CorruptRecord, Record, StageResult, Store, openings, prediction_key
 
 BLOCKS = 40  # groups of test samples that the jackknife leaves out in turn
 # For each of `bench.claims.schema.COUNTED`: from a record and the stage that the claim speaks of.
@@ -36,7 +36,7 @@ class Runs:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._groups: dict[tuple[str, str], dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
-        for record in store.all():
+        for record in store.readable():
             if record.status == "done":
                 configuration = record.cell.rpartition("/")[0]
                 self._groups[record.dataset.name, record.method.name][configuration].append(record.slim())
@@ -76,10 +76,15 @@ class Runs:
         )
 
     def _item_variance(self, claim: Claim, record: Record, stage: StageResult) -> float | None:
-        """Of a metric without a formula, from one run's predictions; None for an accuracy, which has one."""
+        """Of a metric without a formula, from one run's predictions; None for an accuracy, which has one, and where
+        the predictions are damaged, which the store then notes."""
         if claim.definition == "accuracy":
             return None
-        arrays, task = self.store.predictions(record.cell), load("tasks", record.task)()
+        try:
+            arrays, task = self.store.predictions(record.cell), load("tasks", record.task)()
+        except CorruptRecord as error:
+            self.store.note(error)
+            return None
         targets, prefix = arrays[prediction_key("test", "targets")], prediction_key("test", "", stage.name)
         outputs = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from bench.cli.groups import cache_app, data_app, new_app, submit_app, weights_app
+from bench.cli.groups import cache_app, data_app, folder_app, new_app, submit_app, weights_app
 from bench.cli.options import (
     Data,
     Device,
@@ -27,6 +27,7 @@ from bench.cli.options import (
 )
 from bench.cli.results import results_app
 from bench.core.errors import BenchError
+from bench.core.visible import visible_lines
 
 
 class Group(TyperGroup):
@@ -36,7 +37,7 @@ class Group(TyperGroup):
         try:
             return super().invoke(ctx)
         except BenchError as error:
-            typer.echo(f"bench: {error}", err=True)
+            typer.echo(f"bench: {visible_lines(str(error))}", err=True)
             raise typer.Exit(2) from error
         except KeyboardInterrupt as error:
             typer.echo("bench: stopped. Finished cells are stored; the same command continues.", err=True)
@@ -49,6 +50,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(new_app, name="new")
 app.add_typer(weights_app, name="weights")
 app.add_typer(cache_app, name="cache")
+app.add_typer(folder_app, name="results")
 app.add_typer(submit_app, name="submit")
 
 
@@ -168,6 +170,7 @@ def run(
         float, typer.Option(metavar="SECONDS", min=0, help="Of training between checkpoints; 0: every epoch.")
     ] = 20.0,
     val_only: Annotated[bool, typer.Option("--val-only", help="Never open a test split.")] = False,
+    metrics: Annotated[str | None, typer.Option(metavar="A,B,...", help="Columns of the table.")] = None,
     keep_features: Annotated[
         bool, typer.Option("--keep-features", help="Keep features too, for `bench errors` and `bench plot embedding`.")
     ] = False,
@@ -208,7 +211,7 @@ def run(
         plugins=plugin_folders(ctx, plugins),
         bank_gb=bank_gb,
     )
-    raise typer.Exit(command.run(targets or [], override or [], settings, dry_run, json, claims or []))
+    raise typer.Exit(command.run(targets or [], override or [], settings, dry_run, json, claims or [], metrics))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`bench data`, `bench new`, `bench weights`, `bench cache`, `bench submit`: options only, as in `bench.cli`."""
+"""Commands of `bench data`, `new`, `weights`, `cache`, `results`, `submit`: options only, as in `bench.cli`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from bench.cli.options import Data, Folder, Json, Plugins, Quiet, Results, Weigh
 
 data_app = application(help="Where data lie, whether they are right, how to get them.")
 new_app = application(help="Write a plug-in file that works, to start from.")
+folder_app = application(help="A results folder as a whole.")
 cache_app = application(help="Decoded images and features kept between runs.")
 weights_app = application(help="Pre-trained weights of your own, and trained ones in other naming.")
 submit_app = application(help="Results from outside: check, take in, say how far they were checked.")
@@ -91,6 +92,19 @@ def cache_clear(
     from bench.cli.commands import cache as command
 
     typer.echo(command.clear(name))
+
+
+@folder_app.command("check")
+def results_check(results: Results = Path("runs"), json: Json = False) -> None:
+    """Read every record and all predictions, and compare digests.
+
+    Exit code 1 where one is damaged.
+    """
+    from bench.cli.commands import results as command
+
+    text, sound = command.check(results, json)
+    typer.echo(text)
+    raise typer.Exit(0 if sound else 1)
 
 
 @submit_app.command("check")

@@ -44,8 +44,9 @@ class Outcome:
             UsageError: A metric is unknown.
         """
         from bench.cli.commands.table import make
+        from bench.records import Store
 
-        return make(self.results, self.cells, metrics or [], stages)
+        return make(Store(self.results), self.cells, metrics or [], stages)
 
     def plot(self, name: str = "comparison", **options: str) -> Chart:
         """The cells as a chart, which shows itself in a notebook; ``.save("figure.pdf")`` writes it.
@@ -127,7 +128,8 @@ def compare(done: Outcome | str | Path, a: str, b: str, split: str = "test") -> 
 
     folder, cells = (done.results, set(done.cells)) if isinstance(done, Outcome) else (Path(done), None)
     store = Store(folder)
-    records = [record for record in store.all() if cells is None or record.cell in cells]
+    records = [record for record in store.readable() if cells is None or record.cell in cells]
+    store.warn()
     return versus(store, records, a, b, split)
 
 

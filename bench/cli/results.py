@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.cli.options import Claims, Data, Device, Json, Plugins, Results, Weights, application, use_plugins
+from bench.core.visible import visible
+
+if TYPE_CHECKING:
+    from bench.records import Store
 
 results_app = application()
+
+
+@contextmanager
+def opened(results: Path) -> Iterator[Store]:
+    """A results folder for a command that goes on where a file cannot be read: in the end the file is named, and the
+    exit code is 1."""
+    from bench.records import Store
+
+    store = Store(results)
+    yield store
+    for error in store.unreadable:
+        typer.echo(f"bench: left out: {visible(str(error))}", err=True)
+    if store.unreadable:
+        raise typer.Exit(1)
 
 
 @results_app.command()
@@ -32,7 +52,8 @@ def table(
     from bench.cli.commands import table as command
 
     use_plugins(ctx, plugins)
-    typer.echo(command.table(results, " ".join(filter or []) or None, format, metrics, stages, split))
+    with opened(results) as store:
+        typer.echo(command.table(store, " ".join(filter or []) or None, format, metrics, stages, split))
 
 
 @results_app.command()
@@ -61,7 +82,8 @@ def plot(
     use_plugins(ctx, plugins)
     given = {"x": x, "stage": stage, "split": split, "paper": paper, "stages": "true" if stages else None}
     options = {option: value for option, value in given.items() if value is not None}
-    typer.echo(command.plot(name, results, " ".join(filter or []) or None, options, out, format))
+    with opened(results) as store:
+        typer.echo(command.plot(name, store, " ".join(filter or []) or None, options, out, format))
 
 
 @results_app.command()
@@ -79,7 +101,8 @@ def report(
     from bench.cli.commands import report as command
 
     use_plugins(ctx, plugins)
-    typer.echo(command.report(results, out, data))
+    with opened(results) as store:
+        typer.echo(command.report(store, out, data))
 
 
 @results_app.command()
@@ -96,7 +119,8 @@ def compare(
     from bench.cli.commands import compare as command
 
     use_plugins(ctx, plugins)
-    typer.echo(command.compare(results, a, b, split, json))
+    with opened(results) as store:
+        typer.echo(command.compare(store, a, b, split, json))
 
 
 @results_app.command()
@@ -117,7 +141,8 @@ def errors(
     from bench.cli.commands import errors as command
 
     use_plugins(ctx, plugins)
-    typer.echo(command.errors(results, cell, split, shown, format, data))
+    with opened(results) as store:
+        typer.echo(command.errors(store, cell, split, shown, format, data))
 
 
 @results_app.command()
@@ -166,9 +191,10 @@ def verify(
     from bench.cli.commands import verify as command
 
     use_plugins(ctx, plugins)
-    if plan:
-        typer.echo(command.write_plan(claim, results, folder, plan_file))
-        return
-    rows, code = command.verify(claim, results, folder, plan_file, strict)
-    typer.echo(command.show(claim, rows, format))
+    with opened(results) as store:
+        if plan:
+            typer.echo(command.write_plan(claim, store, folder, plan_file))
+            return
+        rows, code = command.verify(claim, store, folder, plan_file, strict)
+        typer.echo(command.show(claim, rows, format))
     raise typer.Exit(code)

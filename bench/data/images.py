@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,9 @@ from bench.data.resampling import Resize
 
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 _PROBLEMS = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+PIXEL_LIMIT = 100_000_000  # of one image: as colours 0.3 GB, and three times that while it is converted
+LARGE = 10_000_000  # pixels above which images are decoded one by one
+_one_by_one = threading.Lock()
 _SIXTEEN_BITS = ("PNG", "PPM")  # formats whose mode "I" holds 16 bits
 EXIF_ORIENTATION = 0x0112
 _SUBFILE_TYPE, _COPY_OR_MASK = 254, 0b101  # TIFF's NewSubfileType: a smaller copy of another page, or its mask
@@ -37,10 +43,28 @@ def read_image(path: Path) -> np.ndarray:
     if is_dicom(path):
         return read_dicom_image(path)
     try:
-        with Image.open(path) as image:
+        with _opened(path) as image:
             return from_pil(image)
     except _PROBLEMS as error:
         raise _unreadable(path, error) from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """An image file, to be decoded inside; many threads decode at once, and large images one after the other.
+
+    Raises:
+        DataError: It has more pixels than `PIXEL_LIMIT`.
+    """
+    with Image.open(path) as image:
+        pixels = image.width * image.height
+        if pixels > PIXEL_LIMIT:
+            raise DataError(
+                f"{printable(path)} has {pixels / 1e6:.0f} million pixels, more than the {PIXEL_LIMIT / 1e6:.0f} "
+                "million that fit into memory. Make it smaller, or cut it into tiles."
+            )
+        with _one_by_one if pixels > LARGE else nullcontext():
+            yield image
 
 
 def from_pil(image: Image.Image) -> np.ndarray:
@@ -62,7 +86,7 @@ def read_map(path: Path) -> np.ndarray:
         DataError: The file is missing, no image, or has several channels; the message names it.
     """
     try:
-        with Image.open(path) as image:
+        with _opened(path) as image:
             image.load()
             upright = ImageOps.exif_transpose(image)
     except _PROBLEMS as error:

@@ -12,8 +12,19 @@ from pydantic import Field
 from bench.core.errors import DataError
 from bench.data.excel import is_excel, read_excel
 from bench.data.folders import file_table
-from bench.data.own import HOLDOUT, OwnImages, split_name
+from bench.data.label_cells import no_classes
+from bench.data.own import HOLDOUT, RESAMPLED, OwnImages, split_name
 from bench.data.splits import LeaveDomainOut, Official
+
+_ENCODING = "utf-8-sig"  # what spreadsheets write begins with a mark
+_SEPARATORS = (",", ";", "\t", "|")
+_LISTS = (".csv", ".tsv")
+
+
+def _lists(folder: Path) -> list[Path]:
+    return sorted(
+        file for file in folder.iterdir() if (file.suffix.lower() in _LISTS or is_excel(file)) and file.is_file()
+    )
 
 
 class ListedFiles(OwnImages):
@@ -23,7 +34,9 @@ class ListedFiles(OwnImages):
     beside = ("*",)  # the list decides what belongs to the set
     protocols = {
         "holdout": HOLDOUT,
+        "resampled": RESAMPLED,
         "grouped": replace(HOLDOUT, group="group"),
+        "grouped_resampled": replace(RESAMPLED, group="group"),
         "split": Official(),
         "split_without_val": Official(selection="last"),
         "leave_domain_out": LeaveDomainOut(test=""),
@@ -37,7 +50,31 @@ class ListedFiles(OwnImages):
     domain_column: str = Field("domain", description="column with the domain; used if it is there")
 
     def location(self, root: Path) -> Path:
-        return (root / self.path).parent
+        return self._list(root).parent
+
+    def place(self, root: Path) -> Path:
+        """Return the list; of a folder that holds a single one that one.
+
+        Raises:
+            MissingData: ``path`` is not set, or nothing is there.
+            DataError: It is a folder that holds no list, or several.
+        """
+        super().place(root)
+        file = self._list(root)
+        if file.is_file():
+            return file
+        if not file.is_dir():
+            raise DataError(f"{self.plugin_name()}: {file} is no file. path must name the list of the images.")
+        found = ", ".join(list_.name for list_ in _lists(file)) or "none"
+        raise DataError(
+            f"{self.plugin_name()}: path names the folder {file}; it must name the list, a CSV file. Found: {found}."
+        )
+
+    def _list(self, root: Path) -> Path:
+        """The file that ``path`` means, there or not."""
+        given = root / self.path
+        inside = _lists(given) if given.is_dir() else []
+        return inside[0] if len(inside) == 1 else given
 
     def class_names(self, root: Path) -> tuple[str, ...]:
         values = self.sheet(root)[self.label_column]
@@ -91,26 +128,40 @@ class ListedFiles(OwnImages):
         """
         file, name = file or self.place(root), self.plugin_name()
         try:
-            separator = self.separator.get(file.suffix.lower(), ",")
-            sheet = (
-                read_excel(file, self.worksheet)
-                if is_excel(file)
-                else pd.read_csv(file, sep=separator, dtype=str, keep_default_na=False)
-            )
+            sheet = read_excel(file, self.worksheet) if is_excel(file) else self._read_csv(file)
         except (OSError, ValueError) as error:
             raise DataError(f"{name}: cannot read {file}: {error}. It must be a CSV file with a header.") from error
         for column in (self.path_column, self.label_column):
             if column not in sheet:
-                raise DataError(f"{name}: {file} has no column {column!r}; it has {', '.join(sheet.columns)}.")
+                field, found = ("path" if column == self.path_column else "label"), ", ".join(map(str, sheet.columns))
+                raise DataError(
+                    f"{name}: {file} has no column {column!r}; it has {found}. Rename one, or give {field}_column=NAME."
+                )
         domains = [self.domain_column] if self.protocol == "leave_domain_out" else []
         for column in (self.path_column, self.label_column, self.group_column, *domains):
             if column in sheet:
                 self._check_filled(file, sheet[column])
+        if self.task_plugin.single_label and (problem := no_classes(sheet[self.label_column].tolist())):
+            raise DataError(f"{name}: {file}, column {self.label_column!r}: {problem}.")
         return sheet
+
+    def _read_csv(self, file: Path) -> pd.DataFrame:
+        return pd.read_csv(file, sep=self._separator(file), dtype=str, keep_default_na=False, encoding=_ENCODING)
+
+    def _separator(self, file: Path) -> str:
+        """What separates the columns: the one of the file's suffix, unless the header is divided by another."""
+        usual = self.separator.get(file.suffix.lower(), ",")
+        with file.open(encoding=_ENCODING) as lines:
+            header = lines.readline().rstrip("\r\n")
+        needed = {self.path_column, self.label_column}
+        for separator in (usual, *_SEPARATORS):
+            if needed <= {name.strip('" ') for name in header.split(separator)}:
+                return separator
+        return usual
 
     def _check_protocol(self, splits: set[str]) -> None:
         """Given splits are never drawn anew by default."""
-        if self.protocol == "holdout" and splits:
+        if self.protocol in ("holdout", "resampled") and splits:
             given = "split" if "val" in splits else "split_without_val"
             raise DataError(
                 f"{self.plugin_name()}: {self.path} has the splits {', '.join(sorted(splits))} in the column "

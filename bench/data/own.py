@@ -20,13 +20,15 @@ _SPELLINGS = {"training": "train", "valid": "val", "validation": "val", "dev": "
 
 
 HOLDOUT = Folds(folds=5, train=(0, 1, 2), val=(3,), test=(4,))
+RESAMPLED = replace(HOLDOUT, drawn=True)
 
 
 class OwnImages(Dataset):
     """Base of adapters for images that come with no published protocol.
 
     Names of protocols carry meaning here: ``split`` and ``split_without_val`` take the splits as given,
-    ``leave_domain_out`` tests on ``test_domain``; `HOLDOUT` is a stratified 60 / 20 / 20 %.
+    ``leave_domain_out`` tests on ``test_domain``; `HOLDOUT` is a stratified 60 / 20 / 20 %, `RESAMPLED`
+    another one for each data seed.
     """
 
     licence = "your own"

@@ -12,9 +12,10 @@ from bench.engine.cost import size, trunk_macs
 from bench.engine.evidence import SPLITS, flags, identity_fields, kept_features, predictions, stage_result
 from bench.engine.plan import Planned
 from bench.methods.base import FeatureMethod, Fitted
+from bench.methods.build import author
 from bench.records import Record
 from bench.records.schema import Macs, Parameters, Selection
-from bench.tasks.base import FeatureSplit, Outputs
+from bench.tasks.base import FeatureSplit, Outputs, check_shape
 from bench.training.context import Context, parts
 from bench.training.loop import stacked
 from bench.training.seen import BACKBONE, featured
@@ -41,7 +42,9 @@ def fit_record(
     x = cache(lambda split: _read(method, context, split))
     val = _split(x, context, looked_at) if len(context.prepared.rows(looked_at)) else None
     fitted = method.fit(_split(x, context, "train"), val, context.head_spec(planned.resolved.recipe))
-    outputs = {name: _outputs(fitted, context, name, x(name)) for name in splits if len(context.prepared.rows(name))}
+    wanted = context.head_spec(planned.resolved.recipe).outputs, author(method)
+    there = [name for name in splits if len(context.prepared.rows(name))]
+    outputs = {name: _outputs(fitted, context, name, x(name), wanted) for name in there}
     total, macs = (0, 0) if method.measures else (size(context.trunk), trunk_macs(context.trunk))
     by = str((fitted.chosen or {}).get("by", "none"))
     record = Record(
@@ -70,9 +73,14 @@ def _split(x: Callable[[str], np.ndarray], context: Context, split: str) -> Feat
     return FeatureSplit(x(split), context.targets(context.prepared.rows(split)).cpu().numpy())
 
 
-def _outputs(fitted: Fitted, context: Context, split: str, x: np.ndarray) -> Outputs:
-    """What the task keeps of the method's scores."""
-    scores = torch.from_numpy(fitted.predict(x).astype(np.float32))
+def _outputs(fitted: Fitted, context: Context, split: str, x: np.ndarray, wanted: tuple[int, str]) -> Outputs:
+    """What the task keeps of the method's scores.
+
+    Args:
+        wanted: How many outputs the method was asked for, and who it is, in words.
+    """
+    scores = torch.from_numpy(np.asarray(fitted.predict(x), dtype=np.float32))
+    check_shape(context.task, scores, len(context.prepared.rows(split)), *wanted)
     rows, size = context.prepared.rows(split), context.task.at_once or len(scores)
     batches = [context.task.kept(scores[part], context.targets(rows[part]).cpu()) for part in parts(len(rows), size)]
     return stacked(batches)

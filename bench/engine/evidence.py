@@ -53,7 +53,7 @@ def stage_result(context: Context, name: str, outputs: dict[str, Outputs], **fie
     return StageResult(
         name=name,
         metrics={split: evaluate(targets_of(context, split), found) for split, found in outputs.items()},
-        n={split: len(context.prepared.rows(split)) for split in outputs},
+        n={split: len(context.prepared.rows(split)) for split in ("train", *outputs)},
         items={split: item_facts(context, split, found) for split, found in outputs.items()},
         **fields,
     )
@@ -149,8 +149,18 @@ def flags(planned: Planned, notes: list[str]) -> Flags:
         batch_norm_frozen=weights.batch_norm == "frozen",
         assumed=sorted(PRESETS[planned.cell.recipe.name].assumed),
         absent_classes=_absent_classes(planned),
+        imbalance=_imbalance(planned),
         notes=[note for note in (prepared.dataset.rule.note, *prepared.notes, *unsteady, *notes) if note],
     )
+
+
+def _imbalance(planned: Planned) -> float:
+    """How many test samples the largest class has for each of the smallest that has any."""
+    prepared = planned.prepared
+    if not planned.resolved.task.single_label or not prepared.counts["test"]:
+        return 0.0
+    counts = prepared.table["label"].iloc[prepared.rows("test")].value_counts()
+    return float(counts.max() / counts.min())
 
 
 def _absent_classes(planned: Planned) -> dict[str, list[int]]:

@@ -20,7 +20,7 @@ from bench.engine.plan import Planned
 from bench.methods.base import Method
 from bench.methods.build import build_model
 from bench.records import Record, Store
-from bench.records.store import weights_beside
+from bench.records.files import weights_beside
 from bench.tasks.base import FeatureSplit, HeadSpec
 from bench.training import checkpoint
 from bench.training.context import Context

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from bench.backbones.local import metadata
 from bench.core.errors import UsageError
 from bench.records import Record
-from bench.records.store import weights_beside
+from bench.records.files import weights_beside
 
 KEY = "adaptbench"  # of the metadata
 

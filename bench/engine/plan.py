@@ -23,6 +23,7 @@ from bench.grid.resolve import Resolved
 from bench.methods.base import FeatureMethod, Method
 from bench.plugins.fingerprint import source_fingerprint
 from bench.records import Record, Store
+from bench.records.store import Reliable
 from bench.tasks.base import Metric, Task
 from bench.training.job import StageJob, stage_jobs
 
@@ -166,8 +167,8 @@ class Planner:
         return [self._judged(planned, store) for planned in found.values()]
 
     def _judged(self, planned: Planned, store: Store) -> Planned:
-        failure = store.failure(planned.name)
-        return replace(planned, reason=why(planned, store, failure, self.settings), failure=failure)
+        found = store.reliable(planned.name)
+        return replace(planned, reason=why(planned, found, store, self.settings), failure=found.failure)
 
     def _prepare(self, resolved: Resolved) -> Prepared:
         key = (str(resolved.cell.dataset), resolved.cell.data_seed_value)
@@ -223,12 +224,11 @@ def _fits(method: FeatureMethod, task: Task) -> bool:
     return task.single_label or not method.single_label
 
 
-def why(planned: Planned, store: Store, failure: Record | None, settings: Settings) -> str:
+def why(planned: Planned, found: Reliable, store: Store, settings: Settings) -> str:
     """Why a cell has to run as the store stands: as `reason` says, or because what is to be kept was not."""
-    record = store.get(planned.name)
-    found = reason(record, planned.fingerprints, failure, settings.val_only)
-    if found or failure is not None or record is None:
-        return found
+    told, record = reason(found, planned.fingerprints, settings.val_only), found.record
+    if told or found.failure is not None or record is None:
+        return told
     if settings.keep_weights and not are_kept(store.path(record.cell), record):
         return "weights to be kept"
     if settings.keep_features and not store.has_features(record.cell):
@@ -236,11 +236,14 @@ def why(planned: Planned, store: Store, failure: Record | None, settings: Settin
     return ""
 
 
-def reason(record: Record | None, fingerprints: dict[str, str], failure: Record | None, val_only: bool = False) -> str:
-    """Why a cell has to run: "missing", "failed: ...", "stale: ...", "test split still shut", or nothing.
+def reason(found: Reliable, fingerprints: dict[str, str], val_only: bool = False) -> str:
+    """Why a cell has to run, or nothing: "missing", "test split still shut", "damaged", "failed" or "stale" and why.
 
     A loss that diverged would diverge again, to the same digits, unless something has changed.
     """
+    record, failure = found.record, found.failure
+    if found.damage:
+        return f"damaged: {found.damage}"
     if failure is not None and failure.error is not None:
         same = not changed(failure, fingerprints)
         return "" if same and failure.error.kind == NonFiniteLoss.kind else f"failed: {failure.error.kind}"
@@ -254,10 +257,10 @@ def reason(record: Record | None, fingerprints: dict[str, str], failure: Record 
 
 def still_open(planned: Planned, store: Store, settings: Settings) -> bool:
     """Whether a planned cell still has to run; one that failed since planning is not tried again."""
-    failure = store.failure(planned.name)
-    if failure is not None and failure != planned.failure:
+    found = store.reliable(planned.name)
+    if found.failure is not None and found.failure != planned.failure:
         return False
-    return bool(why(planned, store, failure, settings))
+    return bool(why(planned, found, store, settings))
 
 
 def changed(record: Record, fingerprints: dict[str, str]) -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from bench.cells.params import Params
+from bench.plugins.contract import must_define
 
 if TYPE_CHECKING:
     from bench.engine.groups import Group
@@ -69,6 +70,7 @@ class Executor(Params):
 
         choose_device(settings.device)
 
+    @must_define
     def execute(self, groups: Sequence[Group], settings: Settings, work: Work) -> None:
         """See that every group is done, wherever that is; raise only what should stop the whole run.
 
@@ -78,4 +80,4 @@ class Executor(Params):
                 or machine needs: `bench.engine.run.carry_out` does the group's work there.
             work: Does groups in this process, or follows what becomes of them elsewhere.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define execute()")
+        raise NotImplementedError

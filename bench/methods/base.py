@@ -14,6 +14,7 @@ from bench.backbones.features import FAMILIES, Family, Features
 from bench.cells.params import Params
 from bench.core.errors import UsageError
 from bench.methods.parts import plain_head
+from bench.plugins.contract import must_define
 from bench.tasks.base import FeatureSplit, HeadSpec
 
 if TYPE_CHECKING:
@@ -163,12 +164,13 @@ class FeatureMethod(Params):
         """The stem of the file the class is written in."""
         return cls.__module__.rpartition(".")[2]
 
+    @must_define
     def fit(self, train: FeatureSplit, val: FeatureSplit | None, spec: HeadSpec) -> Fitted:
         """Fit on the training features; `val`, when there is one, may choose a strength.
 
         Without validation data a strength is chosen by inner cross-validation on `train`.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define fit(train, val, spec)")
+        raise NotImplementedError
 
     def measure(self, inputs: np.ndarray) -> np.ndarray:
         """What the method is fitted on in place of the backbone's features; only where a subclass defines it.

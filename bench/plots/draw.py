@@ -45,7 +45,7 @@ class Request:
         Raises:
             UsageError: There is none.
         """
-        found = select(self.store.all(), self.filter)
+        found = select(self.store.readable(), self.filter)
         if not found:
             raise UsageError(
                 f"No records in {self.store.folder}. Run `bench run quick`, or name a folder by --results."
@@ -54,7 +54,7 @@ class Request:
 
     def table(self, stages: bool = False) -> tuple[Table, list[Record]]:
         """The chosen records as rows, and all records."""
-        records = list(self.store.all())
+        records = list(self.store.readable())
         return aggregate(records, self.filter, stages=stages, scores=scores_of(self.store, "test")), records
 
     def runs(self) -> list[tuple[Record, dict[str, Any]]]:

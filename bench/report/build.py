@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.core.errors import UsageError
-from bench.records import Record, Store
+from bench.records import CorruptRecord, Record, Store
 from bench.report import ablations, boards, claims, compare, passports, record
 from bench.report.pages import Pages
-from bench.report.site import Board, Site
+from bench.report.site import Board, Run, Site
 
 MARKER = "assets/report.js"  # what tells an older report from a folder of something else
 
@@ -47,7 +47,7 @@ def no_pairs(record: Record, folder: Path, audit: dict[str, Any]) -> list[tuple[
     return []
 
 
-def build(results: Path, out: Path, examples: Examples = no_examples, pairs: Pairs = no_pairs) -> Written:
+def build(store: Store, out: Path, examples: Examples = no_examples, pairs: Pairs = no_pairs) -> Written:
     """Write the report of a results folder; an older one in the same place is replaced.
 
     Args:
@@ -56,13 +56,12 @@ def build(results: Path, out: Path, examples: Examples = no_examples, pairs: Pai
 
     Raises:
         UsageError: There are no records, or ``out`` is a folder of something else.
-        CorruptRecord: A file is not a record.
     """
-    site = Site.read(results)
-    _clear(out, results)
-    pages = Pages(out, str(results))
+    site = Site.read(store)
+    _clear(out, store.folder)
+    pages = Pages(out, str(store.folder))
     pages.assets()
-    told, claim_facts = claims.read(results)
+    told, claim_facts = claims.read(store)
     summaries = [_board(pages, site, board) for board in site.boards()]
     _index(pages, site, summaries)
     _ablations(pages, site, claim_facts)
@@ -109,12 +108,22 @@ def _board(pages: Pages, site: Site, board: Board) -> dict[str, Any]:
 
 def _record(pages: Pages, store: Store, board: Board, named: tuple[Any, str]) -> None:
     row, name = named
-    runs = [store.pair(cell) for cell in row.cells]
+    runs = [run for cell in row.cells if (run := _run(store, cell)) is not None]
     found = record.page(board, row, name, runs)
     file = board.record_page(row)
     charts = pages.charts(found.pop("charts"), Path(file).stem)
     address = [str(store.path(cell).relative_to(store.folder)) for cell in row.cells]
     pages.write(file, "record.html", **found, charts=charts, files=address)
+
+
+def _run(store: Store, cell: str) -> Run | None:
+    """A record and its predictions; none, and a note, where another process or damage has taken them since."""
+    try:
+        return store.pair(cell)
+    except CorruptRecord as error:
+        store.note(error)
+        record = store.get(cell)
+        return None if record is None else (record, {})
 
 
 def _index(pages: Pages, site: Site, summaries: Sequence[dict[str, Any]]) -> None:

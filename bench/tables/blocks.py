@@ -17,9 +17,11 @@ from bench.records.items import unpacked
 from bench.stats import Block, StatisticsError, compare_all, intervals, of_seeds
 from bench.stats import Row as Estimate
 from bench.tables.metrics import metrics_of
+from bench.tables.resampled import estimate, redrawn
 from bench.tables.rows import SUBSETS, Key, Row, stage_of
 from bench.tasks.base import Metric
 
+REDRAWN = "test samples differ from run to run, so that items cannot be paired; see the differences over splits"
 Scores = Callable[[Record, StageResult, Metric], np.ndarray | None]
 """Item scores (n,) of a run, or None where nobody has them."""
 
@@ -100,10 +102,13 @@ def with_intervals(
     found = dict(rows)
     for place, keys in blocks(groups, split).items():
         for metric in [metric for metric in metrics_of(place.task) if metric.name in columns]:
-            matrices = _matrices(keys, groups, metric, scores)
-            for key, estimate in _estimates(matrices, keys, groups, split, metric).items():
-                values = {**found[key].values, metric.name: estimate}
-                found[key] = replace(found[key], values=values)
+            fixed = [key for key in keys if not redrawn(groups[key], key, split)]
+            estimates = _estimates(_matrices(fixed, groups, metric, scores), fixed, groups, split, metric)
+            over_splits = {key: estimate(groups[key], key, metric, split) for key in keys if key not in fixed}
+            for key, found_estimate in {**estimates, **over_splits}.items():
+                if found_estimate is not None:
+                    values = {**found[key].values, metric.name: found_estimate}
+                    found[key] = replace(found[key], values=values)
     return found
 
 
@@ -140,6 +145,9 @@ def compared_as(names: dict[Key, str], groups: dict[Key, list[Record]], split: s
     """
     first = next(iter(names))
     metric = metrics_of(first.task)[0]
+    if any(redrawn(groups[key], key, split) for key in names):
+        place = place_of(first, finished(groups[first])[0], split)
+        return Compared(place, tuple(names), metric, None, REDRAWN)
     matrices = _matrices(names, groups, metric, scores)
     place, keys = place_of(first, finished(groups[first])[0], split), tuple(matrices)
     if len(keys) < 2:

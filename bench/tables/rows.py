@@ -7,16 +7,14 @@ epochs or protocol never meet in one mean. Test-selected runs are kept apart as 
 from __future__ import annotations
 
 import math
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
-from bench.cells.cell import Cell
+from bench.cells.cell import parsed
 from bench.records import Record, StageResult
 from bench.records.frame import without_protocol
 from bench.records.schema import IMPORTED
@@ -83,6 +81,7 @@ class Row:
         cells: Canonical names of the finished runs.
         ranks: Best and worst rank among the rows of its comparable block; None where that is not known.
         letters: Rows of a block that share a letter were not separated.
+        names: Part of the cell's name -> how the row is shown to people, where that says more than `key`.
         of_methods: Whether rank and letters speak of the method, not of the trained models alone.
     """
 
@@ -97,6 +96,11 @@ class Row:
     ranks: tuple[int, int] | None = None
     letters: str = ""
     of_methods: bool = False
+    names: dict[str, str] = field(default_factory=dict)
+
+    def name(self, part: str) -> str:
+        """A part of the cell's name (``method``) for people."""
+        return self.names.get(part) or str(getattr(self.key, part))
 
 
 def group(records: Iterable[Record], stages: bool = False) -> dict[Key, list[Record]]:
@@ -106,7 +110,7 @@ def group(records: Iterable[Record], stages: bool = False) -> dict[Key, list[Rec
         for stage in _stages(record, stages):
             groups[_key(record, stage)].append(record)
     _file_failures(groups)
-    return dict(sorted(groups.items(), key=lambda item: sort_key(item[0])))
+    return dict(groups)
 
 
 def make_row(key: Key, records: Sequence[Record], split: str = "test") -> Row:
@@ -129,17 +133,6 @@ def _fact(read: Fact, records: Sequence[Record], results: Sequence[StageResult])
     return _mean([read(*run) for run in zip(records, results, strict=True)])
 
 
-def sort_key(key: Key) -> list[Any]:
-    """By data set, backbone and recipe, floors first; numbers inside names by value: k=5 comes before k=20."""
-    setting = [_natural(part) for part in (key.task, key.dataset, key.protocol, key.backbone, key.recipe)]
-    return [*setting, key.floor or math.inf, _natural(key.method), _natural(key.stage), key.test_selected]
-
-
-def _natural(text: str) -> list[tuple[int, str]]:
-    pieces = re.split(r"([0-9]+)", text)  # text and digits alternate
-    return [(int(piece), "") if i % 2 else (0, piece) for i, piece in enumerate(pieces)]
-
-
 def _stages(record: Record, every: bool) -> list[str]:
     names = [stage.name for stage in record.stages]
     return names if every and names else names[-1:] or [""]
@@ -154,7 +147,7 @@ def _key(record: Record, stage: str) -> Key:
 @lru_cache(maxsize=1 << 16)
 def cell_parts(name: str) -> tuple[str, str, str, str]:
     """Data set without protocol, backbone, method and recipe; a table asks for each record several times."""
-    cell = Cell.parse(name)
+    cell = parsed(name)
     return str(without_protocol(cell.dataset)), str(cell.backbone), str(cell.method), str(cell.recipe)
 
 

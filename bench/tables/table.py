@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.core.errors import UsageError, nearest
@@ -12,12 +12,14 @@ from bench.records import Record
 from bench.records.openings import Opening
 from bench.stats import Row as Estimate
 from bench.tables.averages import averaged
-from bench.tables.blocks import Compared, Scores, compared, packed_scores, ranked, with_intervals
+from bench.tables.blocks import REDRAWN, Compared, Scores, compared, packed_scores, ranked, with_intervals
 from bench.tables.filters import select
 from bench.tables.marks import Floors, Stale, floor_means, marked
 from bench.tables.metrics import default_columns, known_floors, known_metrics
+from bench.tables.resampled import notes
 from bench.tables.resolution import apart, resolution
 from bench.tables.rows import FACTS, Key, Row, group, make_row
+from bench.tables.swept import ordered
 from bench.tasks.base import Metric
 
 
@@ -80,10 +82,10 @@ def aggregate(
     records = list(records)
     known = known_metrics(record.task for record in records)
     columns = tuple(columns) or default_columns(record.task for record in records)
-    _check(columns, known, split)
+    check_columns(columns, known, split)
     floors = floor_means(make_row(key, found, split) for key, found in group(records).items())
-    groups = group(select(records, filter), stages)
-    plain = {key: make_row(key, found, split) for key, found in groups.items()}
+    groups, names = ordered(group(select(records, filter), stages))
+    plain = {key: replace(make_row(key, found, split), names=names[key]) for key, found in groups.items()}
     told = scores or packed_scores(split)
     verdicts = compared(groups, split, told)
     placed = ranked(with_intervals(plain, groups, split, told, columns), verdicts)
@@ -99,6 +101,7 @@ def aggregate(
             *_intervals(rows, columns, split),
             *apart(verdicts),
             *resolution(verdicts),
+            *_over_splits(verdicts, groups, placed, split),
             *([] if not rows or all(row.values == {} for row in rows) else _floorless(rows, floors)),
             *_looks(openings, rows),
         ],
@@ -147,7 +150,8 @@ def _interval(value: Estimate | None) -> dict[str, Any] | None:
     return {**ends, "seed_low": value.seed_low, "seed_high": value.seed_high}
 
 
-def _check(columns: Sequence[str], known: Collection[str], split: str) -> None:
+def check_columns(columns: Sequence[str], known: Collection[str], split: str = "test") -> None:
+    """Raise UsageError for a column or split that no table has."""
     allowed = (*known, "n", *FACTS)
     for column in columns:
         if column not in allowed:
@@ -173,6 +177,17 @@ def _intervals(rows: Sequence[Row], columns: Sequence[str], split: str) -> list[
 
 def _of_rows(methods: Sequence[str]) -> str:
     return f" ({', '.join(methods)})" if len(methods) <= 5 else f" ({len(methods)} rows)"
+
+
+def _over_splits(
+    found: Iterable[Compared], groups: dict[Key, list[Record]], rows: dict[Key, Row], split: str
+) -> list[str]:  # fmt: skip
+    """Differences of the best rows where the data seed draws the splits."""
+    told = []
+    for block in found:
+        known = {key: rows[key].values.get(block.metric.name) for key in block.keys if block.problem == REDRAWN}
+        told += notes({key: value.mean for key, value in known.items() if value}, groups, block.metric, split)
+    return told
 
 
 def _floorless(rows: list[Row], floors: Callable[[Key], Floors]) -> list[str]:

@@ -14,6 +14,7 @@ from bench.stats import Block, Comparison, Superiority, superiority
 from bench.tables import blocks
 from bench.tables.filters import select
 from bench.tables.metrics import metrics_of
+from bench.tables.resampled import difference, redrawn
 from bench.tables.rows import Key, group
 from bench.tables.scores import scores_of
 from bench.tasks.base import Metric
@@ -70,6 +71,9 @@ def versus(store: Store, records: Sequence[Record], a: str, b: str, split: str =
     """
     (key_a, runs_a), (key_b, runs_b) = (one_row(records, filter) for filter in (a, b))
     check_comparable(key_a, runs_a, key_b, runs_b, split)
+    if any(redrawn(runs, key, split) for key, runs in ((key_a, runs_a), (key_b, runs_b))):
+        told = difference({key_a: runs_a, key_b: runs_b}, key_a, key_b, metrics_of(key_a.task)[0], split)
+        raise UsageError(f"Each run has test samples of its own, so that items cannot be paired. {told or ''}".rstrip())
     metric, look_up = metrics_of(key_a.task)[0], scores_of(store, split)
     verdicts = _verdicts(records, key_a, key_b, split, look_up)
     runs_a, runs_b = shared(runs_a, runs_b)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from bench.core.errors import UsageError, nearest
+from bench.plugins.contract import must_define
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -162,6 +163,14 @@ class Task:
             known = nearest(kind, self.heads[1:])
             raise UsageError(f"{self.plugin_name()} has no head {kind!r} beside its first, {self.heads[0]}. {known}")
 
+    def output_shape(self, outputs: int) -> tuple[int | None, ...] | None:
+        """Shape of one sample's outputs, with None where any number may stand; None: nothing is known of it.
+
+        Args:
+            outputs: As in `HeadSpec`.
+        """
+        return None
+
     def targets(self, table: pd.DataFrame) -> np.ndarray:
         """Targets (n, ...) of a table's rows, in order; asked for where `target` is "table"."""
         raise NotImplementedError(f"{type(self).__name__} must define targets()")
@@ -170,13 +179,14 @@ class Task:
         """Class numbers (k,) that one sample's target names, where targets lie with the samples."""
         return np.unique(target[target != 255] if self.target == "map" else target[:, 4])
 
+    @must_define
     def loss(self, outputs: Tensor, targets: Tensor, recipe: Recipe) -> Tensor:
         """The mean loss of a batch, a scalar: outputs (B, ...) of the head in float32 against targets (B, ...).
 
         Where a loss has to look at targets inside of the head, the head may give an object of the task's own with a
         method ``float()``, which only `loss` and `kept` look into.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define loss()")
+        raise NotImplementedError
 
     def kept(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """What is kept of a batch's outputs for evaluation, name -> (B, ...); tasks with large outputs reduce them.
@@ -187,13 +197,14 @@ class Task:
         """
         return {"logits": outputs}
 
+    @must_define
     def evaluate(self, targets: np.ndarray, outputs: Outputs) -> dict[str, float]:
         """Every metric of one split; NaN where it is undefined.
 
         Raises:
             NonFiniteLoss: An output is not a finite number.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define evaluate()")
+        raise NotImplementedError
 
     def score(self, targets: np.ndarray, outputs: Outputs) -> float:
         """The headline metric alone: asked for after every epoch, so a cheaper way than `evaluate` is welcome."""
@@ -220,6 +231,26 @@ class Task:
     def arrays(self, targets: np.ndarray, outputs: Outputs) -> dict[str, np.ndarray]:
         """What is stored beside the record of a split's outputs."""
         return outputs
+
+
+def check_shape(task: Task, outputs: object, samples: int, wanted: int, who: str) -> None:
+    """Check what a method gave: outputs of another shape would be judged without complaint, and wrongly.
+
+    Args:
+        outputs: Of ``samples`` samples.
+        wanted: The number of outputs that the method was asked for.
+        who: The method and where it stands, for the message.
+
+    Raises:
+        UsageError: The shape is not the task's.
+    """
+    of_one, found = task.output_shape(wanted), tuple(getattr(outputs, "shape", ()))
+    if of_one is None:
+        return
+    expected = (samples, *of_one)
+    if len(found) != len(expected) or any(e not in (None, f) for e, f in zip(expected, found, strict=True)):
+        shown = ", ".join("any" if number is None else str(number) for number in expected)
+        raise UsageError(f"{who} gave outputs of shape {found}; {task.plugin_name()} needs ({shown}).")
 
 
 def better(metric: Metric, one: float, other: float) -> bool:

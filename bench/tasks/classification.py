@@ -48,6 +48,9 @@ class Classification(Task):
         """The task with the weights that ``class_weight=balanced`` gives the classes."""
         return Classification(balanced_weights(table, classes))
 
+    def output_shape(self, outputs: int) -> tuple[int | None, ...]:
+        return (outputs,)
+
     def targets(self, table: pd.DataFrame) -> np.ndarray:
         return table["label"].to_numpy(dtype=np.int64)
 

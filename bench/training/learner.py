@@ -16,7 +16,7 @@ from bench.backbones.features import Features
 from bench.core.errors import BenchError, NonFiniteLoss, TimeLimit, UsageError
 from bench.methods.base import Batch
 from bench.methods.model import Model
-from bench.tasks.base import Outputs, Task, better
+from bench.tasks.base import Outputs, Task, better, check_shape
 from bench.training.job import StageJob
 from bench.training.optim import build_optimizer
 from bench.training.schedules import learning_rate
@@ -176,7 +176,10 @@ class Learner:
     def _forward(self, inputs: Features | Tensor) -> tuple[Features, Tensor]:
         with autocast(self.job.recipe.precision, self.device):
             features = inputs if isinstance(inputs, Features) else self.model.backbone(inputs)
-            return features, self.model.head(features).float()
+            outputs: Tensor = self.model.head(features).float()
+        if self.model.outputs is not None:
+            check_shape(self.task, outputs, len(features.pooled), *self.model.outputs)
+        return features, outputs
 
     def features(self, inputs: Tensor) -> Features:
         """What the learner's own backbone hands to its head, float32, computed in the recipe's precision."""

@@ -21,7 +21,7 @@ from bench.core.errors import DataError, UsageError
 from bench.data.base import rows_of
 from bench.data.prepare import prepare
 from bench.records import Record, Store, prediction_key
-from bench.records.store import weights_beside
+from bench.records.files import weights_beside
 from bench.stats.softmax import softmax
 from tests.engine.conftest import RunCells
 

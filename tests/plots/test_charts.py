@@ -71,7 +71,7 @@ def test_letters_say_who_was_not_separated(tmp_path: Path) -> None:
     fill(tmp_path, grid(methods=["majority", "knn", "linear_probe", "lora", "cladapter"], seeds=4), n=300)
     chart = draw("comparison", Request(Store(tmp_path)))
     letters = {point["method"]: set(point["letters"]) for point in chart.points}
-    (row,) = (row for row in make(tmp_path, None).rows if row.key.method == "lora")
+    (row,) = (row for row in make(Store(tmp_path), None).rows if row.key.method == "lora")
     (point,) = (point for point in chart.points if point["method"] == "lora")
     ends = (row.values["accuracy"].low, row.values["accuracy"].high)
     assert (point["low"], point["high"]) == pytest.approx([100 * end for end in ends if end is not None])

@@ -17,7 +17,7 @@ def said(folder: Path, **right: int) -> str:
     for name, hits in right.items():
         for seed in (0, 1, 2):
             Store(folder).put(*done(SETTING.format(name, seed), right=(hits,), n=400))
-    return closing(make(folder, None))
+    return closing(make(Store(folder), None))
 
 
 def test_what_cannot_be_told_apart_is_named_and_what_was_found_worse_is_counted(tmp_path: Path) -> None:

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 
 from bench.cli.commands.text import as_json, columns
-from bench.core.errors import UsageError
 from bench.records import Store
 from bench.stats import Comparison
+from bench.tables.damage import records_of
 from bench.tables.resolution import floor_words, units_of
 from bench.tables.versus import Versus, name, versus
 
 
-def find(results: Path, a: str, b: str, split: str) -> Versus:
+def find(store: Store, a: str, b: str, split: str) -> Versus:
     """The comparison of two rows of a results folder; errors are those of `bench.tables.versus.versus`."""
-    store = Store(results)
-    records = [record.slim() for record in store.all()]
-    if not records:
-        raise UsageError(f"No records in {results}. Run `bench run quick`, or name another folder by --results.")
-    return versus(store, records, a, b, split)
+    return versus(store, records_of(store), a, b, split)
 
 
-def compare(results: Path, a: str, b: str, split: str, json: bool) -> str:
+def compare(store: Store, a: str, b: str, split: str, json: bool) -> str:
     """Text of ``bench compare``."""
-    found = find(results, a, b, split)
+    found = find(store, a, b, split)
     if json:
         plain = {**asdict(found), "pair": {**asdict(found.pair), "table": None}, "verdict": found.pair.verdict}
         return as_json(plain)

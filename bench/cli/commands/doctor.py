@@ -104,7 +104,24 @@ def _weights(weights: Path | None) -> list[Finding]:
     place = Finding("ok" if folder else "note", "weights folder", str(folder or "none; timm's hub is asked"))
     lines = backbones(weights)
     broken = [Finding("problem", f"backbone {k}", v) for k, v in lines.items() if v.startswith("unusable: ")]
-    return [place, Finding("ok", "weights here", ", ".join(local_weights(folder))), *broken]
+    here = local_weights(folder)
+    told = {finding.what for finding in broken}
+    lacking = [finding for name in here if (finding := _unstated(name, here[name])) and finding.what not in told]
+    return [place, Finding("ok", "weights here", ", ".join(here)), *broken, *lacking]
+
+
+def _unstated(name: str, file: Path) -> Finding | None:
+    """A weights file that does not say what is needed to use it; families of their own read other facts."""
+    from bench.backbones.facts import from_file
+    from bench.backbones.family import families
+
+    if any(cls.knows(name, file.parent) for cls in families().values() if not cls.fallback):
+        return None
+    try:
+        from_file(file)
+    except BenchError as error:
+        return Finding("note", f"backbone {name}", str(error))
+    return None
 
 
 def _results(results: Path) -> list[Finding]:

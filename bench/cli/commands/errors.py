@@ -27,7 +27,7 @@ FORMATS = (*STYLES, "csv", "json")
 Section = tuple[str, list[str], list[list[str]]]  # title, head, rows
 
 
-def errors(results: Path, filter: str, split: str, shown: int, format: str, data: Path | None) -> str:
+def errors(store: Store, filter: str, split: str, shown: int, format: str, data: Path | None) -> str:
     """Text of ``bench errors``.
 
     Args:
@@ -39,8 +39,7 @@ def errors(results: Path, filter: str, split: str, shown: int, format: str, data
     """
     if format not in FORMATS:
         raise UsageError(f"No format {format!r}. {nearest(format, FORMATS)}")
-    store = Store(results)
-    found = found_errors(store, list(store.all()), filter, split)
+    found = found_errors(store, list(store.readable()), filter, split)
     if format == "json":
         return as_json({**asdict(found), "confusion": found.confusion.tolist()})
     if format == "csv":

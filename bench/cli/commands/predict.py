@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.core.atomic import write_text
 from bench.engine.predictor import Guess, Predictor, load_model
 from bench.records import Store
-from bench.records.store import weights_beside
+from bench.records.files import weights_beside
 from bench.tables.filters import one_run
 
 
@@ -56,7 +56,7 @@ def kept_file(cell: str, results: Path) -> Path:
     if cell.endswith(".safetensors"):
         return Path(cell)
     store = Store(results)
-    return weights_beside(store.path(one_run(store.all(), cell).cell))
+    return weights_beside(store.path(one_run(store.readable(), cell).cell))
 
 
 def as_csv(guesses: list[Guess], model: Predictor, below: Path) -> str:

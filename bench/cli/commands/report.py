@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from bench.records import Store
 
-def report(results: Path, out: Path, data: Path | None = None) -> str:
+
+def report(store: Store, out: Path, data: Path | None = None) -> str:
     """Write the pages and say where they are.
 
     Args:
@@ -14,7 +16,6 @@ def report(results: Path, out: Path, data: Path | None = None) -> str:
 
     Raises:
         UsageError: There are no records, or the folder is one of something else.
-        CorruptRecord: A file is not a record.
     """
     from bench.data.examples import examples, look_alikes
     from bench.data.roots import data_root
@@ -23,7 +24,7 @@ def report(results: Path, out: Path, data: Path | None = None) -> str:
     root = data_root(data)
     began = time.perf_counter()
     done = build(
-        results,
+        store,
         out,
         lambda record, folder: examples(record, root, folder),
         lambda record, folder, audit: look_alikes(record, root, folder, audit),
