@@ -59,7 +59,7 @@ def bench(*arguments: object, cwd: Path | None = None, **changes: str) -> subpro
     )
 
 
-def until(what: Callable[[], object], seconds: float = 120) -> None:
+def until(what: Callable[[], object], seconds: float = 400) -> None:
     """Wait until something is so; fail when it never is."""
     end = time.monotonic() + seconds
     while not what():
