@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from clusters import ROOT, bench, environment, until
+from clusters import ROOT, bench, environment, parent, until
 from compared import assert_same_results
 
 from bench.core.errors import UsageError
@@ -112,25 +112,24 @@ def test_requests_that_this_machine_cannot_satisfy() -> None:
 
 
 def test_a_node_dies_and_the_other_does_its_work(run_cells, weights: Path, tmp_path: Path) -> None:
-    """Meanwhile, the cluster is asked for a GPU that none of its nodes has."""
-    methods, there = ["linear_probe", "full_finetune"], tmp_path / "there"
-    options = ["-q", "--weights", weights, "--device", "cpu", "--executor"]
-    with nodes() as (address, (victim, _), env):
-        cluster = f'ray[address="{address}"'
-        driver = bench(*["run", *names(methods, 40), "--results", there, *options, cluster + "]"], **env)
-        asking = bench(
-            *["run", *names(methods, 40), "--results", tmp_path / "no", *options, cluster + ",gpus=1]"], **env
-        )
-        until(lambda: len(list(there.glob(".checkpoints/*/*/progress.json"))) == 2)
-        os.kill(victim, signal.SIGKILL)
+    """The node whose worker has trained an epoch. Before, the cluster is asked for a GPU that none of its nodes has."""
+    there, command = tmp_path / "there", ["run", *names(["full_finetune"], 40), "-q", "--device", "cpu"]
+    command += ["--weights", str(weights), "--results", str(tmp_path / "there"), "--executor"]
+    with nodes() as (address, raylets, env):
+        asking = bench(*command, f'ray[address="{address}",gpus=1]', **env)
         _, told = asking.communicate()
+        assert asking.returncode == 2
+        assert "No node of the 3 in Ray has 1 CPU, 1 GPU" in told
+        driver = bench(*command, f'ray[address="{address}"]', **env)
+        until(lambda: list(there.glob(".checkpoints/*/*/progress.json")) or driver.poll() is not None)
+        (at_it,) = there.glob(".checkpoints/*/group.json")
+        victim = parent(json.loads(at_it.read_text())["process"])
+        assert victim in raylets
+        os.kill(victim, signal.SIGKILL)
         _, errors = driver.communicate()
     assert driver.returncode == 0, errors
-    assert asking.returncode == 2
-    assert "No node of the" in told
-    assert "in Ray has 1 CPU, 1 GPU" in told
-    run_cells(tmp_path / "here", methods, "quick[epochs=40]")
-    assert assert_same_results(there, tmp_path / "here") == 2
+    run_cells(tmp_path / "here", ["full_finetune"], "quick[epochs=40]")
+    assert assert_same_results(there, tmp_path / "here") == 1
 
 
 def test_nothing_listens_beyond_this_machine_and_nothing_stays() -> None:

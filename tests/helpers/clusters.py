@@ -75,6 +75,11 @@ def children(pid: int) -> Iterator[int]:
         yield from children(child)
 
 
+def parent(pid: int) -> int:
+    """The process that started one."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def listening(pids: Collection[int]) -> set[str]:
     """Addresses at which processes listen for TCP, IPv6's way to write those of IPv4 undone."""
     opened = [file for pid in pids for file in Path(f"/proc/{pid}/fd").glob("*") if file.is_symlink()]
