@@ -93,7 +93,7 @@ class Prepared:
     @cached_property
     def _rows(self) -> dict[str, np.ndarray]:
         found = self.table["split"].to_numpy()
-        return {split: np.flatnonzero(found == split) for split in SPLITS}
+        return {split: np.flatnonzero(found == split) for split in (*SPLITS, EXTERNAL)}
 
 
 def prepare(dataset: Dataset, root: Path, data_seed: int, partial: bool = False) -> Prepared:
