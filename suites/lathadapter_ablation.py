@@ -8,6 +8,8 @@ dataset = dict(name="clip_features", subset=["oxford_pets", "caltech101"], shots
 backbone = "cached"
 recipe = "few_shot"
 methods = [
+    "majority",
+    "knn",
     "zero_shot",
     "clip_adapter",
     dict(name="lathadapter", weight=[0.5, 0.0], geometry=["hyperbolic", "euclidean"]),

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from bench.core.errors import UsageError
-from bench.data.roots import ASSETS
+from bench.core.shipped import ASSETS
 
 
 def weights_folder(given: Path | None = None) -> Path | None:

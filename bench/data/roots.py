@@ -8,7 +8,6 @@ from pathlib import Path
 from bench.core.errors import UsageError
 
 CACHE_VARIABLE = "BENCH_CACHE"
-ASSETS = Path(__file__).resolve().parent.parent / "assets"  # weights and data that ship with the package
 
 
 def cache_root() -> Path:

@@ -24,10 +24,9 @@ POLL = 1.0  # seconds
 STORE = 80 * 2**20  # bytes of Ray's object store, the least it takes: everything large goes through the results folder
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # off, Ray stays on 127.0.0.1 on Linux too; read by `import ray`
-    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a task without GPU sees none
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
 }
+ONE_MACHINE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # Ray stays on 127.0.0.1, on Linux too; read by `import ray`
 
 
 class Ray(Executor):
@@ -136,6 +135,7 @@ def connected(address: str, cpus: int | None, debug: bool) -> Iterator[Any]:
     os.environ.update(ENVIRONMENT)
     local = address == "local"
     if local:
+        os.environ.update(ONE_MACHINE)
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # else Ray keeps one in the home folder
     try:
         import ray

@@ -9,6 +9,7 @@ import numpy as np
 
 from bench.core.errors import UsageError
 from bench.records import Record, Store, prediction_key
+from bench.records.schema import CLASS_NAMES
 from bench.stats import Block, Comparison, Superiority, superiority
 from bench.tables import blocks
 from bench.tables.filters import select
@@ -166,7 +167,7 @@ def _labels(arrays: dict[str, np.ndarray], split: str) -> dict[str, np.ndarray]:
     targets, domain = arrays[prediction_key(split, "targets")], arrays.get(prediction_key(split, "domain"))
     found = {}
     if targets.ndim == 1 and np.issubdtype(targets.dtype, np.integer):
-        found["class"] = targets
+        found["class"] = np.asarray(arrays[CLASS_NAMES])[targets] if CLASS_NAMES in arrays else targets
     if domain is not None and len(set(domain.tolist())) > 1:
         found["domain"] = domain
     return found

@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 from bench.backbones.local import metadata
 from bench.backbones.weights import find, load
 from bench.cells.notation import Spec
+from bench.core.shipped import ASSETS
 from bench.data.overlap import overlap
-from bench.data.roots import ASSETS
 from bench.plugins import registry
 
 SOURCES = {

@@ -9,10 +9,10 @@ import pytest
 from made_images import pixels
 
 from bench.core.errors import DataError, MissingData, UsageError
+from bench.core.shipped import ASSETS
 from bench.data.base import rows_of
 from bench.data.download import fetch
 from bench.data.prepare import prepare
-from bench.data.roots import ASSETS
 from bench.datasets.medmnist import SETS_2D, SETS_3D, MedMNIST
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import os
 import signal
@@ -14,13 +15,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from clusters import ROOT, bench, children, daemons, environment, free_ports, until
+from clusters import ROOT, bench, environment, until
 from compared import assert_same_results
 
 from bench.core.errors import UsageError
 from bench.engine.run import executor_of
 from bench.engine.settings import Settings
-from bench.executors.ray import ENVIRONMENT
+from bench.executors.ray import ENVIRONMENT, ONE_MACHINE
 from bench.plugins.folders import use_folders
 from bench.records import Store
 
@@ -36,6 +37,17 @@ from bench.baselines.linear_probe import LinearProbe
 class Probe(LinearProbe):
     """A linear probe of one's own."""
 '''
+NODES = """
+import json, sys
+from ray.cluster_utils import Cluster
+
+small = {"object_store_memory": 80 * 2**20}
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **small})
+nodes = [cluster.add_node(num_cpus=1, **small) for _ in range(2)]
+print(json.dumps([cluster.address, [node.all_processes["raylet"][0].process.pid for node in nodes]]), flush=True)
+sys.stdin.read()
+cluster.shutdown()
+"""
 LISTENING = """
 import json, os
 from clusters import children, listening
@@ -53,29 +65,18 @@ def names(methods: list[str], epochs: int) -> list[str]:
 
 
 @contextmanager
-def nodes(log: Path) -> Iterator[tuple[str, list[int], dict[str, str]]]:
-    """A Ray cluster of a head and two nodes of one worker each.
+def nodes() -> Iterator[tuple[str, list[int], dict[str, str]]]:
+    """A Ray cluster on 127.0.0.1 of a head and two nodes of one worker each.
 
     Yields:
         Its address, the processes of the two nodes' raylets, and the environment that reaches it.
     """
-    (port,) = free_ports(1)
-    env = environment(**ENVIRONMENT, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN="7" * 64)
-    start = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--object-store-memory=83886080"]
-    start += ["--node-ip-address=127.0.0.1"]
-    head = [*start, "--head", f"--port={port}", "--num-cpus=0", "--include-dashboard=false"]
-    node = [*start, f"--address=127.0.0.1:{port}", "--num-cpus=1"]
-    with daemons(head, log=log, env=env):
-        until(lambda: len(raylets()) == 1)
-        with daemons(node, node, log=log, env=env):
-            until(lambda: len(raylets()) == 3)
-            yield f"127.0.0.1:{port}", raylets()[1:], env
-
-
-def raylets() -> list[int]:
-    """Raylets below this process, the oldest first."""
-    found = [pid for pid in children(os.getpid()) if b"/raylet/raylet\0" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    return sorted(found)
+    env = environment(**ENVIRONMENT, **ONE_MACHINE, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN="7" * 64)
+    command = [sys.executable, "-c", NODES]
+    with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as cluster:
+        address, raylets = json.loads((cluster.stdout or io.StringIO()).readline())
+        yield address, raylets, env
+        cluster.communicate()
 
 
 def test_killed_workers_go_on_and_give_the_records_of_one_process(run_cells, weights: Path, tmp_path: Path) -> None:
@@ -114,7 +115,7 @@ def test_a_node_dies_and_the_other_does_its_work(run_cells, weights: Path, tmp_p
     """Meanwhile, the cluster is asked for a GPU that none of its nodes has."""
     methods, there = ["linear_probe", "full_finetune"], tmp_path / "there"
     options = ["-q", "--weights", weights, "--device", "cpu", "--executor"]
-    with nodes(tmp_path / "log") as (address, (victim, _), env):
+    with nodes() as (address, (victim, _), env):
         cluster = f'ray[address="{address}"'
         driver = bench(*["run", *names(methods, 40), "--results", there, *options, cluster + "]"], **env)
         asking = bench(
