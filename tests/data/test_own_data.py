@@ -123,7 +123,7 @@ def test_one_class_is_not_enough(root: Path) -> None:
         folder(root)
 
 
-@pytest.mark.parametrize("stray", ["c0/notes.txt", "loose.png", "c1/deep/scan.dcm"])
+@pytest.mark.parametrize("stray", ["c0/notes.txt", "loose.png", "c1/deep/scan.doc"])
 def test_a_file_that_is_no_sample_is_named(root: Path, stray: str) -> None:
     class_folders(root / "own")
     (root / "own" / stray).parent.mkdir(exist_ok=True)
