@@ -142,6 +142,16 @@ class CLAdapterHead(nn.Module):
             raise UsageError(f"Not a checkpoint of the released CLAdapter: {error}") from error
         return head
 
+    def to_reference(self) -> dict[str, Tensor]:
+        """The head's tensors in the released code's naming: what `from_reference` reads.
+
+        Raises:
+            UsageError: Its classifier is no linear layer on the mean token, which the released code always has.
+        """
+        if not isinstance(self.classifier, PooledLinear):
+            raise UsageError("The released CLAdapter only classifies: the head of another task has no names there.")
+        return {_released(name): tensor.detach().clone() for name, tensor in self.state_dict().items()}
+
 
 _UNUSED = re.compile(r"^post\.CLAdapter_layers\.da_resblocks\.\d+\.attn\.proj\.(weight|bias)$")
 _RENAMES = (
@@ -155,6 +165,26 @@ _RENAMES = (
     (r"\.mlp\.c_fc\.", ".expand."),
     (r"\.mlp\.c_proj\.", ".contract."),
 )
+
+
+_RELEASED = (
+    (r"^classifier\.fc\.", "head."),
+    (r"^(norm[12])\.", r"post.\1."),
+    (r"^blocks\.", "post.CLAdapter_layers.da_resblocks."),
+    (r"\.attention\.", ".attn."),
+    (r"\.matrices$", ".tran_ms"),
+    (r"\.attn\.(down|up)\.", r".attn.\1_layer."),
+    (r"(da_resblocks\.\d+)\.norm([12])\.", r"\1.ln_\2."),
+    (r"\.expand\.", ".mlp.c_fc."),
+    (r"\.contract\.", ".mlp.c_proj."),
+)
+
+
+def _released(name: str) -> str:
+    """One of our names as the released code has it."""
+    for pattern, replacement in _RELEASED:
+        name = re.sub(pattern, replacement, name)
+    return name
 
 
 def _renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -214,6 +244,9 @@ class CLAdapter(Method):
             dim, spec.outputs, self.k, width, hidden, self.mode, self.depth, self.dropout, spec.features.grid,
             partial(plain_head, adapted),
         )  # fmt: skip
+
+    def export(self, head: nn.Module) -> dict[str, Tensor]:
+        return cast(CLAdapterHead, head).to_reference()
 
     def diagnose(self, model: Model, batches: Iterable[tuple[Features, Tensor]]) -> dict[str, Any]:
         head = cast(CLAdapterHead, model.head)

@@ -1,6 +1,7 @@
 """AdaptBench: a benchmark suite for adapting pre-trained vision models to data-limited domains.
 
-In a notebook: ``done = bench.run("quick", seeds=[0, 1, 2])``, then ``done.table()``, ``done.frame()``, ``done.plot()``.
+In a notebook: ``done = bench.run("quick", seeds=[0, 1, 2])``, then ``done.table()``, ``done.frame()``, ``done.plot()``;
+``bench.load_model(path)`` gives a model whose weights were kept.
 """
 
 import os
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
     from bench.cli.notebook import Outcome as Outcome
     from bench.cli.notebook import compare as compare
     from bench.cli.notebook import run as run
+    from bench.engine.predictor import load_model as load_model
     from bench.records import load_records as load_records
 
 # What is imported on first use: the command line must answer at once.
 _DOOR = {
     "load_records": "bench.records",
+    "load_model": "bench.engine.predictor",
     **dict.fromkeys(("run", "compare", "Outcome"), "bench.cli.notebook"),
 }
 

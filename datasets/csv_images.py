@@ -8,7 +8,9 @@ from bench.data.listed import ListedFiles
 class CsvImages(ListedFiles):
     """Your own images listed in a CSV file: columns for path, label and, as needed, split, group and domain.
 
-    Paths are relative to the CSV file. Labels may be words or numbers; classes are the sorted values.
+    ``path`` is the CSV file, or a folder that holds a single one; columns are separated by commas, semicolons, tabs or
+    bars. An Excel file (.xlsx) is read too, with the extra ``excel``. Paths are relative to the list. Labels may be
+    words or numbers; classes are the sorted values.
     Protocols: as for image_folder, and ``grouped``: 60 / 20 / 20 % with no group (patient, slide, ...) in two splits.
     ``holdout`` refuses a list that has a split column: ``protocol=split`` follows it, ``split_column=""`` overrules it.
     """

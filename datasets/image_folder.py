@@ -11,20 +11,25 @@ import pandas as pd
 from bench.core.errors import DataError
 from bench.data import LeaveDomainOut, Official
 from bench.data.folders import IMAGE_SUFFIXES, file_table, holds_files, is_clutter, printable, subfolders, walk
-from bench.data.own import HOLDOUT, OwnImages, split_name
+from bench.data.own import HOLDOUT, RESAMPLED, OwnImages, split_name
+
+_CLASS_FOLDERS = ("holdout", "resampled")
 
 
 class ImageFolder(OwnImages):
     """Your own images: ``class/image.jpg``, ``split/class/image.jpg`` or ``domain/class/image.jpg``.
 
-    The protocol says which layout it is: ``holdout`` reads class folders, ``split`` and ``split_without_val`` read
-    train / val / test with class folders inside, ``leave_domain_out`` reads one folder a domain.
+    The protocol says which layout it is: ``holdout`` and ``resampled`` (drawn anew for each data seed) read class
+    folders, ``split`` and ``split_without_val`` train / val / test with class folders inside, ``leave_domain_out`` one
+    folder a domain. ``external`` names another folder with class folders, whose images are tested beside the test
+    split.
     """
 
     task = "classification"
     homepage = "docs/datasets.md#your-own-images"
     protocols = {
         "holdout": HOLDOUT,
+        "resampled": RESAMPLED,
         "split": Official(),
         "split_without_val": Official(selection="last"),
         "leave_domain_out": LeaveDomainOut(test=""),
@@ -45,12 +50,19 @@ class ImageFolder(OwnImages):
         parts = self._parts(place)
         self.check_domain(set(parts))
         self.check_splits({split_name(part) for part in parts})
-        return file_table(row for part in parts for row in self._rows(place, part, numbers))
+        table = file_table(row for part in parts for row in self._rows(place, part, numbers))
+        elsewhere = self.external_place(root)
+        if elsewhere is None:
+            return table
+        if unknown := sorted(set(map(printable, subfolders(elsewhere))) - numbers.keys()):
+            raise DataError(f"image_folder: {elsewhere} has the folder {unknown[0]}, which is no class of {place}.")
+        further = self._rows(elsewhere, ".", numbers)
+        return self.with_external(table, [{k: row[k] for k in ("path", "label")} for row in further], root, elsewhere)
 
     def _parts(self, place: Path) -> list[str]:
         """The folders that hold class folders: splits, domains, or the place itself."""
         folders = subfolders(place)
-        if self.protocol != "holdout":
+        if self.protocol not in _CLASS_FOLDERS:
             return folders
         if folders and {split_name(name) for name in folders} <= {"train", "val", "test"}:
             raise DataError(f"image_folder: {place} holds the folders {', '.join(folders)}; use protocol=split.")
@@ -62,7 +74,7 @@ class ImageFolder(OwnImages):
         return ["."]
 
     def _rows(self, place: Path, part: str, numbers: dict[str, int]) -> Iterator[dict[str, Any]]:
-        column = {"holdout": "", "leave_domain_out": "domain"}.get(self.protocol, "split")
+        column = "" if self.protocol in _CLASS_FOLDERS else "domain" if self.protocol == "leave_domain_out" else "split"
         for file in walk(place / part):
             name, _, rest = file.partition("/")
             if is_clutter(Path(file).name):

@@ -14,15 +14,18 @@ import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
 from bench.core.errors import DataError, MissingData
+from bench.core.shipped import ASSETS
 from bench.data import Dataset, Official, Sample, Split
 from bench.data.arrays import npz_array
-from bench.data.base import Counts
+from bench.data.base import Counts, Flip
 
 SETS_2D = (
     "bloodmnist", "breastmnist", "dermamnist", "octmnist", "organamnist", "organcmnist", "organsmnist",
     "pathmnist", "pneumoniamnist", "retinamnist", "tissuemnist",
 )  # fmt: skip
 SETS_3D = ("adrenalmnist3d", "fracturemnist3d", "nodulemnist3d", "organmnist3d", "synapsemnist3d", "vesselmnist3d")
+# Kidneys, lungs and femoral heads of either side are classes of their own. In the sagittal set, no axis is left-right.
+SIDED = ("organamnist", "organcmnist", "organmnist3d")
 # What is known to be wrong with the published files: an image in the training and the test split, labelled differently.
 FLAWS = {"breastmnist": ("duplicate", "conflicting_labels")}
 
@@ -32,7 +35,8 @@ class MedMNIST(Dataset):
 
     ``size`` is the resolution of the published file; the size a backbone sees is the backbone's own parameter.
     ``bench data fetch`` downloads with pooch, from the addresses and against the md5 sums of the medmnist package;
-    that package's own downloader is not used.
+    that package's own downloader is not used. ``vesselmnist3d`` at 28 is embedded and needs no download; a file in the
+    data folder comes first.
     """
 
     task = "classification"
@@ -61,6 +65,11 @@ class MedMNIST(Dataset):
         return f"{self.subset}.npz" if self.size == 28 else f"{self.subset}_{self.size}.npz"
 
     @property
+    def forbidden_flips(self) -> tuple[Flip, ...]:  # type: ignore[override]
+        """All axes of sets that tell left organs from right ones, since which axis is left-right is not published."""
+        return ("horizontal", "vertical", "depth") if self.subset in SIDED else ()
+
+    @property
     def rule(self) -> Split:
         return replace(super().rule, leaks=FLAWS.get(self.subset, ()))
 
@@ -69,6 +78,11 @@ class MedMNIST(Dataset):
         if self.subset in SETS_3D and self.size > 64:
             raise ValueError(f"{self.subset} is published in the sizes 28 and 64")
         return self
+
+    def location(self, root: Path) -> Path:
+        place = super().location(root)
+        embedded = (ASSETS / self.file).is_file() and not (place / self.file).is_file()
+        return ASSETS if embedded else place
 
     def sources(self) -> dict[str, str]:
         suffix = "" if self.size == 28 else f"_{self.size}"

@@ -58,7 +58,7 @@ def runs(names: list[str], folder: Path, repeats: int) -> dict[str, float]:
     ways: dict[str, Callable[[], Any]] = {
         "together": lambda: go("together"),
         "alone": lambda: go("alone", fuse=False),
-        "every": lambda: go("every", checkpoint_seconds=0.0),
+        "every": lambda: go("every", checkpoint_every=0.0),
     }
     seconds = alternated(ways, repeats)
     same_bits(*(sorted(folder.glob(f"{way}-*"))[-1] for way in ways))
@@ -83,12 +83,8 @@ def heads_of(method: Method, rows: int) -> tuple[list[nn.Module], Tensor, Tensor
     for number in range(HEADS):
         support = FeatureSplit(x[number].numpy(), labels[number].numpy())
         reseed(number, "init")
-        heads.append(method.head(HeadSpec(spec, CLASSES, text=text, support=partial(_given, support))))
+        heads.append(method.head(HeadSpec(spec, CLASSES, text=text, support=partial(copy.copy, support))))
     return heads, x, labels
-
-
-def _given(support: FeatureSplit) -> FeatureSplit:
-    return support
 
 
 def loss_of(head: Callable[[Features], Tensor], x: Tensor, labels: Tensor) -> Tensor:
@@ -123,26 +119,20 @@ def stacking(repeats: int) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [
         ("method", "rows a step", "one after another, ms", "stacked, ms", "ratio", "equal bits")
     ]
-    return rows + [compared(name, size, repeats) for size in (CLASSES, 4 * CLASSES, 256) for name in STACKED]
-
-
-def compared(name: str, size: int, repeats: int) -> tuple[str, ...]:
-    """One row of `stacking`."""
-    heads, x, labels = heads_of(registry.load("baselines", name)(), size)
-    together = stacked(heads)
-    whole = together(x, labels)
-    equal = all(
-        torch.equal(gradient, whole[part][number])
-        for number, found in enumerate(one_by_one(heads, x, labels))
-        for part, gradient in found.items()
-    )
-    ways: dict[str, Callable[[], Any]] = {
-        "alone": lambda: one_by_one(heads, x, labels),
-        "stacked": lambda: together(x, labels),
-    }
-    ms = {way: 1000 * s / HEADS for way, s in alternated(ways, 5 * repeats).items()}
-    ratio = ms["stacked"] / ms["alone"]
-    return (name, str(size), f"{ms['alone']:.2f}", f"{ms['stacked']:.2f}", f"{ratio:.2f}", "yes" if equal else "no")
+    for size in (CLASSES, 4 * CLASSES, 256):
+        for name in STACKED:
+            heads, x, labels = heads_of(registry.load("baselines", name)(), size)
+            together = stacked(heads)
+            both = zip(one_by_one(heads, x, labels), zip(*together(x, labels).values(), strict=True), strict=True)
+            equal = all(torch.equal(a, b) for one, other in both for a, b in zip(one.values(), other, strict=True))
+            by_way: dict[str, Callable[[], Any]] = {
+                "alone": partial(one_by_one, heads, x, labels),
+                "stacked": partial(together, x, labels),
+            }
+            ms = {way: 1000 * s / HEADS for way, s in alternated(by_way, 5 * repeats).items()}
+            ratio = ms["stacked"] / ms["alone"]
+            rows.append((name, str(size), f"{ms['alone']:.2f}", f"{ms['stacked']:.2f}", f"{ratio:.2f}", str(equal)))
+    return rows
 
 
 @determinism()

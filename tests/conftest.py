@@ -48,7 +48,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run_cells(weights: Path) -> Callable[..., Done]:
-    """run_cells(results, methods, ...) -> Done: runs methods on digits, 5 shots."""
+    """run_cells(results, methods, ...) -> Done: runs methods on digits, 5 shots, or another data set."""
 
     def go(
         results: Path,
@@ -56,6 +56,7 @@ def run_cells(weights: Path) -> Callable[..., Done]:
         recipe: str = "quick[epochs=2]",
         backbone: str = "tiny_vit",
         seeds: tuple[int, ...] = (0,),
+        dataset: str = "digits[shots=5]",
         **settings: object,
     ) -> Done:
         from bench.cells.cell import Cell
@@ -64,12 +65,16 @@ def run_cells(weights: Path) -> Callable[..., Done]:
         from bench.grid.resolve import resolve_all
 
         names = [
-            f"digits[shots=5]/{backbone}/{method}/{recipe}/seed={seed},data_seed=0"
-            for method in methods
-            for seed in seeds
+            f"{dataset}/{backbone}/{method}/{recipe}/seed={seed},data_seed=0" for method in methods for seed in seeds
         ]
-        chosen = {"results": results, "weights": weights, "quiet": True, "device": "cpu", **settings}
-        chosen.setdefault("checkpoint_seconds", 0.0)  # after every epoch, so that kills meet all kinds of leftovers
+        chosen = {
+            "results": results,
+            "weights": weights,
+            "quiet": True,
+            "device": "cpu",
+            "checkpoint_every": 0.0,
+            **settings,
+        }
         cells = resolve_all((Cell.parse(name) for name in names), Path(chosen["weights"]))  # type: ignore[arg-type]
         return run(cells, Settings(**chosen))  # type: ignore[arg-type]
 

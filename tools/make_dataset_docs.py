@@ -39,7 +39,10 @@ A cell names the data set with its protocol and fields: `pacs`, `pacs[protocol=l
   classes". Groups (patients, slides) or identical files in more than one split stop a run too, unless the protocol
   declares that the published one has them (for your own images: the field `accept_leaks`).
 - `bench data audit NAME` decodes everything: unreadable, odd and unlisted files, equal pixels, conflicting labels,
-  leaks of every protocol. Exit code 1: something is wrong that is not declared.
+  leaks of every protocol. Exit code 1: something is wrong that is not declared. It warns of images that look alike,
+  within and across splits: at most 6 of the 64 bits of their perceptual hashes differ (the lowest 8 x 8 frequencies of
+  the image in grey at 32 x 32 pixels), and these pixels correlate by 0.9 or more. Smaller and flat images are not
+  compared, nor are volumes. The report shows the nearest pairs where the licence lets images be passed on.
 - **Deep images** (16 bits, float) become bytes by a named rule of the whole set, never by an image's own maximum:
   `intensity="window[0,4095]"` takes these values as black and white, `intensity=full` the range of the integer type.
   Without one they stop a run; `bench data audit` suggests the window.
@@ -48,7 +51,8 @@ A cell names the data set with its protocol and fields: `pacs`, `pacs[protocol=l
 
 ## Your own images
 
-Put them in class folders, say 200 images in `data/pets/cat/*.jpg`, `data/pets/dog/*.jpg`, and so on. Two commands:
+From the first look to predictions on new images, with everything that is printed: [own_images.md](own_images.md). Put
+them in class folders, say 200 images in `data/pets/cat/*.jpg`, `data/pets/dog/*.jpg`, and so on. Two commands:
 
 ```
 bench data audit "image_folder[path=pets]" --data data
@@ -62,7 +66,11 @@ it. The more images there are the fewer epochs they get (recipe `own`), and `ben
 long it takes. Folders of splits (`train/cat/...`) or domains (`night/cat/...`) are other
 protocols of [`image_folder`](#image_folder); patients, slides or anything else that must stay together need a list of
 the images: [`csv_images`](#csv_images). A path with a slash is written in quotes:
-`'image_folder[path="own/pets"]'`.
+`'image_folder[path="own/pets"]'`. Links in a folder are followed and lists may name files outside of theirs
+(`../`): what is read is what you put there. Images of more than 100 million pixels are refused.
+
+One split of few images decides little. `-o protocol=resampled -o data_seed=[0,1,2,3,4]` draws it anew for each data
+seed; intervals and differences are then over splits, corrected for the training images that splits share.
 
 What comes of it on real photographs, those of PACS (7 classes; here 12 % of the training images, one seed, to stay
 small):
@@ -94,14 +102,14 @@ series.
 
 ```
 bench data audit 'nifti_folder[path="brains/participants.tsv",protocol=grouped]' --data data
-bench run quick --data data -o 'backbone=pico[lift=slices,size=64,depth=64]' \\
+bench run quick3d --data data -o 'backbone=pico[lift=slices,size=64,depth=64]' \\
     -o 'dataset=nifti_folder[path="brains/participants.tsv",protocol=grouped,spacing=[1,1,1],shape=[64,64,64]]'
 ```
 
 Files are read whole and checked: half a file, one that does not say how it is oriented, a sheared or constant one, one
 with several volumes or with values that are no numbers is refused by name. Orientation is made the same (slices from
 below to above, rows from back to front, columns from left to right), then spacing and shape; `contrast` says how
-intensities become bytes.
+intensities become bytes. Backbones, augmentation and floors for volumes: [volumes.md](volumes.md).
 
 A data set that others will use deserves an adapter: `bench new dataset NAME` writes a file that works,
 `bench check FILE` tells what it still lacks, such as the texts of its card.

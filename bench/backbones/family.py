@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, PositiveInt
 
@@ -16,6 +16,7 @@ from bench.cells.notation import Spec
 from bench.cells.params import Params
 from bench.core.errors import UsageError, nearest
 from bench.plugins import registry
+from bench.plugins.contract import must_define
 
 if TYPE_CHECKING:
     from bench.backbones.base import Backbone
@@ -85,13 +86,14 @@ class BackboneFamily(Params):
         """Whether this family has the backbone; light, since it is asked before anything is imported."""
         return name in cls.names(folder)
 
+    @must_define
     def find(self, name: str, folder: Path | None) -> WeightsInfo:
         """The facts of a backbone's weights; downloads nothing.
 
         Raises:
             UsageError: There is no such backbone, or its facts are incomplete.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define find()")
+        raise NotImplementedError
 
     def fetch(self, name: str, folder: Path | None) -> WeightsInfo:
         """`find`, after the weights were brought here if they lay elsewhere; asked before anything is fingerprinted.
@@ -101,11 +103,23 @@ class BackboneFamily(Params):
         """
         return self.find(name, folder)
 
+    def plain(self, name: str, folder: Path | None) -> Self:
+        """The same, without fields that only repeat what the weights say: one model has one name.
+
+        Raises:
+            UsageError: As `find`.
+        """
+        optional = type(self).model_fields["size"].default is None
+        if self.size is None or not optional or self.find(name, folder).size != self.size:
+            return self
+        return self.model_copy(update={"size": None})
+
     def input_shape(self, info: WeightsInfo) -> tuple[int, ...]:
         """Shape (3, H, W) or (3, D, H, W) of one input."""
         side = self.size or info.size
         return (3, side, side)
 
+    @must_define
     def load(self, name: str, info: WeightsInfo, pretrained: bool = True) -> Backbone:
         """The backbone, on the CPU, in evaluation mode.
 
@@ -115,7 +129,7 @@ class BackboneFamily(Params):
         Raises:
             UsageError: The weights are of another architecture, or the fields do not fit it.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define load()")
+        raise NotImplementedError
 
 
 def families() -> dict[str, type[BackboneFamily]]:

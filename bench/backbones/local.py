@@ -9,8 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from bench.core.errors import UsageError
-
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
+from bench.core.shipped import ASSETS
 
 
 def weights_folder(given: Path | None = None) -> Path | None:

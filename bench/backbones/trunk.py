@@ -111,6 +111,10 @@ def _family(model: Any, final: Tensor) -> Family:
     return "cnn" if map_of_channels and not projections(model) else "hybrid"
 
 
+# What timm and torch raise where weights, arguments or sizes do not fit an architecture.
+_UNFIT = (RuntimeError, KeyError, AssertionError, TypeError, ValueError, SafetensorError, ZeroDivisionError)
+
+
 def build(info: WeightsInfo, size: int | None, name: str, pretrained: bool = True) -> TimmBackbone:
     """Create the model and load its weights.
 
@@ -124,21 +128,51 @@ def build(info: WeightsInfo, size: int | None, name: str, pretrained: bool = Tru
         UsageError: The size does not fit the architecture, or the weights are of another architecture.
     """
     size = size or info.size
-    options = dict(info.model_args)
-    if _fixed_size(info.arch) and size != info.size:
-        options["img_size"] = size
+    options = _options(info, size)
     try:
         if info.file and pretrained:
             _check_names(name, info, options)
         model = timm.create_model(info.arch, pretrained, pretrained_cfg_overlay=_overlay(info), **options)
         model.reset_classifier(0)  # type: ignore[operator]
         return TimmBackbone(model, info, size)
-    except (RuntimeError, KeyError, AssertionError, TypeError, ValueError, SafetensorError, ZeroDivisionError) as error:
+    except _UNFIT as error:
+        if smallest := smallest_size(info, size):
+            raise UsageError(f"{name} does not take size {size}; the smallest that works is {smallest}.") from error
         reason = str(error).strip().splitlines()
         raise UsageError(
             f"{name}: cannot load {info.file or 'the hub weights'} into {info.arch} at size {size} "
             f"({reason[0][:160] if reason else type(error).__name__}). Check timm_arch, model_args and size."
         ) from error
+
+
+def smallest_size(info: WeightsInfo, above: int) -> int | None:
+    """The smallest size above one that failed that the architecture takes, by bisection; None where there is none up to
+    the weights' own, so that the size is not what is wrong."""
+    if above >= info.size or not takes(info, info.size):
+        return None
+    fails, works = above, info.size
+    while works - fails > 1:
+        middle = (fails + works) // 2
+        fails, works = (fails, middle) if takes(info, middle) else (middle, works)
+    return works
+
+
+def takes(info: WeightsInfo, size: int) -> bool:
+    """Whether the architecture runs on inputs of this size; tried without memory for weights or results."""
+    options = _options(info, size)
+    try:
+        with torch.device("meta"):
+            model = timm.create_model(info.arch, pretrained=False, **options)
+            model.reset_classifier(0)  # type: ignore[operator]
+            TimmBackbone(model, info, size)
+    except _UNFIT:
+        return False
+    return True
+
+
+def _options(info: WeightsInfo, size: int) -> dict[str, Any]:
+    resized = {"img_size": size} if _fixed_size(info.arch) and size != info.size else {}
+    return {**info.model_args, **resized}
 
 
 def _overlay(info: WeightsInfo) -> dict[str, str] | None:
@@ -157,7 +191,7 @@ def _check_names(name: str, info: WeightsInfo, options: dict[str, Any]) -> None:
         model = timm.create_model(info.arch, pretrained=False, **options)
     with safe_open(str(info.file), framework="pt") as file:
         given = set(file.keys())
-    head = tuple(f"{prefix}." for prefix in _classifiers(model))
+    head = tuple(f"{prefix}." for prefix in classifiers(model))
     expected = set(model.state_dict())
     wrong = sorted(key for key in expected ^ given if not key.startswith(head))
     if wrong:
@@ -167,7 +201,8 @@ def _check_names(name: str, info: WeightsInfo, options: dict[str, Any]) -> None:
         )
 
 
-def _classifiers(model: nn.Module) -> tuple[str, ...]:
+def classifiers(model: nn.Module) -> tuple[str, ...]:
+    """Names of the modules that a timm model classifies with."""
     names = getattr(model, "pretrained_cfg", {}).get("classifier") or "head"
     return (names,) if isinstance(names, str) else tuple(names)
 

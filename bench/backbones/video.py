@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, PositiveInt
 
@@ -96,6 +96,10 @@ class Video(BackboneFamily):
             digest=file_digest(path) if path else f"hub:{_HUB}{model.file}",
             note=model.note,
         )
+
+    def plain(self, name: str, folder: Path | None) -> Self:
+        given = super().plain(name, folder)
+        return given.model_copy(update={"frames": None}) if given.frames == _MODELS[name].frames else given
 
     def input_shape(self, info: WeightsInfo) -> tuple[int, ...]:
         """(3, views * frames, size, size).

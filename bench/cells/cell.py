@@ -9,6 +9,7 @@ address of the cell's record.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from bench.cells.notation import Scanner, Spec
@@ -67,6 +68,12 @@ class Cell:
         dataset, backbone, method, recipe = specs
         seed, data_seed = _seeds(text, seeds)
         return cls(dataset, backbone, method, recipe, seed, data_seed)
+
+
+@lru_cache(maxsize=1 << 16)
+def parsed(name: str) -> Cell:
+    """`Cell.parse`, remembered: reading many records asks for each name several times."""
+    return Cell.parse(name)
 
 
 def _leading_spec(scanner: Scanner) -> Spec:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,9 @@ from bench.core.errors import UsageError
 
 _WORD = re.compile(r"[A-Za-z0-9_.+-]+")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf|nan)$")
+_SHOWN = 500  # characters of a name in a message
+_DEEPEST = 32  # lists within lists; no field has more than two
+_LONGEST = 300  # digits; no field has more than twenty
 _CONSTANTS = {"true": True, "false": False, "none": None}
 
 
@@ -56,7 +60,7 @@ def format_value(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "[" + ",".join(format_value(item) for item in value) + "]"
     text = str(value)
-    bare = _WORD.fullmatch(text) and text not in _CONSTANTS and not _NUMBER.match(text)
+    bare = len(text) <= _LONGEST and _WORD.fullmatch(text) and text not in _CONSTANTS and not _NUMBER.match(text)
     return text if bare else json.dumps(text)
 
 
@@ -67,7 +71,7 @@ def parse_value(text: str) -> Any:
         UsageError: The text is not a value.
     """
     scanner = Scanner(text)
-    value = scanner.value()
+    value = scanner.value_until("")
     scanner.end()
     return value
 
@@ -78,6 +82,8 @@ class Scanner:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
+        self.depth = 0  # of lists
+        self.inside = False  # of a spec's brackets
 
     def peek(self) -> str:
         """The next character, or an empty string at the end."""
@@ -97,8 +103,9 @@ class Scanner:
     def fail(self, problem: str) -> None:
         """Raise a UsageError that points at the place."""
         found = repr(self.peek()) if self.peek() else "the end"
+        shown = self.text if len(self.text) <= _SHOWN else f"{self.text[:_SHOWN]}..."
         raise UsageError(
-            f"Cannot read {self.text!r}: {problem} at position {self.at}, found {found}. "
+            f"Cannot read {shown!r}: {problem} at position {self.at}, found {found}. "
             "The notation is name[key=value,...]."
         )
 
@@ -117,6 +124,7 @@ class Scanner:
         params: dict[str, Any] = {}
         if self.peek() == "[":
             self.take("[")
+            self.inside = True
             while self.peek() != "]":
                 key, value = self.pair()
                 if key in params:
@@ -125,13 +133,27 @@ class Scanner:
                 if self.peek() != "]":
                     self.take(",")
             self.take("]")
+            self.inside = False
         return Spec(name, params)
 
     def pair(self) -> tuple[str, Any]:
         """Read ``key=value``."""
         key = self.word()
         self.take("=")
-        return key, self.value()
+        return key, self.value_until(",]/")
+
+    def value_until(self, ends: str) -> Any:
+        """Read a value that one of these characters, or the end, follows; what lacks quotes is shown with them.
+
+        A slash ends a value only where a part of a cell's name does; inside of brackets it belongs to a path.
+        """
+        if self.inside:
+            ends = ends.replace("/", "")
+        raw = re.compile(f"[^{re.escape(ends)}]+" if ends else ".+", re.DOTALL).match(self.text, self.at)
+        if raw is None or len(self.text) > _SHOWN or raw.group()[0] in '"[' or _WORD.fullmatch(raw.group().strip()):
+            return self.value()
+        quoted = f"{self.text[: self.at]}{json.dumps(raw.group(), ensure_ascii=False)}{self.text[raw.end() :]}"
+        raise UsageError(f"Cannot read {raw.group()!r} in {self.text!r}: it needs quotes. Write {shlex.quote(quoted)}.")
 
     def value(self) -> Any:
         """Read a number, constant, bare word, JSON string or list."""
@@ -142,6 +164,10 @@ class Scanner:
         word = self.word()
         if word in _CONSTANTS:
             return _CONSTANTS[word]
+        if (
+            len(word) > _LONGEST and word.lstrip("+-")[:1].isdigit()
+        ):  # before the pattern, whose time grows with the square
+            self.fail(f"a number of {len(word)} characters is too long")
         if _NUMBER.match(word):
             return float(word) if re.search(r"[.eEn]", word) else int(word)
         return word
@@ -158,10 +184,14 @@ class Scanner:
     def items(self) -> list[Any]:
         """Read ``[value,value,...]``."""
         self.take("[")
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            self.fail(f"lists within lists more than {_DEEPEST} deep")
         found: list[Any] = []
         while self.peek() != "]":
-            found.append(self.value())
+            found.append(self.value_until(",]"))
             if self.peek() != "]":
                 self.take(",")
         self.take("]")
+        self.depth -= 1
         return found

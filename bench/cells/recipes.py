@@ -50,19 +50,27 @@ class Recipe(Params):
     no_decay: bool = Field(False, description="none on vectors (biases, norms, scales), prompts and tokens")
     clip_norm: PositiveFloat | None = Field(None, description="largest norm of all gradients together; none: no limit")
     momentum: float = Field(0.9, ge=0, lt=1, description="beta1 of Adam, momentum of SGD")
-    schedule: Literal["cosine", "released", "constant"] = Field("cosine", description="of the learning rate, per step")
+    schedule: Literal["cosine", "released", "constant", "steps"] = Field(
+        "cosine", description="of the learning rate, per step; steps: a tenth after half, again after three quarters"
+    )
     warmup_epochs: NonNegativeInt = Field(0, description="linear warm-up, in epochs, of every stage")
     stage2_lr: PositiveFloat = Field(0.1, description="learning rate of later stages, times lr")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="of the cross-entropy")
+    class_weight: Literal["balanced"] | None = Field(
+        None, description="weight of a sample in the loss: n / (C n_c), as many times as its class c is rarer; none: 1"
+    )
     resize: Literal["squash", "crop"] = Field("squash", description="both sides, or shorter side and centre crop")
     antialias: bool = Field(True, description="false: bilinear without antialiasing, as OpenCV resizes")
     normalisation: Literal["own", "clip"] = Field("own", description="the weights' own mean and std, or OpenAI CLIP's")
-    augment: Literal["flip", "released"] | None = Field(None, description="per sample; see data.augment")
+    augment: Literal["flip", "released", "torchio"] | None = Field(
+        None, description="per sample; see data.augment; torchio: of volumes only, see data.torchio_augment"
+    )
     near_black: bool = Field(False, description="repeat the released code's clipping defect in brightness/contrast")
     views: PositiveInt | None = Field(None, description="augmented views per image; none: fresh every epoch")
     precision: Literal["fp32", "bf16"] = Field("fp32", description="of the forward pass")
     head: str = Field("", description="plain head of the task, where not its first (segmentation: segformer)")
     selection: Literal["val_best", "last"] = Field("val_best", description="which epoch is reported")
+    select: str = Field("", description="metric that val_best and lr_grid go by, where not the task's headline")
     ties: Literal["earlier", "later"] = Field("earlier", description="which of equally good epochs is kept")
 
     @model_validator(mode="after")
@@ -72,6 +80,8 @@ class Recipe(Params):
             raise ValueError("near_black is a defect of augment=released; there is none without it")
         if self.views is not None and self.augment is None:
             raise ValueError("views are augmented images; set augment, or leave views out")
+        if self.select and self.selection == "last" and not self.lr_grid:
+            raise ValueError("select chooses epochs and trials; selection=last without lr_grid has nothing to choose")
         self._check_grids()
         return self
 
@@ -135,7 +145,7 @@ PRESETS: dict[str, Preset] = {
             epochs=20, epochs_per="cell", batch_size=16, weight_decay=1e-2, no_decay=True, clip_norm=1.0,
             schedule="cosine", warmup_epochs=1, augment="flip",
             lr_grid=(1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0),
-            coarse_lr_grid=(5e-5, 5e-4, 5e-3, 5e-2), backbone_lr_grid=(3e-6, 3e-5, 3e-4, 3e-3), halve_at=(0.25, 0.5),
+            coarse_lr_grid=(1e-5, 2e-4, 3e-3, 5e-2), backbone_lr_grid=(3e-6, 3e-5, 3e-4, 3e-3), halve_at=(0.25, 0.5),
         ),
     ),
     "own": Preset(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -16,10 +15,9 @@ from bench.claims.identity import PARTS, expected, of_cell
 from bench.claims.ours import Ours, differing
 from bench.claims.schema import Claim
 from bench.plugins.registry import load
-from bench.records import Record, StageResult, Store, prediction_key
+from bench.records import CorruptRecord, Record, StageResult, Store, openings, prediction_key
 
 BLOCKS = 40  # groups of test samples that the jackknife leaves out in turn
-OPENINGS = "openings.jsonl"
 # For each of `bench.claims.schema.COUNTED`: from a record and the stage that the claim speaks of.
 COUNTS: dict[str, Callable[[Record, StageResult], float | None]] = {
     "total_parameters": lambda record, stage: record.parameters.total,
@@ -38,7 +36,7 @@ class Runs:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._groups: dict[tuple[str, str], dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
-        for record in store.all():
+        for record in store.readable():
             if record.status == "done":
                 configuration = record.cell.rpartition("/")[0]
                 self._groups[record.dataset.name, record.method.name][configuration].append(record.slim())
@@ -78,10 +76,15 @@ class Runs:
         )
 
     def _item_variance(self, claim: Claim, record: Record, stage: StageResult) -> float | None:
-        """Of a metric without a formula, from one run's predictions; None for an accuracy, which has one."""
+        """Of a metric without a formula, from one run's predictions; None for an accuracy, which has one, and where
+        the predictions are damaged, which the store then notes."""
         if claim.definition == "accuracy":
             return None
-        arrays, task = self.store.predictions(record.cell), load("tasks", record.task)()
+        try:
+            arrays, task = self.store.predictions(record.cell), load("tasks", record.task)()
+        except CorruptRecord as error:
+            self.store.note(error)
+            return None
         targets, prefix = arrays[prediction_key("test", "targets")], prediction_key("test", "", stage.name)
         outputs = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
@@ -118,14 +121,10 @@ def jackknife(statistic: Callable[[np.ndarray], float], n: int, blocks: int = BL
 
 def first_openings(store: Store) -> dict[str, float]:
     """Cell -> when its test split was first looked at, from the folder's log of openings; empty without one."""
-    file = store.folder / OPENINGS
-    if not file.is_file():
-        return {}
     first: dict[str, float] = {}
-    for line in file.read_text(encoding="utf-8").splitlines():
-        opening = json.loads(line)
-        time = _seconds(opening["time"])
-        first[opening["cell"]] = min(time, first.get(opening["cell"], math.inf))
+    for opening in openings.read(store.folder):
+        time = datetime.fromisoformat(opening.time).timestamp()
+        first[opening.cell] = min(time, first.get(opening.cell, math.inf))
     return first
 
 
@@ -169,7 +168,3 @@ def _value(claim: Claim, record: Record, stage: StageResult) -> float | None:
 
 def _sum(one: int | None, other: int | None) -> int | None:
     return None if one is None or other is None else one + other
-
-
-def _seconds(time: float | str) -> float:
-    return float(time) if isinstance(time, int | float) else datetime.fromisoformat(time).timestamp()

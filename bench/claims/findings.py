@@ -29,11 +29,8 @@ class Finding:
 
 
 def summary(findings: Sequence[Finding]) -> str:
-    """The arithmetic column: what is impossible, then notes; else ok, with any proviso; else untestable; or nothing."""
-    telling = [f.short for status in ("impossible", "note") for f in findings if f.status == status]
-    if telling:
-        return "; ".join(dict.fromkeys(telling))
-    fine = [f.short for f in findings if f.status == "ok"]
-    if fine:
-        return "; ".join(dict.fromkeys(short for short in fine if short != "ok")) or "ok"
+    """The arithmetic column: what is impossible, notes, provisos; else ok; else untestable; or nothing."""
+    told = [f.short for status in ("impossible", "note", "ok") for f in findings if f.status == status]
+    if told:
+        return "; ".join(dict.fromkeys(short for short in told if short != "ok")) or "ok"
     return "untestable" if findings else ""

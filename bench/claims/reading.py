@@ -13,7 +13,7 @@ from bench.records import Store
 
 
 def judged(
-    results: Path,
+    store: Store,
     selector: str | None = None,
     folder: Path | None = None,
     plan_file: Path | None = None,
@@ -29,12 +29,11 @@ def judged(
 
     Raises:
         UsageError: The selector, a CSV or the plan is wrong.
-        CorruptRecord: A file is not a record.
     """
     papers = load(folder)
     claims = chosen(papers, selector)
-    runs = Runs(Store(results)) if results.is_dir() else None
-    return verify(papers, claims, runs, plan(results, plan_file), strict)
+    runs = Runs(store) if store.folder.is_dir() else None
+    return verify(papers, claims, runs, plan(store.folder, plan_file), strict)
 
 
 def plan(results: Path, plan_file: Path | None) -> tolerances.Plan:

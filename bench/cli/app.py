@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from bench.cli.groups import cache_app, data_app, new_app, submit_app
+from bench.cli.groups import cache_app, data_app, folder_app, new_app, submit_app, weights_app
 from bench.cli.options import (
     Data,
     Device,
@@ -27,6 +27,7 @@ from bench.cli.options import (
 )
 from bench.cli.results import results_app
 from bench.core.errors import BenchError
+from bench.core.visible import visible_lines
 
 
 class Group(TyperGroup):
@@ -36,7 +37,7 @@ class Group(TyperGroup):
         try:
             return super().invoke(ctx)
         except BenchError as error:
-            typer.echo(f"bench: {error}", err=True)
+            typer.echo(f"bench: {visible_lines(str(error))}", err=True)
             raise typer.Exit(2) from error
         except KeyboardInterrupt as error:
             typer.echo("bench: stopped. Finished cells are stored; the same command continues.", err=True)
@@ -47,7 +48,9 @@ app = application(cls=Group, add_completion=False, help="Benchmark the adaptatio
 app.add_typer(results_app)  # without a name: its commands are the program's own
 app.add_typer(data_app, name="data")
 app.add_typer(new_app, name="new")
+app.add_typer(weights_app, name="weights")
 app.add_typer(cache_app, name="cache")
+app.add_typer(folder_app, name="results")
 app.add_typer(submit_app, name="submit")
 
 
@@ -130,6 +133,17 @@ def doctor(
 
 
 @app.command()
+def status(results: Results = Path("runs"), json: Json = False) -> None:
+    """Show who is at what in a results folder, and what waits.
+
+    `bench run` again, with the same arguments, attaches to it and starts only the rest.
+    """
+    from bench.cli.commands import status as command
+
+    typer.echo(command.show(results, json))
+
+
+@app.command()
 def run(
     ctx: typer.Context,
     targets: Annotated[
@@ -152,9 +166,16 @@ def run(
         bool, typer.Option("--no-fuse", help="Train cells one by one; the numbers are the same.")
     ] = False,
     time_limit: Annotated[float | None, typer.Option(metavar="SECONDS", help="Longest a cell may train.")] = None,
+    checkpoint_every: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="Of training between checkpoints; 0: every epoch.")
+    ] = 20.0,
     val_only: Annotated[bool, typer.Option("--val-only", help="Never open a test split.")] = False,
+    metrics: Annotated[str | None, typer.Option(metavar="A,B,...", help="Columns of the table.")] = None,
     keep_features: Annotated[
-        bool, typer.Option("--keep-features", help="Keep features of the test split too, for `bench plot embedding`.")
+        bool, typer.Option("--keep-features", help="Keep features too, for `bench errors` and `bench plot embedding`.")
+    ] = False,
+    keep_weights: Annotated[
+        bool, typer.Option("--keep-weights", help="Keep each cell's model, for `bench predict`.")
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Print the traceback of what fails.")] = False,
     bank_gb: Annotated[float, typer.Option(metavar="GB", help="Disk that kept features and views may take.")] = 20.0,
@@ -180,15 +201,17 @@ def run(
         partial=partial,
         fuse=not no_fuse,
         time_limit=time_limit,
+        checkpoint_every=checkpoint_every,
         executor=executor,
         quiet=quiet or json,
         val_only=val_only,
         keep_features=keep_features,
+        keep_weights=keep_weights,
         debug=debug,
         plugins=plugin_folders(ctx, plugins),
         bank_gb=bank_gb,
     )
-    raise typer.Exit(command.run(targets or [], override or [], settings, dry_run, json, claims or []))
+    raise typer.Exit(command.run(targets or [], override or [], settings, dry_run, json, claims or [], metrics))
 
 
 @app.command()
@@ -213,6 +236,28 @@ def reproduce(
     use_plugins(ctx, plugins)
     settings = Settings(data=data, weights=weights, device=device, partial=partial, quiet=quiet or json)
     raise typer.Exit(command.show(record, settings, json))
+
+
+@app.command("import")
+def import_(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or npz of ids and a score for each class.")],
+    dataset: Annotated[str, typer.Option("--dataset", metavar="NAME", help="As a cell names it.")],
+    name: Annotated[str, typer.Option("--name", metavar="TEXT", help="Who or what made them.")],
+    seed: Annotated[int, typer.Option(min=0, help="Which of several runs.")] = 0,
+    results: Results = Path("runs"),
+    data: Data = None,
+    partial: Annotated[bool, typer.Option("--partial", help="The data at hand are incomplete.")] = False,
+    plugins: Plugins = None,
+) -> None:
+    """Take predictions made elsewhere into the tables.
+
+    Judged on the same split, shown as imported, and never compared with what was trained here under a budget.
+    """
+    from bench.cli.commands import imported as command
+
+    use_plugins(ctx, plugins)
+    typer.echo(command.take_in(file, dataset, name, results, data, seed, partial))
 
 
 @app.command()

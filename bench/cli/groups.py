@@ -1,4 +1,4 @@
-"""`bench data`, `bench new`, `bench cache`: options only, as in `bench.cli`."""
+"""Commands of `bench data`, `new`, `weights`, `cache`, `results`, `submit`: options only, as in `bench.cli`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import Data, Folder, Json, Plugins, Quiet, Results, application, use_plugins
+from bench.cli.options import Data, Folder, Json, Plugins, Quiet, Results, Weights, application, use_plugins
 
 data_app = application(help="Where data lie, whether they are right, how to get them.")
 new_app = application(help="Write a plug-in file that works, to start from.")
+folder_app = application(help="A results folder as a whole.")
 cache_app = application(help="Decoded images and features kept between runs.")
+weights_app = application(help="Pre-trained weights of your own, and trained ones in other naming.")
 submit_app = application(help="Results from outside: check, take in, say how far they were checked.")
 
 
@@ -92,6 +94,19 @@ def cache_clear(
     typer.echo(command.clear(name))
 
 
+@folder_app.command("check")
+def results_check(results: Results = Path("runs"), json: Json = False) -> None:
+    """Read every record and all predictions, and compare digests.
+
+    Exit code 1 where one is damaged.
+    """
+    from bench.cli.commands import results as command
+
+    text, sound = command.check(results, json)
+    typer.echo(text)
+    raise typer.Exit(0 if sound else 1)
+
+
 @submit_app.command("check")
 def submit_check(
     ctx: typer.Context,
@@ -141,3 +156,47 @@ def submit_mark(
 
     use_plugins(ctx, plugins)
     typer.echo(command.mark(status, " ".join(filter), results, by))
+
+
+Numbers = Annotated[tuple[float, float, float] | None, typer.Option(metavar="R G B", help="Default: timm's.")]
+
+
+@weights_app.command("add")
+def weights_add(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="safetensors, or a .pth of tensors alone.")],
+    arch: Annotated[str, typer.Option("--arch", metavar="NAME", help="timm's, as in vit_base_patch16_224.")],
+    name: Annotated[str, typer.Option(metavar="NAME", help="Of the backbone; default: the file's.")] = "",
+    size: Annotated[int | None, typer.Option(metavar="PIXELS", help="Side of the input; default: timm's.")] = None,
+    mean: Numbers = None,
+    std: Numbers = None,
+    interpolation: Annotated[str, typer.Option(metavar="NAME", help="bilinear or bicubic; default: timm's.")] = "",
+    trained_on: Annotated[str, typer.Option(metavar="TEXT", help="Data they have seen, for overlap marks.")] = "",
+    note: Annotated[str, typer.Option(metavar="TEXT", help="What a reader of a table should know.")] = "",
+    key: Annotated[str, typer.Option(metavar="NAME", help="The file's state dict, where it holds several.")] = "",
+    weights: Weights = None,
+) -> None:
+    """Take a checkpoint in timm's naming into the weights folder.
+
+    Nothing in the file is run; its facts are written into the copy.
+    """
+    from bench.backbones.adding import Given
+    from bench.cli.commands import weights as command
+
+    given = Given(arch, size, mean or (), std or (), interpolation, trained_on, note, key)
+    typer.echo(command.add(file, given, name, weights))
+
+
+@weights_app.command("export")
+def weights_export(
+    ctx: typer.Context,
+    cell: Annotated[str, typer.Argument(metavar="CELL|FILE", help="A run kept with --keep-weights, or its file.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The safetensors file to write.")],
+    results: Results = Path("runs"),
+    weights: Weights = None,
+    plugins: Plugins = None,
+) -> None:
+    """Write a kept head in the naming of its method's released code."""
+    from bench.cli.commands import weights as command
+
+    use_plugins(ctx, plugins)
+    typer.echo(command.export(cell, results, out, weights))

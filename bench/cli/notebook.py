@@ -44,8 +44,9 @@ class Outcome:
             UsageError: A metric is unknown.
         """
         from bench.cli.commands.table import make
+        from bench.records import Store
 
-        return make(self.results, self.cells, metrics or [], stages)
+        return make(Store(self.results), self.cells, metrics or [], stages)
 
     def plot(self, name: str = "comparison", **options: str) -> Chart:
         """The cells as a chart, which shows itself in a notebook; ``.save("figure.pdf")`` writes it.
@@ -83,6 +84,7 @@ def run(
     partial: bool = False,
     executor: str = "inline",
     keep_features: bool = False,
+    keep_weights: bool = False,
     **overrides: Any,
 ) -> Outcome:
     """Run suites and cells, as ``bench run`` does; only what is missing, failed or stale runs.
@@ -104,7 +106,7 @@ def run(
     use_folders(list(folders))
     settings = Settings(
         results=Path(results), data=_path(data), weights=_path(weights), device=device, partial=partial, quiet=quiet,
-        executor=executor, plugins=folders, keep_features=keep_features,
+        executor=executor, plugins=folders, keep_features=keep_features, keep_weights=keep_weights,
     )  # fmt: skip
     suites = load_targets(targets, overrides, weights_folder(settings.weights))
     cells = {cell.name: cell for suite in suites for cell in suite.cells if suite.train}
@@ -126,7 +128,8 @@ def compare(done: Outcome | str | Path, a: str, b: str, split: str = "test") -> 
 
     folder, cells = (done.results, set(done.cells)) if isinstance(done, Outcome) else (Path(done), None)
     store = Store(folder)
-    records = [record for record in store.all() if cells is None or record.cell in cells]
+    records = [record for record in store.readable() if cells is None or record.cell in cells]
+    store.warn()
     return versus(store, records, a, b, split)
 
 

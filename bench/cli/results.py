@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.options import Claims, Data, Json, Plugins, Results, application, use_plugins
+from bench.cli.options import Claims, Data, Device, Json, Plugins, Results, Weights, application, use_plugins
+from bench.core.visible import visible
+
+if TYPE_CHECKING:
+    from bench.records import Store
 
 results_app = application()
+
+
+@contextmanager
+def opened(results: Path) -> Iterator[Store]:
+    """A results folder for a command that goes on where a file cannot be read: in the end the file is named, and the
+    exit code is 1."""
+    from bench.records import Store
+
+    store = Store(results)
+    yield store
+    for error in store.unreadable:
+        typer.echo(f"bench: left out: {visible(str(error))}", err=True)
+    if store.unreadable:
+        raise typer.Exit(1)
 
 
 @results_app.command()
@@ -22,7 +42,7 @@ def table(
     format: Annotated[str, typer.Option(metavar="NAME", help="rich, md, csv, latex, html or json.")] = "rich",
     metrics: Annotated[str | None, typer.Option(metavar="A,B,...", help="Columns to show.")] = None,
     stages: Annotated[bool, typer.Option("--stages", help="One row for every stage, not only the last.")] = False,
-    split: Annotated[str, typer.Option(metavar="NAME", help="test or val.")] = "test",
+    split: Annotated[str, typer.Option(metavar="NAME", help="test, val or external.")] = "test",
     plugins: Plugins = None,
 ) -> None:
     """Print records as a table.
@@ -32,7 +52,8 @@ def table(
     from bench.cli.commands import table as command
 
     use_plugins(ctx, plugins)
-    typer.echo(command.table(results, " ".join(filter or []) or None, format, metrics, stages, split))
+    with opened(results) as store:
+        typer.echo(command.table(store, " ".join(filter or []) or None, format, metrics, stages, split))
 
 
 @results_app.command()
@@ -47,7 +68,7 @@ def plot(
     format: Annotated[str | None, typer.Option(metavar="NAME", help="png, svg, pdf, html or json.")] = None,
     x: Annotated[str | None, typer.Option("--x", help="A method's field (k_ablation) or a cost (pareto).")] = None,
     stage: Annotated[str | None, typer.Option(help="As in stage1 (routing, spectrum).")] = None,
-    split: Annotated[str | None, typer.Option(help="test or val (confusion, reliability, embedding).")] = None,
+    split: Annotated[str | None, typer.Option(help="Which (confusion, reliability, embedding).")] = None,
     paper: Annotated[str | None, typer.Option(help="Whose claims; none: without (claims, k_ablation).")] = None,
     stages: Annotated[bool, typer.Option("--stages", help="Earlier stages too (comparison).")] = False,
     plugins: Plugins = None,
@@ -61,7 +82,8 @@ def plot(
     use_plugins(ctx, plugins)
     given = {"x": x, "stage": stage, "split": split, "paper": paper, "stages": "true" if stages else None}
     options = {option: value for option, value in given.items() if value is not None}
-    typer.echo(command.plot(name, results, " ".join(filter or []) or None, options, out, format))
+    with opened(results) as store:
+        typer.echo(command.plot(name, store, " ".join(filter or []) or None, options, out, format))
 
 
 @results_app.command()
@@ -79,7 +101,8 @@ def report(
     from bench.cli.commands import report as command
 
     use_plugins(ctx, plugins)
-    typer.echo(command.report(results, out, data))
+    with opened(results) as store:
+        typer.echo(command.report(store, out, data))
 
 
 @results_app.command()
@@ -88,7 +111,7 @@ def compare(
     a: Annotated[str, typer.Argument(metavar="A", help="A filter that names one row, as for bench table.")],
     b: Annotated[str, typer.Argument(metavar="B", help="A filter that names another.")],
     results: Results = Path("runs"),
-    split: Annotated[str, typer.Option(metavar="NAME", help="test or val.")] = "test",
+    split: Annotated[str, typer.Option(metavar="NAME", help="test, val or external.")] = "test",
     plugins: Plugins = None,
     json: Json = False,
 ) -> None:
@@ -96,7 +119,51 @@ def compare(
     from bench.cli.commands import compare as command
 
     use_plugins(ctx, plugins)
-    typer.echo(command.compare(results, a, b, split, json))
+    with opened(results) as store:
+        typer.echo(command.compare(store, a, b, split, json))
+
+
+@results_app.command()
+def errors(
+    ctx: typer.Context,
+    cell: Annotated[str, typer.Argument(metavar="CELL", help="A filter that names one row, as for bench compare.")],
+    results: Results = Path("runs"),
+    split: Annotated[str, typer.Option(metavar="NAME", help="test, val or external.")] = "test",
+    shown: Annotated[int, typer.Option(metavar="N", min=1, help="Items listed.")] = 10,
+    format: Annotated[str, typer.Option(metavar="NAME", help="text, md, latex, csv (all items) or json.")] = "text",
+    data: Data = None,
+    plugins: Plugins = None,
+) -> None:
+    """Show what a row got wrong: confusions, classes, domains, and the items with their files.
+
+    With features kept (bench run --keep-features) also the training samples nearest to each error.
+    """
+    from bench.cli.commands import errors as command
+
+    use_plugins(ctx, plugins)
+    with opened(results) as store:
+        typer.echo(command.errors(store, cell, split, shown, format, data))
+
+
+@results_app.command()
+def predict(
+    ctx: typer.Context,
+    cell: Annotated[str, typer.Argument(metavar="CELL|FILE", help="A run kept with --keep-weights, or its file.")],
+    inputs: Annotated[Path, typer.Argument(metavar="FOLDER", help="New images or volumes, or one of them.")],
+    results: Results = Path("runs"),
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Default: the terminal.")] = None,
+    weights: Weights = None,
+    device: Device = None,
+    plugins: Plugins = None,
+) -> None:
+    """Classify new images or volumes by what was trained.
+
+    CSV with a line a file: class, confidence, probability of each class. Exit code 1 when a file cannot be read.
+    """
+    from bench.cli.commands import predict as command
+
+    use_plugins(ctx, plugins)
+    raise typer.Exit(command.predict(cell, inputs, results, out, weights, device))
 
 
 @results_app.command()
@@ -124,9 +191,10 @@ def verify(
     from bench.cli.commands import verify as command
 
     use_plugins(ctx, plugins)
-    if plan:
-        typer.echo(command.write_plan(claim, results, folder, plan_file))
-        return
-    rows, code = command.verify(claim, results, folder, plan_file, strict)
-    typer.echo(command.show(claim, rows, format))
+    with opened(results) as store:
+        if plan:
+            typer.echo(command.write_plan(claim, store, folder, plan_file))
+            return
+        rows, code = command.verify(claim, store, folder, plan_file, strict)
+        typer.echo(command.show(claim, rows, format))
     raise typer.Exit(code)

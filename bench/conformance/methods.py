@@ -21,7 +21,7 @@ from bench.backbones.base import Backbone
 from bench.cells.notation import Spec
 from bench.cells.recipes import preset
 from bench.conformance.base import Check, require
-from bench.conformance.tiny import SIZE, tiny_backbone, tiny_images, tiny_weights
+from bench.conformance.tiny import DEPTH, SIZE, tiny_backbone, tiny_images, tiny_volumes, tiny_weights
 from bench.conformance.tiny_text import reading_backbone, tiny_clip
 from bench.methods import FeatureMethod, FeatureSplit, HeadSpec, Method, Stage
 from bench.methods.build import build_model, check, trainable_names
@@ -162,8 +162,7 @@ def check_end_to_end(cls: type[Method] | type[FeatureMethod]) -> None:
 
     with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, BENCH_CACHE=f"{folder}/cache"):
         place = Path(folder)
-        backbone = tiny_clip(place) if cls.needs_text else tiny_weights(place, kinds(cls)[0])
-        cell = f"{tiny_images(place)}/{backbone}/{cls.plugin_name()}/quick[epochs=1]/seed=0"
+        cell = f"{tiny_parts(cls, place)}/{cls.plugin_name()}/quick[epochs=1]/seed=0"
         settings = Settings(results=place / "runs", data=place, weights=place, device="cpu", quiet=True)
         done = carry_out([cell], settings)
         require(not done.failed, f"{cell} failed: {'; '.join(done.failed.values())}")
@@ -171,6 +170,16 @@ def check_end_to_end(cls: type[Method] | type[FeatureMethod]) -> None:
         judged = record is not None and record.metrics["test"][TASK.headline.name] is not None
         require(judged, f"{cell} left no record.")
         require(carry_out([cell], settings).ran == 0, f"{cell} runs again although nothing has changed.")
+
+
+def tiny_parts(cls: type[Method] | type[FeatureMethod], place: Path) -> str:
+    """Make a tiny data set and backbone that the method fits, below ``place``, and return their part of a cell."""
+    if cls.needs_text:
+        return f"{tiny_images(place)}/{tiny_clip(place)}"
+    backbone = tiny_weights(place, kinds(cls)[0])
+    if issubclass(cls, FeatureMethod) and cls.needs_volumes:
+        return f"{tiny_volumes(place)}/{backbone}[lift=slices,depth={DEPTH}]"
+    return f"{tiny_images(place)}/{backbone}"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from bench.backbones.family import WeightsInfo
 from bench.backbones.trunk import TimmBackbone
 
 SIZE = 32
+DEPTH = 8  # of volumes, a side
 # a plain ViT, a CNN with layer norms whose final norm lives in the head, one with batch norms whose pooled width
 # differs from that of its tokens, and windows of attention
 ARCHITECTURES = {
@@ -60,6 +61,20 @@ def tiny_images(folder: Path, name: str = "images", classes: int = 3, each: int 
             pixels = rng.integers(0, 256, size=(SIZE, SIZE, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(place / f"{number}.png")
     return f"image_folder[path={name}]"
+
+
+def tiny_volumes(folder: Path, name: str = "volumes", classes: int = 3, each: int = 10) -> str:
+    """Write NIfTI files of noise and their list to ``folder / name`` and return the data set to use in a cell."""
+    import nibabel as nib
+
+    rng, place, lines = np.random.default_rng(0), folder / name, ["path,label"]
+    place.mkdir()
+    for number in range(classes * each):
+        made = nib.Nifti1Image(rng.normal(size=(DEPTH,) * 3).astype(np.float32), np.eye(4))
+        nib.save(made, place / f"{number}.nii")
+        lines.append(f"{number}.nii,class{number % classes}")
+    (place / "list.csv").write_text("\n".join(lines) + "\n")
+    return f'nifti_folder[path="{name}/list.csv"]'
 
 
 def _model(kind: str) -> nn.Module:

@@ -89,6 +89,14 @@ def explain(error: OSError, path: Path) -> BenchError:
     """Turn an operating system's error about a write into one that says the fix."""
     if error.errno in _FULL:
         return DiskFull(f"The disk is full: {path} was not written. Free some space and run the same command again.")
+    if error.errno == errno.EFBIG:
+        return DiskFull(
+            f"{path} is larger than files may be here (ulimit -f). Raise the limit and run the command again."
+        )
+    if error.errno == errno.ENOENT:
+        return UsageError(f"{path} was removed while it was written. Run the same command again.")
+    if error.errno == errno.ENAMETOOLONG:
+        return UsageError(f"{path} is a longer path than this system takes. Choose a folder with a shorter one.")
     return UsageError(f"Cannot write {path} ({error.strerror}). Choose a folder you may write to.")
 
 

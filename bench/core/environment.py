@@ -17,7 +17,10 @@ import torch.utils.deterministic
 
 from bench.core.errors import UsageError
 
-PACKAGES = ("adaptbench", "torch", "torchvision", "timm", "numpy", "pandas", "scikit-learn", "pillow", "peft")
+PACKAGES = (
+    "adaptbench", "torch", "torchvision", "timm", "numpy", "pandas", "scikit-learn", "pillow", "peft", "torchio",
+    "SimpleITK", "nibabel",
+)  # fmt: skip
 
 
 @cache

@@ -45,6 +45,15 @@ class TimeLimit(BenchError):
     kind = "time_limit"
 
 
+class WorkerLost(BenchError):
+    """Every process elsewhere that was given a cell died before it came to its end."""
+
+    kind = "worker_lost"
+
+
+_COMPARED = 100  # characters; the time to compare grows with their square
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return a hint such as ``Did you mean 'pacs'?``, or the known names when none is near.
 
@@ -53,7 +62,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
         known: The names that would have been accepted.
     """
     known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(name[:_COMPARED], known, n=3, cutoff=0.5)
     if close:
         return "Did you mean " + " or ".join(repr(c) for c in close) + "?"
     if not known:

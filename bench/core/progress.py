@@ -62,12 +62,12 @@ class Reporter:
         self._stop()
         self.progress.update(self.bar, what=what[:60])
 
-    def epoch(self, images: int) -> None:
-        """Book one epoch of one learner over so many images."""
+    def epoch(self, images: int, epochs: int = 1) -> None:
+        """Book epochs of one learner, or of several, over so many images together."""
         self._stop()
         self.images += images
         rate = self.images / max(time.perf_counter() - self.began, 1e-9)
-        self.progress.update(self.bar, advance=1, rate=f"{rate:,.0f} images/s")
+        self.progress.update(self.bar, advance=epochs, rate=f"{rate:,.0f} images/s")
 
     def cell(self, name: str, problem: str = "") -> None:
         """Book one finished or failed cell; failures are printed at once."""

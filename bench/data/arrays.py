@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from bench.core.errors import DataError
+from bench.core.npz import Damaged, read_npz
 
 _lock = threading.Lock()
 _loaded: dict[tuple[str, int, str], np.ndarray] = {}
@@ -29,8 +29,7 @@ def npz_array(file: Path, key: str) -> np.ndarray:
             if name not in _loaded:
                 while len(_loaded) > 1:
                     del _loaded[next(iter(_loaded))]
-                with np.load(file, allow_pickle=False) as archive:
-                    _loaded[name] = archive[key]
+                _loaded[name] = read_npz(file, [key])[key]
             return _loaded[name]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, Damaged) as error:
         raise DataError(f"Cannot read {key} from {file}: {error}. Replace the file.") from error

@@ -2,73 +2,46 @@
 
 The result is plain data, ready for JSON::
 
-    {"dataset", "samples", "protocols": {name: {"train", "val", "test", "leaks"}}, "duplicates": [], "problems": []}
+    {"dataset", "samples", "protocols": {name: {"train", "val", "test", "leaks"}}, "duplicates": [],
+     "near_duplicates": [], "problems": []}
 
-A problem has a ``status``: "undeclared" (exit code 1), "declared" (the protocol or the card says so, or ``partial``
-accepts it) or "note" (dealt with, worth knowing). What concerns labels is looked at where each sample has one class.
+A problem has a ``status``: "undeclared" (exit code 1), "warning" (look at it: only a person can tell), "declared" (the
+protocol or the card says so, or ``partial`` accepts it) or "note" (dealt with, worth knowing). What concerns labels is
+looked at where each sample has one class.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import numpy as np
 
 from bench.core.errors import DataError, MissingData
 from bench.data.annotations import flaws
 from bench.data.base import Dataset, Sample, rows_of
+from bench.data.duplicates import conflicts, duplicates_of, look_alike_problems, look_alikes_of
+from bench.data.findings import SHOWN, Problem, Status, View
 from bench.data.folders import IMAGE_SUFFIXES, is_clutter, printable, walk
 from bench.data.inspection import Inspection, inspect
 from bench.data.intensity import suggested
 from bench.data.leaks import DUPLICATE, find_leaks
 from bench.data.prepare import (
-    SPLITS,
     assign,
     checked_table,
     class_count,
     class_name,
     compare,
     compare_files,
+    split_counts,
     untrained_classes,
 )
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-Status = Literal["undeclared", "declared", "note"]
 Watch = Callable[[Iterator[Inspection], int], Iterable[Inspection]]
-CONFLICT = "conflicting_labels"
-_SHOWN = 10  # samples listed per problem
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One kind of finding.
-
-    Attributes:
-        kind: "unreadable", "odd_file", "duplicate", "conflicting_labels", "counts", a kind of group, ...
-        count: How many files, samples or groups it concerns.
-        samples: Up to ten of them.
-    """
-
-    kind: str
-    status: Status
-    detail: str
-    count: int = 1
-    samples: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class View:
-    """The data set under one protocol; ``table`` has the column ``split``."""
-
-    dataset: Dataset
-    table: pd.DataFrame
 
 
 def audit(dataset: Dataset, root: Path, partial: bool = False, watch: Watch | None = None) -> dict[str, Any]:
@@ -93,21 +66,25 @@ def audit(dataset: Dataset, root: Path, partial: bool = False, watch: Watch | No
     problems += _unlisted(dataset, root, views)
     problems += [Problem("source", "declared", remark) for remark in dataset.remarks(root)]
     problems += _annotations(dataset, root, views, list(samples.values()))
-    duplicates = _duplicates(seen, views)
-    problems += _conflicts(views, duplicates)
+    duplicates, near = duplicates_of(seen, views), look_alikes_of(seen, views)
+    problems += conflicts(views, duplicates)
+    problems += look_alike_problems(views, near)
     protocols = {}
     for view in views:
         expected: Status = "declared" if partial else "undeclared"
         leaks = _leaks(view, duplicates)
         problems += _counts(view, root, expected)
         problems += _leak_problems(view, leaks)
-        counts = {split: int((view.table["split"] == split).sum()) for split in SPLITS}
-        protocols[view.dataset.protocol] = {**counts, "leaks": {kind: len(found) for kind, found in leaks.items()}}
+        protocols[view.dataset.protocol] = {
+            **split_counts(view.table),
+            "leaks": {kind: len(found) for kind, found in leaks.items()},
+        }
     return {
         "dataset": dataset.plugin_name(),
         "samples": len(samples),
         "protocols": protocols,
         "duplicates": duplicates,
+        "near_duplicates": near,
         "problems": [asdict(problem) for problem in merged(problems)],
     }
 
@@ -119,7 +96,7 @@ def is_clean(report: dict[str, Any]) -> bool:
 
 def merged(problems: list[Problem]) -> list[Problem]:
     """Drop repetitions (several protocols may show the same), undeclared first."""
-    rank = {"undeclared": 0, "declared": 1, "note": 2}
+    rank = {"undeclared": 0, "warning": 1, "declared": 2, "note": 3}
     return sorted(dict.fromkeys(problems), key=lambda problem: rank[problem.status])
 
 
@@ -155,7 +132,7 @@ def _files(seen: list[Inspection]) -> Iterator[Problem]:
         for oddity in sample.oddities:
             odd[oddity].append(sample.id)
     for oddity, ids in odd.items():
-        yield Problem("odd_file", "note", oddity, len(ids), tuple(ids[:_SHOWN]))
+        yield Problem("odd_file", "note", oddity, len(ids), tuple(ids[:SHOWN]))
 
 
 def _deep(dataset: Dataset, seen: list[Inspection]) -> Iterator[Problem]:
@@ -171,7 +148,7 @@ def _deep(dataset: Dataset, seen: list[Inspection]) -> Iterator[Problem]:
         elif kind != "float16":  # which volumes may hold
             fix = suggested(np.dtype(kind), low, high)
             detail = f'{found} need an intensity rule: set intensity="{fix}", or full'
-            yield Problem("intensity", "undeclared", detail, len(ids), tuple(ids[:_SHOWN]))
+            yield Problem("intensity", "undeclared", detail, len(ids), tuple(ids[:SHOWN]))
 
 
 def _annotations(dataset: Dataset, root: Path, views: list[View], samples: list[Sample]) -> Iterator[Problem]:
@@ -187,7 +164,7 @@ def _annotations(dataset: Dataset, root: Path, views: list[View], samples: list[
         else:
             found[flaw.kind, flaw.detail].append(flaw.sample)
     for (kind, detail), ids in found.items():
-        yield Problem(kind, "note", detail, len(ids), tuple(ids[:_SHOWN]))
+        yield Problem(kind, "note", detail, len(ids), tuple(ids[:SHOWN]))
 
 
 def _unlisted(dataset: Dataset, root: Path, views: list[View]) -> Iterator[Problem]:
@@ -206,42 +183,7 @@ def _unlisted(dataset: Dataset, root: Path, views: list[View]) -> Iterator[Probl
     ]
     if extra:
         detail = f"images in {printable(place)} that belong to no sample"
-        yield Problem("unlisted", "undeclared", detail, len(extra), tuple(extra[:_SHOWN]))
-
-
-def _duplicates(seen: list[Inspection], views: list[View]) -> list[dict[str, Any]]:
-    """Sets of samples with the same pixels, with their labels and, per protocol, splits."""
-    same: dict[str, list[str]] = defaultdict(list)
-    for sample in seen:
-        if sample.pixels:
-            same[sample.pixels].append(sample.id)
-    sets = [ids for ids in same.values() if len(ids) > 1]
-    labels = {
-        name: int(label)
-        for view in views
-        if view.dataset.task_plugin.single_label
-        for name, label in zip(view.table["id"], view.table["label"], strict=True)
-    }
-    splits = {
-        view.dataset.protocol: dict(zip(view.table["id"], view.table["split"], strict=True)) for view in views if sets
-    }
-    return [
-        {
-            "samples": ids,
-            "labels": [labels[name] for name in ids] if labels else [],
-            "splits": {protocol: [split.get(name, "") for name in ids] for protocol, split in splits.items()},
-        }
-        for ids in sets
-    ]
-
-
-def _conflicts(views: list[View], duplicates: list[dict[str, Any]]) -> Iterator[Problem]:
-    conflicting = [found["samples"] for found in duplicates if len(set(found["labels"])) > 1]
-    if conflicting:
-        declared = any(CONFLICT in view.dataset.rule.leaks for view in views)
-        shown = tuple(" = ".join(ids) for ids in conflicting[:_SHOWN])
-        status: Status = "declared" if declared else "undeclared"
-        yield Problem(CONFLICT, status, "the same pixels under different labels", len(conflicting), shown)
+        yield Problem("unlisted", "undeclared", detail, len(extra), tuple(extra[:SHOWN]))
 
 
 def _leaks(view: View, duplicates: list[dict[str, Any]]) -> dict[str, list[str]]:
@@ -257,7 +199,7 @@ def _leak_problems(view: View, leaks: dict[str, list[str]]) -> Iterator[Problem]
     for kind, found in leaks.items():
         status: Status = "declared" if kind in view.dataset.rule.leaks else "undeclared"
         detail = f"protocol {view.dataset.protocol}: {kind} in several splits"
-        yield Problem(kind, status, detail, len(found), tuple(found[:_SHOWN]))
+        yield Problem(kind, status, detail, len(found), tuple(found[:SHOWN]))
 
 
 def _counts(view: View, root: Path, status: Status) -> Iterator[Problem]:
@@ -271,7 +213,7 @@ def _counts(view: View, root: Path, status: Status) -> Iterator[Problem]:
         yield Problem("checksum", status, f"{file} is {pair['found']}, published as {pair['expected']}")
     if untrained := untrained_classes(view.dataset, table, classes):
         names = view.dataset.class_names(root)
-        shown = tuple(class_name(names, label) for label in untrained[:_SHOWN])
+        shown = tuple(class_name(names, label) for label in untrained[:SHOWN])
         yield Problem(
             "untrained_class", status, f"protocol {protocol}: classes without a training sample", len(untrained), shown
         )
@@ -284,4 +226,4 @@ def _group_labels(view: View) -> Iterator[Problem]:
     several = [str(group) for group in labels.index[labels > 1]]
     if several:
         kind = view.dataset.group_kind
-        yield Problem("group_labels", "note", f"{kind} with several labels", len(several), tuple(several[:_SHOWN]))
+        yield Problem("group_labels", "note", f"{kind} with several labels", len(several), tuple(several[:SHOWN]))

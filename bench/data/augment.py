@@ -15,20 +15,22 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from bench.cells.recipes import Recipe
+from bench.core.errors import UsageError
 from bench.data.boxes import around, corners
 from bench.data.chance import uniform
 from bench.data.resampling import boxes, nearest
+from bench.data.torchio_augment import augmented_batch, versions
 from bench.data.warp import change, matrices, moved_points, warped
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 IGNORED = 255  # the class of a label map that counts nowhere: what augmentation brings in from outside
 FLIPS = {"horizontal": -1, "vertical": -2, "depth": -3}  # name -> axis
-# What each number of a sample's row decides. "flip" uses the first alone.
+# What each number of a sample's row decides. "flip" uses the first alone; the one of "torchio" seeds its generators.
 COLUMNS = (
     "horizontal", "vertical", "depth", "intensity", "contrast", "brightness",
     "affine", "angle", "scale", "shift_x", "shift_y", "shift_z",
 )  # fmt: skip
-COUNTS = {None: 0, "flip": 1, "released": len(COLUMNS)}
+COUNTS = {None: 0, "flip": 1, "released": len(COLUMNS), "torchio": 1}
 
 
 class Preprocess:
@@ -37,7 +39,8 @@ class Preprocess:
     ``augment=released`` is CLAdapter's: each flip (p = .5), brightness and contrast +-.1 (p = .5), then a turn of up to
     180 degrees, scale .7 to 1.3 and shift of up to .05 of each side, with a black border (p = .7). Volumes are turned
     in the plane of their last two axes, and scaled, shifted and flipped along all three. ``augment=flip`` is the
-    horizontal flip alone.
+    horizontal flip alone; ``augment=torchio`` changes volumes as cached, before they are enlarged
+    (`bench.data.torchio_augment`), and mirrors nothing.
 
     Args:
         recipe: Its ``augment``, ``near_black``, ``normalisation`` and ``antialias`` are used.
@@ -73,15 +76,19 @@ class Preprocess:
         """
         return uniform(data_seed, axes, keys, COUNTS[self.recipe.augment])
 
+    def libraries(self) -> dict[str, str]:
+        """Versions that an augmented sample's bits depend on beside torch's and its draws."""
+        return versions() if self.recipe.augment == "torchio" else {}
+
     @torch.no_grad()
     def __call__(self, raw: Tensor, draws: np.ndarray | None = None) -> Tensor:
         """Cached arrays to normalised float32 (B, *input_shape), augmented where there are draws."""
-        return self._normalised(self._augmented(self._to_float(raw), draws))
+        return self._normalised(self._drawn(raw, draws))
 
     @torch.no_grad()
     def augmented(self, raw: Tensor, draws: np.ndarray | None) -> Tensor:
         """Cached arrays to float32 (B, *input_shape) in 0..1, augmented but not normalised: what views keep."""
-        batch = self._augmented(self._to_float(raw), draws)
+        batch = self._drawn(raw, draws)
         return batch.expand(len(batch), self.channels, *self.extent)
 
     @torch.no_grad()
@@ -119,6 +126,16 @@ class Preprocess:
             warped_ones, moves = self._affine(draws)
             points = change(points, warped_ones, lambda some: moved_points(some, moves))
         return around(points, boxes)
+
+    def _drawn(self, raw: Tensor, draws: np.ndarray | None) -> Tensor:
+        """Cached arrays to floats in 0..1, augmented where there are draws.
+
+        torchio's transforms run here, in the thread that trains, and not while a batch is loaded ahead: inside, torch's
+        global generator has another state, and dropout draws from it.
+        """
+        if draws is not None and self.recipe.augment == "torchio":
+            raw, draws = torch.from_numpy(augmented_batch(raw.cpu().numpy(), draws[:, 0])), None
+        return self._augmented(self._to_float(raw), draws)
 
     def _to_float(self, raw: Tensor) -> Tensor:
         """Cached arrays to contiguous float32 (B, C, *extent) in 0..1; C is 1 for volumes without channels."""
@@ -192,6 +209,33 @@ class Preprocess:
 
     def _normalised(self, batch: Tensor) -> Tensor:
         return ((batch - self.mean) / self.std).contiguous(memory_format=self.memory_format)
+
+
+def check_augment(
+    augment: str | None, input_shape: tuple[int, ...], forbidden_flips: Sequence[str], target: str
+) -> None:
+    """Check that an augmentation fits what it is for; others than these fit everything.
+
+    Args:
+        input_shape: The backbone's.
+        forbidden_flips: The data set's.
+        target: Where the task's targets lie; see `bench.tasks.base.Task`.
+
+    Raises:
+        UsageError: It does not; the message says what does.
+    """
+    if augment == "flip" and "horizontal" in forbidden_flips:
+        raise UsageError(
+            "augment=flip mirrors left and right, which would make other things of these data. "
+            "Use augment=none, or another augmentation, which leaves out forbidden flips."
+        )
+    if augment == "torchio" and len(input_shape) != 4:
+        raise UsageError("augment=torchio is for volumes, and the backbone takes images. Use another augmentation.")
+    if augment == "torchio" and target != "table":
+        raise UsageError(
+            "augment=torchio moves volumes but not the targets that lie on them. "
+            "Use augment=released, which moves both."
+        )
 
 
 def _columns(draws: np.ndarray) -> dict[str, np.ndarray]:

@@ -15,6 +15,7 @@ from bench.core.errors import MissingData, UsageError, nearest
 from bench.data.boxes import WIDTH, without_area
 from bench.data.intensity import check_rule
 from bench.data.splits import Split
+from bench.plugins.contract import must_define
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -180,6 +181,7 @@ class Dataset(Params):
         """Whether every sample is an image file that the base class reads."""
         return type(self).read is Dataset.read
 
+    @must_define
     def samples(self, root: Path) -> pd.DataFrame:
         """Return the table of samples.
 

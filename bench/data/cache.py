@@ -23,6 +23,7 @@ from bench.cells.notation import Spec
 from bench.core.atomic import explain, write_atomic, write_text
 from bench.core.errors import UsageError
 from bench.core.eviction import evict
+from bench.core.sizes import amount
 from bench.data.base import Sample, rows_of
 from bench.data.readers import Reader, item_bytes
 from bench.data.roots import cache_root
@@ -125,14 +126,14 @@ def make_room(name: str, size_bytes: int, place: Path, limit_gb: float | None = 
     needed = size_bytes / 1e9
     if needed > limit_gb:
         raise UsageError(
-            f"The decoded cache of {name} needs {needed:.1f} GB, more than the limit of {limit_gb:g} GB. "
+            f"The decoded cache of {name} needs {amount(size_bytes)}, more than the limit of {limit_gb:g} GB. "
             "Use a smaller size, or raise BENCH_CACHE_LIMIT_GB."
         )
     evict(place.parent, int(limit_gb * 1e9) - size_bytes, keep=place)
-    free = shutil.disk_usage(place.parent).free / 1e9
-    if needed > free:
+    free = shutil.disk_usage(place.parent).free
+    if size_bytes > free:
         raise UsageError(
-            f"The decoded cache of {name} needs {needed:.1f} GB; {place.parent} has {free:.1f} GB free. "
+            f"The decoded cache of {name} needs {amount(size_bytes)}; {place.parent} has {amount(free)} free. "
             "Free some space (bench cache clear), or point BENCH_CACHE to another disk."
         )
 

@@ -1,8 +1,9 @@
-"""A folder with one DICOM series, through torchio."""
+"""DICOM: a folder with one series as a volume, through torchio, and single files as images, through SimpleITK."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from bench.data.generators import generators_kept
 from bench.data.nifti import Volume, check_values
 
 _POSITION, _ORIENTATION = "0020|0032", "0020|0037"  # of a slice, in mm and as direction cosines
+SUFFIX = ".dcm"
 _UNEVEN = 0.01  # of the usual distance between slices
 
 
@@ -38,6 +40,71 @@ def read_dicom(folder: Path) -> Volume:
     volume = Volume(values[0].astype(np.float32), affine, name)
     check_values(volume)
     return volume
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file's name says that it is DICOM."""
+    return path.suffix.lower() == SUFFIX
+
+
+def read_dicom_image(path: Path) -> np.ndarray:
+    """One image of a file.
+
+    Returns:
+        uint8 (H, W, 3) of colour, (H, W) of grey: values as the header's slope and intercept give them, which the data
+        set's intensity rule turns into bytes where they are not. Of MONOCHROME1, whose low values are meant to be
+        bright, the library turns the stored values over, so that large ones are bright everywhere.
+
+    Raises:
+        DataError: The file is missing, damaged, or holds several frames; the message names it.
+    """
+    import SimpleITK as sitk
+
+    reader = _header(path)
+    try:
+        values = sitk.GetArrayFromImage(reader.Execute())
+    except RuntimeError as error:
+        raise _unreadable_file(path, error) from error
+    if values.ndim not in (3, 4) or values.shape[0] != 1 or values.shape[3:] not in ((), (3,)):
+        told = f"{values.shape[0]} frames" if values.shape[0] != 1 else f"the shape {values.shape}"
+        raise DataError(
+            f"{printable(path)} holds {told}, and one image a file is needed. Write each into its own file."
+        )
+    image: np.ndarray = values[0]
+    return image
+
+
+def dicom_size(path: Path) -> tuple[int, int]:
+    """(height, width) of the image in a file, from its header.
+
+    Raises:
+        DataError: The file is missing or no DICOM; the message names it.
+    """
+    width, height = _header(path).GetSize()[:2]
+    return int(height), int(width)
+
+
+def _header(path: Path) -> Any:
+    """A reader that has looked at a file's header.
+
+    Raises:
+        DataError: There is no DICOM file.
+    """
+    import SimpleITK as sitk
+
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("GDCMImageIO")
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise _unreadable_file(path, error) from error
+    return reader
+
+
+def _unreadable_file(path: Path, error: Exception) -> DataError:
+    reason = "there is no file" if not path.exists() else " ".join(str(error).split())[-160:]
+    return DataError(f"Cannot read the DICOM image {printable(path)}: {reason}. Restore it from the source.")
 
 
 def _series(folder: Path, name: str) -> tuple[str, ...]:

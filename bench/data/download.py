@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import shutil
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -67,6 +69,13 @@ def _first_good(sources: dict[str, str], name: str, folder: Path, dataset: Datas
     raise DataError(f"No mirror worked: {'; '.join(problems)}. {dataset.missing(dataset.location(folder.parent))}")
 
 
+# What a damaged, encrypted or unknown archive raises.
+_UNPACKABLE = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, OSError, EOFError, NotImplementedError,
+    RuntimeError,
+)  # fmt: skip
+
+
 def _install(file: Path, wanted: Path, temporary: Path, dataset: Dataset) -> None:
     """Unpack if need be, then move into place in one step."""
     if not file.name.endswith(_ARCHIVES):
@@ -80,8 +89,8 @@ def _install(file: Path, wanted: Path, temporary: Path, dataset: Dataset) -> Non
                 archive.extractall(unpacked)
         else:
             _untar(file, unpacked)
-    except (zipfile.BadZipFile, tarfile.TarError, OSError) as error:
-        raise DataError(f"Cannot unpack {file.name}: {error}.") from error
+    except _UNPACKABLE as error:
+        raise DataError(f"Cannot unpack {file.name}: {error}. Delete it and fetch it again.") from error
     inside = unpacked / dataset.folder
     if not inside.is_dir():
         raise DataError(f"{file.name} holds no folder {dataset.folder!r}. {dataset.missing(wanted)}")
@@ -105,6 +114,8 @@ def _untar(file: Path, into: Path) -> None:
             if source := tar.extractfile(member):
                 with place.open("wb") as target:
                     shutil.copyfileobj(source, target)
+        while tar.fileobj is not None and tar.fileobj.read(1 << 20):
+            pass  # what follows the last member: only its end says that nothing was cut off or altered
 
 
 class _Bar:

@@ -1,15 +1,16 @@
-"""Example images of a data set, where its licence allows to pass them on."""
+"""Example images of a data set and its near duplicates, where its licence allows to pass them on."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from bench.core.errors import BenchError, MissingData
-from bench.data.base import Dataset, rows_of
+from bench.core.errors import BenchError, DataError, MissingData
+from bench.data.base import Dataset, Sample, rows_of
 from bench.plugins import registry
 from bench.records import Record
 
@@ -36,19 +37,64 @@ def examples(record: Record, root: Path, folder: Path) -> tuple[list[tuple[str, 
         (file name, what it shows) for each, and why there are none.
     """
     try:
-        dataset: Dataset = registry.load("datasets", record.dataset.name).build(
-            record.dataset.name, record.dataset.params
-        )
-    except BenchError as error:
-        return [], f"No example images: {error}"
-    if not shareable(dataset.licence, [str(value) for value in record.dataset.params.values()]):
-        return [], f"No example images: the licence ({dataset.licence or 'not stated'}) does not let them be passed on."
-    try:
-        return _written(dataset, root, folder), ""
+        return _written(_shared(record), root, folder), ""
     except MissingData:
         return [], "No example images: the data were not at hand when the report was made (--data)."
     except BenchError as error:
         return [], f"No example images: {error}"
+
+
+def look_alikes(record: Record, root: Path, folder: Path, audit: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Write the nearest pairs that an audit of a record's data set found, each as one picture, side by side.
+
+    Returns:
+        (file name, what it shows) for each; none where the licence does not let images be passed on, or the data are
+        not at hand.
+    """
+    try:
+        return pairs_of(_shared(record), root, folder, audit)
+    except BenchError:  # told beside the example images
+        return []
+
+
+def pairs_of(dataset: Dataset, root: Path, folder: Path, audit: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """`look_alikes` of a data set that may be shown.
+
+    Raises:
+        DataError: The data are not there, or one of a pair cannot be read.
+    """
+    samples = {sample.id: sample for sample in rows_of(dataset, dataset.samples(root), root)}
+    pairs = [one for one in audit.get("near_duplicates", ()) if set(one["samples"]) <= samples.keys()][:MOST]
+    return [_side_by_side(dataset, samples, one, folder, number) for number, one in enumerate(pairs)]
+
+
+def _side_by_side(
+    dataset: Dataset, samples: Mapping[str, Sample], pair: Mapping[str, Any], folder: Path, number: int
+) -> tuple[str, str]:
+    from PIL import Image
+
+    both = Image.new("RGB", (2 * SIDE, SIDE))
+    for place, name in enumerate(pair["samples"]):
+        pixels = picture(dataset.read(samples[name]))
+        if pixels is not None:
+            both.paste(Image.fromarray(pixels).convert("RGB").resize((SIDE, SIDE)), (place * SIDE, 0))
+    file = f"{type(dataset).plugin_name()}-near-{number}.png"
+    folder.mkdir(parents=True, exist_ok=True)
+    both.save(folder / file)
+    return file, f"{' and '.join(pair['samples'])}: {pair['distance']} bits apart"
+
+
+def _shared(record: Record) -> Dataset:
+    """A record's data set.
+
+    Raises:
+        BenchError: It is not here, or its licence does not let images be passed on.
+    """
+    cls = registry.load("datasets", record.dataset.name)
+    dataset: Dataset = cls.build(record.dataset.name, record.dataset.params)
+    if not shareable(dataset.licence, [str(value) for value in record.dataset.params.values()]):
+        raise DataError(f"the licence ({dataset.licence or 'not stated'}) does not let them be passed on.")
+    return dataset
 
 
 def _written(dataset: Dataset, root: Path, folder: Path) -> list[tuple[str, str]]:

@@ -34,14 +34,22 @@ def pixels(dataset: Dataset, sample: Sample) -> np.ndarray:
     Raises:
         DataError: It cannot be decoded, is no image or volume, or needs an intensity rule.
     """
-    array = dataset.read(sample)
+    return in_one_form(dataset, sample.id, dataset.read(sample))
+
+
+def in_one_form(dataset: Dataset, name: str, array: np.ndarray) -> np.ndarray:
+    """What `pixels` makes of an array that was read; result and errors are its.
+
+    Args:
+        name: Of the sample, for messages.
+    """
     if array.ndim not in (2, 3, 4) or not array.size or (array.ndim == 4 and array.shape[-1] not in (1, 3)):
         expected = "(H, W, 3), (H, W), (D, H, W) or (D, H, W, C) with C of 1 or 3"
-        raise DataError(f"{dataset.plugin_name()}: read() gave shape {array.shape} for {sample.id}, not {expected}.")
+        raise DataError(f"{dataset.plugin_name()}: read() gave shape {array.shape} for {name}, not {expected}.")
     if array.ndim == 4 and array.shape[-1] == 1:
         array = array[..., 0]
     kept = array.dtype == np.float16 and array.ndim > 2 and not is_image(array.shape) and not dataset.intensity
-    array = _unit(dataset, sample, array) if kept else to_bytes(array, dataset.intensity, sample.id)
+    array = _unit(dataset, name, array) if kept else to_bytes(array, dataset.intensity, name)
     return np.repeat(array[..., None], 3, axis=2) if array.ndim == 2 else array
 
 
@@ -74,8 +82,8 @@ def _common_extent(prepared: Prepared) -> Extent | None:
     return shape
 
 
-def _unit(dataset: Dataset, sample: Sample, volume: np.ndarray) -> np.ndarray:
+def _unit(dataset: Dataset, name: str, volume: np.ndarray) -> np.ndarray:
     if not (np.isfinite(volume).all() and volume.min() >= 0 and volume.max() <= 1):
-        name = dataset.plugin_name()
-        raise DataError(f"{name}: float16 volumes hold values of 0..1 unless intensity is set; {sample.id} does not.")
+        plugin = dataset.plugin_name()
+        raise DataError(f"{plugin}: float16 volumes hold values of 0..1 unless intensity is set; {name} does not.")
     return volume

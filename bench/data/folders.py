@@ -12,7 +12,7 @@ from bench.core.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".dcm"})
 _CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})  # what file managers and archivers leave behind
 _UNREADABLE = "Make it readable, or remove it."
 
@@ -76,6 +76,8 @@ def _walk(folder: Path, inside: str, above: tuple[str, ...]) -> Iterator[str]:
     folders = []
     for entry in _entries(folder / inside):
         if not _is_folder(entry):
+            if not entry.is_file() and not is_clutter(entry.name):
+                raise DataError(f"{printable(entry.path)} is no file (a broken link, or a pipe). Remove it.")
             yield inside + entry.name
         elif not is_clutter(entry.name):
             folders.append(entry.name)

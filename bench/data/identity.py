@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -153,7 +154,9 @@ def _file_entry(file: Path, known: tuple[int, int, str] | None, algorithm: str) 
     try:
         inside = sorted(file.rglob("*")) if file.is_dir() else []
         stats = [one.stat() for one in (file, *inside)]  # a folder's own time tells of renamed files
-        size, newest = sum(stat.st_size for stat in stats), max(stat.st_mtime_ns for stat in stats)
+        if not (stat.S_ISREG(stats[0].st_mode) or stat.S_ISDIR(stats[0].st_mode)):
+            raise DataError(f"{printable(file)} is neither a file nor a folder. Remove it, or restore the file.")
+        size, newest = sum(one.st_size for one in stats), max(one.st_mtime_ns for one in stats)
         if known is not None and known[:2] == (size, newest):
             return known
         return size, newest, _folder_digest(file, inside, algorithm) if file.is_dir() else _digest(file, algorithm)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -9,32 +12,71 @@ from PIL import Image, ImageOps
 
 from bench.core.errors import DataError, UsageError
 from bench.data import resampling
+from bench.data.dicom import dicom_size, is_dicom, read_dicom_image
 from bench.data.folders import printable
 from bench.data.resampling import Resize
 
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 _PROBLEMS = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+PIXEL_LIMIT = 100_000_000  # of one image: as colours 0.3 GB, and three times that while it is converted
+LARGE = 10_000_000  # pixels above which images are decoded one by one
+_one_by_one = threading.Lock()
 _SIXTEEN_BITS = ("PNG", "PPM")  # formats whose mode "I" holds 16 bits
 EXIF_ORIENTATION = 0x0112
+_SUBFILE_TYPE, _COPY_OR_MASK = 254, 0b101  # TIFF's NewSubfileType: a smaller copy of another page, or its mask
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Decode an image file: EXIF rotation applied, grey and CMYK converted, alpha laid over black.
+    """Decode an image file: EXIF rotation applied, grey, palettes and CMYK converted, alpha laid over black.
+
+    Colour of 16 bits keeps its upper 8, as ``intensity=full`` would; of animations the first frame counts. TIFF files
+    with several pages are refused, since nobody says which is meant; pages that are smaller copies do not count.
+    DICOM files are read by `bench.data.dicom`.
 
     Returns:
         uint8 (H, W, 3); of deep greyscale (16 or 32 bits, float) the values as stored, (H, W), which the data set's
         intensity rule turns into bytes.
 
     Raises:
-        DataError: The file is missing, truncated or not an image; the message names it.
+        DataError: The file is missing, truncated, not an image or several; the message names it.
     """
+    if is_dicom(path):
+        return read_dicom_image(path)
     try:
-        with Image.open(path) as image:
-            image.load()
-            upright = ImageOps.exif_transpose(image)
-            return _deep(upright, image.format) if _is_deep(image.mode) else np.asarray(_to_rgb(upright))
+        with _opened(path) as image:
+            return from_pil(image)
     except _PROBLEMS as error:
         raise _unreadable(path, error) from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """An image file, to be decoded inside; many threads decode at once, and large images one after the other.
+
+    Raises:
+        DataError: It has more pixels than `PIXEL_LIMIT`.
+    """
+    with Image.open(path) as image:
+        pixels = image.width * image.height
+        if pixels > PIXEL_LIMIT:
+            raise DataError(
+                f"{printable(path)} has {pixels / 1e6:.0f} million pixels, more than the {PIXEL_LIMIT / 1e6:.0f} "
+                "million that fit into memory. Make it smaller, or cut it into tiles."
+            )
+        with _one_by_one if pixels > LARGE else nullcontext():
+            yield image
+
+
+def from_pil(image: Image.Image) -> np.ndarray:
+    """An image as Pillow holds it, in the form that `read_image` gives.
+
+    Raises:
+        ValueError: It has several pages.
+    """
+    _check_pages(image)
+    image.load()
+    upright = ImageOps.exif_transpose(image)
+    return _deep(upright, image.format) if _is_deep(image.mode) else np.asarray(_to_rgb(upright))
 
 
 def read_map(path: Path) -> np.ndarray:
@@ -44,7 +86,7 @@ def read_map(path: Path) -> np.ndarray:
         DataError: The file is missing, no image, or has several channels; the message names it.
     """
     try:
-        with Image.open(path) as image:
+        with _opened(path) as image:
             image.load()
             upright = ImageOps.exif_transpose(image)
     except _PROBLEMS as error:
@@ -62,6 +104,8 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         DataError: The file is missing or not an image; the message names it.
     """
+    if is_dicom(path):
+        return dicom_size(path)
     try:
         with Image.open(path) as image:
             turned = image.getexif().get(EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
@@ -97,6 +141,19 @@ def resized(
     box = None if resize == "squash" else (left, top, left + width, top + height)
     picture = Image.fromarray(image).resize(wanted[::-1], _FILTERS[interpolation], box=box)
     return np.asarray(picture)
+
+
+def _check_pages(image: Image.Image) -> None:
+    if image.format != "TIFF" or getattr(image, "n_frames", 1) == 1:
+        return
+    here, whole = image.tell(), 0
+    for number in range(image.n_frames):  # type: ignore[attr-defined]
+        image.seek(number)
+        kind = image.tag_v2.get(_SUBFILE_TYPE, 0)  # type: ignore[attr-defined]
+        whole += not kind & _COPY_OR_MASK
+    image.seek(here)
+    if whole > 1:
+        raise ValueError(f"it holds {whole} pages, and one image a file is needed; write each page into its own file")
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:

@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,8 +14,10 @@ from PIL import Image
 
 from bench.core.errors import DataError
 from bench.data.base import Dataset, Sample
+from bench.data.dicom import is_dicom
 from bench.data.images import EXIF_ORIENTATION
 from bench.data.intensity import check_finite, to_bytes
+from bench.data.near import thumbnail
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +35,7 @@ class Inspection:
         problem: Why it cannot be read, or "".
         oddities: How it differs from an upright RGB image of usual size, e.g. ("mode CMYK", "EXIF rotation").
         deep: Type, smallest and largest value where they are not bytes; else None.
+        small: What near duplicates are found by (`bench.data.near.thumbnail`), or None.
     """
 
     id: str
@@ -40,6 +43,7 @@ class Inspection:
     problem: str = ""
     oddities: tuple[str, ...] = ()
     deep: tuple[str, float, float] | None = None
+    small: np.ndarray | None = field(default=None, repr=False, compare=False)
 
 
 def inspect(dataset: Dataset, samples: list[Sample]) -> Iterator[Inspection]:
@@ -59,7 +63,8 @@ def _inspect(dataset: Dataset, sample: Sample) -> Inspection:
     deep = None
     if array.dtype != np.uint8 and not problem:
         deep = str(array.dtype), float(array.min()), float(array.max())
-    return Inspection(sample.id, pixels, problem, (*stored, *_extent(array.shape)), deep)
+    small = None if problem else thumbnail(array)
+    return Inspection(sample.id, pixels, problem, (*stored, *_extent(array.shape)), deep, small)
 
 
 def _unusable(dataset: Dataset, sample: Sample, array: np.ndarray) -> str:
@@ -75,6 +80,8 @@ def _unusable(dataset: Dataset, sample: Sample, array: np.ndarray) -> str:
 
 def _stored(path: Path) -> tuple[str, ...]:
     """How the file differs from upright RGB; it has just been read, so it opens."""
+    if is_dicom(path):
+        return ("DICOM",)
     with Image.open(path) as image:
         found = [] if image.mode == "RGB" else [f"mode {image.mode}"]
         if image.getexif().get(EXIF_ORIENTATION, 1) != 1:

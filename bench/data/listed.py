@@ -10,9 +10,21 @@ import pandas as pd
 from pydantic import Field
 
 from bench.core.errors import DataError
+from bench.data.excel import is_excel, read_excel
 from bench.data.folders import file_table
-from bench.data.own import HOLDOUT, OwnImages, split_name
+from bench.data.label_cells import no_classes
+from bench.data.own import HOLDOUT, RESAMPLED, OwnImages, split_name
 from bench.data.splits import LeaveDomainOut, Official
+
+_ENCODING = "utf-8-sig"  # what spreadsheets write begins with a mark
+_SEPARATORS = (",", ";", "\t", "|")
+_LISTS = (".csv", ".tsv")
+
+
+def _lists(folder: Path) -> list[Path]:
+    return sorted(
+        file for file in folder.iterdir() if (file.suffix.lower() in _LISTS or is_excel(file)) and file.is_file()
+    )
 
 
 class ListedFiles(OwnImages):
@@ -22,7 +34,9 @@ class ListedFiles(OwnImages):
     beside = ("*",)  # the list decides what belongs to the set
     protocols = {
         "holdout": HOLDOUT,
+        "resampled": RESAMPLED,
         "grouped": replace(HOLDOUT, group="group"),
+        "grouped_resampled": replace(RESAMPLED, group="group"),
         "split": Official(),
         "split_without_val": Official(selection="last"),
         "leave_domain_out": LeaveDomainOut(test=""),
@@ -32,10 +46,35 @@ class ListedFiles(OwnImages):
     label_column: str = Field("label", description="column with its class")
     split_column: str = Field("split", description='column with train / val / test; "": there is none')
     group_column: str = Field("group", description="column with what must stay together; used if it is there")
+    worksheet: str = Field("", description="of an Excel file that has several")
     domain_column: str = Field("domain", description="column with the domain; used if it is there")
 
     def location(self, root: Path) -> Path:
-        return (root / self.path).parent
+        return self._list(root).parent
+
+    def place(self, root: Path) -> Path:
+        """Return the list; of a folder that holds a single one that one.
+
+        Raises:
+            MissingData: ``path`` is not set, or nothing is there.
+            DataError: It is a folder that holds no list, or several.
+        """
+        super().place(root)
+        file = self._list(root)
+        if file.is_file():
+            return file
+        if not file.is_dir():
+            raise DataError(f"{self.plugin_name()}: {file} is no file. path must name the list of the images.")
+        found = ", ".join(list_.name for list_ in _lists(file)) or "none"
+        raise DataError(
+            f"{self.plugin_name()}: path names the folder {file}; it must name the list, a CSV file. Found: {found}."
+        )
+
+    def _list(self, root: Path) -> Path:
+        """The file that ``path`` means, there or not."""
+        given = root / self.path
+        inside = _lists(given) if given.is_dir() else []
+        return inside[0] if len(inside) == 1 else given
 
     def class_names(self, root: Path) -> tuple[str, ...]:
         values = self.sheet(root)[self.label_column]
@@ -45,46 +84,84 @@ class ListedFiles(OwnImages):
     def samples(self, root: Path) -> pd.DataFrame:
         sheet = self.sheet(root)
         numbers = {name: label for label, name in enumerate(self.class_names(root))}
-        table = pd.DataFrame({"path": sheet[self.path_column], "label": sheet[self.label_column].map(numbers)})
+        table = self._columns(sheet, numbers)
         if self.split_column in sheet:
             table["split"] = sheet[self.split_column].map(split_name)
             self._check_protocol(set(table["split"]) - {""})
             self.check_splits(set(table["split"]) - {""})
+        if "domain" in table:
+            self.check_domain(set(table["domain"]))
+        found, elsewhere = file_table(table.to_dict("records")), self.external_place(root)
+        if elsewhere is None:
+            return found
+        further = self._columns(self.sheet(root, elsewhere), numbers).to_dict("records")
+        return self.with_external(found, further, root, elsewhere.parent)
+
+    def _columns(self, sheet: pd.DataFrame, numbers: dict[str, int]) -> pd.DataFrame:
+        """Paths, labels and what else the list says of its samples.
+
+        Raises:
+            DataError: A class is none of those that train.
+        """
+        if unknown := sorted(set(sheet[self.label_column]) - numbers.keys()):
+            raise DataError(
+                f"{self.plugin_name()}: {self.external} has the class {unknown[0]!r}, which {self.path} lacks."
+            )
+        table = pd.DataFrame({"path": sheet[self.path_column], "label": sheet[self.label_column].map(numbers)})
         for name, column in self.further().items():
             if column in sheet:
                 table[name] = sheet[column]
-        if "domain" in table:
-            self.check_domain(set(table["domain"]))
-        return file_table(table.to_dict("records"))
+        return table
 
     def further(self) -> dict[str, str]:
         """Column of the samples' table -> column of the list it is taken from, where the list has it."""
         return {"group": self.group_column, "domain": self.domain_column}
 
-    def sheet(self, root: Path) -> pd.DataFrame:
+    def sheet(self, root: Path, file: Path | None = None) -> pd.DataFrame:
         """The list with every value as text.
+
+        Args:
+            file: Another list of the same form; default: the one that ``path`` names.
 
         Raises:
             DataError: It cannot be read, a column is missing, or a cell that is needed is empty.
         """
-        file, name = self.place(root), self.plugin_name()
+        file, name = file or self.place(root), self.plugin_name()
         try:
-            separator = self.separator.get(file.suffix.lower(), ",")
-            sheet = pd.read_csv(file, sep=separator, dtype=str, keep_default_na=False)
+            sheet = read_excel(file, self.worksheet) if is_excel(file) else self._read_csv(file)
         except (OSError, ValueError) as error:
             raise DataError(f"{name}: cannot read {file}: {error}. It must be a CSV file with a header.") from error
         for column in (self.path_column, self.label_column):
             if column not in sheet:
-                raise DataError(f"{name}: {file} has no column {column!r}; it has {', '.join(sheet.columns)}.")
+                field, found = ("path" if column == self.path_column else "label"), ", ".join(map(str, sheet.columns))
+                raise DataError(
+                    f"{name}: {file} has no column {column!r}; it has {found}. Rename one, or give {field}_column=NAME."
+                )
         domains = [self.domain_column] if self.protocol == "leave_domain_out" else []
         for column in (self.path_column, self.label_column, self.group_column, *domains):
             if column in sheet:
                 self._check_filled(file, sheet[column])
+        if self.task_plugin.single_label and (problem := no_classes(sheet[self.label_column].tolist())):
+            raise DataError(f"{name}: {file}, column {self.label_column!r}: {problem}.")
         return sheet
+
+    def _read_csv(self, file: Path) -> pd.DataFrame:
+        return pd.read_csv(file, sep=self._separator(file), dtype=str, keep_default_na=False, encoding=_ENCODING)
+
+    def _separator(self, file: Path) -> str:
+        """What separates the columns: the one of the file's suffix, unless the header is divided by another."""
+        usual = self.separator.get(file.suffix.lower(), ",")
+        with file.open(encoding=_ENCODING) as lines:
+            header = lines.readline().rstrip("\r\n")
+        needed = {self.path_column, self.label_column}
+        for separator in (usual, *_SEPARATORS):
+            if needed <= {name.strip('" ') for name in header.split(separator)}:
+                return separator
+        return usual
 
     def _check_protocol(self, splits: set[str]) -> None:
         """Given splits are never drawn anew by default."""
-        if self.protocol == "holdout" and splits:
+        if self.protocol in ("holdout", "resampled") and splits:
             given = "split" if "val" in splits else "split_without_val"
             raise DataError(
                 f"{self.plugin_name()}: {self.path} has the splits {', '.join(sorted(splits))} in the column "

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 from pydantic import Field
 
 from bench.core.errors import DataError, MissingData
 from bench.data.base import Dataset
-from bench.data.splits import Folds, LeaveDomainOut, Split
+from bench.data.folders import file_table
+from bench.data.splits import EXTERNAL, Folds, LeaveDomainOut, Split
 
 _SPELLINGS = {"training": "train", "valid": "val", "validation": "val", "dev": "val", "testing": "test"}
 
 
 HOLDOUT = Folds(folds=5, train=(0, 1, 2), val=(3,), test=(4,))
+RESAMPLED = replace(HOLDOUT, drawn=True)
 
 
 class OwnImages(Dataset):
     """Base of adapters for images that come with no published protocol.
 
     Names of protocols carry meaning here: ``split`` and ``split_without_val`` take the splits as given,
-    ``leave_domain_out`` tests on ``test_domain``; `HOLDOUT` is a stratified 60 / 20 / 20 %.
+    ``leave_domain_out`` tests on ``test_domain``; `HOLDOUT` is a stratified 60 / 20 / 20 %, `RESAMPLED`
+    another one for each data seed.
     """
 
     licence = "your own"
@@ -29,6 +36,7 @@ class OwnImages(Dataset):
 
     path: str = Field("", description="where the data lie, below the data root or absolute")
     test_domain: str = Field("", description="held-out domain of the protocol leave_domain_out")
+    external: str = Field("", description="further test data from elsewhere, reported beside the test split")
     accept_leaks: tuple[str, ...] = Field((), description='leaks you know of and accept, e.g. ["duplicate"]')
 
     @property
@@ -53,6 +61,41 @@ class OwnImages(Dataset):
         if not (root / self.path).exists():
             raise MissingData(f"{name}: there is nothing at {root / self.path}. Change path, or --data / BENCH_DATA.")
         return root / self.path
+
+    def external_place(self, root: Path) -> Path | None:
+        """What ``external`` names, or None.
+
+        Raises:
+            MissingData: Nothing is there.
+        """
+        if not self.external:
+            return None
+        if not (root / self.external).exists():
+            raise MissingData(
+                f"{self.plugin_name()}: there is nothing at {root / self.external}. Change external, or --data."
+            )
+        return root / self.external
+
+    def with_external(
+        self, table: pd.DataFrame, rows: Iterable[Mapping[Any, Any]], root: Path, place: Path
+    ) -> pd.DataFrame:
+        """The table with further test samples behind its own, marked in the column ``external``.
+
+        Args:
+            rows: With ``path`` below ``place`` and ``label``, and perhaps ``group`` and ``domain``.
+            place: Where they lie, which may be outside of the set's own folder.
+        """
+        # by real paths, since the folder above a link's target is not the one above the link
+        way = os.path.relpath(os.path.realpath(place), os.path.realpath(self.location(root)))
+        further = file_table({**row, "path": f"{way}/{row['path']}"} for row in rows)
+        for column, own in (("group", further["id"]), ("domain", place.name)):
+            if column in table and column not in further:
+                further[column] = own
+        kept = [column for column in further if column in table]
+        both = pd.concat([table, further[kept]], ignore_index=True)
+        marks = [False] * len(table) + [True] * len(further)
+        both[EXTERNAL], both["path"] = marks, both["path"].astype(object)
+        return both.astype({"label": int})
 
     def check_domain(self, domains: set[str]) -> None:
         """Say which domains there are when ``test_domain`` is none of them.

@@ -25,7 +25,7 @@ from bench.data.identity import (
     targets_identity,
 )
 from bench.data.leaks import check_leaks
-from bench.data.splits import need
+from bench.data.splits import EXTERNAL, blank, need
 from bench.data.subset import shrink
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class Prepared:
         dataset: The adapter with its fields.
         root: The data root.
         table: All samples (where each has one class: the labelled ones) in the adapter's order; ``split`` is "train",
-            "val", "test", or "" for samples that the protocol or ``shots`` leave out. They stay, so that every protocol
-            and subset shares one decoded cache.
+            "val", "test", "external", or "" for samples that the protocol or ``shots`` leave out. They stay, so that
+            every protocol and subset shares one decoded cache.
         identity: sha256 of the used samples' bytes, their rows and the adapter's source: what a record agrees with.
         content: sha256 of what decoding all rows depends on, whatever the split: with `rows_key`, what kept features
             agree with.
@@ -93,7 +93,7 @@ class Prepared:
     @cached_property
     def _rows(self) -> dict[str, np.ndarray]:
         found = self.table["split"].to_numpy()
-        return {split: np.flatnonzero(found == split) for split in SPLITS}
+        return {split: np.flatnonzero(found == split) for split in (*SPLITS, EXTERNAL)}
 
 
 def prepare(dataset: Dataset, root: Path, data_seed: int, partial: bool = False) -> Prepared:
@@ -127,7 +127,7 @@ def prepare(dataset: Dataset, root: Path, data_seed: int, partial: bool = False)
         raise DataError(f"{name}: protocol {dataset.protocol!r} has no validation split. Leave out {field}.")
     table["split"] = shrink(table, "train", dataset.shots, dataset.fraction, data_seed)
     table["split"] = shrink(table, "val", dataset.val_shots, dataset.val_fraction, data_seed)
-    counts = {split: int((table["split"] == split).sum()) for split in SPLITS}
+    counts = split_counts(table)
     text = dataset.text_features(root)
     return Prepared(
         dataset=dataset,
@@ -209,12 +209,24 @@ def _check_labels(name: str, table: pd.DataFrame, classes: int) -> None:
         raise DataError(f"{name}: {wrong} has label {labels.max()}, but there are {classes} classes, from 0.")
 
 
+def split_counts(table: pd.DataFrame) -> dict[str, int]:
+    """Samples of each split; of the external one where there are some."""
+    counts = {split: int((table["split"] == split).sum()) for split in (*SPLITS, EXTERNAL)}
+    return {split: count for split, count in counts.items() if count or split != EXTERNAL}
+
+
 def assign(dataset: Dataset, table: pd.DataFrame, data_seed: int) -> pd.Series:
     """Apply the protocol's rule and check that train and test are there.
+
+    Rows that the column ``external`` marks are a split of their own, which the rule does not see.
 
     Raises:
         DataError: The rule cannot be applied, or gives other values than train, val, test and "".
     """
+    if EXTERNAL in table:
+        inside, whole = ~table[EXTERNAL].to_numpy(dtype=bool), blank(table, EXTERNAL)
+        whole[inside] = assign(dataset, table[inside].drop(columns=EXTERNAL), data_seed)
+        return whole
     split = dataset.rule(table, data_seed)
     unknown = sorted(set(split) - {*SPLITS, ""})
     if unknown:
@@ -229,7 +241,7 @@ def compare(table: pd.DataFrame, expected: dict[str, Any], classes: int) -> dict
     """Return split -> {"expected", "found"} where the counts (per class if stated so) differ."""
     found: dict[str, Any] = {}
     for split, count in expected.items():
-        members = table["split"] != "" if split == "total" else table["split"] == split
+        members = table["split"].isin(SPLITS) if split == "total" else table["split"] == split
         seen = int(members.sum())
         if isinstance(count, tuple):
             seen = np.bincount(need(table, "label")[members].to_numpy(), minlength=classes).tolist()

@@ -157,12 +157,11 @@ def _images(
     smaller = first[0] < wanted[0] and first[0] * wanted[1] == first[1] * wanted[0]
     if smaller and common_extent(prepared) is not None:
         return Reader(first, "uint8", ["image", _FORMAT, PIL.__version__, "native"], lambda one: pixels(dataset, one))
-    method = interpolation if recipe.antialias else "bilinear"
 
     def load(sample: Sample) -> np.ndarray:
-        return resized(pixels(dataset, sample), wanted, resize, method, recipe.antialias)
+        return sized_image(pixels(dataset, sample), wanted, recipe, interpolation)
 
-    key = ["image", _FORMAT, PIL.__version__, list(wanted), resize, method, recipe.antialias]
+    key = ["image", _FORMAT, PIL.__version__, list(wanted), resize, _method(recipe, interpolation), recipe.antialias]
     return Reader((*wanted, 3), "uint8", key, load)
 
 
@@ -177,11 +176,26 @@ def _volumes(prepared: Prepared, first: np.ndarray, wanted: tuple[int, ...], rec
         return Reader(first.shape, dtype, ["volume", _FORMAT, dtype, "native"], lambda one: pixels(dataset, one))
 
     def load(sample: Sample) -> np.ndarray:
-        values = resampling.linear(pixels(dataset, sample), wanted, shown, recipe.antialias)
-        return resampling.to_bytes(values) if dtype == "uint8" else values.astype(dtype)
+        return sized_volume(pixels(dataset, sample), wanted, recipe)
 
     key = ["volume", _FORMAT, dtype, list(wanted), recipe.resize, "linear", recipe.antialias]
     return Reader((*wanted, *first.shape[3:]), dtype, key, load)
+
+
+def sized_image(image: np.ndarray, wanted: tuple[int, int], recipe: Recipe, interpolation: str) -> np.ndarray:
+    """An image uint8 (H, W, 3) resized to (*wanted, 3) as the recipe says."""
+    return resized(image, wanted, recipe.resize, _method(recipe, interpolation), recipe.antialias)
+
+
+def sized_volume(volume: np.ndarray, wanted: tuple[int, ...], recipe: Recipe) -> np.ndarray:
+    """A volume (D, H, W[, C]) resized to (*wanted[, C]) as the recipe says, in its own type."""
+    shown = resampling.boxes(spatial(volume.shape), wanted, recipe.resize)
+    values = resampling.linear(volume, wanted, shown, recipe.antialias)
+    return resampling.to_bytes(values) if volume.dtype == np.uint8 else values.astype(volume.dtype)
+
+
+def _method(recipe: Recipe, interpolation: str) -> str:
+    return interpolation if recipe.antialias else "bilinear"
 
 
 def item_bytes(reader: Reader) -> int:

@@ -11,8 +11,14 @@ CACHE_VARIABLE = "BENCH_CACHE"
 
 
 def cache_root() -> Path:
-    """Return the folder of everything that can be computed again: ``BENCH_CACHE``, else a per-user cache folder."""
+    """Return the folder of everything that can be computed again: ``BENCH_CACHE``, else a per-user cache folder.
+
+    Raises:
+        UsageError: ``BENCH_CACHE`` names something that is no folder.
+    """
     if given := os.environ.get(CACHE_VARIABLE):
+        if Path(given).exists() and not Path(given).is_dir():
+            raise UsageError(f"{CACHE_VARIABLE} names {given}, which is no folder. Name a folder, made when missing.")
         return Path(given)
     from platformdirs import user_cache_path
 

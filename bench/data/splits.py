@@ -17,6 +17,7 @@ from bench.core.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+EXTERNAL = "external"  # the split, and the column that marks its rows: test samples from elsewhere, which no rule sees
 Selection = Literal["val_best", "last", "test_best"]
 
 
@@ -29,6 +30,7 @@ class Split:
             every table says so.
         selection: Forced criterion of protocols without validation data; None: the recipe decides.
         note: One line for the reader of a table, e.g. that the reported split is the public validation set.
+        drawn: The seed draws the test samples anew, so that runs of different data seeds are judged on different ones.
         unseen: Classes without a training sample are meant: the protocol asks how well they are recognised.
     """
 
@@ -36,6 +38,7 @@ class Split:
     selection: Selection | None = None
     note: str = ""
     unseen: bool = False
+    drawn: bool = False
 
     def __call__(self, table: pd.DataFrame, seed: int = 0) -> pd.Series:
         """Assign every row; see the module's docstring.
@@ -91,7 +94,7 @@ class Folds(Split):
     Attributes:
         train, val, test: Fold numbers that make up each split.
         group: Column that must not cross folds (patient, slide, physical sample); None: plain stratified.
-        random_state: The shuffle's seed, fixed by the protocol.
+        random_state: The shuffle's seed, fixed by the protocol; `drawn` adds the seed to it.
     """
 
     folds: int
@@ -102,7 +105,8 @@ class Folds(Split):
     random_state: int = 1
 
     def __call__(self, table: pd.DataFrame, seed: int = 0) -> pd.Series:
-        numbers = fold_numbers(table, self.folds, self.random_state, self.group)
+        state = (self.random_state + self.drawn * seed) % 2**32  # all that scikit-learn takes
+        numbers = fold_numbers(table, self.folds, state, self.group)
         assigned = blank(table, "")
         for name, members in (("train", self.train), ("val", self.val), ("test", self.test)):
             assigned[np.isin(numbers, members)] = name

@@ -9,6 +9,7 @@ lock lets samples in one by one.
 from __future__ import annotations
 
 from functools import cache
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,8 +31,7 @@ def augmented(volume: np.ndarray, seed: int) -> np.ndarray:
 
     Args:
         volume: uint8 (D, H, W) or (D, H, W, C), channels changed alike; beyond the edge lies its darkest value.
-        seed: Of this sample in this epoch (`bench.training.streams.derive` makes it of the data seed, the epoch and the
-            sample's id); decides the result, together with the versions of torchio and torch.
+        seed: Of this sample in this epoch; decides the result, together with the versions of torch and `versions`.
 
     Returns:
         uint8 of the same shape.
@@ -50,6 +50,23 @@ def augmented(volume: np.ndarray, seed: int) -> np.ndarray:
         drawn = _transforms(min(volume.shape[:3]))(image).data
     bytes_ = (drawn.clamp(0, 1) * 255).round().to(torch.uint8).numpy().transpose(3, 2, 1, 0)
     return np.ascontiguousarray(bytes_.reshape(volume.shape))
+
+
+def augmented_batch(volumes: np.ndarray, chance: np.ndarray) -> np.ndarray:
+    """`augmented` for a batch, one volume after the other.
+
+    Args:
+        volumes: uint8 (B, D, H, W[, C]).
+        chance: (B,) in [0, 1), each sample's own; its 53 bits are the seed.
+    """
+    seeds = (chance * 2.0**53).astype(np.int64)
+    return np.stack([augmented(volume, int(seed)) for volume, seed in zip(volumes, seeds, strict=True)])
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Of the libraries that decide an augmented volume beside torch."""
+    return {name: version(name) for name in ("torchio", "SimpleITK")}
 
 
 @cache

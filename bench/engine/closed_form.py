@@ -2,58 +2,93 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 import torch
 
 from bench.engine.cost import size, trunk_macs
-from bench.engine.evidence import SPLITS, flags, identity_fields, predictions, stage_result
+from bench.engine.evidence import SPLITS, flags, identity_fields, kept_features, predictions, stage_result
 from bench.engine.plan import Planned
 from bench.methods.base import FeatureMethod, Fitted
+from bench.methods.build import author
 from bench.records import Record
 from bench.records.schema import Macs, Parameters, Selection
-from bench.tasks.base import Outputs
+from bench.tasks.base import FeatureSplit, Outputs, check_shape
 from bench.training.context import Context, parts
 from bench.training.loop import stacked
+from bench.training.seen import BACKBONE, featured
 
 STAGE = "fit"
 
 
+def selects_on(planned: Planned, splits: tuple[str, ...]) -> str:
+    """The split that may choose a method's strength."""
+    return "test" if planned.selection == "test_best" and "test" in splits else "val"
+
+
 def fit_record(
-    planned: Planned, context: Context, splits: tuple[str, ...] = SPLITS
+    planned: Planned, context: Context, splits: tuple[str, ...] = SPLITS, keep_features: bool = False
 ) -> tuple[Record, dict[str, np.ndarray]]:
-    """Fit the cell's method and predict on ``splits``; the test split is opened once, after fitting."""
+    """Fit the cell's method and predict on ``splits``; the test split is opened once, after fitting.
+
+    Args:
+        keep_features: Keep what the method was fitted on and judged by, too.
+    """
     method = planned.resolved.method
     assert isinstance(method, FeatureMethod)
-    selects_on = "test" if planned.selection == "test_best" and "test" in splits else "val"
-    val = context.feature_split(selects_on) if len(context.prepared.rows(selects_on)) else None
-    fitted = method.fit(context.feature_split("train"), val, context.head_spec(planned.resolved.recipe))
-    outputs = {split: _outputs(fitted, context, split) for split in splits if len(context.prepared.rows(split))}
-    total = size(context.trunk) + fitted.parameters
+    looked_at = selects_on(planned, splits)
+    x = cache(lambda split: _read(method, context, split))
+    val = _split(x, context, looked_at) if len(context.prepared.rows(looked_at)) else None
+    fitted = method.fit(_split(x, context, "train"), val, context.head_spec(planned.resolved.recipe))
+    wanted = context.head_spec(planned.resolved.recipe).outputs, author(method)
+    there = [name for name in splits if len(context.prepared.rows(name))]
+    outputs = {name: _outputs(fitted, context, name, x(name), wanted) for name in there}
+    total, macs = (0, 0) if method.measures else (size(context.trunk), trunk_macs(context.trunk))
     by = str((fitted.chosen or {}).get("by", "none"))
     record = Record(
         **identity_fields(planned),
         stages=[stage_result(context, STAGE, outputs, selection=by, trainable=fitted.parameters)],
-        selection=_selection(fitted, by, selects_on, context),
-        test_openings=int("test" in outputs) + int(selects_on == "test"),
-        parameters=Parameters(trainable=fitted.parameters, added=fitted.parameters, total=total),
-        macs=Macs(backbone=trunk_macs(context.trunk), head=None),
+        selection=_selection(fitted, by, looked_at, context),
+        test_openings=int("test" in outputs) + int(looked_at == "test"),
+        parameters=Parameters(trainable=fitted.parameters, added=fitted.parameters, total=total + fitted.parameters),
+        macs=Macs(backbone=macs, head=None),
         flags=flags(planned, []),
         diagnostics={STAGE: fitted.chosen} if fitted.chosen else {},
     )
-    return record, predictions(context, {STAGE: outputs})
+    pooled = {split: {BACKBONE: context.pooled(split)} for split in featured(outputs)} if keep_features else {}
+    return record, {**predictions(context, {STAGE: outputs}), **kept_features(context, {STAGE: pooled})}
 
 
-def _outputs(fitted: Fitted, context: Context, split: str) -> Outputs:
-    """What the task keeps of the method's scores."""
-    scores = torch.from_numpy(fitted.predict(context.pooled(split)).astype(np.float32))
+def _read(method: FeatureMethod, context: Context, split: str) -> np.ndarray:
+    """What the method reads of a split, (n, d) float32."""
+    if not method.measures:
+        return context.pooled(split)
+    rows = context.prepared.rows(split)
+    return np.concatenate([method.measure(context.cached(rows[part])) for part in parts(len(rows))])
+
+
+def _split(x: Callable[[str], np.ndarray], context: Context, split: str) -> FeatureSplit:
+    return FeatureSplit(x(split), context.targets(context.prepared.rows(split)).cpu().numpy())
+
+
+def _outputs(fitted: Fitted, context: Context, split: str, x: np.ndarray, wanted: tuple[int, str]) -> Outputs:
+    """What the task keeps of the method's scores.
+
+    Args:
+        wanted: How many outputs the method was asked for, and who it is, in words.
+    """
+    scores = torch.from_numpy(np.asarray(fitted.predict(x), dtype=np.float32))
+    check_shape(context.task, scores, len(context.prepared.rows(split)), *wanted)
     rows, size = context.prepared.rows(split), context.task.at_once or len(scores)
     batches = [context.task.kept(scores[part], context.targets(rows[part]).cpu()) for part in parts(len(rows), size)]
     return stacked(batches)
 
 
-def _selection(fitted: Fitted, by: str, selects_on: str, context: Context) -> Selection:
+def _selection(fitted: Fitted, by: str, looks_at: str, context: Context) -> Selection:
     """What chose the strength, as the method reports it."""
-    known = {"validation": selects_on, "inner cross-validation": "inner_cv"}
+    known = {"validation": looks_at, "inner cross-validation": "inner_cv"}
     looked_at = known.get(by, "none")
     split = {"inner_cv": "train", "none": None}.get(looked_at, looked_at)
     labels = len(context.prepared.rows(split)) if split else 0

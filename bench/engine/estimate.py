@@ -18,6 +18,7 @@ from bench.backbones.base import Backbone
 from bench.core.memory import resident_memory
 from bench.engine.cost import model_macs, on_meta, size, trunk_macs
 from bench.engine.groups import Group, trunk_epochs
+from bench.engine.plan import Planned
 from bench.engine.setup import readers
 from bench.methods.base import Method
 from bench.methods.build import build_model, stand_in
@@ -73,6 +74,28 @@ def estimate(group: Group, device: torch.device) -> Cost:
         disk=disk_bytes(group, trunk, spec) + checkpoints,
         memory=memory_bytes(trunk, list(jobs.values()), models),
     )
+
+
+def rough_macs(group: Group) -> int:
+    """Multiply-accumulates of the trunk's passes over training inputs: cheap, and tells long groups from short.
+
+    Heads are left out, and what is predicted at the end.
+    """
+    own = sum(job.epochs for job in group.jobs if not job.shares_trunk)
+    passes = trunk_epochs([job for job in group.jobs if job.shares_trunk], fused=True) + FORWARD_AND_BACKWARD * own
+    first = group.cells[0]
+    return max(passes, 1) * first.prepared.counts["train"] * _trunk_macs(first)
+
+
+def _trunk_macs(planned: Planned) -> int:
+    key = f"{planned.cell.backbone} {planned.weights.digest}"
+    if key not in _counted:
+        trunk = planned.resolved.backbone.load(planned.cell.backbone.name, planned.weights, pretrained=False)
+        _counted[key] = trunk_macs(trunk)
+    return _counted[key]
+
+
+_counted: dict[str, int] = {}
 
 
 def model_of(trunk: Backbone, method: Method, spec: HeadSpec) -> Model:

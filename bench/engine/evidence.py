@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,11 +10,13 @@ from bench.cells.recipes import PRESETS
 from bench.core.environment import environment, git_revision
 from bench.core.errors import BenchError, DataError
 from bench.data.overlap import overlap
+from bench.data.splits import EXTERNAL
 from bench.engine.plan import Planned
 from bench.grid.resolve import Resolved
 from bench.records import Record
 from bench.records.items import groups_packed, names_digest, packed
 from bench.records.schema import (
+    CLASS_NAMES,
     Budget,
     Failure,
     Flags,
@@ -26,13 +28,16 @@ from bench.records.schema import (
     StageResult,
     prediction_key,
 )
-from bench.tasks.base import Outputs
+from bench.tasks.base import Outputs, Task
 from bench.training.context import Context
 from bench.training.seen import BACKBONE
 from bench.training.stages import Reported
 from bench.training.trials import Tuning
 
-SPLITS = ("val", "test")
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPLITS = ("val", "test", EXTERNAL)  # the last two are opened together, once selection is final
 UNITS = ("group", "domain")  # columns of the table that statistics need beside the ids
 Predictions = dict[str, dict[str, Outputs]]  # stage -> split -> outputs
 
@@ -48,7 +53,7 @@ def stage_result(context: Context, name: str, outputs: dict[str, Outputs], **fie
     return StageResult(
         name=name,
         metrics={split: evaluate(targets_of(context, split), found) for split, found in outputs.items()},
-        n={split: len(context.prepared.rows(split)) for split in outputs},
+        n={split: len(context.prepared.rows(split)) for split in ("train", *outputs)},
         items={split: item_facts(context, split, found) for split, found in outputs.items()},
         **fields,
     )
@@ -56,8 +61,12 @@ def stage_result(context: Context, name: str, outputs: dict[str, Outputs], **fie
 
 def item_facts(context: Context, split: str, outputs: Outputs) -> dict[str, str]:
     """The items of a split, the groups they belong to, and their scores by the metrics that tables show."""
-    task, targets = context.task, targets_of(context, split)
     table = context.prepared.table.iloc[context.prepared.rows(split)]
+    return items_told(context.task, table, targets_of(context, split), outputs)
+
+
+def items_told(task: Task, table: pd.DataFrame, targets: np.ndarray, outputs: Outputs) -> dict[str, str]:
+    """`item_facts` of the rows of a split."""
     facts = {"ids": names_digest(table["id"].to_numpy())}
     if unit := next((unit for unit in UNITS if unit in table and table[unit].nunique() > 1), None):
         facts["groups"] = groups_packed(table[unit].to_numpy())
@@ -83,9 +92,10 @@ def reported_stage(context: Context, reported: Reported) -> StageResult:
 
 
 def predictions(context: Context, stages: Predictions) -> dict[str, np.ndarray]:
-    """Arrays beside the record: ids, targets, groups and domains a split; what the task keeps a stage and split."""
-    found: dict[str, np.ndarray] = {}
-    table = context.prepared.table
+    """Arrays beside the record: class names; ids, targets, groups and domains a split; what the task keeps a stage and
+    split."""
+    names, table = context.prepared.class_names, context.prepared.table
+    found: dict[str, np.ndarray] = {CLASS_NAMES: np.array(names)} if names else {}
     for stage, by_split in stages.items():
         for split, outputs in by_split.items():
             targets, rows = targets_of(context, split), context.prepared.rows(split)
@@ -139,8 +149,18 @@ def flags(planned: Planned, notes: list[str]) -> Flags:
         batch_norm_frozen=weights.batch_norm == "frozen",
         assumed=sorted(PRESETS[planned.cell.recipe.name].assumed),
         absent_classes=_absent_classes(planned),
+        imbalance=_imbalance(planned),
         notes=[note for note in (prepared.dataset.rule.note, *prepared.notes, *unsteady, *notes) if note],
     )
+
+
+def _imbalance(planned: Planned) -> float:
+    """How many test samples the largest class has for each of the smallest that has any."""
+    prepared = planned.prepared
+    if not planned.resolved.task.single_label or not prepared.counts["test"]:
+        return 0.0
+    counts = prepared.table["label"].iloc[prepared.rows("test")].value_counts()
+    return float(counts.max() / counts.min())
 
 
 def _absent_classes(planned: Planned) -> dict[str, list[int]]:
@@ -183,16 +203,21 @@ def trained_record(
         hardware=hardware,
     )
     arrays = predictions(context, {stage.trained.job.stage.name: stage.outputs for stage in stages})
-    return record, {**arrays, **_kept_features(stages)}
+    return record, {**arrays, **kept_features(context, {s.trained.job.stage.name: s.features for s in stages})}
 
 
-def _kept_features(stages: list[Reported]) -> dict[str, np.ndarray]:
-    """Features of the test split: the pre-trained backbone's, and what the head of each stage made of them."""
-    found = {}
-    for stage in stages:
-        for place, array in stage.features.items():
-            name = BACKBONE if place == BACKBONE else stage.trained.job.stage.name
-            found[prediction_key("test", "features", name)] = array
+def kept_features(context: Context, stages: Predictions) -> dict[str, np.ndarray]:
+    """Arrays of features, by stage, split and place: the pre-trained backbone's, and what each stage's head made of
+    them; with whose they are, where predictions do not tell."""
+    found: dict[str, np.ndarray] = {}
+    for stage, by_split in stages.items():
+        for split, places in by_split.items():
+            rows = context.prepared.rows(split)
+            found[prediction_key(split, "ids")] = context.prepared.table["id"].to_numpy()[rows].astype(str)
+            found[prediction_key(split, "targets")] = targets_of(context, split)
+            for place, array in places.items():
+                name = BACKBONE if place == BACKBONE else stage
+                found[prediction_key(split, "features", name)] = array.astype(np.float16)
     return found
 
 

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
+import os
+import platform
 import time
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
-from filelock import FileLock, Timeout
 
-from bench.core.atomic import DiskFull
+from bench.core.atomic import DiskFull, write_text
 from bench.core.errors import BenchError, TimeLimit
+from bench.core.locks import held
 from bench.core.memory import MemoryMeter
 from bench.core.places import place_of
 from bench.core.progress import Reporter
-from bench.engine.closed_form import STAGE, fit_record
+from bench.engine.closed_form import STAGE, fit_record, selects_on
 from bench.engine.evidence import SPLITS, failed_record, trained_record
 from bench.engine.groups import Group
-from bench.engine.plan import Planned, Planner, reason
+from bench.engine.kept import fitted_tensors, keep, trained_tensors
+from bench.engine.plan import Planned, Planner, still_open
 from bench.engine.settings import Settings
 from bench.engine.setup import account, build_context
+from bench.engine.status import AT_IT, AtIt
 from bench.methods.base import Method
 from bench.plugins.folders import plugin_folders
 from bench.records import Hardware, Store
 from bench.records.openings import Opening, append, now
 from bench.training import checkpoint
+from bench.training.checkpoint import Pace
 from bench.training.context import Context
 from bench.training.job import StageJob
 from bench.training.learner import Learner
@@ -76,32 +81,28 @@ class GroupRun:
         Returns:
             Whether the group is done.
         """
-        name = hashlib.sha256(self.group.key.encode()).hexdigest()[:24]
-        folder = self.store.folder / ".checkpoints" / name
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(folder.with_suffix(".lock"), timeout=-1 if wait else 0):
+        folder = self.group.folder(self.store.folder)
+        with held(folder.with_suffix(".lock"), wait) as free:
+            if free:
+                folder.mkdir(exist_ok=True)
                 self._run_locked(folder)
-        except Timeout:
-            return False
-        return True
+        return free
 
     def _run_locked(self, folder: Path) -> None:
-        cells = [planned for planned in self.group.cells if self._open(planned)]
+        cells = [planned for planned in self.group.cells if still_open(planned, self.store, self.settings)]
         for planned in self.group.cells:
             if planned not in cells:
                 self.reporter.cell(planned.name)
         if cells:
+            self._say_who(folder, cells)
             self._run_open(cells, folder)
         checkpoint.drop(folder)
 
-    def _open(self, planned: Planned) -> bool:
-        """Whether a cell still has to run; one that failed in another process since planning is not tried again."""
-        name = planned.name
-        failure = self.store.failure(name)
-        if failure is not None and failure != planned.failure:
-            return False
-        return bool(reason(self.store.get(name), planned.fingerprints, failure, self.settings.val_only))
+    def _say_who(self, folder: Path, cells: list[Planned]) -> None:
+        """For `bench status`."""
+        epochs = sum(job.epochs for job in Group(self.group.key, tuple(cells)).jobs)
+        at_it = AtIt(platform.node(), os.getpid(), epochs, [planned.name for planned in cells])
+        write_text(folder / AT_IT, json.dumps(asdict(at_it)), point="group")
 
     def _run_open(self, cells: list[Planned], folder: Path) -> None:
         try:
@@ -112,14 +113,10 @@ class GroupRun:
             for planned in cells:
                 self._fail(planned, self._typed(error))
             return
+        settings = self.settings
+        pace = Pace(settings.checkpoint_every)
         runner = StageRunner(
-            context,
-            folder,
-            self.settings.time_limit,
-            self._booked,
-            self.splits,
-            self.settings.keep_features,
-            self.settings.checkpoint_seconds,
+            context, folder, settings.time_limit, self._booked, self.splits, settings.keep_features, pace
         )
         with MemoryMeter(self.device) as meter:
             self._first_stages(cells, runner)
@@ -186,7 +183,7 @@ class GroupRun:
 
     def _train_and_record(self, planned: Planned, runner: StageRunner) -> None:
         """Finish a cell's trials, choose one on validation data, open the test split for it, and store the record."""
-        chosen, tuning = choose(self._trials(planned, runner), planned.resolved.task.headline)
+        chosen, tuning = choose(self._trials(planned, runner), planned.selecting)
         seconds = self._seconds(planned)
         self._open_for(planned, [(stage.job.stage.name, 1) for stage in chosen.stages])
         reported = runner.report(chosen.stages)
@@ -194,7 +191,12 @@ class GroupRun:
         parameters, macs = account(planned, runner.context, max(stage.trainable for stage in chosen.stages))
         hardware = self._hardware(seconds)
         record, arrays = trained_record(planned, runner.context, stages, tuning, parameters, macs, hardware)
-        self.store.put(record, arrays)
+        stored = self.store.put(record, arrays)
+        if self.settings.keep_weights:
+            method, jobs = planned.resolved.method, [stage.job for stage in chosen.stages]
+            assert isinstance(method, Method)
+            tensors = trained_tensors(runner.context, method, jobs, runner.checkpoints)
+            keep(self.store, stored, planned, runner.context, tensors)
         self.reporter.cell(planned.name)
 
     def _seconds(self, planned: Planned) -> float:
@@ -217,7 +219,7 @@ class GroupRun:
         def train(number: int, until: int | None) -> Trial:
             return self._train_trial(planned, planned.trials[number], runner, until)
 
-        return halving(len(planned.trials), train, last.epochs, parts, planned.resolved.task.headline)
+        return halving(len(planned.trials), train, last.epochs, parts, planned.selecting)
 
     def _train_trial(self, planned: Planned, jobs: list[StageJob], runner: StageRunner, until: int | None) -> Trial:
         """Train what the trial still needs, one stage after another, until one fails.
@@ -247,9 +249,12 @@ class GroupRun:
     def _fit(self, planned: Planned, context: Context) -> None:
         began = time.perf_counter()
         self._open_for(planned, [(STAGE, 1)])
-        record, arrays = fit_record(planned, context, self.splits)
+        record, arrays = fit_record(planned, context, self.splits, self.settings.keep_features)
         hardware = self._hardware(time.perf_counter() - began)
-        self.store.put(record.model_copy(update={"hardware": hardware}), arrays)
+        stored = self.store.put(record.model_copy(update={"hardware": hardware}), arrays)
+        if self.settings.keep_weights:
+            tensors = fitted_tensors(context, selects_on(planned, self.splits))
+            keep(self.store, stored, planned, context, tensors)
         self.reporter.cell(planned.name)
 
     def _typed(self, error: Exception) -> BenchError:

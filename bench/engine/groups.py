@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.engine.plan import Planned
+from bench.engine.status import CHECKPOINTS
 from bench.training.job import StageJob
 
 
@@ -24,6 +27,15 @@ class Group:
     def names(self) -> list[str]:
         """Canonical names of the cells, in order."""
         return [planned.name for planned in self.cells]
+
+    @property
+    def jobs(self) -> list[StageJob]:
+        """The stages that its cells need, each once."""
+        return list({job.key: job for planned in self.cells for job in planned.jobs}.values())
+
+    def folder(self, results: Path) -> Path:
+        """Where its checkpoints lie in a results folder; its lock is the file beside it, with the suffix ``.lock``."""
+        return results / CHECKPOINTS / hashlib.sha256(self.key.encode()).hexdigest()[:24]
 
     @property
     def trunk_epochs_spared(self) -> int:

@@ -17,12 +17,14 @@ from bench.core.errors import DataError, NonFiniteLoss, UsageError
 from bench.core.numerics import NUMERICS_VERSION
 from bench.data.prepare import Prepared, prepare
 from bench.data.roots import data_root
+from bench.engine.kept_facts import are_kept
 from bench.engine.settings import Settings
 from bench.grid.resolve import Resolved
 from bench.methods.base import FeatureMethod, Method
 from bench.plugins.fingerprint import source_fingerprint
 from bench.records import Record, Store
-from bench.tasks.base import Task
+from bench.records.store import Reliable
+from bench.tasks.base import Metric, Task
 from bench.training.job import StageJob, stage_jobs
 
 Lacking = list[tuple[Resolved, DataError]]
@@ -59,6 +61,11 @@ class Planned:
     def selection(self) -> str:
         """The criterion in force: the protocol's, where it forces one, else the recipe's."""
         return self.prepared.dataset.rule.selection or self.resolved.recipe.selection
+
+    @property
+    def selecting(self) -> Metric:
+        """The metric that it goes by."""
+        return self.resolved.task.selecting(self.resolved.recipe.select)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -160,9 +167,8 @@ class Planner:
         return [self._judged(planned, store) for planned in found.values()]
 
     def _judged(self, planned: Planned, store: Store) -> Planned:
-        failure = store.failure(planned.name)
-        why = reason(store.get(planned.name), planned.fingerprints, failure, self.settings.val_only)
-        return replace(planned, reason=why, failure=failure)
+        found = store.reliable(planned.name)
+        return replace(planned, reason=why(planned, found, store, self.settings), failure=found.failure)
 
     def _prepare(self, resolved: Resolved) -> Prepared:
         key = (str(resolved.cell.dataset), resolved.cell.data_seed_value)
@@ -198,9 +204,12 @@ class Planner:
 
 
 def check_task(resolved: Resolved) -> None:
-    """Raise UsageError when the task lacks the head that the recipe asks for, or the method cannot learn it."""
+    """Raise UsageError when the task lacks what the recipe asks for (head, metric, weights), or the method cannot learn
+    it."""
     method, task = resolved.method, resolved.task
     task.check_head(resolved.recipe.head)
+    task.selecting(resolved.recipe.select)
+    task.check_class_weight(resolved.recipe.class_weight)
     if isinstance(method, FeatureMethod) and not _fits(method, task):
         needed = f"a {' or '.join(method.tasks)} task" if method.tasks else "one class a sample"
         raise UsageError(
@@ -215,11 +224,26 @@ def _fits(method: FeatureMethod, task: Task) -> bool:
     return task.single_label or not method.single_label
 
 
-def reason(record: Record | None, fingerprints: dict[str, str], failure: Record | None, val_only: bool = False) -> str:
-    """Why a cell has to run: "missing", "failed: ...", "stale: ...", "test split still shut", or nothing.
+def why(planned: Planned, found: Reliable, store: Store, settings: Settings) -> str:
+    """Why a cell has to run as the store stands: as `reason` says, or because what is to be kept was not."""
+    told, record = reason(found, planned.fingerprints, settings.val_only), found.record
+    if told or found.failure is not None or record is None:
+        return told
+    if settings.keep_weights and not are_kept(store.path(record.cell), record):
+        return "weights to be kept"
+    if settings.keep_features and not store.has_features(record.cell):
+        return "features to be kept"
+    return ""
+
+
+def reason(found: Reliable, fingerprints: dict[str, str], val_only: bool = False) -> str:
+    """Why a cell has to run, or nothing: "missing", "test split still shut", "damaged", "failed" or "stale" and why.
 
     A loss that diverged would diverge again, to the same digits, unless something has changed.
     """
+    record, failure = found.record, found.failure
+    if found.damage:
+        return f"damaged: {found.damage}"
     if failure is not None and failure.error is not None:
         same = not changed(failure, fingerprints)
         return "" if same and failure.error.kind == NonFiniteLoss.kind else f"failed: {failure.error.kind}"
@@ -229,6 +253,14 @@ def reason(record: Record | None, fingerprints: dict[str, str], failure: Record 
     if not differing and not val_only and "test" not in record.metrics:
         return "test split still shut"
     return "stale: " + ", ".join(differing) + " changed" if differing else ""
+
+
+def still_open(planned: Planned, store: Store, settings: Settings) -> bool:
+    """Whether a planned cell still has to run; one that failed since planning is not tried again."""
+    found = store.reliable(planned.name)
+    if found.failure is not None and found.failure != planned.failure:
+        return False
+    return bool(why(planned, found, store, settings))
 
 
 def changed(record: Record, fingerprints: dict[str, str]) -> list[str]:

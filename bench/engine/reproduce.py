@@ -16,7 +16,7 @@ from bench.data.roots import CACHE_VARIABLE
 from bench.engine.run import carry_out
 from bench.engine.settings import Settings
 from bench.plugins.registry import load
-from bench.records import CorruptRecord, Record, Store
+from bench.records import Record, Store, openings
 
 Verdict = Literal["equal", "within rounding", "different"]
 
@@ -56,6 +56,8 @@ def reproduce(file: Path, settings: Settings) -> Comparison:
         again_done = carry_out([record.cell], again_settings)
         if again_done.failed:
             raise UsageError(f"The repetition failed: {next(iter(again_done.failed.values()))}")
+        for look in openings.read(Path(folder)):  # it has been looked at, whatever came of it
+            openings.append(Store.folder_of(file), look)
         again = Store(Path(folder)).get(record.cell)
         assert again is not None
         return compare(record, arrays, again, Store(Path(folder)).predictions(record.cell))
@@ -66,15 +68,15 @@ def read(file: Path) -> tuple[Record, dict[str, np.ndarray]]:
 
     Raises:
         UsageError: There is no such file, or it is not a finished record in a results folder.
+        CorruptRecord: It is no record, or not of the cell that its address says.
     """
     if not file.is_file():
         raise UsageError(f"There is no record {file}. Give the path of a seed=N.json below a results folder.")
     if file.name.endswith(".failed.json") or len(file.absolute().parts) < 6:
         raise UsageError(f"{file} is no finished record. Give the path of a seed=N.json below a results folder.")
-    store = Store(file.absolute().parents[4])
+    store = Store(Store.folder_of(file))
     found = store.at(file.absolute())
-    if found is None or store.path(found.cell) != file.absolute():
-        raise CorruptRecord(f"{file} does not lie at its cell's address. Move it back, or delete it.")
+    assert found is not None  # it is a file
     return found, store.predictions(found.cell)
 
 

@@ -8,16 +8,17 @@ from dataclasses import dataclass, replace
 
 from bench.cells.cell import Cell
 from bench.cells.notation import Spec
-from bench.core.environment import choose_device, determinism
+from bench.core.environment import determinism
 from bench.core.errors import DataError, UsageError
 from bench.core.progress import Reporter
+from bench.data.augment import check_augment
 from bench.data.cache import decoded
 from bench.engine.evidence import failed_record, lacking_record
-from bench.engine.group_run import GroupRun
 from bench.engine.groups import Group, group_cells
 from bench.engine.plan import Lacking, Planned, Planner
 from bench.engine.settings import Settings
 from bench.engine.setup import readers
+from bench.engine.work import GroupWork
 from bench.executors.base import Executor
 from bench.grid.resolve import Resolved, resolve_all
 from bench.methods.base import Method
@@ -37,12 +38,14 @@ class Done:
         cells: Canonical names of all cells asked for, in order.
         up_to_date: How many needed nothing.
         failed: Canonical name -> "kind: message" of the cells that failed.
+        left: Cells that another process is at, when the executor does not wait for it.
     """
 
     cells: list[str]
     ran: int
     up_to_date: int
     failed: dict[str, str]
+    left: tuple[str, ...] = ()
 
 
 def run(cells: Iterable[Resolved], settings: Settings) -> Done:
@@ -58,15 +61,20 @@ def run(cells: Iterable[Resolved], settings: Settings) -> Done:
         return _run(cells, settings)
 
 
-def carry_out(names: Iterable[str], settings: Settings) -> Done:
-    """Run cells by their names in this process: what an executor's worker elsewhere calls."""
+def carry_out(names: Iterable[str], settings: Settings, wait: bool = True) -> Done:
+    """Run cells by their names in this process: what an executor's worker elsewhere calls.
+
+    Args:
+        wait: Wait for groups that other processes are at; else leave them alone (`Done.left`).
+    """
     use_folders([*dict.fromkeys([*user_folders(), *settings.plugins])])
     cells = resolve_all((Cell.parse(name) for name in names), settings.weights)
-    return run(cells, replace(settings, executor=INLINE))
+    return run(cells, replace(settings, executor=INLINE if wait else f"{INLINE}[wait=false]"))
 
 
 def _run(cells: Iterable[Resolved], settings: Settings) -> Done:
-    device, executor = choose_device(settings.device), executor_of(settings.executor)
+    executor = executor_of(settings.executor)
+    executor.check(settings)
     store, planner = Store(settings.results), Planner(settings, fetch=True)
     lacking: Lacking = []
     planned = planner.plan(cells, store, lacking)
@@ -80,12 +88,9 @@ def _run(cells: Iterable[Resolved], settings: Settings) -> Done:
     broken = {record.cell for record in failed}
     groups = group_cells([one for one in to_do if one.name not in broken], settings.fuse)
     with Reporter(len(to_do) - len(failed) + len(lacking), epochs(groups), settings.quiet) as reporter:
-
-        def work(group: Group, wait: bool) -> bool:
-            return GroupRun(group, settings, planner, store, device, reporter).run(wait)
-
+        work = GroupWork(settings, planner, store, reporter)
         executor.execute(groups, settings, work)
-    return done(planned, lacking, store)
+    return done(planned, lacking, store, work.left)
 
 
 def executor_of(text: str) -> Executor:
@@ -99,12 +104,12 @@ def executor_of(text: str) -> Executor:
     return found
 
 
-def done(planned: list[Planned], lacking: Lacking, store: Store) -> Done:
+def done(planned: list[Planned], lacking: Lacking, store: Store, left: Iterable[str]) -> Done:
     """What a run did, as the store tells."""
     names = [one.name for one in planned] + [resolved.name for resolved, _ in lacking]
     ran = sum(bool(one.reason) for one in planned) + len(lacking)
     failed = {name: f"{f.error.kind}: {f.error.message}" for name in names if (f := store.failure(name)) and f.error}
-    return Done(names, ran, len(names) - ran, failed)
+    return Done(names, ran, len(names) - ran, failed, tuple(left))
 
 
 def epochs(groups: list[Group]) -> int:
@@ -132,6 +137,7 @@ def preflight(cells: list[Planned], settings: Settings) -> list[Record]:
     """
     for planned in cells:
         check_selection(planned, settings.val_only)
+        check_inputs(planned)
     by_backbone: dict[str, list[Planned]] = {}
     for planned in cells:
         by_backbone.setdefault(str(planned.cell.backbone), []).append(planned)
@@ -147,6 +153,17 @@ def check_selection(planned: Planned, val_only: bool) -> None:
     needs = planned.selection == "val_best" or planned.resolved.recipe.lr_grid
     if not planned.prepared.counts["val"] and planned.trials and needs:
         raise UsageError(f"{planned.cell.dataset} has no validation split: use selection=last and no lr_grid.")
+
+
+def check_inputs(planned: Planned) -> None:
+    """Raise UsageError when the augmentation does not fit the data, or a method for volumes meets one for images."""
+    method, shape = planned.resolved.method, planned.input_shape
+    if isinstance(method, Method):
+        flips, target = planned.resolved.dataset.forbidden_flips, planned.resolved.task.target
+        check_augment(planned.resolved.recipe.augment, shape, flips, target)
+    elif method.needs_volumes and len(shape) != 4:
+        name = method.plugin_name()
+        raise UsageError(f"{name} measures volumes; {planned.cell.backbone.name} takes images. Leave {name} out.")
 
 
 def check_methods(cells: list[Planned]) -> None:

@@ -18,15 +18,19 @@ class Settings:
         partial: Accept data sets whose counts differ from what is expected; records then say so.
         fuse: Train cells that share a frozen trunk together.
         time_limit: Seconds a cell's training may take, or None; looked at after every epoch.
+        checkpoint_every: Seconds of training between a learner's checkpoints: what a kill may cost, beside an epoch.
         executor: What carries out groups, as ``name[key=value,...]``.
         quiet: No progress bar.
         val_only: Never open a test split: train, select and report on validation data alone.
-        keep_features: Keep features of the test split beside the predictions, before and after each trained stage.
+        keep_features: Keep features of the training and test splits beside the predictions, before and after each
+            trained stage.
+        keep_weights: Keep each cell's model beside its record.
         debug: Print the traceback of a cell that fails.
         plugins: The user's plug-in folders, for processes elsewhere.
+        threads: Torch threads of processes elsewhere, or None for what they find; results depend on it.
+        variables: The ``BENCH_*`` variables that processes elsewhere run under; None leaves theirs as they are.
         bank_gb: Disk that kept features and views may take, in GB. Features too large to keep are computed on every
             use; training ones then in batches of another shape, which changes rounding.
-        checkpoint_seconds: Epochs that take less share a checkpoint: at most so much training is lost by a kill.
     """
 
     results: Path = Path("runs")
@@ -36,11 +40,14 @@ class Settings:
     partial: bool = False
     fuse: bool = True
     time_limit: float | None = None
+    checkpoint_every: float = 20.0
     executor: str = "inline"
     quiet: bool = False
     val_only: bool = False
     keep_features: bool = False
+    keep_weights: bool = False
     debug: bool = False
     plugins: tuple[Path, ...] = ()
+    threads: int | None = None
+    variables: dict[str, str] | None = None
     bank_gb: float = 20.0
-    checkpoint_seconds: float = 2.0

@@ -6,21 +6,71 @@ An executor is a plug-in: one file with one public subclass of `Executor`, whose
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from bench.cells.params import Params
+from bench.plugins.contract import must_define
 
 if TYPE_CHECKING:
     from bench.engine.groups import Group
     from bench.engine.settings import Settings
 
-Work = Callable[["Group", bool], bool]
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a group is, as the results folder shows.
+
+    Attributes:
+        open: Canonical names of the cells without an outcome, in order.
+        done: Epochs trained and cells with an outcome: it grows with every step that would not be done again.
+    """
+
+    open: tuple[str, ...]
+    done: int
+
+
+class Work(Protocol):
+    """What an executor can do with a group."""
+
+    def __call__(self, group: Group, wait: bool) -> bool:
+        """Do the group in this process; False, at once unless ``wait``, when another process is at it."""
+
+    def look(self, group: Group, failed: Iterable[str] = ()) -> Standing:
+        """See how far the group is, and show what is new in this run's progress bar.
+
+        Args:
+            failed: Cells known to have failed: a failure equal to one of an earlier run cannot be told from it.
+        """
+
+    def begun(self, groups: Sequence[Group]) -> list[Group]:
+        """The groups that have something in the results folder which `look` would show, found at little cost."""
+
+    def busy(self, group: Group) -> bool:
+        """Whether a process somewhere is at the group."""
+
+    def lost(self, group: Group, why: str) -> None:
+        """Record the failure ``worker_lost`` for the group's open cells."""
+
+    def say(self, what: str) -> None:
+        """Show in the progress bar what is being done."""
 
 
 class Executor(Params):
     """Base of all executors."""
 
+    def check(self, settings: Settings) -> None:
+        """Find what is wrong with the settings before anything is prepared; by default, groups run in this process.
+
+        Raises:
+            UsageError: The device asked for is not there.
+        """
+        from bench.core.environment import choose_device
+
+        choose_device(settings.device)
+
+    @must_define
     def execute(self, groups: Sequence[Group], settings: Settings, work: Work) -> None:
         """See that every group is done, wherever that is; raise only what should stop the whole run.
 
@@ -28,7 +78,6 @@ class Executor(Params):
             groups: What there is to do.
             settings: The run's. With the names of a group's cells (``group.names``) they are all that another process
                 or machine needs: `bench.engine.run.carry_out` does the group's work there.
-            work: ``work(group, wait)`` does a group in this process, with this run's progress bar. It returns False,
-                at once unless ``wait``, when another process is at it.
+            work: Does groups in this process, or follows what becomes of them elsewhere.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define execute()")
+        raise NotImplementedError

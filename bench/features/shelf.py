@@ -18,6 +18,7 @@ from numpy.lib.format import header_data_from_array_1_0, write_array_header_1_0
 
 from bench.core.atomic import DiskFull, explain, write_point
 from bench.core.eviction import evict, size_of
+from bench.core.sizes import amount
 
 Arrays = dict[str, np.ndarray]
 
@@ -95,7 +96,7 @@ def _check_room(place: Path, layouts: Mapping[str, Layout]) -> None:
     needed, free = sum(layout.bytes for layout in layouts.values()), shutil.disk_usage(place).free
     if needed > free:
         raise DiskFull(
-            f"Kept features need {needed / 1e9:.1f} GB; {place.parent} has {free / 1e9:.1f} GB free. Free some space "
+            f"Kept features need {amount(needed)}; {place.parent} has {amount(free)} free. Free some space "
             "(bench cache clear features), point BENCH_CACHE to another disk, or lower --bank-gb."
         )
 

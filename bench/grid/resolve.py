@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from bench.backbones.family import BackboneFamily, resolve_backbone
+from bench.backbones.local import weights_folder
 from bench.cells import recipes
 from bench.cells.cell import Cell
 from bench.cells.notation import Spec
@@ -69,7 +70,7 @@ class _Resolver:
     def __init__(self, weights: Path | None) -> None:
         self.dataset = _once(lambda spec: load("datasets", spec.name).build(spec.name, spec.params))
         self.method = _once(lambda spec: load("baselines", spec.name).build(spec.name, spec.params))
-        self.backbone = _once(lambda spec: resolve_backbone(spec, weights))
+        self.backbone = _once(lambda spec: resolve_backbone(spec, weights).plain(spec.name, weights_folder(weights)))
         self.recipe = _once(lambda spec: (recipes.resolve(spec), recipes.canonical(spec)))
 
     def resolve(self, cell: Cell) -> Resolved:

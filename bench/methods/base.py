@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 from bench.backbones.features import FAMILIES, Family, Features
 from bench.cells.params import Params
+from bench.core.errors import UsageError
 from bench.methods.parts import plain_head
+from bench.plugins.contract import must_define
 from bench.tasks.base import FeatureSplit, HeadSpec
 
 if TYPE_CHECKING:
@@ -125,6 +127,14 @@ class Method(Params):
         """
         return {}
 
+    def export(self, head: nn.Module) -> dict[str, Tensor]:
+        """The head's tensors in the naming of the code that the method's authors released.
+
+        Raises:
+            UsageError: Nobody has said how they are called there.
+        """
+        raise UsageError(f"{self.plugin_name()} has no released naming here; its kept weights are safetensors already.")
+
     @property
     def injects(self) -> bool:
         """Whether the method changes the backbone."""
@@ -137,6 +147,7 @@ class FeatureMethod(Params):
     Attributes:
         single_label: The targets must be one class number a sample.
         needs_text: Refused where class names have no text features.
+        needs_volumes: Refused where the backbone takes images; a floor that needs them is not missed in other tables.
         tasks: Names of the only tasks that it is for, where targets are something else; empty: see `single_label`.
         floor: Place among the floors that every trained method should beat, the lowest is 1; 0: it is no floor.
     """
@@ -144,6 +155,7 @@ class FeatureMethod(Params):
     families: ClassVar[tuple[Family, ...]] = FAMILIES
     single_label: ClassVar[bool] = True
     needs_text: ClassVar[bool] = False
+    needs_volumes: ClassVar[bool] = False
     tasks: ClassVar[tuple[str, ...]] = ()
     floor: ClassVar[int] = 0
 
@@ -152,12 +164,29 @@ class FeatureMethod(Params):
         """The stem of the file the class is written in."""
         return cls.__module__.rpartition(".")[2]
 
+    @must_define
     def fit(self, train: FeatureSplit, val: FeatureSplit | None, spec: HeadSpec) -> Fitted:
         """Fit on the training features; `val`, when there is one, may choose a strength.
 
         Without validation data a strength is chosen by inner cross-validation on `train`.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define fit(train, val, spec)")
+        raise NotImplementedError
+
+    def measure(self, inputs: np.ndarray) -> np.ndarray:
+        """What the method is fitted on in place of the backbone's features; only where a subclass defines it.
+
+        Args:
+            inputs: (n, H, W, C) or (n, D, H, W, C), some samples as cached for the backbone: uint8, or float16 in 0..1.
+
+        Returns:
+            (n, d) float32; a sample's row must not depend on the other samples.
+        """
+        raise NotImplementedError(f"{type(self).__name__} reads the backbone's features")
+
+    @property
+    def measures(self) -> bool:
+        """Whether the method looks at the inputs themselves."""
+        return type(self).measure is not FeatureMethod.measure
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from dataclasses import replace
 from itertools import zip_longest
 
@@ -11,7 +12,7 @@ import torch
 
 from bench.backbones.base import Backbone
 from bench.core.errors import UsageError
-from bench.methods.base import Method, Stage
+from bench.methods.base import FeatureMethod, Method, Stage
 from bench.methods.model import Model
 from bench.tasks.base import FeatureSplit, HeadSpec
 
@@ -35,7 +36,13 @@ def build_model(backbone: Backbone, method: Method, spec: HeadSpec) -> Model:
     known = {id(parameter) for parameter in pretrained}
     model.added = frozenset(name for name, parameter in model.named_parameters() if id(parameter) not in known)
     model.injected = frozenset(f"backbone.{n}" for n, module in backbone.named_modules() if id(module) not in modules)
+    model.outputs = spec.outputs, author(method)
     return model
+
+
+def author(method: Method | FeatureMethod) -> str:
+    """A method and its file, for messages about what it gave."""
+    return f"{method.plugin_name()} ({inspect.getfile(type(method))})"
 
 
 def stand_in(spec: HeadSpec, labels: np.ndarray) -> HeadSpec:

@@ -13,6 +13,7 @@ class Model(nn.Module):
     Attributes:
         added: Names of the parameters that the method brought: the head and what it injected.
         injected: Names of the modules that it put into the backbone.
+        outputs: How many outputs the head was asked for, and by whom, in words: for `bench.tasks.base.check_shape`.
     """
 
     def __init__(
@@ -24,6 +25,7 @@ class Model(nn.Module):
         self.head = head
         self.added = added
         self.injected = injected
+        self.outputs: tuple[int, str] | None = None
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Outputs of normalised inputs (B, *input_shape)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,29 @@ def chart(
             "config": CONFIG,
         }
     )
+
+
+def panels(
+    finding: str,
+    about: Iterable[str],
+    description: str,
+    values: Values,
+    by: tuple[str, Sequence[str]],
+    spec: dict[str, Any],
+    columns: int = 2,
+    **view: Any,
+) -> Chart:
+    """Put a chart of several equal panels together; for the rest see `chart`.
+
+    Args:
+        by: The field that says a row's panel, and its values in order: the panels' titles.
+        spec: One panel, with its own width and height.
+    """
+    facet = {"field": by[0], "type": "nominal", "sort": list(by[1]), "title": None}
+    drawn = chart(finding, about, description, values, 0, facet=facet, columns=columns, spec=spec, **view)
+    for name in ("width", "height", "autosize"):  # of the panels, not of the whole
+        del drawn[name]
+    return drawn
 
 
 def _has(values: Values, layer: dict[str, Any]) -> bool:

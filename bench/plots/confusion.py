@@ -9,9 +9,9 @@ import numpy as np
 
 from bench.plots.chart import Chart, chart
 from bench.plots.labels import counted
-from bench.plots.predictions import Run, classified, names_of
 from bench.plots.style import COLUMN, ON_LIGHT, SEQUENTIAL
 from bench.stats.confusion import confusion_matrix
+from bench.tables.predictions import Run, classified, names_of
 
 NUMBERED = 12  # classes up to which each place shows its share
 

@@ -14,10 +14,10 @@ from bench.plots.crossing import crossing_near, told
 from bench.plots.labels import bars, drawable, labels, one_setting, seeds_of, several
 from bench.plots.reference import Ends, Reference, finding, is_steady, line, line_layers, paired, reference_of
 from bench.plots.style import INK, axis, near, scaled, series, words
-from bench.plots.sweeps import SUBSETS, Sweep, budgets, without
+from bench.plots.sweeps import Sweep, budgets, without
 from bench.records import Record
 from bench.tables import Table
-from bench.tables.rows import Row
+from bench.tables.rows import SUBSETS, Row
 from bench.tasks.base import Metric
 
 Change = tuple[float, float, str, str]  # subset size, value, the leader before, the leader after

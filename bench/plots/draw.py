@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from bench.plots.chart import Chart
 from bench.records import Record, Store
 from bench.tables import Table, aggregate
 from bench.tables.filters import select
+from bench.tables.predictions import class_names
 from bench.tables.scores import scores_of
 
 Claims = Callable[[str | None], list[dict[str, Any]]]
@@ -44,7 +45,7 @@ class Request:
         Raises:
             UsageError: There is none.
         """
-        found = select(self.store.all(), self.filter)
+        found = select(self.store.readable(), self.filter)
         if not found:
             raise UsageError(
                 f"No records in {self.store.folder}. Run `bench run quick`, or name a folder by --results."
@@ -53,7 +54,7 @@ class Request:
 
     def table(self, stages: bool = False) -> tuple[Table, list[Record]]:
         """The chosen records as rows, and all records."""
-        records = list(self.store.all())
+        records = list(self.store.readable())
         return aggregate(records, self.filter, stages=stages, scores=scores_of(self.store, "test")), records
 
     def runs(self) -> list[tuple[Record, dict[str, Any]]]:
@@ -150,8 +151,8 @@ def _reliability(request: Request) -> Chart:
 def _routing(request: Request) -> Chart:
     from bench.plots.routing import routing
 
-    record = request.one()
-    return routing(record, request.options.get("stage"), class_names([(record, {})]))
+    run = request.store.pair(request.one().cell)
+    return routing(run[0], request.options.get("stage"), class_names([run]))
 
 
 def _embedding(request: Request) -> Chart:
@@ -173,19 +174,6 @@ def _claims(request: Request) -> Chart:
 
     chosen = request.filter if isinstance(request.filter, str) else None
     return claims(request.claims(request.options.get("paper") or chosen))
-
-
-def class_names(runs: Sequence[tuple[Record, Any]]) -> tuple[str, ...]:
-    """The class names on the data set's card; empty where the plug-in is not here or names none."""
-    from bench.plugins import registry
-
-    if not runs:
-        return ()
-    try:
-        names = registry.load("datasets", runs[0][0].dataset.name).classes
-    except UsageError:
-        return ()
-    return tuple(names)
 
 
 Make = Callable[[Request], Chart]

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from bench.core.errors import UsageError
-from bench.plots.chart import Chart, chart
+from bench.plots.chart import Chart, panels
 from bench.plots.labels import counted
-from bench.plots.predictions import Run, names_of
 from bench.plots.style import COLUMN, series
 from bench.records import Record, prediction_key
+from bench.tables.predictions import Run, names_of
 
 BEFORE = "backbone"  # takes a stage's place in the key of features that no method has touched
 FEWEST = 5  # samples that t-SNE can place
@@ -28,43 +28,35 @@ def embedding(run: Run, class_names: Sequence[str] = (), split: str = "test", se
         UsageError: No features are stored with the record, or too few samples.
     """
     record, arrays = run
-    panels, targets = _stored(record, arrays, split)
+    found, targets = _stored(record, arrays, split)
     chosen = _sample(len(targets), seed)
     labels = targets[chosen].astype(int)
     names = names_of(int(labels.max()) + 1, class_names)
     values = [
-        {"panel": _title(panel), "x": float(x), "y": float(y), "class": names[label]}
-        for panel, features in panels.items()
+        {"panel": _title(place), "x": float(x), "y": float(y), "class": names[label]}
+        for place, features in found.items()
         for (x, y), label in zip(_tsne(features[chosen], seed), labels, strict=True)
     ]
-    drawn = chart(
-        _finding({panel: neighbour_purity(features[chosen], labels) for panel, features in panels.items()}),
+    return panels(
+        _finding({place: neighbour_purity(features[chosen], labels) for place, features in found.items()}),
         [record.cell, counted(len(chosen), f"{split} item"), "t-SNE: distances between groups mean nothing"],
-        f"Features of {len(chosen)} items in two dimensions, {len(panels)} panels, one colour a class.",
+        f"Features of {len(chosen)} items in two dimensions, {len(found)} panels, one colour a class.",
         values,
-        150,
-        facet={"field": "panel", "type": "nominal", "sort": [_title(panel) for panel in panels], "title": None},
-        columns=2,
-        spec={"width": (COLUMN - 20) // 2, "height": 150, **_view([names[label] for label in np.unique(labels)])},
+        ("panel", [_title(place) for place in found]),
+        {"width": (COLUMN - 20) // 2, "height": 150, **_view([names[label] for label in np.unique(labels)])},
     )
-    for name in ("width", "height", "autosize"):  # of the panels, not of the whole
-        del drawn[name]
-    return drawn
 
 
 def _stored(record: Record, arrays: dict[str, np.ndarray], split: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Features by panel, and the samples' targets."""
     targets = arrays.get(prediction_key(split, "targets"))
     keys = {place: prediction_key(split, "features", place) for place in (BEFORE, *(s.name for s in record.stages))}
-    panels = {place: arrays[key] for place, key in keys.items() if key in arrays}
-    if targets is None or not panels:
-        raise UsageError(
-            f"No features of the {split} split are stored with {record.cell}. Run it with --keep-features and another "
-            "--results folder."
-        )
+    found = {place: arrays[key] for place, key in keys.items() if key in arrays}
+    if targets is None or not found:
+        raise UsageError(f"No {split} features are stored with {record.cell}. Run it with --keep-features.")
     if len(targets) < FEWEST:
         raise UsageError(f"{record.cell} has {len(targets)} {split} samples: too few for t-SNE.")
-    return panels, targets
+    return found, targets
 
 
 def _sample(n: int, seed: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from bench.plots.labels import counted
 from bench.plots.style import BLUE, VERMILLION, axis, scale
 from bench.stats import Block
 from bench.tables.blocks import Compared
+from bench.tables.resolution import floor_words
 from bench.tasks.base import Metric
 
 MOST = 40  # methods that a matrix can name
@@ -35,14 +36,12 @@ def pairs(compared: Compared, called: Mapping[str, str] | None = None) -> Chart:
     names = [(called or {}).get(block.names[place], block.names[place]) for place in block.order]
     values = [_place(block, names, (a, b), metric) for a in range(len(names)) for b in range(len(names)) if a != b]
     separated = sum(value["verdict"] == BETTER for value in values)
-    floor = block.floor_holm * scale(metric)
-    unit = " points" if metric.unit == "%" else f" {metric.unit}"
     return chart(
         f"{separated} of {counted(block.pairs, 'pair')} separated",
         [
             compared.place.label,
             counted(block.items, "test item"),
-            f"typical resolution floor {floor:.1f}{unit}",
+            f"typical resolution floor {floor_words(metric, block.floor_holm)}",
             f"Holm at {block.alpha:g}",
         ],
         f"Differences in {axis(metric)} between {counted(len(names), 'method')}, and which were found by the tests.",

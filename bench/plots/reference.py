@@ -57,14 +57,14 @@ def paired(sweep: Sweep, reference: Reference, records: Sequence[Record], metric
     found = {}
     for x in sweep.points.keys() & reference.sweep.points.keys():
         both = shared(runs_at(sweep, x, records), runs_at(reference.sweep, x, records))
-        key, other = sweep.points[x].key, reference.sweep.points[x].key
+        keys = sweep.points[x].key, reference.sweep.points[x].key
         look_up = blocks.packed_scores(SPLIT)
-        own, theirs = stored_scores(key, both[0], metric, look_up), stored_scores(other, both[1], metric, look_up)
-        if own is None or theirs is None:
+        own, other = (stored_scores(*pair, metric, look_up) for pair in zip(keys, both, strict=True))
+        if own is None or other is None:
             continue
-        units = blocks.units_of({key: both[0]}, [key], SPLIT)
+        units = blocks.units_of({keys[0]: both[0]}, [keys[0]], SPLIT)
         try:
-            pair = compare(own, theirs, units, runs=blocks.runs_of(both[0]), bounds=(metric.low, metric.high))
+            pair = compare(own, other, units, runs=blocks.runs_of(both[0]), bounds=(metric.low, metric.high))
         except StatisticsError:  # too few items, or runs that do not pair: there is no interval to draw
             continue
         mean = sweep.points[x].values[metric.name].mean

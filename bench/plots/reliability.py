@@ -9,9 +9,10 @@ import numpy as np
 
 from bench.plots.chart import Chart, chart
 from bench.plots.labels import counted
-from bench.plots.predictions import Run, classified
 from bench.plots.style import BLUE, FAINT, VERMILLION
 from bench.stats.calibration import ECE_BINS
+from bench.stats.softmax import softmax
+from bench.tables.predictions import Run, classified
 
 
 def reliability(runs: Sequence[Run], split: str = "test") -> Chart:
@@ -36,8 +37,7 @@ def reliability(runs: Sequence[Run], split: str = "test") -> Chart:
 
 
 def _confidence(targets: np.ndarray, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    shifted = np.exp(logits - logits.max(1, keepdims=True))
-    return (shifted / shifted.sum(1, keepdims=True)).max(1), (logits.argmax(1) == targets).astype(float)
+    return softmax(logits).max(1), (logits.argmax(1) == targets).astype(float)
 
 
 def _bins(confidence: np.ndarray, correct: np.ndarray) -> list[dict[str, Any]]:

@@ -11,10 +11,9 @@ from bench.cells.notation import Spec
 from bench.core.errors import UsageError
 from bench.records import Record
 from bench.tables import Table
-from bench.tables.rows import Key, Row
+from bench.tables.rows import SUBSETS, Key, Row
 
 Where = Literal["method", "dataset"]
-SUBSETS = {"shots": "val_shots", "fraction": "val_fraction"}  # and what may grow with them on the validation side
 
 
 @dataclass(frozen=True)

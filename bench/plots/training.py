@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.core.errors import UsageError
-from bench.plots.chart import Chart, chart
+from bench.plots.chart import Chart, panels
 from bench.plots.labels import counted
 from bench.plots.style import COLUMN, series
 from bench.records import Record
@@ -24,23 +24,18 @@ def training(records: Sequence[Record]) -> Chart:
     values = [value for record in records for value in _values(record)]
     if not values:
         raise UsageError("No record here has curves: closed-form methods have no epochs.")
-    panels = list(dict.fromkeys(value["curve"] for value in values))[:PANELS]
-    values = [value for value in values if value["curve"] in panels]
+    curves = list(dict.fromkeys(value["curve"] for value in values))[:PANELS]
+    values = [value for value in values if value["curve"] in curves]
     runs = list(dict.fromkeys(value["run"] for value in values))
-    drawn = chart(
+    return panels(
         f"{counted(len(runs), 'run')}, best epoch {_best(records)}",
         [records[0].cell.rpartition("/")[0], "stages follow each other"],
-        f"{', '.join(panels)} over epochs, one line a run.",
+        f"{', '.join(curves)} over epochs, one line a run.",
         values,
-        90,
-        facet={"field": "curve", "type": "nominal", "sort": panels, "title": None},
-        columns=2,
-        spec={"width": (COLUMN - 90) // 2, "height": 90, **_view(runs)},
+        ("curve", curves),
+        {"width": (COLUMN - 90) // 2, "height": 90, **_view(runs)},
         resolve={"scale": {"y": "independent"}},
     )
-    for name in ("width", "height", "autosize"):  # of the panels, not of the whole
-        del drawn[name]
-    return drawn
 
 
 def _values(record: Record) -> list[dict[str, Any]]:

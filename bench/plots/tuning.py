@@ -4,93 +4,109 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.core.errors import UsageError
-from bench.plots.chart import Chart, chart
+from bench.plots.chart import Chart, panels
 from bench.plots.labels import counted, labels, several
-from bench.plots.style import axis, scale, series
+from bench.plots.style import COLUMN, axis, scale, series
 from bench.records import Record
-from bench.tables.metrics import metrics_of
+from bench.tables.metrics import selecting
 from bench.tables.rows import group
 from bench.tables.table import place
 from bench.tasks.base import Metric
 
 Scores = dict[float, list[float]]  # learning rate -> validation score of each run
+Means = dict[float, float]
+# Panel -> the trial's field. A method that trains pre-trained weights tries each rate of one with each of the other.
+PANELS = {"rate of what the method adds": "lr", "rate of pre-trained weights": "backbone_lr"}
 
 
 def tuning(records: Sequence[Record]) -> Chart:
-    """A line a method: mean validation score over learning rates, the chosen one larger.
+    """A line a method: mean validation score over learning rates, the chosen one larger; a panel a kind of rate.
 
     Raises:
         UsageError: No record has tried more than one learning rate, or the records are of several tasks.
     """
-    groups = {key: _scores(found) for key, found in group(records).items()}
-    groups = {key: found for key, found in groups.items() if len(found) > 1}
+    groups = {key: found for key, found in group(records).items() if any(_scores(found, kind) for kind in PANELS)}
     if not groups:
         raise UsageError("No record here tried several learning rates. Use a recipe with an lr_grid, such as tuned.")
-    if len({key.task for key in groups}) > 1:
-        raise UsageError("The records are of several tasks. Filter them.")
-    metric = metrics_of(next(iter(groups)).task)[0]
+    metrics = {selecting(record) for record in records if record.diagnostics.get("tuning")}
+    if len({key.task for key in groups}) > 1 or len(metrics) > 1:
+        raise UsageError("The records are of several tasks, or chosen by several metrics. Filter them.")
+    metric = metrics.pop()
     names = labels(list(groups))
-    means = {
-        name: {lr: sum(s) / len(s) for lr, s in found.items()}
+    lines = [
+        (kind, name, {rate: sum(scores) / len(scores) for rate, scores in tried.items()})
+        for kind in PANELS
         for name, found in zip(names, groups.values(), strict=True)
-    }
-    edges = [name for name, points in means.items() if at_edge(points, metric.higher_is_better)]
+        if (tried := _scores(found, kind))
+    ]
     settings = sorted({f"{place(key)} · {key.backbone}" for key in groups})
-    return chart(
-        _finding(edges, len(means)),
-        [several(settings), "large: chosen", counted(max(len(r) for f in groups.values() for r in f.values()), "seed")],
-        f"Validation {axis(metric)} over the learning rates tried, for {counted(len(means), 'method')}.",
-        [point for name in names for point in _points(name, means[name], metric)],
-        190,
-        layer=_layers(metric, names, sorted({rate for points in means.values() for rate in points})),
+    kinds = list(dict.fromkeys(kind for kind, *_ in lines))
+    return panels(
+        _finding([(name, kind) for kind, name, means in lines if at_edge(means, metric.higher_is_better)], len(names)),
+        [several(settings), "large: chosen", *_notes(groups, kinds)],
+        f"Validation {axis(metric)} over the learning rates tried, for {counted(len(names), 'method')}.",
+        [point for line in lines for point in _points(*line, metric)],
+        ("panel", kinds),
+        {"width": COLUMN - 60, "height": 150, "layer": _layers(metric, names)},
+        columns=1,
+        resolve={"scale": {"x": "independent"}, "axis": {"x": "independent"}},
     )
 
 
-def at_edge(points: dict[float, float], higher: bool = True) -> bool:
+def at_edge(points: Means, higher: bool = True) -> bool:
     """Whether the best value is at the smallest or the largest rate, so that a better one may lie outside."""
     best = (max if higher else min)(points, key=lambda rate: points[rate])
     return best in (min(points), max(points))
 
 
-def _scores(records: Sequence[Record]) -> Scores:
-    """Trials that diverged have no score; of several trials at one rate (other groups' rates vary) the best counts."""
+def _scores(records: Sequence[Record], kind: str) -> Scores:
+    """By one kind of rate, where several were tried; at equal ones the best counts, whatever the other rate was.
+
+    Trials that diverged have no score.
+    """
     found: Scores = defaultdict(list)
     for record in records:
-        metric = metrics_of(record.task)[0]
+        metric = selecting(record)
+        ahead = max if metric.higher_is_better else min
         best: dict[float, float] = {}
         for trial in record.diagnostics.get("tuning", ()):
-            score = trial.get(f"val_{metric.name}")
-            if score is not None and math.isfinite(score):
-                ahead = max if metric.higher_is_better else min
-                best[trial["lr"]] = ahead(score, best.get(trial["lr"], score))
+            rate, score = trial.get(PANELS[kind]), trial.get(f"val_{metric.name}")
+            if rate is not None and score is not None and math.isfinite(score):
+                best[rate] = ahead(score, best.get(rate, score))
         for rate, score in best.items():
             found[rate].append(score)
-    return dict(sorted(found.items()))
+    return dict(sorted(found.items())) if len(found) > 1 else {}
 
 
-def _points(name: str, points: dict[float, float], metric: Metric) -> list[dict[str, Any]]:
+def _notes(groups: Mapping[Any, Sequence[Record]], kinds: Sequence[str]) -> list[str]:
+    seeds = counted(max(len(records) for records in groups.values()), "seed")
+    return [seeds, "best over the other rate"] if len(kinds) > 1 else [seeds]
+
+
+def _points(kind: str, name: str, points: Means, metric: Metric) -> list[dict[str, Any]]:
     best = (max if metric.higher_is_better else min)(points, key=lambda rate: points[rate])
     return [
-        {"method": name, "lr": rate, "value": round(value * scale(metric), 6), "chosen": rate == best}
+        {"panel": kind, "method": name, "rate": rate, "value": round(value * scale(metric), 6), "chosen": rate == best}
         for rate, value in points.items()
     ]
 
 
-def _finding(edges: list[str], number: int) -> str:
+def _finding(edges: list[tuple[str, str]], number: int) -> str:
     if not edges:
         return f"Every method's best learning rate lies inside the grid ({counted(number, 'method')})"
-    return f"Best learning rate at the grid's edge for {several(edges)}: a better one may lie outside"
+    names = list(dict.fromkeys(name for name, _ in edges))
+    return f"Best learning rate at the grid's edge for {several(names)}: a better one may lie outside"
 
 
-def _layers(metric: Metric, names: list[str], rates: list[float]) -> list[dict[str, Any]]:
+def _layers(metric: Metric, names: list[str]) -> list[dict[str, Any]]:
     x = {
-        "field": "lr", "type": "quantitative", "title": "learning rate",
+        "field": "rate", "type": "quantitative", "title": "learning rate",
         "scale": {"type": "log", "padding": 8, "nice": False},
-        "axis": {"grid": False, "format": ".0e", "values": rates, "labelOverlap": True},
+        "axis": {"grid": False, "format": ".0e", "tickCount": 6, "labelOverlap": True},
     }  # fmt: skip
     y = {
         "field": "value", "type": "quantitative", "title": f"validation {axis(metric)}",
@@ -104,7 +120,7 @@ def _layers(metric: Metric, names: list[str], rates: list[float]) -> list[dict[s
             "mark": {"type": "point", "filled": True, "opacity": 1},
             "encoding": {
                 "x": x, "y": y, **encoding, "size": size,
-                "tooltip": [{"field": name} for name in ("method", "lr", "value")],
+                "tooltip": [{"field": name} for name in ("method", "rate", "value")],
             },
         },
     ]  # fmt: skip

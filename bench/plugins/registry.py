@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from bench.core.errors import BenchError, UsageError, nearest
+from bench.plugins.contract import breach
 from bench.plugins.fingerprint import source_files, source_fingerprint
 from bench.plugins.folders import foreign_folders, package_of, use_folders, user_folders
 from bench.plugins.scan import KINDS, LINKED, PACKAGE, Entry, Kind, guess_kind, read, scan
@@ -123,7 +124,7 @@ def load_entry(entry: Entry) -> Any:
     """Import an entry's module and return its plug-in class.
 
     Raises:
-        UsageError: The import fails; the message names the file and line.
+        UsageError: The import fails, or the class lacks what its contract asks for; the message names the line.
     """
     try:
         module = importlib.import_module(module_name(entry))
@@ -131,7 +132,10 @@ def load_entry(entry: Entry) -> Any:
         raise
     except Exception as error:
         raise UsageError(_import_problem(entry, error)) from error
-    return getattr(module, entry.class_name)
+    cls = getattr(module, entry.class_name)
+    if problem := breach(cls):
+        raise UsageError(problem)
+    return cls
 
 
 def module_name(entry: Entry) -> str:

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.cells.cell import Cell
+from bench.cells.cell import parsed
 from bench.cells.notation import Spec
 from bench.core.errors import UsageError
 from bench.records.schema import Record
@@ -22,22 +22,24 @@ def load_records(path: Path | str) -> pd.DataFrame:
     Columns: ``cell``; ``dataset`` (without its protocol), ``protocol``, ``backbone``, ``method``, ``recipe`` as in the
     cell's name; ``seed``, ``data_seed``; ``test_accuracy``, ``val_nll``, ... of the last stage (NaN: undefined);
     ``n_test``, ...; ``trainable``, ``added``, ``total`` parameters; the flags; ``seconds``, ``device``; and every
-    field, default or not, as ``method.k``.
+    field, default or not, as ``method.k``. A file that is no record is left out with a warning that names it.
 
     Raises:
         UsageError: The folder is not there.
-        CorruptRecord: A file in it is not a record.
     """
     import pandas as pd
 
     if not Path(path).is_dir():
         raise UsageError(f"There is no results folder {path}. Run `bench run quick` first, or name another folder.")
-    return pd.DataFrame([row(record) for record in Store(Path(path)).all()])
+    store = Store(Path(path))
+    rows = [row(record) for record in store.readable()]
+    store.warn()
+    return pd.DataFrame(rows)
 
 
 def row(record: Record) -> dict[str, Any]:
     """A record as one flat row."""
-    cell = Cell.parse(record.cell)
+    cell = parsed(record.cell)
     flat: dict[str, Any] = {
         "cell": record.cell,
         "dataset": str(without_protocol(cell.dataset)),

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from bench.cells.cell import Cell
+from bench.cells.cell import parsed
 from bench.cells.notation import Spec
 from bench.core.atomic import explain, write_point
 
@@ -106,5 +106,5 @@ def _ends_whole(stream) -> bool:  # type: ignore[no-untyped-def]  # a binary fil
 
 @lru_cache(maxsize=1 << 14)
 def _dataset(cell: str) -> str:
-    dataset = Cell.parse(cell).dataset
+    dataset = parsed(cell).dataset
     return str(Spec(dataset.name, {key: value for key, value in dataset.params.items() if key != "protocol"}))

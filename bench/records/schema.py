@@ -9,18 +9,19 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, ValidationInfo, model_validator
 
 
-def _finite_list(numbers: list[float | None], info: ValidationInfo) -> list[float | None]:
+def _finite_list(numbers: Any, info: ValidationInfo) -> Any:
     """JSON has no NaN: what is undefined (AUC of one class) or diverged is stored as null.
 
-    What comes from JSON has none, and is not looked through: reading 20,000 records takes seconds because of it.
+    What comes from JSON is not looked through here, because reading 20,000 records would take seconds longer; that it
+    holds only finite numbers is then checked by their type.
     """
     return numbers if info.mode == "json" else [_finite(number) for number in numbers]
 
 
-def _finite_dict(metrics: dict[str, float | None], info: ValidationInfo) -> dict[str, float | None]:
+def _finite_dict(metrics: Any, info: ValidationInfo) -> Any:
     return metrics if info.mode == "json" else {name: _finite(number) for name, number in metrics.items()}
 
 
@@ -31,8 +32,8 @@ def _finite(number: float | None) -> float | None:
 # Environment facts whose difference between seeds a table marks.
 MARKED = ("torch", "gpu", "processor")
 
-Numbers = Annotated[list[float | None], AfterValidator(_finite_list)]
-Metrics = Annotated[dict[str, float | None], AfterValidator(_finite_dict)]
+Numbers = Annotated[list[FiniteFloat | None], BeforeValidator(_finite_list)]
+Metrics = Annotated[dict[str, FiniteFloat | None], BeforeValidator(_finite_dict)]
 
 
 class Block(BaseModel):
@@ -122,6 +123,7 @@ class Flags(Block):
         assumed: Recipe fields its source does not state.
         absent_classes: Split -> classes without a sample there. Macro averages of val and test leave them out; those
             absent from train cannot be learned.
+        imbalance: Test samples of the largest class for each of the smallest; 0 where samples have not one class each.
         grid_edges: Chosen learning rates at the end of what was tried, in words.
     """
 
@@ -134,6 +136,7 @@ class Flags(Block):
     assumed: list[str] = []
     absent_classes: dict[str, list[int]] = {}
     grid_edges: list[str] = []
+    imbalance: float = 0.0
     notes: list[str] = []
 
 
@@ -232,6 +235,10 @@ class Record(Block):
         stages = [stage.model_copy(update={"curves": {}}) for stage in self.stages]
         environment = {key: self.environment[key] for key in MARKED if key in self.environment}
         return self.model_copy(update={"stages": stages, "diagnostics": {}, "environment": environment})
+
+
+IMPORTED = "imported"  # the recipe of records whose predictions were made elsewhere
+CLASS_NAMES = "class_names"  # the array (C,) str in a record's npz, where the data set names its classes
 
 
 def prediction_key(split: str, what: str, stage: str | None = None) -> str:

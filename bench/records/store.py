@@ -6,34 +6,55 @@ Several processes may share a folder. Readers take no lock: whatever they open i
 
 from __future__ import annotations
 
-import hashlib
-import os
+import stat
 import time
-import zipfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 import numpy as np
 from filelock import FileLock
 from pydantic import ValidationError
 
-from bench.cells.cell import Cell
 from bench.core.atomic import explain, sweep, write_atomic, write_point, write_text
 from bench.core.errors import BenchError
+from bench.core.npz import Damaged, npz_names
+from bench.records.contradictions import contradiction
+from bench.records.files import address, addresses, arrays_file, digest, failed_file, loaded, save, waiting_file
 from bench.records.schema import Record
 
-_SAFE = "[]=,+-_."  # with letters and digits: what a path component keeps as it is
-_LONGEST = 180  # bytes; file systems allow 255, and a suffix and a temporary name come on top
 _STRAY_AGE = 3600.0  # seconds after which a temporary file has no living writer
 
 
 class CorruptRecord(BenchError):
-    """A record or its predictions cannot be read; the message names the file."""
+    """A record or its predictions cannot be read; the message names the file.
+
+    Attributes:
+        path: Where the record lies or should lie.
+    """
 
     kind = "corrupt_record"
+
+    def __init__(self, message: str, path: Path) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+@dataclass(frozen=True)
+class Reliable:
+    """What can be relied on of a cell.
+
+    Attributes:
+        record: Its finished record, whose predictions lie beside it.
+        failure: Its failure since its last success.
+        damage: What lies there and cannot be relied on, in words, or nothing.
+    """
+
+    record: Record | None
+    failure: Record | None
+    damage: str
 
 
 class Store:
@@ -41,10 +62,29 @@ class Store:
 
     Args:
         folder: Created on the first write.
+
+    Attributes:
+        unreadable: What readers that go on (`readable`, `note`) could not read so far.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
+        self.unreadable: list[CorruptRecord] = []
+
+    def note(self, error: CorruptRecord) -> None:
+        """Remember what a reader goes on without, once each."""
+        if str(error) not in map(str, self.unreadable):
+            self.unreadable.append(error)
+
+    def warn(self) -> None:
+        """Warn of everything in `unreadable`: for notebooks, which have no exit code."""
+        for error in self.unreadable:
+            warnings.warn(f"left out: {error}", stacklevel=3)
+
+    @staticmethod
+    def folder_of(file: Path) -> Path:
+        """The results folder that a record's file lies in."""
+        return file.absolute().parents[4]
 
     def check_writable(self) -> None:
         """Find out before hours of training, not after.
@@ -73,7 +113,24 @@ class Store:
 
     def failure(self, cell: str) -> Record | None:
         """The cell's failure since its last success, or None."""
-        return self._read(_failed(self.path(cell)), cell)
+        return self._read(failed_file(self.path(cell)), cell)
+
+    def reliable(self, cell: str) -> Reliable:
+        """The cell's record and failure as far as they can be relied on: what is damaged counts as not there.
+
+        Reads the predictions too, because only their digest says that they are the record's own.
+        """
+        problems = []
+        record, failure = None, None
+        try:
+            record = self.get(cell) and self.pair(cell)[0]
+        except CorruptRecord as error:
+            problems.append(str(error))
+        try:
+            failure = self.failure(cell)
+        except CorruptRecord as error:
+            problems.append(str(error))
+        return Reliable(record, failure, " ".join(problems))
 
     def put(self, record: Record, predictions: dict[str, np.ndarray]) -> Record:
         """Store a finished record with its predictions; a failure of the same cell vanishes.
@@ -98,13 +155,13 @@ class Store:
         with self._lock():
             sweep(path.parent, time.time() - _STRAY_AGE)
             self._settle(path)
-            write_atomic(_waiting(path), lambda place: _save(place, predictions), True, "predictions")
+            write_atomic(waiting_file(path), lambda place: save(place, predictions), True, "predictions")
             try:
                 _write_json(path, record, "record")
             finally:
                 self._settle(path)
             write_point("predictions-settled")
-            _failed(path).unlink(missing_ok=True)
+            failed_file(path).unlink(missing_ok=True)
         return record
 
     def put_failure(self, record: Record) -> None:
@@ -112,7 +169,7 @@ class Store:
         if record.status != "failed":
             raise ValueError("a finished record goes through put")
         with self._lock():
-            _write_json(_failed(self.path(record.cell)), record, "failure")
+            _write_json(failed_file(self.path(record.cell)), record, "failure")
 
     def predictions(self, cell: str) -> dict[str, np.ndarray]:
         """The arrays stored with the cell's record; errors are those of `pair`."""
@@ -128,57 +185,81 @@ class Store:
         for _ in range(3):  # a writer may replace the pair between our two reads
             record = self.get(cell)
             if record is None:
-                raise CorruptRecord(f"There is no record of {cell} in {self.folder}.")
-            for file in (_arrays(path), _waiting(path)):
-                arrays = _load(file)
+                raise CorruptRecord(f"There is no record of {cell} in {self.folder}.", path)
+            for file in (arrays_file(path), waiting_file(path)):
+                arrays = loaded(file)
                 if arrays is not None and digest(arrays) == record.predictions:
                     return record, arrays
-        raise CorruptRecord(f"{_arrays(path)} is missing or altered. Delete {path} and run the cell again.")
+        raise CorruptRecord(
+            f"{arrays_file(path)} is missing or altered: these are not the predictions of {path}. Run the cell again.",
+            path,
+        )
+
+    def has_features(self, cell: str) -> bool:
+        """Whether features are among the arrays stored with a cell's record; reads their names alone."""
+        try:
+            return any(name.endswith("/features") for name in npz_names(arrays_file(self.path(cell))))
+        except Damaged:
+            return False
 
     def all(self) -> Iterator[Record]:
         """Every record, finished ones and failures, in the order of their addresses.
 
         Raises:
-            CorruptRecord: A file is not a record.
+            CorruptRecord: A file is no record, or that of another cell than its address says.
         """
         for path in self.paths():
             record = self._read(path, None)
             if record is not None:
                 yield record
 
+    def readable(self) -> Iterator[Record]:
+        """As `all`, but what is no record is noted in `unreadable` and left out, for the caller to tell."""
+        for path in self.paths():
+            try:
+                record = self._read(path, None)
+            except CorruptRecord as error:
+                self.note(error)
+                continue
+            if record is not None:
+                yield record
+
     def paths(self) -> Iterator[Path]:
         """The files of all records, readable or not, in the order of their addresses."""
-        return _addresses(self.folder, depth=4)
+        return addresses(self.folder, depth=4)
 
     def at(self, path: Path) -> Record | None:
         """The record in one file of this folder, or None when there is no such file.
 
         Raises:
-            CorruptRecord: The file is not a record.
+            CorruptRecord: The file is no record, or that of another cell than its address says.
         """
         return self._read(path, None)
 
     def _read(self, path: Path, cell: str | None) -> Record | None:
-        try:
-            record = Record.model_validate_json(path.read_bytes())
-        except (FileNotFoundError, NotADirectoryError):
+        record = _parsed(path)
+        if record is None:
             return None
-        except (ValidationError, OSError) as error:
-            problem = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
-            raise CorruptRecord(f"{path} is no readable record ({problem}). Delete it to run its cell again.") from None
         if cell is not None and record.cell != cell:
-            raise CorruptRecord(f"{path} holds {record.cell}, not {cell}. Move it to its own address or delete it.")
+            raise CorruptRecord(
+                f"{path} holds {record.cell}, not {cell}. Move it to its own address or delete it.", path
+            )
+        if problem := contradiction(record):
+            raise CorruptRecord(f"{path} contradicts itself: {problem}. Delete it to run its cell again.", path)
+        own = self.path(record.cell)
+        if path != (own if record.status == "done" else failed_file(own)):
+            raise CorruptRecord(f"{path} holds {record.cell}. Move it to its own address, {own}, or delete it.", path)
         return record
 
     def _settle(self, path: Path) -> None:
         """Give waiting predictions their place if the JSON names them; else drop them: their writer died or failed."""
-        if not _waiting(path).exists():
+        if not waiting_file(path).exists():
             return
-        record, arrays = self._read(path, None), _load(_waiting(path))
+        record, arrays = _named_by(path), loaded(waiting_file(path))
         if record is not None and arrays is not None and digest(arrays) == record.predictions:
-            _waiting(path).replace(_arrays(path))
+            waiting_file(path).replace(arrays_file(path))
         else:
-            _waiting(path).unlink()
+            waiting_file(path).unlink()
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
@@ -196,70 +277,32 @@ class Store:
             held.release()
 
 
-@lru_cache(maxsize=1 << 16)
-def address(cell: str) -> str:
-    """The path of a cell's record below the results folder; planning asks for each several times."""
-    return "/".join(component(part) for part in Cell.parse(cell).parts()) + ".json"
+def _parsed(path: Path) -> Record | None:
+    """The record in a file, or None when there is none.
 
-
-def component(part: str) -> str:
-    """One part of a canonical name as a file name: unusual characters percent-encoded, long names hashed."""
-    name = quote(part, safe=_SAFE)
-    if name.startswith("."):
-        name = "%2E" + name[1:]
-    if len(name) > _LONGEST:
-        name = f"{name[: _LONGEST - 17]}~{hashlib.sha256(part.encode()).hexdigest()[:16]}"
-    return name
-
-
-def digest(arrays: dict[str, np.ndarray]) -> str:
-    """sha256 of the arrays' names, types, shapes and contents: equal predictions, equal digest."""
-    total = hashlib.sha256()
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        if array.dtype.hasobject:
-            raise ValueError(f"predictions {name!r} hold Python objects; give ids as a str array")
-        total.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        total.update(array.tobytes())
-    return total.hexdigest()
-
-
-def _addresses(folder: Path, depth: int) -> Iterator[Path]:
-    """Record files below ``folder``; hidden folders (locks, caches, checkpoints) are not results."""
-    if not folder.is_dir():
-        return
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        if depth and entry.is_dir() and not entry.name.startswith("."):
-            yield from _addresses(Path(entry.path), depth - 1)
-        elif not depth and entry.name.startswith("seed=") and entry.name.endswith(".json"):
-            yield Path(entry.path)
-
-
-def _save(place: Path, arrays: dict[str, np.ndarray]) -> None:
-    with place.open("wb") as file:  # given a name, numpy would append .npz
-        np.savez_compressed(file, allow_pickle=False, **arrays)
-
-
-def _load(file: Path) -> dict[str, np.ndarray] | None:
-    """The arrays of an npz, or None when it is missing or damaged (the caller compares digests)."""
+    Raises:
+        CorruptRecord: There is something else. A pipe is not opened: nobody might ever write to it.
+    """
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise CorruptRecord(f"{path} is no file. Remove it to run its cell again.", path)
+        return Record.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (ValidationError, OSError) as error:
+        problem = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        raise CorruptRecord(
+            f"{path} is no readable record ({problem}). Delete it to run its cell again.", path
+        ) from None
+
+
+def _named_by(path: Path) -> Record | None:
+    """The record that may name waiting predictions; a damaged one names none."""
+    try:
+        return _parsed(path)
+    except CorruptRecord:
         return None
 
 
 def _write_json(path: Path, record: Record, point: str) -> None:
     write_text(path, record.model_dump_json(indent=1), True, point)
-
-
-def _arrays(path: Path) -> Path:
-    return path.with_name(path.name.removesuffix(".json") + ".npz")
-
-
-def _waiting(path: Path) -> Path:
-    return path.with_name(path.name.removesuffix(".json") + ".npz.new")
-
-
-def _failed(path: Path) -> Path:
-    return path.with_name(path.name.removesuffix(".json") + ".failed.json")

@@ -12,11 +12,11 @@ from bench.plots.chart import Chart
 from bench.plots.curves import curves
 from bench.plots.k_ablation import k_ablation
 from bench.plots.published import points_of
-from bench.plots.sweeps import SUBSETS, varying, without
+from bench.plots.sweeps import varying, without
 from bench.plots.tuning import tuning
 from bench.records import Record
 from bench.report.site import Board, Site, by_backbone, slug
-from bench.tables.rows import Row
+from bench.tables.rows import SUBSETS, Row
 
 
 @dataclass(frozen=True)

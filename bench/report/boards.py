@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any, Literal
 
 from bench.plots.chart import Chart
@@ -16,6 +17,7 @@ from bench.report.site import Board, Site, by_backbone, slug
 from bench.stats import Row as Estimate
 from bench.tables.metrics import metrics_of
 from bench.tables.render import heading, rank_text, show, show_fact
+from bench.tables.resolution import floor_words
 from bench.tables.rows import Row
 from bench.tasks.base import Metric
 
@@ -59,7 +61,7 @@ def _known(board: Board, metric: Metric) -> list[tuple[Row, str]]:
 def _overview_line(board: dict[str, Any]) -> Line:
     place, metric, best = board["place"], board["metric"], board["best"]
     value = None if best is None else best[0] * scale(metric)
-    floor = None if board["floor"] is None else board["floor"] * scale(metric)
+    floor = board["floor"]
     digits, tied = metric.decimals, board["tied"]
     return Line(
         (
@@ -68,7 +70,7 @@ def _overview_line(board: dict[str, Any]) -> Line:
             number(board["rows"], str(board["rows"])), Cell(best[1] if best else ""),
             number(value, f"{value:.{digits}f} {metric.unit}" if value is not None else ""),
             number(tied, str(tied)) if tied is not None else Cell("not tested"),
-            number(floor, f"{floor:.{digits}f}" if floor is not None else ""),
+            number(floor, floor_words(metric, floor)) if floor is not None and isfinite(floor) else Cell(""),
         )
     )  # fmt: skip
 
@@ -145,12 +147,10 @@ def verdicts(board: Board) -> list[str]:
     if block is None:
         return [f"Not tested: {board.reason}."]
     found = int(block.different.sum()) // 2
-    unit = "points" if metric.unit == "%" else metric.unit
-    floors = [value * scale(metric) for value in (block.floor, block.floor_holm)]
+    floors = [floor_words(metric, value) for value in (block.floor, block.floor_holm)]
     lines = [
         f"{found} of {counted(block.pairs, 'pair')} separated (Holm's adjustment, alpha {block.alpha:g}).",
-        f"Typical resolution floor: {floors[0]:.{metric.decimals}f} {unit} for one pair, "
-        f"{floors[1]:.{metric.decimals}f} for any of {block.pairs}. "
+        f"Typical resolution floor: {floors[0]} for one pair, {floors[1]} for any of {block.pairs}. "
         f"Smaller differences are not found reliably on {counted(block.items, 'test item')}.",
     ]
     if block.untestable.any():

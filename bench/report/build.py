@@ -10,16 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from bench.core.errors import UsageError
-from bench.records import Record, Store
+from bench.records import CorruptRecord, Record, Store
 from bench.report import ablations, boards, claims, compare, passports, record
 from bench.report.pages import Pages
-from bench.report.site import Board, Site
+from bench.report.site import Board, Run, Site
 
 MARKER = "assets/report.js"  # what tells an older report from a folder of something else
 
 
 # From a record and a folder: (file, what it shows) of the pictures written there, and why there are none.
 Examples = Callable[[Record, Path], tuple[list[tuple[str, str]], str]]
+
+
+# From a record, a folder and its data set's stored audit: (file, what it shows) of the pairs that look alike.
+Pairs = Callable[[Record, Path, dict[str, Any]], list[tuple[str, str]]]
 
 
 def no_examples(record: Record, folder: Path) -> tuple[list[tuple[str, str]], str]:
@@ -38,26 +42,31 @@ class Written:
     megabytes: float
 
 
-def build(results: Path, out: Path, examples: Examples = no_examples) -> Written:
+def no_pairs(record: Record, folder: Path, audit: dict[str, Any]) -> list[tuple[str, str]]:
+    """As `no_examples`."""
+    return []
+
+
+def build(store: Store, out: Path, examples: Examples = no_examples, pairs: Pairs = no_pairs) -> Written:
     """Write the report of a results folder; an older one in the same place is replaced.
 
     Args:
         examples: Writes example images of a record's data set into a folder.
+        pairs: Writes pairs of near duplicates that its audit found.
 
     Raises:
         UsageError: There are no records, or ``out`` is a folder of something else.
-        CorruptRecord: A file is not a record.
     """
-    site = Site.read(results)
-    _clear(out, results)
-    pages = Pages(out, str(results))
+    site = Site.read(store)
+    _clear(out, store.folder)
+    pages = Pages(out, str(store.folder))
     pages.assets()
-    told, claim_facts = claims.read(results)
+    told, claim_facts = claims.read(store)
     summaries = [_board(pages, site, board) for board in site.boards()]
     _index(pages, site, summaries)
     _ablations(pages, site, claim_facts)
     _claims(pages, told, claim_facts)
-    _passports(pages, site, examples)
+    _passports(pages, site, examples, pairs)
     _about(pages, site)
     files = [file for file in out.rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files) / 1e6
@@ -99,12 +108,22 @@ def _board(pages: Pages, site: Site, board: Board) -> dict[str, Any]:
 
 def _record(pages: Pages, store: Store, board: Board, named: tuple[Any, str]) -> None:
     row, name = named
-    runs = [store.pair(cell) for cell in row.cells]
+    runs = [run for cell in row.cells if (run := _run(store, cell)) is not None]
     found = record.page(board, row, name, runs)
     file = board.record_page(row)
     charts = pages.charts(found.pop("charts"), Path(file).stem)
     address = [str(store.path(cell).relative_to(store.folder)) for cell in row.cells]
     pages.write(file, "record.html", **found, charts=charts, files=address)
+
+
+def _run(store: Store, cell: str) -> Run | None:
+    """A record and its predictions; none, and a note, where another process or damage has taken them since."""
+    try:
+        return store.pair(cell)
+    except CorruptRecord as error:
+        store.note(error)
+        record = store.get(cell)
+        return None if record is None else (record, {})
 
 
 def _index(pages: Pages, site: Site, summaries: Sequence[dict[str, Any]]) -> None:
@@ -135,14 +154,16 @@ def _claims(pages: Pages, told: Sequence[Any], claim_facts: Sequence[dict[str, A
     pages.write("claims.html", "claims.html", table=sheet, charts=charts, counts=claims.counts(told))
 
 
-def _passports(pages: Pages, site: Site, examples: Examples) -> None:
+def _passports(pages: Pages, site: Site, examples: Examples, pairs: Pairs) -> None:
     by_name: dict[str, list[Record]] = defaultdict(list)
     for found in site.records:
         by_name[found.dataset.name].append(found)
     told = []
     for name, records in sorted(by_name.items()):
         images, note = examples(records[0], pages.folder / "images")
-        told.append((passports.passport(name, records, site.store.folder), images, note))
+        passport = passports.passport(name, records, site.store.folder)
+        alike = pairs(records[0], pages.folder / "images", passport.audit) if passport.audit else []
+        told.append((passport, images, note, alike))
     pages.write("data.html", "data.html", passports=told)
 
 

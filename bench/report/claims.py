@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from bench.claims.reading import judged
@@ -14,14 +13,15 @@ from bench.claims.verification import Row
 from bench.core.errors import UsageError
 from bench.plots.chart import Chart
 from bench.plots.claims import claims as picture
+from bench.records import Store
 from bench.report.cells import Cell, Column, Line, Sheet, number
 
 PLACE = {verdict: place for place, verdict in enumerate(VERDICTS)}
 
 
-def read(results: Path) -> tuple[list[Row], list[dict[str, Any]]]:
+def read(store: Store) -> tuple[list[Row], list[dict[str, Any]]]:
     """All claims judged by the records of a folder, and the same as plain data."""
-    rows = judged(results)
+    rows = judged(store)
     return rows, [facts(row) for row in rows]
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import isfinite
 
 from bench.plots.style import scale
 from bench.report.cells import Cell, Column, Line, Sheet, number
 from bench.report.site import Board
 from bench.stats import Comparison
+from bench.tables.resolution import units_of
 from bench.tasks.base import Metric
 
 MOST = 45  # rows whose pairs are told, the best: 990 pairs
@@ -47,7 +49,7 @@ def _pairs(board: Board) -> Iterator[Comparison]:
 def _line(pair: Comparison, called: Mapping[str, str], metric: Metric) -> Line:
     factor, digits = scale(metric), metric.decimals
     difference, low, high = (value * factor for value in (pair.difference, pair.low, pair.high))
-    units = "images" if pair.units == pair.items else "groups"
+    units = units_of(pair)
     holds = "new items and new seeds" if pair.scope == "methods" else "these two models only, not the methods"
     names = [called[name] for name in pair.names]
     ahead = names[0 if (difference > 0) == metric.higher_is_better else 1]
@@ -58,7 +60,7 @@ def _line(pair: Comparison, called: Mapping[str, str], metric: Metric) -> Line:
             number(difference, f"{difference:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"),
             number(pair.adjusted, _p(pair.adjusted)),
             Cell(f"{ahead} is better" if pair.different else pair.verdict),
-            number(pair.floor * factor, f"{pair.floor * factor:.{digits}f}"),
+            number(pair.floor * factor, f"{pair.floor * factor:.{digits}f}") if isfinite(pair.floor) else Cell("none"),
             Cell("" if pair.different else pair.budget().text(units)),
             Cell(holds),
             Cell(pair.test),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def passport(name: str, records: Iterable[Record], results: Path) -> Passport:
         UsageError: A stored audit cannot be read.
     """
     records = list(records)
-    text, facts, expected = _card(name)
+    text, facts, expected = _card(name, records)
     return Passport(
         name=name,
         text=text,
@@ -57,7 +58,7 @@ def passport(name: str, records: Iterable[Record], results: Path) -> Passport:
     )
 
 
-def _card(name: str) -> tuple[str, list[tuple[str, str]], list[tuple[str, str, str]]]:
+def _card(name: str, records: list[Record]) -> tuple[str, list[tuple[str, str]], list[tuple[str, str, str]]]:
     try:
         cls = registry.load("datasets", name)
     except UsageError:
@@ -66,13 +67,22 @@ def _card(name: str) -> tuple[str, list[tuple[str, str]], list[tuple[str, str, s
         ("licence", cls.licence), ("homepage", cls.homepage), ("citation", cls.citation), ("task", cls.task),
         ("classes", ", ".join(cls.classes[:40]) + (", ..." if len(cls.classes) > 40 else "")),
         ("groups", cls.group_kind if cls.group_kind != "group" else ""),
-        ("mirrored samples would be other things along", ", ".join(cls.forbidden_flips)),
+        ("mirrored samples would be other things along", ", ".join(_never_mirrored(cls, name, records))),
         ("protocols", ", ".join(cls.protocols)),
     ]  # fmt: skip
     expected = [
         (protocol, split, _count(count)) for protocol, counts in cls.expected.items() for split, count in counts.items()
     ]
     return (cls.__doc__ or "").strip(), [(label, text) for label, text in facts if text], expected
+
+
+def _never_mirrored(cls: Any, name: str, records: list[Record]) -> list[str]:
+    """Axes that a data set with the records' fields forbids; records with fields that it no longer has say nothing."""
+    found: set[str] = set()
+    for params in {json.dumps(record.dataset.params, sort_keys=True) for record in records}:
+        with suppress(UsageError):
+            found.update(cls.build(name, json.loads(params)).forbidden_flips)
+    return sorted(found)
 
 
 def _count(count: int | tuple[int, ...]) -> str:

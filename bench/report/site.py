@@ -8,20 +8,19 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
-from bench.core.errors import UsageError
 from bench.plots.labels import labels
 from bench.records import Record, Store, openings
 from bench.stats import Block
 from bench.tables import Table, aggregate
 from bench.tables.blocks import Compared, Place, name_of, place_of
+from bench.tables.damage import records_of, with_damage
 from bench.tables.metrics import metrics_of
 from bench.tables.rows import Row
 from bench.tables.scores import scores_of
-from bench.tables.stale import stale_reason
+from bench.tables.stale import stale_reason, with_unknown
 from bench.tables.standing import with_standing
 from bench.tasks.base import Metric
 
@@ -94,20 +93,16 @@ class Site:
     table: Table
 
     @classmethod
-    def read(cls, results: Path) -> Site:
+    def read(cls, store: Store) -> Site:
         """Read a results folder.
 
         Raises:
             UsageError: There are no records.
-            CorruptRecord: A file is not a record.
         """
-        store = Store(results)
-        records = [record.slim() for record in store.all()]
-        if not records:
-            raise UsageError(f"No records in {results}. Run `bench run quick`, or name another folder by --results.")
-        looks, scores = list(openings.read(results)), scores_of(store, "test")
+        records = records_of(store)
+        looks, scores = list(openings.read(store.folder)), scores_of(store, "test")
         table = aggregate(records, stale=stale_reason, openings=looks, scores=scores)
-        return cls(store, records, with_standing(table, store))
+        return cls(store, records, with_damage(with_standing(with_unknown(table), store), store))
 
     def boards(self) -> Iterator[Board]:
         """The comparable blocks."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bench.stats.comparison import METHODS, MODELS, Comparison
-from bench.stats.crossed import FEWEST_SEEDS, Crossed, finite
+from bench.stats.crossed import FEWEST_SEEDS, Crossed, finite, least_p
 from bench.stats.errors import StatisticsError
 from bench.stats.floors import ALPHA, resolution_floor
 from bench.stats.holm import holm, untestable
@@ -110,7 +110,7 @@ class Block:
             p=p,
             adjusted=float(self.adjusted[at]),
             scope=METHODS if self.matched.of_methods[at] else MODELS,
-            test=_test(table, float(self.matched.midp[at])),
+            test=_test(int(table.seeds), float(self.matched.midp[at])),
             items=self.items,
             units=table.units,
             seeds=int(table.seeds),
@@ -123,6 +123,8 @@ class Block:
             different=bool(self.different[at]),
             untestable=bool(self.untestable[at]),
             table=table,
+            level=self.alpha / self.pairs,
+            pooled=self.matched.pooled,
         )
 
     def _half_width(self, table: Crossed, p: float) -> float:
@@ -139,7 +141,27 @@ class Block:
             raise StatisticsError(f"No method {name!r} in this block; it has {', '.join(self.names)}.")
         return self.names.index(name)
 
+    @property
+    def of_methods(self) -> bool:
+        """Whether every verdict speaks of methods; else some speak of the trained models alone."""
+        return bool(self.matched.of_methods[_upper(len(self.names))].all())
+
+    def speaks_of_method(self, name: str) -> bool:
+        """Whether all verdicts on one of them speak of methods."""
+        place = self._place(name)
+        return bool(np.delete(self.matched.of_methods[place], place).all())
+
+    @property
+    def tests(self) -> list[str]:
+        """The tests that its pairs were judged by."""
+        upper = _upper(len(self.names))
+        seeds = np.broadcast_to(self.matched.table.seeds, self.p.shape)[upper]
+        return sorted({_test(int(s), float(midp)) for s, midp in zip(seeds, self.matched.midp[upper], strict=True)})
+
     def _floors(self, alpha: float) -> Array:
+        """Infinite where no outcome on so few units could be found."""
+        if least_p(self.matched.table.units) > alpha:
+            return np.full(self.p.shape, np.inf)
         upper, (low, high) = _upper(len(self.names)), self.bounds
         table, floors = self.matched.table.at(upper), np.zeros(self.p.shape)
         if np.isfinite([low, high]).all():
@@ -211,10 +233,10 @@ def compare_all(
     )
 
 
-def _test(table: Crossed, midp: float) -> str:
+def _test(seeds: int, midp: float) -> str:
     if np.isfinite(midp):
         return "mid-p McNemar"
-    return "crossed t" if table.seeds >= FEWEST_SEEDS else "paired t"
+    return "crossed t" if seeds >= FEWEST_SEEDS else "paired t"
 
 
 def _decided(matched: Matched) -> Array:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bench.stats.crossed import FEWEST_SEEDS, Crossed
+from bench.stats.crossed import FEWEST_SEEDS, Crossed, least_p
 from bench.stats.floors import ALPHA, POWER, resolution_floor
 
 MOST_SEEDS, MOST_UNITS = 10_000, 10**9
@@ -24,6 +25,7 @@ class Budget:
         more_seeds: Seeds to add at these units; 0 if none is needed, None if no number suffices. Below three seeds
             their variance is not known, and both numbers are about the units alone.
         more_units: Units to add at these seeds; likewise.
+        seeds_matter: False for two methods that no seed changes.
     """
 
     target: float
@@ -34,25 +36,38 @@ class Budget:
     units: int
     more_seeds: int | None
     more_units: int | None
+    seeds_matter: bool = True
 
     def text(self, units: str = "images") -> str:
         """One line for a person, such as ``3 more seeds, or 410 more images``."""
         if self.target == 0:
             return "the methods do not differ at all here: nothing to separate"
-        if self.seeds < FEWEST_SEEDS:
-            return f"{FEWEST_SEEDS - self.seeds} more seeds at least, to speak of the methods"
-        if self.more_seeds == 0:
-            return "enough seeds and " + units
+        if self.seeds_matter and self.seeds < FEWEST_SEEDS:
+            return f"{_more_of('seed', FEWEST_SEEDS - self.seeds)} at least, to speak of the methods"
+        if 0 in (self.more_seeds, self.more_units):
+            return f"nothing more: four of five comparisons with as many {units} find a difference of this size"
         seeds = f"no number of seeds suffices with {self.units} {units}"
         if self.more_seeds is not None:
-            seeds = f"{self.more_seeds} more seed{'s' if self.more_seeds > 1 else ''}"
-        images = f"no number of {units} suffices with {self.seeds} seeds"
+            seeds = _more_of("seed", self.more_seeds)
+        images = f"no number of {units} suffices" + (f" with {self.seeds} seeds" if self.seeds_matter else "")
         if self.more_units is not None:
-            images = f"{self.more_units} more {units}"
+            images = _more_of(units.removesuffix("s"), self.more_units)
+        if not self.seeds_matter:
+            return images
         return f"{seeds}; {images}" if None in (self.more_seeds, self.more_units) else f"{seeds}, or {images}"
 
 
-def noise_budget(table: Crossed, target: float | None = None, alpha: float = ALPHA, power: float = POWER) -> Budget:
+def _more_of(noun: str, number: int) -> str:
+    return f"{number} more {noun}{'s' if number > 1 else ''}"
+
+
+def noise_budget(
+    table: Crossed,
+    target: float | None = None,
+    alpha: float = ALPHA,
+    power: float = POWER,
+    seeds_matter: bool = True,
+) -> Budget:
     """Solve for the seeds, or the units, at which the resolution floor reaches a difference.
 
     The variance with n' units and S' seeds is unit variance / n' + seed variance / S' + residual / (n' S'), from the
@@ -61,14 +76,18 @@ def noise_budget(table: Crossed, target: float | None = None, alpha: float = ALP
     Args:
         table: The analysis of one pair's differences.
         target: The difference to be found; the observed one unless given.
+        alpha: Level at which it is to be found: Holm's, where the pair is one of several.
+        seeds_matter: False for two methods that no seed changes.
     """
     target = abs(float(table.mean)) if target is None else abs(target)
     seeds, units = int(table.seeds), table.units
 
     def floor(n: int, runs: int) -> float:
+        if least_p(n) > alpha:
+            return math.inf
         return float(resolution_floor(_projected(table, n, runs), alpha, power))
 
-    never = target == 0
+    never, no_seeds = target == 0, target == 0 or not seeds_matter
     return Budget(
         target=target,
         unit_sd=float(np.sqrt(table.unit_variance)),
@@ -76,8 +95,9 @@ def noise_budget(table: Crossed, target: float | None = None, alpha: float = ALP
         residual_sd=float(np.sqrt(table.ms_residual)),
         seeds=seeds,
         units=units,
-        more_seeds=None if never else _more(lambda runs: floor(units, runs) <= target, seeds, MOST_SEEDS),
+        more_seeds=None if no_seeds else _more(lambda runs: floor(units, runs) <= target, seeds, MOST_SEEDS),
         more_units=None if never else _more(lambda n: floor(n, seeds) <= target, units, MOST_UNITS),
+        seeds_matter=seeds_matter,
     )
 
 

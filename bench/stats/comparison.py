@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bench.stats.budget import Budget, noise_budget
-from bench.stats.crossed import Crossed
+from bench.stats.crossed import FEWEST_SEEDS, Crossed
 from bench.stats.floors import POWER
 
 METHODS, MODELS = "methods", "models"
@@ -33,6 +33,8 @@ class Comparison:
         different: Whether the pair was found different (adjusted p at most alpha).
         untestable: Whether no outcome on the units that differ could have been: not tied, but unknown.
         table: The analysis of variance behind it.
+        level: Holm's first level, alpha / pairs, at which the pair would be found different in any company.
+        pooled: Methods of the block whose seed variance was taken together; 1: the pair's own.
     """
 
     names: tuple[str, str]
@@ -56,6 +58,8 @@ class Comparison:
     different: bool
     untestable: bool
     table: Crossed
+    level: float
+    pooled: int
 
     @property
     def verdict(self) -> str:
@@ -65,5 +69,6 @@ class Comparison:
         return "untestable" if self.untestable else "not separated"
 
     def budget(self, target: float | None = None, power: float = POWER) -> Budget:
-        """Seeds or units that would separate them: see `noise_budget`."""
-        return noise_budget(self.table, target, self.alpha, power)
+        """Seeds or units that would separate them, at `level`: see `noise_budget`."""
+        deterministic = self.scope == METHODS and self.seeds < FEWEST_SEEDS
+        return noise_budget(self.table, target, self.level, power, seeds_matter=not deterministic)

@@ -85,7 +85,7 @@ class Crossed:
         Under the null hypothesis the sign of each unit's difference is a coin; m coins all fall one way with mid-p
         2**-m. A t test on a handful of units that differ would promise more.
         """
-        return 0.5 ** np.minimum(self.moved, 1000).astype(float)
+        return least_p(self.moved)
 
     def seeds_fixed(self) -> Crossed:
         """The same table as a statement on these very seeds: only the units are a sample."""
@@ -120,6 +120,11 @@ class Crossed:
     def half_width(self, level: float) -> Array:
         """Half the width of the t interval of the mean."""
         return half_width(self.parts, self.freedoms, level)
+
+
+def least_p(units: Array | int) -> Array:
+    """2**-m: what m units can show at most, all of them differing in one direction."""
+    return 0.5 ** np.minimum(units, 1000).astype(float)
 
 
 def crossed(scores: Array) -> Crossed:

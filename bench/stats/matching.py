@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bench.stats.crossed import FEWEST_SEEDS, Crossed, crossed_pairs
+from bench.stats.errors import StatisticsError
 from bench.stats.mcnemar import midp_pairs
 from bench.stats.pooling import pooled
 from bench.stats.units import grouped
@@ -22,11 +23,19 @@ Kind = frozenset[Hashable] | None  # the runs of a method; None if it is the sam
 
 @dataclass(frozen=True)
 class Matched:
-    """Analyses of all pairs (k, k), the mid-p values (NaN where a t test decides), and which speak of methods."""
+    """Analyses of all pairs of k methods.
+
+    Attributes:
+        table: (k, k) analyses.
+        midp: (k, k) mid-p values; NaN where a t test decides.
+        of_methods: (k, k) whether a pair speaks of methods, not of the trained models alone.
+        pooled: Methods whose seed variance was taken together; 1: each pair's own.
+    """
 
     table: Crossed
     midp: Array
     of_methods: Array
+    pooled: int
 
 
 def match(
@@ -41,7 +50,11 @@ def match(
         scores: Method -> (n, runs), at least two methods.
         labels: Method -> names of its runs.
         fixed: Deterministic methods, which are the same in every run.
+
+    Raises:
+        StatisticsError: The runs of one of them differ.
     """
+    check_fixed(scores, fixed)
     names = list(scores)
     kinds: dict[Kind, list[int]] = {}
     for place, name in enumerate(names):
@@ -52,7 +65,15 @@ def match(
         if len(members) > 1:
             cube = np.stack([_runs(scores[names[m]], labels[names[m]], _shared(one, other)) for m in members])
             found.fill(kinds[one], kinds[other], _analyse(cube, groups), one is None and other is None)
-    return Matched(found.table([name not in fixed for name in names]), found.midp, found.of_methods)
+    varying = found.varying([name not in fixed for name in names])
+    return Matched(found.table(varying), found.midp, found.of_methods, max(varying, 1))
+
+
+def check_fixed(scores: Mapping[str, Array], fixed: Collection[str]) -> None:
+    """Raise StatisticsError where the runs of a method that is called deterministic differ."""
+    for name in fixed:
+        if name in scores and not np.allclose(scores[name], scores[name][:, :1]):
+            raise StatisticsError(f"{name} is called deterministic, but its runs differ.")
 
 
 class _Pairs:
@@ -77,14 +98,21 @@ class _Pairs:
             self.of_methods[cells] = fixed or bool((part.seeds >= FEWEST_SEEDS).all())
         self.units = table.units
 
-    def table(self, random: Sequence[bool]) -> Crossed:
+    @property
+    def counted(self) -> Array:
+        """(k, k) pairs that tell something of seeds."""
+        return np.asarray((self.fields["seeds"] >= FEWEST_SEEDS) & (self.fields["ms_residual"] > 0))
+
+    def varying(self, random: Sequence[bool]) -> int:
+        """Methods that tell something of seeds."""
+        return int((self.counted.any(1) & np.asarray(random)).sum())
+
+    def table(self, varying: int) -> Crossed:
         """All analyses; the seed variance is the block's where it has three seeds."""
-        seeds = self.fields["seeds"]
-        counted = (seeds >= FEWEST_SEEDS) & (self.fields["ms_residual"] > 0)
+        seeds, counted = self.fields["seeds"], self.counted
         if not counted.any():
             return Crossed(**self.fields, units=self.units, seed_freedom=1.0)
         table = Crossed(**self.fields, units=self.units, seed_freedom=float(seeds[counted].min()) - 1)
-        varying = int((counted.any(1) & np.asarray(random)).sum())
         return pooled(table, max(varying - 1, 1) * (float(seeds[counted].mean()) - 1), counted)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from bench.stats.crossed import Crossed, crossed, finite
 from bench.stats.errors import StatisticsError
+from bench.stats.matching import check_fixed
 from bench.stats.quantiles import t_quantile
 from bench.stats.runs import Runs, independent
 from bench.stats.superiority import wilson
@@ -76,6 +77,7 @@ def intervals(
         StatisticsError: Scores, groups or runs do not fit.
     """
     averaged, labels = independent({name: finite(values) for name, values in scores.items()}, runs)
+    check_fixed(averaged, deterministic)
     tables = {name: crossed(grouped(values, groups)[0]) for name, values in averaged.items()}
     free = _varying(tables, deterministic)
     freedom = _freedom({name: averaged[name] for name in free}, labels) if free else 0.0
@@ -146,7 +148,7 @@ def _pool(tables: Sequence[Crossed]) -> tuple[float, float]:
 def _widened(table: Crossed, pool: tuple[float, float], freedom: float) -> Crossed | None:
     """The row's table with the block's seed variance; None when the block knows too little of it."""
     ratio, residual = pool
-    if freedom < FEWEST_FREEDOM:
+    if freedom < FEWEST_FREEDOM:  # never a t quantile at one degree of freedom
         return None
     if table.seeds > 1:
         seeds = np.maximum(table.ms_seeds, ratio * table.ms_residual)

@@ -50,6 +50,7 @@ def _mean(key: Key, pattern: str, rows: list[Row]) -> Row:
         n=sum(row.n or 0 for row in rows),
         failures=(),
         cells=tuple(cell for row in rows for cell in row.cells),
+        names=rows[0].names,
         marks={"mean of protocols": f"mean over {len(rows)} protocols, whose test items are taken as independent"},
     )
 

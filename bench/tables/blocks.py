@@ -17,9 +17,11 @@ from bench.records.items import unpacked
 from bench.stats import Block, StatisticsError, compare_all, intervals, of_seeds
 from bench.stats import Row as Estimate
 from bench.tables.metrics import metrics_of
-from bench.tables.rows import Key, Row, stage_of
+from bench.tables.resampled import estimate, redrawn
+from bench.tables.rows import SUBSETS, Key, Row, stage_of
 from bench.tasks.base import Metric
 
+REDRAWN = "test samples differ from run to run, so that items cannot be paired; see the differences over splits"
 Scores = Callable[[Record, StageResult, Metric], np.ndarray | None]
 """Item scores (n,) of a run, or None where nobody has them."""
 
@@ -39,7 +41,8 @@ class Place:
     @property
     def label(self) -> str:
         """For people."""
-        return f"{self.dataset} ({self.protocol}), recipe {self.recipe}"
+        size = "" if self.size in ("None", "") else f", {self.size} px"
+        return f"{self.dataset} ({self.protocol}){size}, recipe {self.recipe}"
 
 
 @dataclass(frozen=True)
@@ -99,10 +102,13 @@ def with_intervals(
     found = dict(rows)
     for place, keys in blocks(groups, split).items():
         for metric in [metric for metric in metrics_of(place.task) if metric.name in columns]:
-            matrices = _matrices(keys, groups, metric, scores)
-            for key, estimate in _estimates(matrices, keys, groups, split, metric).items():
-                values = {**found[key].values, metric.name: estimate}
-                found[key] = replace(found[key], values=values)
+            fixed = [key for key in keys if not redrawn(groups[key], key, split)]
+            estimates = _estimates(_matrices(fixed, groups, metric, scores), fixed, groups, split, metric)
+            over_splits = {key: estimate(groups[key], key, metric, split) for key in keys if key not in fixed}
+            for key, found_estimate in {**estimates, **over_splits}.items():
+                if found_estimate is not None:
+                    values = {**found[key].values, metric.name: found_estimate}
+                    found[key] = replace(found[key], values=values)
     return found
 
 
@@ -116,7 +122,7 @@ def _estimates(
     try:
         found = intervals(
             {name_of(key): matrix for key, matrix in matrices.items()}, units, (metric.low, metric.high), runs=runs,
-            deterministic=[name_of(key) for key in matrices if unseeded(groups[key], key)],
+            deterministic=[name_of(key) for key in matrices if unseeded(groups[key], key, matrices[key])],
         )  # fmt: skip
     except StatisticsError:  # runs that cannot be paired: each row then tells of its seeds alone
         return {key: of_seeds(matrix.mean(0), (metric.low, metric.high)) for key, matrix in matrices.items()}
@@ -139,6 +145,9 @@ def compared_as(names: dict[Key, str], groups: dict[Key, list[Record]], split: s
     """
     first = next(iter(names))
     metric = metrics_of(first.task)[0]
+    if any(redrawn(groups[key], key, split) for key in names):
+        place = place_of(first, finished(groups[first])[0], split)
+        return Compared(place, tuple(names), metric, None, REDRAWN)
     matrices = _matrices(names, groups, metric, scores)
     place, keys = place_of(first, finished(groups[first])[0], split), tuple(matrices)
     if len(keys) < 2:
@@ -148,7 +157,7 @@ def compared_as(names: dict[Key, str], groups: dict[Key, list[Record]], split: s
             {names[key]: matrix for key, matrix in matrices.items()},
             units_of(groups, keys, split),
             runs={names[key]: runs_of(groups[key]) for key in keys},
-            deterministic=[names[key] for key in keys if unseeded(groups[key], key)],
+            deterministic=[names[key] for key in keys if unseeded(groups[key], key, matrices[key])],
             higher_is_better=metric.higher_is_better,
             bounds=(metric.low, metric.high),
         )
@@ -170,9 +179,18 @@ def _matrices(
     return found
 
 
-def unseeded(records: Sequence[Record], key: Key) -> bool:
-    """Whether no seed plays a part: floors and closed-form fits have no epochs."""
-    return all(stage_of(record, key.stage).epochs == 0 for record in finished(records))
+def unseeded(records: Sequence[Record], key: Key, scores: np.ndarray) -> bool:
+    """Whether no seed plays a part: in floors and closed-form fits, which have no epochs, unless the data seed draws
+    what they are fitted on.
+
+    Args:
+        scores: (n, runs) item scores of the finished runs.
+    """
+    done = finished(records)
+    drawn = len({record.fingerprints.get("data") for record in done}) > 1
+    drawn |= any(record.dataset.params.get(field) is not None for record in done for field in SUBSETS)
+    no_epochs = all(stage_of(record, key.stage).epochs == 0 for record in done)
+    return no_epochs and not drawn and bool((scores == scores[:, :1]).all())
 
 
 def finished(records: Sequence[Record]) -> list[Record]:
@@ -207,5 +225,6 @@ def ranked(rows: dict[Key, Row], found: Iterable[Compared]) -> dict[Key, Row]:
             for key in block.keys:
                 name = name_of(key)
                 ranks, letters = block.verdicts.ranks[name], block.verdicts.letters[name]
-                placed[key] = replace(placed[key], ranks=ranks, letters=letters)
+                of_methods = block.verdicts.speaks_of_method(name)
+                placed[key] = replace(placed[key], ranks=ranks, letters=letters, of_methods=of_methods)
     return placed

@@ -14,10 +14,12 @@ def closing(table: Table) -> str:
 
 def _sentence(block: Compared, verdicts: Block) -> str:
     first, *others = verdicts.order
-    tied = [verdicts.names[other] for other in others if not verdicts.different[first, other]]
+    tied = [block.label(verdicts.names[other]) for other in others if not verdicts.different[first, other]]
     worse = len(others) - len(tied)
     mean = verdicts.means[first] * (100 if block.metric.unit == "%" else 1)
-    said = f"{block.place.label}: best was {verdicts.names[first]}, {block.metric.name} {mean:.1f} {block.metric.unit}"
+    among = "best" if verdicts.of_methods else "of these trained models, not the methods, best"
+    name = block.label(verdicts.names[first])
+    said = f"{block.place.label}: {among} was {name}, {block.metric.name} {mean:.1f} {block.metric.unit}"
     if not tied:
         return f"{said.rstrip()}; every other row was found worse."
     beaten = f", {worse} of {len(others)} were found worse" if worse else ""

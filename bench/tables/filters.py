@@ -75,6 +75,19 @@ def select(records: Iterable[Record], filter: str | Collection[str] | None) -> l
     return chosen
 
 
+def one_run(records: Iterable[Record], filter: str) -> Record:
+    """The one finished run that a pattern or a cell's name chooses.
+
+    Raises:
+        UsageError: It chooses none or several.
+    """
+    done = [record for record in select(records, filter) if record.status == "done"]
+    if len(done) != 1:
+        listed = "; ".join(record.cell for record in done[:3]) + ("; ..." if len(done) > 3 else "")
+        raise UsageError(f"{filter!r} names {len(done)} finished runs ({listed or 'none'}). Say more of the name.")
+    return done[0]
+
+
 def parse_term(term: str) -> Test:
     """One condition on a record.
 

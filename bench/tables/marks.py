@@ -13,6 +13,7 @@ from bench.tables.rows import Key, Row
 
 Stale = Callable[[Record], str]
 """Why a record is out of date, or an empty string."""
+IMPORT_MARK = "predictions made elsewhere: nothing is known of their training, so nothing here is compared with them"
 Floors = dict[str, tuple[int, float]]
 
 
@@ -29,6 +30,7 @@ def marked(row: Row, records: Sequence[Record], stale: Stale, floors: Floors) ->
         **_stale(done, row.failures, stale),
         **_mixed(done),
         **_flagged(done),
+        **({"imported": IMPORT_MARK} if row.key.imported else {}),
         **_below(row, floors),
     }
     return replace(row, marks=found)
@@ -120,12 +122,24 @@ def _flagged(done: Sequence[Record]) -> dict[str, str]:
         **_overlaps({flag.overlap for flag in flags} - {""}),
         "test-selected": "the epoch was chosen on the test split" if any(f.test_selected for f in flags) else "",
         "frozen batch norm": "the weights demand it" if any(f.batch_norm_frozen for f in flags) else "",
+        "imbalanced": _imbalance(max((flag.imbalance for flag in flags), default=0.0)),
         "edge of grid": _edges(flags),
         "untrained classes": "; ".join(sorted({_untrained(flag) for flag in flags} - {""})),
         "absent classes": "; ".join(sorted({_absent(flag) for flag in flags} - {""})),
         "note": "; ".join(sorted({note for flag in flags for note in flag.notes})),
     }
     return {word: text for word, text in found.items() if text}
+
+
+IMBALANCED = 5.0  # from here on accuracy may hide that small classes are not recognised at all
+
+
+def _imbalance(ratio: float) -> str:
+    if ratio < IMBALANCED:
+        return ""
+    return (
+        f"the largest class has {ratio:.0f} times the test samples of the smallest: see balanced_accuracy and macro_f1"
+    )
 
 
 def _edges(flags: Sequence[Flags]) -> str:

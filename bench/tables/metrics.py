@@ -8,12 +8,19 @@ from functools import lru_cache
 
 from bench.core.errors import UsageError
 from bench.plugins.registry import catalog, load
+from bench.records import Record
 from bench.tasks.base import Metric, Task
 
 
 def metrics_of(task: str) -> tuple[Metric, ...]:
     """A task's metrics, the headline first; errors are those of `task_of`."""
     return task_of(task).metrics
+
+
+def selecting(record: Record) -> Metric:
+    """The metric that a record's epochs and trials were chosen by."""
+    task = task_of(record.task)()
+    return task.selecting(str(record.recipe.params.get("select", "")))
 
 
 @lru_cache(maxsize=64)
@@ -50,9 +57,10 @@ def default_columns(tasks: Iterable[str]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def known_floors(task: str) -> tuple[str, ...]:
-    """Names of the methods that are floors of a task, the lowest first."""
+    """Names of the floors that every table of a task should have, the lowest first; some are for volumes only."""
     cards = {name: dict(entry.card) for name, entry in catalog("baselines").items()}
-    ranks = {name: int(card.get("floor", "0")) for name, card in cards.items() if _is_for(card, task)}
+    everywhere = {name: card for name, card in cards.items() if card.get("needs_volumes") != "True"}
+    ranks = {name: int(card.get("floor", "0")) for name, card in everywhere.items() if _is_for(card, task)}
     return tuple(sorted((name for name, rank in ranks.items() if rank), key=lambda name: ranks[name]))
 
 

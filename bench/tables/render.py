@@ -10,27 +10,21 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bench.core.errors import UsageError, nearest
+from bench.core.visible import visible, visible_lines
 from bench.stats import Row as Estimate
 from bench.tables.metrics import metrics_of
+from bench.tables.resampled import COVERS
 from bench.tables.table import Table, fact, to_json
 from bench.tasks.base import Metric
 
 SELECTED = " (test-selected)"
-BOLD = "@@"  # what tabulate leaves as it is in LaTeX
 UNLIMITED = 1000  # columns; a pipe has no width
 LIFTED = ("dataset", "protocol", "backbone", "recipe")
 TEXT_COLUMNS = (*LIFTED, "method", "stage", "ties", "marks")
-LATEX_SPECIAL = {
-    **{char: "\\" + char for char in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-}
 Grid = tuple[list[str], list[list[str]]]
 
 
@@ -65,7 +59,7 @@ def grid(table: Table) -> Grid:
     ]
     body = [
         [
-            *(getattr(row.key, part) for part in parts),
+            *(row.name(part) for part in parts),
             str(row.seeds),
             *([rank_text(row.ranks), row.letters] if compared else []),
             *(
@@ -77,7 +71,7 @@ def grid(table: Table) -> Grid:
         ]
         for row in table.rows
     ]
-    return head, body
+    return [visible(name) for name in head], [[visible(cell) for cell in line] for line in body]
 
 
 def rank_text(ranks: tuple[int, int] | None) -> str:
@@ -102,7 +96,8 @@ def show(metric: Metric, value: Estimate | None) -> str:
         text += f" [{value.low * scale:.{digits}f}, {value.high * scale:.{digits}f}]"
     if value.covers == "items and seeds" or value.runs < 2 or value.seed_low == value.seed_high:
         return text
-    return f"{text} · seeds {value.seed_low * scale:.{digits}f}–{value.seed_high * scale:.{digits}f}"
+    kind = "splits" if value.covers == COVERS else "seeds"
+    return f"{text} · {kind} {value.seed_low * scale:.{digits}f}–{value.seed_high * scale:.{digits}f}"
 
 
 def show_fact(value: float | None) -> str:
@@ -118,7 +113,7 @@ def footnotes(table: Table) -> list[str]:
         f"{word}: {text}" + (f" ({', '.join(methods)})" if len(methods) <= 3 else ""): None
         for (word, text), methods in _marked(table).items()
     }
-    return [*found, *table.notes]
+    return [visible(note) for note in (*found, *table.notes)]
 
 
 def _marked(table: Table) -> dict[tuple[str, str], list[str]]:
@@ -132,18 +127,56 @@ def _marked(table: Table) -> dict[tuple[str, str], list[str]]:
     return found
 
 
+@dataclass(frozen=True)
+class Sheet:
+    """A table for people: what is the same in all rows stands in the caption.
+
+    Attributes:
+        caption: As in ``dataset: pacs, protocol: paper``; empty where nothing is the same.
+        strong: (row, column) of what stands out: method and headline of a row that was separated from all others.
+    """
+
+    caption: str
+    head: list[str]
+    body: list[list[str]]
+    strong: set[tuple[int, int]]
+
+
+def sheet(table: Table) -> Sheet:
+    """The table's grid, constant columns lifted into the caption."""
+    head, body = grid(table)
+    constant = [i for i, name in enumerate(head) if name in LIFTED and len({line[i] for line in body}) == 1]
+    kept = [i for i in range(len(head)) if i not in constant]
+    names = [head[i] for i in kept]
+    strong = {(row, names.index(head[column])) for row, column in best(table)}
+    caption = ", ".join(f"{head[i]}: {body[0][i]}" for i in constant)
+    return Sheet(caption, names, [[line[i] for i in kept] for line in body], strong)
+
+
+def best(table: Table) -> set[tuple[int, int]]:
+    """(row, column) of `grid` to stand out."""
+    head, _ = grid(table)
+    places: set[tuple[int, int]] = set()
+    for number, row in enumerate(table.rows):
+        if row.ranks == (1, 1) and not row.key.test_selected and row.of_methods:
+            headline = heading(metrics_of(row.key.task)[0])
+            places |= {(number, column) for column, name in enumerate(head) if name in ("method", headline)}
+    return places
+
+
 def _rich(table: Table) -> str:
-    """For the terminal: parts that never change stand above the table, which is as wide as it needs to be."""
+    """For the terminal: as wide as it needs to be."""
     from rich.console import Console
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    title, (head, body) = _lift_constants(grid(table))
-    shown = RichTable(title=Text(title, style="bold"), title_justify="left")
-    for name, right in zip(head, _right_aligned(head), strict=True):
-        shown.add_column(Text(name), justify="right" if right else "left", overflow="fold")
-    for line in body:
-        shown.add_row(*(Text(cell, "yellow" if name == "marks" else "") for name, cell in zip(head, line, strict=True)))
+    told = sheet(table)
+    shown = RichTable(title=Text(told.caption, style="bold"), title_justify="left")
+    for name in told.head:
+        shown.add_column(Text(name), justify="right" if right_aligned(name) else "left", overflow="fold")
+    for line in told.body:
+        cells = zip(told.head, line, strict=True)
+        shown.add_row(*(Text(cell, "yellow" if name == "marks" else "") for name, cell in cells))
     text, terminal = io.StringIO(), sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if terminal else UNLIMITED
     console = Console(file=text, width=width, force_terminal=terminal, highlight=False)
@@ -153,74 +186,43 @@ def _rich(table: Table) -> str:
     return text.getvalue().rstrip()
 
 
-def _lift_constants(cells: Grid) -> tuple[str, Grid]:
-    """Take out the leading columns that have one value in all rows, as ``dataset: pacs, protocol: paper``."""
-    head, body = cells
-    constant = [i for i, name in enumerate(head) if name in LIFTED and len({line[i] for line in body}) == 1]
-    title = ", ".join(f"{head[i]}: {body[0][i]}" for i in constant)
-    kept = [i for i in range(len(head)) if i not in constant]
-    return title, ([head[i] for i in kept], [[line[i] for i in kept] for line in body])
-
-
-def _right_aligned(head: list[str]) -> list[bool]:
-    return [name not in TEXT_COLUMNS for name in head]
-
-
-def _tabulate(cells: Grid, style: str) -> str:
-    from tabulate import tabulate
-
-    head, body = cells
-    align = ["right" if right else "left" for right in _right_aligned(head)]
-    return tabulate(body, head, tablefmt=style, colalign=align if body else None, disable_numparse=True)
-
-
-def best(table: Table) -> set[tuple[int, int]]:
-    """(row, column) of `grid` to stand out: method and headline of the one row that was separated from all others."""
-    head, _ = grid(table)
-    places: set[tuple[int, int]] = set()
-    for number, row in enumerate(table.rows):
-        if row.ranks == (1, 1) and not row.key.test_selected:
-            headline = heading(metrics_of(row.key.task)[0])
-            places |= {(number, column) for column, name in enumerate(head) if name in ("method", headline)}
-    return places
-
-
-def _emphasised(table: Table, mark: str) -> Grid:
-    """The grid with a mark before and after what stands out."""
-    (head, body), places = grid(table), best(table)
-    return head, [
-        [f"{mark}{cell}{mark}" if (i, j) in places and cell else cell for j, cell in enumerate(line)]
-        for i, line in enumerate(body)
-    ]
+def right_aligned(name: str) -> bool:
+    """Whether a column holds numbers."""
+    return name not in TEXT_COLUMNS
 
 
 def _markdown(table: Table) -> str:
-    head, body = _emphasised(table, "**")
-    text = _tabulate((head, [[cell.replace("|", "\\|") for cell in line] for line in body]), "github")
-    return "\n".join([text, "", *(f"- {note}" for note in footnotes(table))]).rstrip()
+    from tabulate import tabulate
+
+    told = sheet(table)
+    body = [
+        [f"**{_plain(cell)}**" if (i, j) in told.strong and cell else _plain(cell) for j, cell in enumerate(line)]
+        for i, line in enumerate(told.body)
+    ]
+    align = ["right" if right_aligned(name) else "left" for name in told.head]
+    head = [_plain(name) for name in told.head]
+    text = tabulate(body, head, tablefmt="github", colalign=align if body else None, disable_numparse=True)
+    notes = [f"- {_plain(note)}" for note in footnotes(table)]
+    return "\n".join([*([f"{_plain(told.caption)}.", ""] if told.caption else []), text, "", *notes]).rstrip()
 
 
-def _latex(table: Table) -> str:
-    """A booktabs tabular with its notes beneath."""
-    notes = [f"\\par\\noindent{{\\footnotesize {_latex_text(note)}}}" for note in footnotes(table)]
-    text = _tabulate(_emphasised(table, BOLD), "latex_booktabs")
-    return "\n".join([re.sub(f"{BOLD}(.*?){BOLD}", r"\\textbf{\1}", text), *notes])
-
-
-def _latex_text(text: str) -> str:
-    return "".join(LATEX_SPECIAL.get(char, char) for char in text)
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it is: no column, no HTML, no emphasis, no link."""
+    escaped = re.sub(r"[\\`*|]", r"\\\g<0>", html.escape(text, quote=False))
+    return escaped.replace("](", r"]\(")
 
 
 def _html(table: Table) -> str:
-    head, body = grid(table)
-    places = best(table)
-    align = [' style="text-align: right"' if right else "" for right in _right_aligned(head)]
-    bold = [[(i, j) in places for j in range(len(head))] for i in range(len(body))]
+    told = sheet(table)
+    align = [' style="text-align: right"' if right_aligned(name) else "" for name in told.head]
+    bold = [[(i, j) in told.strong for j in range(len(told.head))] for i in range(len(told.body))]
     rows = "".join(
-        f"<tr>{_html_cells('td', line, align, strong)}</tr>\n" for line, strong in zip(body, bold, strict=True)
+        f"<tr>{_html_cells('td', line, align, strong)}</tr>\n" for line, strong in zip(told.body, bold, strict=True)
     )
+    caption = f"<caption>{html.escape(told.caption)}</caption>\n" if told.caption else ""
     notes = "".join(f"<li>{html.escape(note)}</li>\n" for note in footnotes(table))
-    return f"<table>\n<tr>{_html_cells('th', head, align)}</tr>\n{rows}</table>\n<ul>\n{notes}</ul>"
+    head = f"<tr>{_html_cells('th', told.head, align)}</tr>"
+    return f"<table>\n{caption}{head}\n{rows}</table>\n<ul>\n{notes}</ul>"
 
 
 def _html_cells(tag: str, cells: list[str], align: list[str], strong: Sequence[bool] = ()) -> str:
@@ -250,11 +252,18 @@ def _flat(row: dict[str, Any], table: Table) -> dict[str, Any]:
             flat[name] = len(value)
         else:
             flat[name] = "; ".join(map(str, value)) if isinstance(value, list) else value
+            flat[name] = visible(flat[name]) if isinstance(flat[name], str) else flat[name]
     return flat
 
 
+def _latex(table: Table) -> str:
+    from bench.tables.latex import latex  # which knows the sheet
+
+    return latex(table)
+
+
 def _json(table: Table) -> str:
-    return json.dumps(to_json(table), indent=2, ensure_ascii=False)
+    return visible_lines(json.dumps(to_json(table), indent=2, ensure_ascii=False))
 
 
 FORMATS: dict[str, Callable[[Table], str]] = {

@@ -7,23 +7,25 @@ epochs or protocol never meet in one mean. Test-selected runs are kept apart as 
 from __future__ import annotations
 
 import math
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
-from bench.cells.cell import Cell
+from bench.cells.cell import parsed
 from bench.records import Record, StageResult
 from bench.records.frame import without_protocol
+from bench.records.schema import IMPORTED
 from bench.stats import Row as Estimate
 from bench.stats import of_seeds
 from bench.tables.metrics import metrics_of
 
-FACTS: dict[str, Callable[[Record, StageResult], float | None]] = {
+# Parameters of a data set whose training subset the data seed draws -> what may grow with it on the validation side.
+SUBSETS = {"shots": "val_shots", "fraction": "val_fraction"}
+Fact = Callable[[Record, StageResult], float | None]
+FACTS: dict[str, Fact] = {
     "trainable": lambda record, stage: stage.trainable,
     "selection_labels": lambda record, stage: record.selection.labels if record.selection else None,
     "added": lambda record, stage: record.parameters.added,
@@ -55,6 +57,11 @@ class Key:
     floor: int = 0
 
     @property
+    def imported(self) -> bool:
+        """Whether its predictions were made elsewhere: nothing is known of what they cost."""
+        return self.recipe == IMPORTED
+
+    @property
     def method_name(self) -> str:
         """The method without its parameters."""
         return self.method.partition("[")[0]
@@ -74,6 +81,8 @@ class Row:
         cells: Canonical names of the finished runs.
         ranks: Best and worst rank among the rows of its comparable block; None where that is not known.
         letters: Rows of a block that share a letter were not separated.
+        names: Part of the cell's name -> how the row is shown to people, where that says more than `key`.
+        of_methods: Whether rank and letters speak of the method, not of the trained models alone.
     """
 
     key: Key
@@ -86,6 +95,12 @@ class Row:
     marks: dict[str, str] = field(default_factory=dict)
     ranks: tuple[int, int] | None = None
     letters: str = ""
+    of_methods: bool = False
+    names: dict[str, str] = field(default_factory=dict)
+
+    def name(self, part: str) -> str:
+        """A part of the cell's name (``method``) for people."""
+        return self.names.get(part) or str(getattr(self.key, part))
 
 
 def group(records: Iterable[Record], stages: bool = False) -> dict[Key, list[Record]]:
@@ -95,7 +110,7 @@ def group(records: Iterable[Record], stages: bool = False) -> dict[Key, list[Rec
         for stage in _stages(record, stages):
             groups[_key(record, stage)].append(record)
     _file_failures(groups)
-    return dict(sorted(groups.items(), key=lambda item: sort_key(item[0])))
+    return dict(groups)
 
 
 def make_row(key: Key, records: Sequence[Record], split: str = "test") -> Row:
@@ -107,22 +122,15 @@ def make_row(key: Key, records: Sequence[Record], split: str = "test") -> Row:
         key=key,
         seeds=len(done),
         values=_values(key.task, [result.metrics.get(split, {}) for result in results]),
-        facts={name: _mean([read(*run) for run in zip(done, results, strict=True)]) for name, read in FACTS.items()},
+        facts={name: None if key.imported else _fact(read, done, results) for name, read in FACTS.items()},
         n=min(counts, default=None),
         failures=tuple(record for record in records if record.status == "failed"),
         cells=tuple(record.cell for record in done),
     )
 
 
-def sort_key(key: Key) -> list[Any]:
-    """By data set, backbone and recipe, floors first; numbers inside names by value: k=5 comes before k=20."""
-    setting = [_natural(part) for part in (key.task, key.dataset, key.protocol, key.backbone, key.recipe)]
-    return [*setting, key.floor or math.inf, _natural(key.method), _natural(key.stage), key.test_selected]
-
-
-def _natural(text: str) -> list[tuple[int, str]]:
-    pieces = re.split(r"([0-9]+)", text)  # text and digits alternate
-    return [(int(piece), "") if i % 2 else (0, piece) for i, piece in enumerate(pieces)]
+def _fact(read: Fact, records: Sequence[Record], results: Sequence[StageResult]) -> float | None:
+    return _mean([read(*run) for run in zip(records, results, strict=True)])
 
 
 def _stages(record: Record, every: bool) -> list[str]:
@@ -139,7 +147,7 @@ def _key(record: Record, stage: str) -> Key:
 @lru_cache(maxsize=1 << 16)
 def cell_parts(name: str) -> tuple[str, str, str, str]:
     """Data set without protocol, backbone, method and recipe; a table asks for each record several times."""
-    cell = Cell.parse(name)
+    cell = parsed(name)
     return str(without_protocol(cell.dataset)), str(cell.backbone), str(cell.method), str(cell.recipe)
 
 

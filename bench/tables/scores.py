@@ -5,19 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 from bench.plugins.registry import load
-from bench.records import Record, StageResult, Store, prediction_key
+from bench.records import CorruptRecord, Record, StageResult, Store, prediction_key
 from bench.stats import StatisticsError
 from bench.tables.blocks import Scores, packed_scores
 from bench.tasks.base import Metric, Outputs, Task
 
 
 def scores_of(store: Store, split: str) -> Scores:
-    """Look up item scores in records, and in a store's predictions for the metrics that records leave out."""
+    """Look up item scores in records, and in a store's predictions for the metrics that records leave out.
+
+    Predictions that cannot be read are noted in the store; what needs them is then not known.
+    """
     packed = packed_scores(split)
 
     def look_up(record: Record, stage: StageResult, metric: Metric) -> np.ndarray | None:
         found = packed(record, stage, metric)
-        return from_predictions(store, record, stage, split, metric) if found is None else found
+        if found is not None:
+            return found
+        try:
+            return from_predictions(store, record, stage, split, metric)
+        except CorruptRecord as error:
+            store.note(error)
+            return None
 
     return look_up
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 from bench.cells import recipes
@@ -13,6 +14,7 @@ from bench.plugins.fingerprint import source_fingerprint
 from bench.plugins.scan import Kind
 from bench.records import Record
 from bench.tables.rows import cell_parts
+from bench.tables.table import Table
 
 
 def stale_reason(record: Record) -> str:
@@ -30,6 +32,14 @@ def stale_reason(record: Record) -> str:
     }
     changed = [name for name, value in current.items() if value and record.fingerprints.get(name) != value]
     return f"{', '.join(changed)} changed since; run it again" if changed else ""
+
+
+def with_unknown(table: Table) -> Table:
+    """The table with a mark on rows whose method is not known here, so that nobody can tell whether they are stale."""
+    known = registry.catalog("baselines")
+    unknown = {"unknown method": "its plug-in is not here, so whether it is stale is not known; see --plugins"}
+    rows = [row if row.key.method_name in known else replace(row, marks={**row.marks, **unknown}) for row in table.rows]
+    return replace(table, rows=rows)
 
 
 @lru_cache(maxsize=256)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.core.errors import UsageError, nearest
@@ -12,11 +12,14 @@ from bench.records import Record
 from bench.records.openings import Opening
 from bench.stats import Row as Estimate
 from bench.tables.averages import averaged
-from bench.tables.blocks import Compared, Scores, compared, packed_scores, ranked, with_intervals
+from bench.tables.blocks import REDRAWN, Compared, Scores, compared, packed_scores, ranked, with_intervals
 from bench.tables.filters import select
 from bench.tables.marks import Floors, Stale, floor_means, marked
 from bench.tables.metrics import default_columns, known_floors, known_metrics
+from bench.tables.resampled import notes
+from bench.tables.resolution import apart, resolution
 from bench.tables.rows import FACTS, Key, Row, group, make_row
+from bench.tables.swept import ordered
 from bench.tasks.base import Metric
 
 
@@ -68,7 +71,7 @@ def aggregate(
         filter: A pattern (see `bench.tables.filters`), the names of cells, or None for everything.
         columns: Metrics of the tasks at hand, "n", and names in `FACTS`; empty: the tasks decide.
         stages: Show every stage of staged methods, not only the last.
-        split: `test` or `val`.
+        split: `test`, `val` or `external`.
         stale: Says why a record is out of date.
         openings: What has looked at the test splits, records that were replaced since included.
         scores: Item scores by metric; None: those in the records, of the metrics that their task shows.
@@ -79,10 +82,10 @@ def aggregate(
     records = list(records)
     known = known_metrics(record.task for record in records)
     columns = tuple(columns) or default_columns(record.task for record in records)
-    _check(columns, known, split)
+    check_columns(columns, known, split)
     floors = floor_means(make_row(key, found, split) for key, found in group(records).items())
-    groups = group(select(records, filter), stages)
-    plain = {key: make_row(key, found, split) for key, found in groups.items()}
+    groups, names = ordered(group(select(records, filter), stages))
+    plain = {key: replace(make_row(key, found, split), names=names[key]) for key, found in groups.items()}
     told = scores or packed_scores(split)
     verdicts = compared(groups, split, told)
     placed = ranked(with_intervals(plain, groups, split, told, columns), verdicts)
@@ -94,7 +97,14 @@ def aggregate(
         columns,
         {name: known[name] for name in columns if name in known},
         stages,
-        [*_intervals(rows, columns, split), *_resolution(verdicts), *_floorless(rows, floors), *_looks(openings, rows)],
+        [
+            *_intervals(rows, columns, split),
+            *apart(verdicts),
+            *resolution(verdicts),
+            *_over_splits(verdicts, groups, placed, split),
+            *([] if not rows or all(row.values == {} for row in rows) else _floorless(rows, floors)),
+            *_looks(openings, rows),
+        ],
     )
 
 
@@ -140,49 +150,50 @@ def _interval(value: Estimate | None) -> dict[str, Any] | None:
     return {**ends, "seed_low": value.seed_low, "seed_high": value.seed_high}
 
 
-def _check(columns: Sequence[str], known: Collection[str], split: str) -> None:
+def check_columns(columns: Sequence[str], known: Collection[str], split: str = "test") -> None:
+    """Raise UsageError for a column or split that no table has."""
     allowed = (*known, "n", *FACTS)
     for column in columns:
         if column not in allowed:
             raise UsageError(f"No metric {column!r}. {nearest(column, allowed)}")
-    if split not in ("test", "val"):
-        raise UsageError(f"No split {split!r}: tables show test or val.")
+    if split not in ("test", "val", "external"):
+        raise UsageError(f"No split {split!r}: tables show test, val or external.")
 
 
 def _intervals(rows: Sequence[Row], columns: Sequence[str], split: str) -> list[str]:
-    """What the intervals hold for, each kind once."""
-    kinds: dict[str, list[str]] = {}
+    """What the intervals hold for: each kind once, with its rows where there are several kinds."""
+    kinds: dict[str, tuple[list[str], list[str]]] = {}
     for row in rows:
         for name in columns:
             if name in row.values and row.values[name].low is not None:
-                kinds.setdefault(row.values[name].note, [])
-                if name not in kinds[row.values[name].note]:
-                    kinds[row.values[name].note].append(name)
-    return [f"{', '.join(names)}: mean [95 % interval; {split} {kind}]" for kind, names in kinds.items()]
+                names, methods = kinds.setdefault(row.values[name].note, ([], []))
+                names += [] if name in names else [name]
+                methods += [] if row.key.method in methods else [row.key.method]
+    return [
+        f"{', '.join(names)}: mean [95 % interval; {split} {kind}]" + (_of_rows(methods) if len(kinds) > 1 else "")
+        for kind, (names, methods) in kinds.items()
+    ]
 
 
-def _resolution(found: Iterable[Compared]) -> list[str]:
-    """What each block can tell apart at all, and what it would take to separate its two best rows."""
-    notes = []
+def _of_rows(methods: Sequence[str]) -> str:
+    return f" ({', '.join(methods)})" if len(methods) <= 5 else f" ({len(methods)} rows)"
+
+
+def _over_splits(
+    found: Iterable[Compared], groups: dict[Key, list[Record]], rows: dict[Key, Row], split: str
+) -> list[str]:  # fmt: skip
+    """Differences of the best rows where the data seed draws the splits."""
+    told = []
     for block in found:
-        if block.verdicts is None:
-            continue
-        scale, unit = (100, "points") if block.metric.unit == "%" else (1, block.metric.unit)
-        floor, corrected = scale * block.verdicts.floor, scale * block.verdicts.floor_holm
-        best, second = (block.verdicts.names[i] for i in block.verdicts.order[:2])
-        pair = block.verdicts.pair(best, second)
-        notes.append(
-            f"{block.place.label}: rows that share a letter in 'ties' were not separated ({pair.test}, Holm over "
-            f"{block.verdicts.pairs} pairs). True differences under {floor:.1f} {unit} are mostly missed (80 % power; "
-            f"{corrected:.1f} for the smallest of all pairs). {block.label(best)} against {block.label(second)}: "
-            f"{pair.verdict}" + ("." if pair.different else f"; to separate them: {pair.budget().text()}.")
-        )
-    return notes
+        known = {key: rows[key].values.get(block.metric.name) for key in block.keys if block.problem == REDRAWN}
+        told += notes({key: value.mean for key, value in known.items() if value}, groups, block.metric, split)
+    return told
 
 
 def _floorless(rows: list[Row], floors: Callable[[Key], Floors]) -> list[str]:
     """Settings in which methods cannot be compared with every floor."""
-    lacking = {(place(row.key), row.key.backbone, row.key.task, tuple(floors(row.key))): None for row in rows}
+    ours = [row.key for row in rows if not row.key.imported]
+    lacking = {(place(key), key.backbone, key.task, tuple(floors(key))): None for key in ours}
     return [
         f"{where} on {backbone}: {' and '.join(missing)} not run, so nothing is marked as below"
         for where, backbone, task, present in lacking

@@ -9,10 +9,12 @@ import numpy as np
 
 from bench.core.errors import UsageError
 from bench.records import Record, Store, prediction_key
-from bench.stats import Comparison, StatisticsError, Superiority, compare, superiority
+from bench.records.schema import CLASS_NAMES
+from bench.stats import Block, Comparison, Superiority, superiority
 from bench.tables import blocks
 from bench.tables.filters import select
 from bench.tables.metrics import metrics_of
+from bench.tables.resampled import difference, redrawn
 from bench.tables.rows import Key, group
 from bench.tables.scores import scores_of
 from bench.tasks.base import Metric
@@ -38,19 +40,23 @@ class Versus:
     """Everything `bench compare` says.
 
     Attributes:
-        pair: The test and its interval, on the runs that both have.
+        pair: The test and its interval, on the runs that both have; p adjusted over the pairs of their block.
+        rows: Rows of the block, whose seed variance the test shares.
         ahead: How often a run of A was ahead of B's, as a description.
         parts: Heading -> the difference on parts of the items.
         items: Ids on which the two differ most over all shared runs, with the mean scores of A and B.
+        disagreements: How many they differ on.
     """
 
     a: Key
     b: Key
     metric: Metric
     pair: Comparison
+    rows: int
     ahead: Superiority
     parts: dict[str, list[Part]]
     items: list[tuple[str, float, float]]
+    disagreements: int
 
 
 def versus(store: Store, records: Sequence[Record], a: str, b: str, split: str = "test", shown: int = 10) -> Versus:
@@ -65,24 +71,38 @@ def versus(store: Store, records: Sequence[Record], a: str, b: str, split: str =
     """
     (key_a, runs_a), (key_b, runs_b) = (one_row(records, filter) for filter in (a, b))
     check_comparable(key_a, runs_a, key_b, runs_b, split)
-    runs_a, runs_b = shared(runs_a, runs_b)
+    if any(redrawn(runs, key, split) for key, runs in ((key_a, runs_a), (key_b, runs_b))):
+        told = difference({key_a: runs_a, key_b: runs_b}, key_a, key_b, metrics_of(key_a.task)[0], split)
+        raise UsageError(f"Each run has test samples of its own, so that items cannot be paired. {told or ''}".rstrip())
     metric, look_up = metrics_of(key_a.task)[0], scores_of(store, split)
+    verdicts = _verdicts(records, key_a, key_b, split, look_up)
+    runs_a, runs_b = shared(runs_a, runs_b)
     of_a, of_b = (_matrix(key, runs, metric, look_up) for key, runs in ((key_a, runs_a), (key_b, runs_b)))
-    units = blocks.units_of({key_a: runs_a}, [key_a], split)
-    seeds, bounds = blocks.runs_of(runs_a), (metric.low, metric.high)
-    try:
-        pair = compare(
-            of_a, of_b, units, runs=seeds, names=(name(key_a), name(key_b)), bounds=bounds,
-            higher_is_better=metric.higher_is_better,
-        )  # fmt: skip
-    except StatisticsError as error:
-        raise UsageError(f"{name(key_a)} and {name(key_b)} cannot be compared: {error}") from error
     sign = 1 if metric.higher_is_better else -1
     ahead = superiority(sign * of_a.mean(0), sign * of_b.mean(0))
     arrays, mean_a, mean_b = store.predictions(runs_a[0].cell), of_a.mean(1), of_b.mean(1)
     parts = {heading: _parts(labels, mean_a, mean_b) for heading, labels in _labels(arrays, split).items()}
-    items = _disagreements(arrays[prediction_key(split, "ids")], mean_a, mean_b, shown)
-    return Versus(key_a, key_b, metric, pair, ahead, parts, items)
+    items = _disagreements(arrays[prediction_key(split, "ids")], mean_a, mean_b)
+    pair = verdicts.pair(name(key_a), name(key_b))
+    return Versus(key_a, key_b, metric, pair, len(verdicts.names), ahead, parts, items[:shown], len(items))
+
+
+def _verdicts(records: Sequence[Record], a: Key, b: Key, split: str, look_up: blocks.Scores) -> Block:
+    """All pairs of the block that both rows stand in: the same test as in its table."""
+    groups = group(records)
+    keys = next(keys for keys in blocks.blocks(groups, split).values() if a in keys)
+    found = blocks.compared_as({key: name(key) for key in keys}, groups, split, look_up)
+    lacking = [key for key in (a, b) if key not in found.keys]
+    if lacking or found.verdicts is None:
+        why = found.problem if not lacking else _without_scores(lacking[0], groups[lacking[0]], split)
+        raise UsageError(f"{name(a)} and {name(b)} cannot be compared: {why}.")
+    return found.verdicts
+
+
+def _without_scores(key: Key, runs: Sequence[Record], split: str) -> str:
+    if any(not blocks.stage_of(record, key.stage).n.get(split) for record in blocks.finished(runs)):
+        return f"the {split} split was not opened by {name(key)}; --split val compares on validation data"
+    return f"{name(key)} has no finite scores of items"
 
 
 def one_row(records: Sequence[Record], filter: str) -> tuple[Key, list[Record]]:
@@ -92,12 +112,17 @@ def one_row(records: Sequence[Record], filter: str) -> tuple[Key, list[Record]]:
         UsageError: It names none or several.
     """
     rows = {key: done for key, found in group(select(records, filter)).items() if (done := blocks.finished(found))}
-    exact = {key: runs for key, runs in rows.items() if key.method == filter}  # the method with its defaults
+    exact = {key: runs for key, runs in rows.items() if filter in (key.method, _listed(key))}
     rows = exact if len(exact) == 1 else rows
     if len(rows) != 1:
-        listed = "; ".join(f"{key.dataset}/{key.backbone}/{key.method}/{key.recipe}" for key in list(rows)[:5])
+        listed = "; ".join(_listed(key) for key in list(rows)[:5])
         raise UsageError(f"{filter!r} names {len(rows)} rows ({listed or 'none finished'}). Say more of the name.")
     return next(iter(rows.items()))
+
+
+def _listed(key: Key) -> str:
+    """The row's cells without their seed."""
+    return f"{key.dataset}/{key.backbone}/{key.method}/{key.recipe}"
 
 
 def check_comparable(a: Key, runs_a: Sequence[Record], b: Key, runs_b: Sequence[Record], split: str) -> None:
@@ -142,7 +167,7 @@ def _labels(arrays: dict[str, np.ndarray], split: str) -> dict[str, np.ndarray]:
     targets, domain = arrays[prediction_key(split, "targets")], arrays.get(prediction_key(split, "domain"))
     found = {}
     if targets.ndim == 1 and np.issubdtype(targets.dtype, np.integer):
-        found["class"] = targets
+        found["class"] = np.asarray(arrays[CLASS_NAMES])[targets] if CLASS_NAMES in arrays else targets
     if domain is not None and len(set(domain.tolist())) > 1:
         found["domain"] = domain
     return found
@@ -153,6 +178,6 @@ def _parts(labels: np.ndarray, a: np.ndarray, b: np.ndarray) -> list[Part]:
     return [Part(str(k), float(a[rows].mean()), float(b[rows].mean()), int(rows.sum())) for k, rows in chosen.items()]
 
 
-def _disagreements(ids: np.ndarray, a: np.ndarray, b: np.ndarray, shown: int) -> list[tuple[str, float, float]]:
-    order = np.argsort(-np.abs(a - b), kind="stable")[:shown]
+def _disagreements(ids: np.ndarray, a: np.ndarray, b: np.ndarray) -> list[tuple[str, float, float]]:
+    order = np.argsort(-np.abs(a - b), kind="stable")
     return [(str(ids[i]), float(a[i]), float(b[i])) for i in order if a[i] != b[i]]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from bench.core.errors import UsageError, nearest
+from bench.plugins.contract import must_define
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,6 +97,7 @@ class Task:
         heads: Names of the plain heads that a recipe may choose from; the first is taken where it says nothing.
         needs_levels: Heads read `Features.levels`.
         at_once: Most samples whose outputs are held together in evaluation; None: a whole evaluation batch.
+        weighs_classes: The loss heeds a recipe's ``class_weight``.
         deterministic: Every operation has an algorithm that gives the same bits each time; records say if not.
         facts: Facts of a run that its tables show without being asked; see `bench.tables.rows.FACTS`.
     """
@@ -106,6 +108,7 @@ class Task:
     heads: ClassVar[tuple[str, ...]] = ("linear",)
     needs_levels: ClassVar[bool] = False
     at_once: ClassVar[int | None] = None
+    weighs_classes: ClassVar[bool] = False
     deterministic: ClassVar[bool] = True
     facts: ClassVar[tuple[str, ...]] = ()
 
@@ -134,11 +137,39 @@ class Task:
         """
         return HeadSpec(features, outputs, names)
 
+    def selecting(self, name: str) -> Metric:
+        """The metric that a recipe's ``select`` names; the headline where it is empty.
+
+        Raises:
+            UsageError: There is none of this name, or it is the headline, which needs no naming.
+        """
+        others = {metric.name: metric for metric in self.metrics[1:]}
+        if name and name not in others:
+            problem = "goes by" if name == self.headline.name else "has no metric"
+            raise UsageError(
+                f"{self.plugin_name()} {problem} {name!r}"
+                + (" where a recipe's select is left out." if problem == "goes by" else f". {nearest(name, others)}")
+            )
+        return others[name] if name else self.headline
+
+    def check_class_weight(self, weight: str | None) -> None:
+        """Raise UsageError when a recipe weighs classes and the task's loss does not."""
+        if weight is not None and not self.weighs_classes:
+            raise UsageError(f"{self.plugin_name()} does not weigh classes: leave class_weight={weight} out.")
+
     def check_head(self, kind: str) -> None:
         """Raise UsageError unless ``kind`` is empty or names a head other than the first, which needs no naming."""
         if kind and kind not in self.heads[1:]:
             known = nearest(kind, self.heads[1:])
             raise UsageError(f"{self.plugin_name()} has no head {kind!r} beside its first, {self.heads[0]}. {known}")
+
+    def output_shape(self, outputs: int) -> tuple[int | None, ...] | None:
+        """Shape of one sample's outputs, with None where any number may stand; None: nothing is known of it.
+
+        Args:
+            outputs: As in `HeadSpec`.
+        """
+        return None
 
     def targets(self, table: pd.DataFrame) -> np.ndarray:
         """Targets (n, ...) of a table's rows, in order; asked for where `target` is "table"."""
@@ -148,13 +179,14 @@ class Task:
         """Class numbers (k,) that one sample's target names, where targets lie with the samples."""
         return np.unique(target[target != 255] if self.target == "map" else target[:, 4])
 
+    @must_define
     def loss(self, outputs: Tensor, targets: Tensor, recipe: Recipe) -> Tensor:
         """The mean loss of a batch, a scalar: outputs (B, ...) of the head in float32 against targets (B, ...).
 
         Where a loss has to look at targets inside of the head, the head may give an object of the task's own with a
         method ``float()``, which only `loss` and `kept` look into.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define loss()")
+        raise NotImplementedError
 
     def kept(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """What is kept of a batch's outputs for evaluation, name -> (B, ...); tasks with large outputs reduce them.
@@ -165,13 +197,14 @@ class Task:
         """
         return {"logits": outputs}
 
+    @must_define
     def evaluate(self, targets: np.ndarray, outputs: Outputs) -> dict[str, float]:
         """Every metric of one split; NaN where it is undefined.
 
         Raises:
             NonFiniteLoss: An output is not a finite number.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define evaluate()")
+        raise NotImplementedError
 
     def score(self, targets: np.ndarray, outputs: Outputs) -> float:
         """The headline metric alone: asked for after every epoch, so a cheaper way than `evaluate` is welcome."""
@@ -198,6 +231,26 @@ class Task:
     def arrays(self, targets: np.ndarray, outputs: Outputs) -> dict[str, np.ndarray]:
         """What is stored beside the record of a split's outputs."""
         return outputs
+
+
+def check_shape(task: Task, outputs: object, samples: int, wanted: int, who: str) -> None:
+    """Check what a method gave: outputs of another shape would be judged without complaint, and wrongly.
+
+    Args:
+        outputs: Of ``samples`` samples.
+        wanted: The number of outputs that the method was asked for.
+        who: The method and where it stands, for the message.
+
+    Raises:
+        UsageError: The shape is not the task's.
+    """
+    of_one, found = task.output_shape(wanted), tuple(getattr(outputs, "shape", ()))
+    if of_one is None:
+        return
+    expected = (samples, *of_one)
+    if len(found) != len(expected) or any(e not in (None, f) for e, f in zip(expected, found, strict=True)):
+        shown = ", ".join("any" if number is None else str(number) for number in expected)
+        raise UsageError(f"{who} gave outputs of shape {found}; {task.plugin_name()} needs ({shown}).")
 
 
 def better(metric: Metric, one: float, other: float) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 from bench.core.errors import NonFiniteLoss
 from bench.stats.calibration import expected_calibration_error
 from bench.stats.confusion import confusion_matrix
+from bench.stats.softmax import softmax
 from bench.tasks.base import Metric, Outputs, Task
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Classification(Task):
     """One of C classes a sample; cross-entropy of logits (B, C) against class numbers (B,)."""
 
     single_label = True
+    weighs_classes = True
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("accuracy"),
         Metric("balanced_accuracy"),
@@ -39,13 +41,28 @@ class Classification(Task):
         Metric("ece", higher_is_better=False),
     )
 
+    def __init__(self, weights: np.ndarray | None = None) -> None:
+        self.weights = weights  # (C,) of the classes' training samples; None until bound to a table
+
+    def bound(self, table: pd.DataFrame, classes: int) -> Classification:
+        """The task with the weights that ``class_weight=balanced`` gives the classes."""
+        return Classification(balanced_weights(table, classes))
+
+    def output_shape(self, outputs: int) -> tuple[int | None, ...]:
+        return (outputs,)
+
     def targets(self, table: pd.DataFrame) -> np.ndarray:
         return table["label"].to_numpy(dtype=np.int64)
 
     def loss(self, outputs: Tensor, targets: Tensor, recipe: Recipe) -> Tensor:
         from torch.nn.functional import cross_entropy
 
-        return cross_entropy(outputs, targets, label_smoothing=recipe.label_smoothing)
+        if recipe.class_weight is None:
+            return cross_entropy(outputs, targets, label_smoothing=recipe.label_smoothing)
+        assert self.weights is not None, "class weights need the task to be bound to its table"
+        losses = cross_entropy(outputs, targets, label_smoothing=recipe.label_smoothing, reduction="none")
+        # the mean over samples, not over weights, which would make a sample's share depend on who shares its batch
+        return (losses * losses.new_tensor(self.weights)[targets]).mean()
 
     def evaluate(self, targets: np.ndarray, outputs: Outputs) -> dict[str, float]:
         return classification(targets, outputs["logits"])
@@ -67,8 +84,15 @@ class Classification(Task):
         if metric in ("balanced_accuracy", "macro_recall"):
             return pseudo.balanced_accuracy(labels, predicted, classes)
         if metric == "auc":
-            return pseudo.macro_auc(labels, _softmax(logits))
+            return pseudo.macro_auc(labels, softmax(logits))
         return _left_out_by_kind(labels, logits, metric)
+
+
+def balanced_weights(table: pd.DataFrame, classes: int) -> np.ndarray:
+    """Weights (C,) n / (C n_c) of classes with n_c of n training samples, as scikit-learn's "balanced": their mean over
+    the samples is 1 where every class has some. A class without samples gets 0, since no sample asks for it."""
+    counts = np.bincount(table["label"][table["split"] == "train"], minlength=classes)
+    return np.divide(counts.sum(), classes * counts, out=np.zeros(classes), where=counts > 0)
 
 
 def _left_out_by_kind(labels: np.ndarray, logits: np.ndarray, metric: str) -> np.ndarray:
@@ -106,7 +130,7 @@ def classification(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
     precision = _divide(hits, confusion.sum(0)[present])
     recall = hits / confusion.sum(1)[present]
     macro_precision, macro_recall = float(precision.mean()), float(recall.mean())
-    probabilities = _softmax(logits)
+    probabilities = softmax(logits)
     return {
         "accuracy": float(hits.sum() / len(labels)),
         "balanced_accuracy": macro_recall,
@@ -163,12 +187,6 @@ def _auc(positive: np.ndarray, negative: np.ndarray) -> float:
     negative = np.sort(negative)
     below = np.searchsorted(negative, positive, "left") + np.searchsorted(negative, positive, "right")
     return float(below.mean() / (2 * len(negative)))
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    """(n, C) probabilities; not by the logarithm, whose rounding would break ties."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:

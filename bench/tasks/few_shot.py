@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.stats.errors import StatisticsError
 from bench.tasks.base import Metric, Outputs
-from bench.tasks.classification import Classification, accuracy
+from bench.tasks.classification import Classification, accuracy, balanced_weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,14 +35,17 @@ class FewShot(Classification):
     metrics = (*Classification.metrics, Metric("base"), Metric("new"), Metric("harmonic"))
     facts = ("selection_labels",)
 
-    def __init__(self, groups: np.ndarray | None = None, trained: np.ndarray | None = None) -> None:
+    def __init__(
+        self, groups: np.ndarray | None = None, trained: np.ndarray | None = None, weights: np.ndarray | None = None
+    ) -> None:
+        super().__init__(weights)
         self.groups, self.trained = groups, trained
 
     def bound(self, table: pd.DataFrame, classes: int) -> FewShot:
         """The task with the table's groups of classes, (C,), and which classes have a training sample, (C,)."""
         trained = np.zeros(classes, dtype=bool)
         trained[table["label"][table["split"] == "train"]] = True
-        return FewShot(class_groups(table, classes), trained)
+        return FewShot(class_groups(table, classes), trained, balanced_weights(table, classes))
 
     def loss(self, outputs: Tensor, targets: Tensor, recipe: Recipe) -> Tensor:
         import torch

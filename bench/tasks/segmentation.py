@@ -43,6 +43,9 @@ class Segmentation(Task):
             raise UsageError(f"Label maps hold up to {IGNORED} classes, and this data set has {outputs}.")
         return HeadSpec(features, outputs, names, plain=_segformer if kind == "segformer" else _linear)
 
+    def output_shape(self, outputs: int) -> tuple[int | None, ...]:
+        return (outputs, None, None)
+
     def loss(self, outputs: Tensor, targets: Tensor, recipe: Recipe) -> Tensor:
         """The mean over samples of the mean cross-entropy of their pixels."""
         from torch.nn.functional import cross_entropy

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict
+import time
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,49 @@ from bench.tasks.base import Outputs
 from bench.training.learner import Learner, Progress
 
 
+@dataclass
+class Pace:
+    """Says when a learner's next checkpoint is due.
+
+    Small learners finish an epoch faster than a disk takes their state: one every epoch would make the disk, not the
+    processor, decide how long training takes.
+
+    Attributes:
+        seconds: What a kill may cost, beside the epoch it falls into.
+    """
+
+    seconds: float
+    _written: dict[str, float] = field(default_factory=dict)
+
+    def begin(self, key: str) -> None:
+        """The learner starts, or has just been written."""
+        self._written[key] = time.monotonic()
+
+    def due(self, key: str) -> bool:
+        """Whether its last checkpoint is old enough."""
+        return time.monotonic() - self._written[key] >= self.seconds
+
+
 def save(folder: Path, learner: Learner) -> None:
     """Write the learner's whole state as of its last finished epoch.
 
     Tensors first, then the JSON that names them: a kill at any moment leaves the previous checkpoint or this one.
     """
-    progress = learner.progress
-    files = {"now": f"now-{progress.epoch}.safetensors", "best": f"best-{progress.best_epoch}.safetensors"}
+    name = f"now-{learner.progress.epoch}.safetensors"
     now = {f"model.{k}": v for k, v in learner.state().items()} | _flat(learner.optimizer_state())
-    write_atomic(folder / files["now"], lambda path: save_file(_packed(now), path), point="checkpoint")
+    write_atomic(folder / name, lambda path: save_file(_packed(now), path), point="checkpoint")
+    _save_best(folder, learner, {"now": name})
+
+
+def finish(folder: Path, learner: Learner) -> None:
+    """Write the selected state of a learner that is through; what only further epochs would need goes."""
+    _save_best(folder, learner, {})
+
+
+def _save_best(folder: Path, learner: Learner, files: dict[str, str]) -> None:
+    """Write the best state so far, then the JSON that names it and ``files``; files of earlier checkpoints go."""
+    progress = learner.progress
+    files = {**files, "best": f"best-{progress.best_epoch}.safetensors"}
     if not (folder / files["best"]).exists():
         best = {f"model.{k}": v for k, v in learner.best.items()} | _of_outputs(learner.best_outputs)
         write_atomic(folder / files["best"], lambda path: save_file(_packed(best), path), point="best")
@@ -42,21 +77,28 @@ def restore(folder: Path, learner: Learner) -> bool:
         return False
     saved = json.loads((folder / "progress.json").read_text())
     device = str(learner.parameters[0].device)
-    now = load_file(folder / saved["files"]["now"], device=device)
-    learner.load(_below("model.", now))
-    state = learner.optimizer.state_dict()
-    ordered = [parameter for group in learner.optimizer.param_groups for parameter in group["params"]]
-    learner.optimizer.load_state_dict({**state, "state": _laid_out(_nested(now), ordered)})
+    if "now" in saved["files"]:  # else it is through
+        _go_on_from(load_file(folder / saved["files"]["now"], device=device), learner)
     best = load_file(folder / saved["files"]["best"], device=device)
     learner.best, learner.best_outputs = _below("model.", best), _as_outputs(best)
     learner.progress = Progress(**saved["progress"])
     return True
 
 
-def forget_optimizer(folder: Path) -> None:
-    """Remove what only further epochs would need, three times the size of the rest."""
-    for file in folder.glob("now-*.safetensors"):
-        file.unlink()
+def _go_on_from(now: dict[str, Tensor], learner: Learner) -> None:
+    learner.load(_below("model.", now))
+    state = learner.optimizer.state_dict()
+    ordered = [parameter for group in learner.optimizer.param_groups for parameter in group["params"]]
+    learner.optimizer.load_state_dict({**state, "state": _laid_out(_nested(now), ordered)})
+
+
+def epochs_kept(folder: Path) -> int:
+    """How many epochs a learner's checkpoint holds, while its own process may be writing the next; 0 without one."""
+    try:
+        saved = json.loads((folder / "progress.json").read_text())
+    except FileNotFoundError:
+        return 0
+    return int(saved["progress"]["epoch"])
 
 
 def load_best(folder: Path, device: torch.device) -> dict[str, Tensor]:

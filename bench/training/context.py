@@ -138,6 +138,11 @@ class Context:
         """Normalised inputs (B, *input_shape) of table rows, not augmented."""
         return self.preprocess(torch.from_numpy(self.inputs[rows]))
 
+    def cached(self, rows: np.ndarray) -> np.ndarray:
+        """Table rows as cached, with an axis of channels: (B, H, W, C) or (B, D, H, W, C)."""
+        found = self.inputs[rows]
+        return found if found.ndim > len(self.trunk.input_shape) else found[..., None]
+
     def prefetched(self, rows: np.ndarray) -> Iterator[Tensor]:
         """Inputs of table rows in evaluation batches, the next one gathered while the last one is worked on."""
         gathered = ahead(lambda part: self._gather(self.inputs, rows[part]), list(parts(len(rows))))
@@ -175,7 +180,7 @@ class Context:
     def _drawn(self, view: int) -> dict[str, object]:
         """What further decides a view."""
         recipe = {"augment": self.recipe.augment, "near_black": self.recipe.near_black}
-        return {**recipe, "data_seed": self.data_seed, "view": view}
+        return {**recipe, **self.preprocess.libraries(), "data_seed": self.data_seed, "view": view}
 
     def banked(self, split: str, tokens: bool, view: int = -1) -> Banked | None:
         """The frozen features of a split (of one of its views), or None when they are too large to keep."""

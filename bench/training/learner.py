@@ -16,7 +16,7 @@ from bench.backbones.features import Features
 from bench.core.errors import BenchError, NonFiniteLoss, TimeLimit, UsageError
 from bench.methods.base import Batch
 from bench.methods.model import Model
-from bench.tasks.base import Outputs, Task, better
+from bench.tasks.base import Outputs, Task, better, check_shape
 from bench.training.job import StageJob
 from bench.training.optim import build_optimizer
 from bench.training.schedules import learning_rate
@@ -30,7 +30,7 @@ class Progress:
     """What a learner remembers between epochs; plain numbers, so that JSON restores it exactly.
 
     Attributes:
-        best_score: Headline metric of the best epoch; None before the first.
+        best_score: The selecting metric of the best epoch; None before the first.
         micro_batches: Parts a batch is split into for lack of memory; more than 1 changes rounding, so a resumed
             learner goes on with as many.
         curves: Name -> one number an epoch.
@@ -67,7 +67,7 @@ class Learner:
         if not trainable:
             raise UsageError(f"{job.method.plugin_name()}: {job.stage.name} trains no parameter. Check its stages().")
         self.job, self.task, self.model, self.start = job, task, model, start
-        self.trainable = trainable
+        self.trainable, self.selects = trainable, task.selecting(job.recipe.select)
         self.steps_per_epoch = steps_per_epoch
         self.parameters = _freeze_others(model, trainable, job.shares_trunk)
         self.optimizer = build_optimizer(model, trainable, job)
@@ -75,7 +75,6 @@ class Learner:
         self.best: State = self.state()
         self.best_outputs: Outputs = {}
         self.failure: BenchError | None = None
-        self.saved_at = time.monotonic()  # the last checkpoint, or the beginning
         self.device = self.parameters[0].device
         self._loss_sum = torch.zeros((), device=self.device)
         self._seen = 0
@@ -177,7 +176,10 @@ class Learner:
     def _forward(self, inputs: Features | Tensor) -> tuple[Features, Tensor]:
         with autocast(self.job.recipe.precision, self.device):
             features = inputs if isinstance(inputs, Features) else self.model.backbone(inputs)
-            return features, self.model.head(features).float()
+            outputs: Tensor = self.model.head(features).float()
+        if self.model.outputs is not None:
+            check_shape(self.task, outputs, len(features.pooled), *self.model.outputs)
+        return features, outputs
 
     def features(self, inputs: Tensor) -> Features:
         """What the learner's own backbone hands to its head, float32, computed in the recipe's precision."""
@@ -201,7 +203,7 @@ class Learner:
 
         Args:
             val_loss: Mean loss on the selection split; not a number when there is none.
-            score: Headline metric on the selection split, unrounded.
+            score: The selecting metric on the selection split, unrounded.
             outputs: Predictions there that are worth keeping, if any.
             time_limit: Seconds allowed, or None.
         """
@@ -211,7 +213,7 @@ class Learner:
         self._seen = 0
         rate = self.optimizer.param_groups[0]["lr"]
         progress.note(lr=rate, train_loss=train_loss, val_loss=val_loss)
-        progress.note(**{f"val_{self.task.headline.name}": score})
+        progress.note(**{f"val_{self.selects.name}": score})
         if not math.isfinite(train_loss):
             self.failure = NonFiniteLoss(f"The loss was {train_loss} in epoch {progress.epoch + 1}. Lower lr.")
             return
@@ -226,7 +228,7 @@ class Learner:
         best = self.progress.best_score
         if best is None or (math.isnan(best) and not math.isnan(score)):
             return True
-        return better(self.task.headline, score, best) or (score == best and self.job.recipe.ties == "later")
+        return better(self.selects, score, best) or (score == best and self.job.recipe.ties == "later")
 
     def updates_batch_norm(self) -> bool:
         """Whether a training step changes batch statistics, so that parts of a batch are not the same as the whole."""

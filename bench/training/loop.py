@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -29,10 +29,12 @@ class Predicted:
     Attributes:
         outputs: What the task keeps of them.
         loss: The task's mean loss.
+        others: Metrics that were computed on the way to the one that selects.
     """
 
     outputs: Outputs
     loss: float
+    others: dict[str, float] = field(default_factory=dict)
 
 
 def train(
@@ -63,6 +65,7 @@ def train(
         common = time.perf_counter() - began - (own_seconds(current) - booked_before)
         for learner, (predicted, score) in zip(current, outcomes, strict=True):
             learner.progress.seconds += max(common, 0.0) / len(current)
+            learner.progress.note(**{f"val_{name}": value for name, value in predicted.others.items()})
             # the frozen trunk's features are kept, so predicting again costs little; an own trunk's are not
             learner.end_epoch(predicted.loss, score, {} if shared else predicted.outputs, time_limit)
             booked(learner, len(context.prepared.rows("train")))
@@ -121,23 +124,32 @@ def batches_of(
 
 
 def validate(context: Context, learners: list[Learner]) -> list[tuple[Predicted, float]]:
-    """Predictions and headline metric of each learner on its selection split; NaN where it has none."""
+    """Predictions of each learner on its selection split, and the metric that selects; NaN where there is none."""
     split = selection_split(context, learners[0])
     if split is None:
-        return [(Predicted({}, NOTHING), NOTHING)] * len(learners)
+        return [(Predicted({}, NOTHING, _others(learner, {})), NOTHING) for learner in learners]
     targets = context.targets(context.prepared.rows(split)).cpu().numpy()
     return [
-        (predicted, _score(learner, targets, predicted.outputs))
+        _judged(learner, targets, predicted)
         for learner, predicted in zip(learners, predict(context, learners, split), strict=True)
     ]
 
 
-def _score(learner: Learner, targets: np.ndarray, outputs: Outputs) -> float:
-    """The headline metric; NaN for a learner that has diverged, which its training loss will show."""
+def _judged(learner: Learner, targets: np.ndarray, predicted: Predicted) -> tuple[Predicted, float]:
+    """The metric that selects; NaN for a learner that has diverged, which its training loss will show."""
     try:
-        return learner.task.score(targets, outputs)
+        if learner.selects == learner.task.headline:
+            return predicted, learner.task.score(targets, predicted.outputs)
+        values = learner.task.evaluate(targets, predicted.outputs)
     except NonFiniteLoss:
-        return NOTHING
+        values = {}
+    return replace(predicted, others=_others(learner, values)), values.get(learner.selects.name, NOTHING)
+
+
+def _others(learner: Learner, values: dict[str, float]) -> dict[str, float]:
+    """The headline's value, whose curve charts draw, where another metric selects."""
+    headline = learner.task.headline.name
+    return {} if learner.selects.name == headline else {headline: values.get(headline, NOTHING)}
 
 
 def selection_split(context: Context, learner: Learner) -> str | None:

@@ -20,6 +20,14 @@ def constant(base: float, total: int, warmup: int, step: int) -> float:
     return base * (step + 1) / warmup if step < warmup else base
 
 
+def steps(base: float, total: int, warmup: int, step: int) -> float:
+    """Linear warm-up that ends at ``base``, then a tenth of it from half of all steps on, and a hundredth from three
+    quarters on."""
+    return (
+        constant(base, total, warmup, step) * (0.1 if 2 * step >= total else 1) * (0.1 if 4 * step >= 3 * total else 1)
+    )
+
+
 def released(base: float, total: int, warmup: int, step: int) -> float:
     """CLAdapter's released code: warm-up from 0.01 base; the cosine counts from step 0, so the rate drops after it.
 
@@ -36,6 +44,7 @@ _SCHEDULES: dict[str, Callable[[float, int, int, int], float]] = {
     "cosine": cosine,
     "constant": constant,
     "released": released,
+    "steps": steps,
 }
 
 
@@ -45,7 +54,7 @@ def learning_rate(
     """Return the rate of one optimiser step.
 
     Args:
-        kind: "cosine", "released" or "constant".
+        kind: "cosine", "released", "constant" or "steps".
         base: Rate at the end of the warm-up.
         epochs, warmup_epochs: Of the stage; a warm-up as long as the stage leaves nothing after it.
         steps_per_epoch: Optimiser steps in an epoch.

@@ -1,8 +1,9 @@
-"""Features of a split before and after a method: what pictures of them (CLAdapter's Figure 5) are drawn from."""
+"""Features of a split before and after a method: what pictures of them (CLAdapter's Figure 5) are drawn from, and by
+which the training samples nearest to an error are found."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import torch
@@ -15,6 +16,11 @@ from bench.training.loop import inputs_of_split
 
 BACKBONE = "backbone"  # pooled features (n, d) of the pre-trained trunk
 HEAD = "head"  # what the last linear layer of the head reads, (n, d')
+
+
+def featured(predicted: Collection[str]) -> tuple[str, ...]:
+    """The splits whose features are kept: training samples, and what is tested once it was opened."""
+    return ("train", *(split for split in predicted if split != "val"))
 
 
 @torch.no_grad()

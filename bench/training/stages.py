@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +27,10 @@ from bench.training.job import StageJob
 from bench.training.learner import Learner, Progress, State
 from bench.training.loop import inputs_of_split, predict, selection_split, train
 from bench.training.memory import OutOfMemory, is_out_of_memory
-from bench.training.seen import seen
+from bench.training.seen import featured, seen
 from bench.training.streams import reseed
 
-FEATURES = "features"  # takes a split's place among the arrays of a finished stage
+FEATURES = "features"  # with a split, takes its place among the arrays of a finished stage
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class Reported:
 
     Attributes:
         outputs: Split -> predictions of the selected epoch, in table order.
-        features: What was kept of the test split by `bench.training.seen.seen`; empty unless asked for.
+        features: Split -> what `bench.training.seen.seen` kept of it; empty unless asked for.
         openings: How often the test targets were looked at.
     """
 
@@ -63,7 +61,7 @@ class Reported:
     outputs: dict[str, Outputs]
     openings: int
     diagnostics: dict[str, Any]
-    features: Outputs = field(default_factory=dict)
+    features: dict[str, Outputs] = field(default_factory=dict)
 
 
 Booked = Callable[[Learner, int], None]
@@ -76,9 +74,10 @@ class StageRunner:
     Attributes:
         checkpoints: Folder of checkpoints, one subfolder a job.
         booked: Called with each learner and the samples it saw, after every epoch.
-        splits: What is predicted once selection is final; without "test" that split stays shut.
-        keep_features: Keep features of the test split with the predictions.
-        checkpoint_seconds: Least time between two checkpoints of a learner, but for that of its last epoch.
+        splits: What is predicted once selection is final; without "test" that split stays shut, and so does any other
+            that is not named.
+        keep_features: Keep features of the training and test splits with the predictions.
+        pace: When a learner that is not through writes a checkpoint.
     """
 
     context: Context
@@ -87,7 +86,7 @@ class StageRunner:
     booked: Booked
     splits: tuple[str, ...] = ("val", "test")
     keep_features: bool = False
-    checkpoint_seconds: float = 0.0
+    pace: checkpoint.Pace = field(default_factory=lambda: checkpoint.Pace(0.0))
 
     def train(self, jobs: list[StageJob], until: int | None = None) -> dict[str, Trained | BenchError]:
         """Train jobs that may share a pass; one that fails gives its error and leaves the others alone.
@@ -137,14 +136,22 @@ class StageRunner:
         learners = [self._learner(job) for job in jobs]
         for learner in learners:
             checkpoint.restore(self.checkpoints / learner.job.key, learner)
+            self.pace.begin(learner.job.key)
             learner.progress.micro_batches = max(micro_batches, learner.progress.micro_batches)
             if micro_batches > 1 and learner.updates_batch_norm():
                 raise OutOfMemory("Out of memory, and train-mode batch norm forbids micro-batches. Lower batch_size.")
-        train(self.context, learners, self._time_left(jobs[0]), partial(self._book, until), until)
+        train(self.context, learners, self._time_left(jobs[0]), self._book, until)
         return {learner.job.key: learner.failure or self._outcome(learner) for learner in learners}
 
     def _outcome(self, learner: Learner) -> Trained:
-        return self._keep_trained(learner) if learner.finished else _trained(learner)
+        if learner.finished:
+            return self._keep_trained(learner)
+        self._save(learner)
+        return _trained(learner)
+
+    def _save(self, learner: Learner) -> None:
+        checkpoint.save(self.checkpoints / learner.job.key, learner)
+        self.pace.begin(learner.job.key)
 
     def _time_left(self, job: StageJob) -> float | None:
         if self.time_limit is None or job.parent is None:
@@ -166,20 +173,17 @@ class StageRunner:
         learner.inherit(checkpoint.load_best(self.checkpoints / j.key, context.device) for j in job.chain()[:-1])
         return learner
 
-    def _book(self, until: int | None, learner: Learner, samples: int) -> None:
-        """Note an epoch; on kept features it may take a thousandth of what its checkpoint would."""
-        due = time.monotonic() - learner.saved_at >= self.checkpoint_seconds
-        if learner.failure is None and (due or learner.reached(until)):
-            checkpoint.save(self.checkpoints / learner.job.key, learner)
-            learner.saved_at = time.monotonic()
+    def _book(self, learner: Learner, samples: int) -> None:
+        if not learner.finished and self.pace.due(learner.job.key):
+            self._save(learner)
         self.booked(learner, samples)
 
     def _keep_trained(self, learner: Learner) -> Trained:
         done = _trained(learner)
         kept = {"trainable": done.trainable, "progress": asdict(done.progress)}
         folder = self.checkpoints / learner.job.key
+        checkpoint.finish(folder, learner)
         write_text(folder / "trained.json", json.dumps(kept), point="trained")
-        checkpoint.forget_optimizer(folder)
         return done
 
     def _open_test(self, stages: list[Trained]) -> dict[str, Reported]:
@@ -212,8 +216,10 @@ class StageRunner:
     def _keep_reported(self, stage: Trained, learner: Learner, outputs: dict[str, Outputs]) -> Reported:
         peeks = stage.progress.epoch if stage.job.selection == "test_best" else 0
         diagnostics = self._diagnosed(learner, "val" if "val" in outputs else "test")
-        features = seen(self.context, learner, "test") if self.keep_features and "test" in outputs else {}
-        folder, arrays = self.checkpoints / stage.job.key, {**outputs, **({FEATURES: features} if features else {})}
+        wanted = featured(outputs) if self.keep_features else ()
+        features = {split: seen(self.context, learner, split) for split in wanted}
+        folder = self.checkpoints / stage.job.key
+        arrays = {**outputs, **{f"{FEATURES}.{split}": found for split, found in features.items()}}
         flat = {f"{part}/{name}": np.ascontiguousarray(a) for part, o in arrays.items() for name, a in o.items()}
         write_atomic(folder / "outputs.safetensors", lambda path: save_file(flat, path), point="outputs")
         kept: dict[str, Any] = {"openings": peeks + ("test" in outputs), "diagnostics": diagnostics}
@@ -238,7 +244,8 @@ class StageRunner:
         for name, array in load_file(folder / "outputs.safetensors").items():
             split, _, what = name.partition("/")
             outputs.setdefault(split, {})[what] = array
-        features = outputs.pop(FEATURES, {})
+        begins = f"{FEATURES}."
+        features = {name.removeprefix(begins): outputs.pop(name) for name in list(outputs) if name.startswith(begins)}
         return Reported(stage, outputs, **saved, features=features)
 
     def _features_and_targets(self, learner: Learner, split: str) -> Iterator[tuple[Features, Tensor]]:

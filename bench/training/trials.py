@@ -30,7 +30,7 @@ class Trial:
 
     @property
     def score(self) -> float:
-        """Headline metric of the last stage's selected epoch on the selection split."""
+        """The selecting metric of the last stage's selected epoch on the selection split."""
         score = self.stages[-1].progress.best_score
         return float("nan") if score is None else score
 
@@ -61,7 +61,7 @@ class Tuning:
 
 
 def halving(
-    number: int, train: Callable[[int, int | None], Trial], epochs: int, parts: Sequence[float], headline: Metric
+    number: int, train: Callable[[int, int | None], Trial], epochs: int, parts: Sequence[float], selecting: Metric
 ) -> list[Trial]:
     """Train trials; after each part of the last stage only the better half, rounded up, goes on.
 
@@ -79,7 +79,7 @@ def halving(
     for until in [*rungs(epochs, parts), None]:
         found.update({one: train(one, until) for one in going})
         if until is not None:
-            going = better_half([one for one in going if found[one].error is None], found, until, headline)
+            going = better_half([one for one in going if found[one].error is None], found, until, selecting)
     return [_final(trial, one in going) for one, trial in sorted(found.items())]
 
 
@@ -88,18 +88,18 @@ def rungs(epochs: int, parts: Iterable[float]) -> list[int]:
     return sorted({math.ceil(part * epochs) for part in parts} - {epochs})
 
 
-def better_half(going: list[int], found: dict[int, Trial], epoch: int, headline: Metric) -> list[int]:
+def better_half(going: list[int], found: dict[int, Trial], epoch: int, selecting: Metric) -> list[int]:
     """The trials that go on, in order; of equals the first."""
-    sign = -1 if headline.higher_is_better else 1
-    scores = {one: score_after(found[one].stages[-1].progress, epoch, headline) for one in going}
+    sign = -1 if selecting.higher_is_better else 1
+    scores = {one: score_after(found[one].stages[-1].progress, epoch, selecting) for one in going}
     order = sorted(going, key=lambda one: math.inf if math.isnan(scores[one]) else sign * scores[one])
     return sorted(order[: math.ceil(len(order) / 2)])
 
 
-def score_after(progress: Progress, epoch: int, headline: Metric) -> float:
-    """The best of the first epochs' headline metric on validation data; NaN where none is a number."""
-    curve = [score for score in progress.curves[f"val_{headline.name}"][:epoch] if not math.isnan(score)]
-    return (max if headline.higher_is_better else min)(curve, default=float("nan"))
+def score_after(progress: Progress, epoch: int, selecting: Metric) -> float:
+    """The best of the first epochs' selecting metric on validation data; NaN where none is a number."""
+    curve = [score for score in progress.curves[f"val_{selecting.name}"][:epoch] if not math.isnan(score)]
+    return (max if selecting.higher_is_better else min)(curve, default=float("nan"))
 
 
 def _final(trial: Trial, went_on: bool) -> Trial:
@@ -108,7 +108,7 @@ def _final(trial: Trial, went_on: bool) -> Trial:
     return Trial(trial.lr, trial.stages, None, trial.backbone_lr, stopped=True)
 
 
-def choose(trials: list[Trial], headline: Metric) -> tuple[Trial, Tuning]:
+def choose(trials: list[Trial], selecting: Metric) -> tuple[Trial, Tuning]:
     """Return the trial with the best validation score (the first of equals), and what the search took.
 
     A trial that diverged (a non-finite loss) has lost; any other failure would make the choice depend on the machine,
@@ -124,13 +124,13 @@ def choose(trials: list[Trial], headline: Metric) -> tuple[Trial, Tuning]:
             raise error
     best = whole[0]
     for trial in whole[1:]:
-        if better(headline, trial.score, best.score):
+        if better(selecting, trial.score, best.score):
             best = trial
-    return best, _tuning(trials, best, headline)
+    return best, _tuning(trials, best, selecting)
 
 
-def _tuning(trials: list[Trial], best: Trial, headline: Metric) -> Tuning:
-    described = [_described(trial, headline) for trial in trials] if len(trials) > 1 else []
+def _tuning(trials: list[Trial], best: Trial, selecting: Metric) -> Tuning:
+    described = [_described(trial, selecting) for trial in trials] if len(trials) > 1 else []
     unique = {stage.job.key: stage for trial in trials for stage in trial.stages}
     offered = sum(stage.job.epochs for stage in best.stages) * len(trials)
     spent = sum(stage.progress.epoch for stage in unique.values())
@@ -151,9 +151,9 @@ def _edge(name: str, trials: list[Trial], best: Trial, equal: list[Trial]) -> st
     return f"{name}={best.rates[name]:g} is the {end} of {len(tried)} tried"
 
 
-def _described(trial: Trial, headline: Metric) -> dict[str, Any]:
+def _described(trial: Trial, selecting: Metric) -> dict[str, Any]:
     epochs = sum(stage.progress.epoch for stage in trial.stages)
     if trial.error is not None:
         return {**trial.rates, "error": trial.error.kind, "epochs": epochs}
     stopped = {"stopped": True} if trial.stopped else {}
-    return {**trial.rates, f"val_{headline.name}": trial.score, "epochs": epochs, **stopped}
+    return {**trial.rates, f"val_{selecting.name}": trial.score, "epochs": epochs, **stopped}

@@ -9,9 +9,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from bench.backbones.local import ASSETS, metadata
+from bench.backbones.local import metadata
 from bench.backbones.weights import find, load
 from bench.cells.notation import Spec
+from bench.core.shipped import ASSETS
 from bench.data.overlap import overlap
 from bench.plugins import registry
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 
 import pytest
 from hypothesis import given
@@ -85,3 +86,48 @@ def test_no_augmentation_is_written_and_read_as_none() -> None:
     spec = Spec.parse("paper[augment=none]")
     assert recipes.resolve(spec).augment is None
     assert str(recipes.canonical(spec)) == "paper[augment=none]"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("image_folder[path=a/b]/pico/knn/quick/seed=0", 'image_folder[path="a/b"]/pico/knn/quick/seed=0'),
+        ("csv_images[path=/tmp/x y/list.csv,protocol=split]/p/m/r/seed=1", 'path="/tmp/x y/list.csv",protocol=split]'),
+        ("x[path=C:\\pets]/p/m/r/seed=0", 'x[path="C:\\\\pets"]/p/m/r/seed=0'),
+    ],
+)
+def test_a_path_without_quotes_is_shown_with_them(text: str, written: str) -> None:
+    """And what is shown is read as it was meant."""
+    with pytest.raises(UsageError, match="needs quotes") as raised:
+        Cell.parse(text)
+    command = str(raised.value).partition("Write ")[2].removesuffix(".")
+    assert written in command
+    (shell,) = shlex.split(command)
+    assert Cell.parse(shell).dataset.params["path"] in text
+
+
+def test_values_alone_are_shown_with_quotes_too() -> None:
+    with pytest.raises(UsageError, match="""Write '"/tmp/data"'"""):
+        parse_value("/tmp/data")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9" * 5000,
+        "[" * 3000 + "]" * 3000,
+        "[" * 3000,
+        "x[k=" + "[" * 50_000,
+        "x[k=" + "7" * 5000 + "]",
+        "1e" + "9" * 5000,
+    ],
+)
+def test_endless_names_are_usage_errors(text: str) -> None:
+    refused = []
+    for read in (parse_value, Spec.parse, lambda name: Cell.parse(f"{name}/b/c/d/seed={name}")):
+        try:
+            read(text)
+        except UsageError as error:
+            refused.append(str(error))
+    assert refused
+    assert max(map(len, refused)) < 2000

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.cells.cell import Cell
 from bench.claims import chosen, load
 from bench.core.errors import UsageError
+from bench.grid.resolve import resolve
+from bench.grid.suite import load_suite
 
 HEAD = "id,metric,value\n"
 
@@ -75,3 +78,28 @@ def test_selectors(tmp_path: Path) -> None:
 def test_class_counts_may_be_short(tmp_path: Path) -> None:
     text = "id,metric,value,n_test,class_counts\nmine:t:a,Accuracy,92.47,1188,11x108\n"
     assert load(write(tmp_path, text))["mine"].claims[0].class_counts == (108,) * 11
+
+
+def test_published_networks_of_volumes_have_cells_where_their_preprocessing_is_here() -> None:
+    """Four of six sets, six of eight rows, two metrics; the sets of shapes were transformed in a way of their own."""
+    claims = load()["medmnist_v2"].claims
+    assert len(claims) == 96
+    bound = [claim for claim in claims if claim.cell]
+    assert len(bound) == 4 * 6 * 2
+    assert not [claim.id for claim in bound if claim.dataset in ("AdrenalMNIST3D", "VesselMNIST3D")]
+    for claim in bound:
+        resolved = resolve(Cell.parse(f"{claim.cell}/seed=0"))
+        assert resolved.dataset.expects()["test"] == claim.n_test
+        assert claim.method.lower().replace("-", "").replace(" ", "_").replace(".", "_") == resolved.cell.backbone.name
+        assert (resolved.recipe.selection, resolved.recipe.schedule) == ("last", "steps")
+        assert str(resolved.cell.recipe) == str(Cell.parse(f"{claim.cell}/seed=0").recipe)
+
+
+def test_the_suite_of_volumes_shows_the_published_numbers() -> None:
+    text = load_suite("medmnist3d").doc
+    claims = {(c.method, c.dataset, c.definition): c.value.lstrip("0") for c in load()["medmnist_v2"].claims}
+    order = [f"{name}MNIST3D" for name in ("Organ", "Nodule", "Fracture", "Adrenal", "Vessel", "Synapse")]
+    for method in {method for method, _, _ in claims}:
+        (line,) = (line for line in text.splitlines() if line.strip().startswith(method))
+        expected = [f"{claims[method, name, 'auc']}/{claims[method, name, 'accuracy']}" for name in order]
+        assert line.removeprefix(line[: line.index(method) + len(method)]).split() == expected

@@ -141,7 +141,7 @@ def test_header_agrees_with_the_library() -> None:
 
 def test_doctor(tmp_path: Path) -> None:
     found = {line["what"]: line for line in json.loads(bench("doctor", "--json", "--results", str(tmp_path)))}
-    assert found["torch"]["level"] == found["results folder"]["level"] == "ok"
+    assert found["torch"]["level"] == found["results folder"]["level"] == found["file locks"]["level"] == "ok"
     assert found["data set pacs"]["level"] in ("ok", "note")
 
 

@@ -1,4 +1,4 @@
-"""A wheel holds the plug-in files as real files, the embedded backbone and the templates."""
+"""A wheel holds the plug-in files as real files, the embedded backbones and data, and the templates."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_wheel(tmp_path: Path) -> None:
     shipped = [
         path
         for path in (ROOT / "bench").rglob("*")
-        if path.suffix in (".py", ".safetensors", ".txt", ".csv", ".html", ".css", ".js")
+        if path.suffix in (".py", ".safetensors", ".npz", ".txt", ".csv", ".html", ".css", ".js")
     ]
     plugins = [path for part in PARTS[1:] for path in (ROOT / "bench" / part).glob("*.py")]
     expected = {path.relative_to(ROOT).as_posix(): path for path in [*shipped, *plugins]}

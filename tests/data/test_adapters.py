@@ -16,9 +16,12 @@ from bench.datasets import tiny_imagenet
 from bench.datasets.breakhis import SIZES, TYPES, BreakHis
 from bench.datasets.digits import Digits
 from bench.datasets.digits_shift import DigitsShift
+from bench.datasets.hcrf import HCRF
+from bench.datasets.insplad_fault import ASSETS, InsPLADFault
 from bench.datasets.kth_tips2b import KTHTips2b
 from bench.datasets.plant_pathology_2020 import CLASSES, PlantPathology2020
 from bench.datasets.tiny_imagenet import TinyImageNet
+from bench.datasets.whu_rs19 import WHURS19
 
 
 def slide(kind: str, case: str, magnification: int, count: int) -> list[str]:
@@ -296,3 +299,97 @@ def test_a_stray_file_among_the_images_is_named(root: Path) -> None:
     picture(root / "KTH-TIPS2-b" / "cork" / "sample_a" / "more" / "x.png", 1)
     with pytest.raises(DataError, match="cork/sample_a/more"):
         KTHTips2b().samples(root)
+
+
+def test_hcrf_has_the_published_counts(root: Path) -> None:
+    stubs(root / "HCRF", [f"{name}/{n}.tif" for name in ("Abnormal", "Normal") for n in range(140)])
+    prepared = prepare(HCRF(), root, 0)
+    assert prepared.counts == {"train": 70, "val": 70, "test": 140}
+    assert crosstab(prepared) == {"train": [35, 35], "val": [35, 35], "test": [70, 70]}
+    assert set(prepared.table["id"][prepared.table["label"] == 0].str.split("/").str[0]) == {"Normal"}
+
+
+def test_the_whole_archive_of_hcrf_needs_partial(root: Path) -> None:
+    stubs(
+        root / "HCRF", [f"{name}/{n}.tif" for name, size in (("abnormal", 560), ("normal", 140)) for n in range(size)]
+    )
+    with pytest.raises(DataError, match=r"train 175 instead of 70.*--partial"):
+        prepare(HCRF(), root, 0)
+    assert prepare(HCRF(), root, 0, partial=True).counts["test"] == 350
+
+
+def test_hcrf_names_a_folder_that_lacks(root: Path) -> None:
+    stubs(root / "HCRF", ["normal/1.tif"])
+    with pytest.raises(DataError, match="no folder 'abnormal'"):
+        HCRF().samples(root)
+
+
+WHU = (55, 50, 52, 56, 50, 50, 50, 53, 53, 61, 50, 50, 50, 54, 53, 50, 54, 56, 58)  # images a class, 1,005 in all
+
+
+def test_whu_rs19_has_the_published_counts(root: Path) -> None:
+    paths = [f"{name}/{name}_{n:02d}.jpg" for name, size in zip(WHURS19.classes, WHU, strict=True) for n in range(size)]
+    stubs(root / "WHU-RS19", paths)
+    prepared = prepare(WHURS19(), root, 0)
+    assert len(paths) == 1005
+    assert prepared.counts == {"train": 402, "val": 100, "test": 503}
+    shares = np.array(crosstab(prepared)["test"]) / np.array(WHU)
+    assert (shares > 0.45).all()
+    assert (shares < 0.55).all()
+
+
+TEST_IMAGES = {
+    "glass_insulator": (29, 30),
+    "lightning_rod_suspension": (231, 20),
+    "polymer_insulator_upper_shackle": (31, 33),
+    "vari_grip": (238, 23, 20),
+    "yoke_suspension": (5742, 20),
+}
+TRAIN_IMAGES = {
+    "glass_insulator": (691, 60),
+    "lightning_rod_suspension": (348, 30),
+    "polymer_insulator_upper_shackle": (742, 48),
+    "vari_grip": (358, 48, 28),
+    "yoke_suspension": (299, 29),
+}
+
+
+def insplad(root: Path, within: str = "defect_supervised/") -> None:
+    paths = []
+    for asset, names in ASSETS.items():
+        for part, sizes in (("train", TRAIN_IMAGES[asset]), ("val", TEST_IMAGES[asset])):
+            for name, size in zip(names, sizes, strict=True):
+                paths += [f"{within}{asset.replace('_', '-')}/{part}/{name}/{n}.jpg" for n in range(size)]
+    stubs(root / "InsPLAD-fault", paths)
+
+
+@pytest.mark.parametrize("within", ["", "defect_supervised/", "supervised_fault_classification/defect_supervised/"])
+def test_insplad_is_five_problems_with_the_published_test_images(root: Path, within: str) -> None:
+    insplad(root, within)
+    tested = []
+    for asset, sizes in TEST_IMAGES.items():
+        prepared = prepare(InsPLADFault(protocol=asset), root, 0)
+        assert prepared.class_names[0] == "good"
+        assert crosstab(prepared) == {"train": list(TRAIN_IMAGES[asset]), "val": [], "test": list(sizes)}
+        assert prepared.dataset.rule.selection == "last"
+        tested.append(prepared.counts["test"])
+    assert tested == [59, 251, 64, 281, 5762]
+    assert sum(tested) == 6417
+
+
+def test_insplad_tells_what_trains_where_it_is_not_what_was_published(root: Path) -> None:
+    insplad(root)
+    assert InsPLADFault().remarks(root) == []
+    stubs(root / "InsPLAD-fault", ["defect_supervised/vari-grip/train/good/more.jpg"])
+    (told,) = InsPLADFault().remarks(root)
+    assert "2682 training images; CLAdapter states 5108" in told
+    assert "vari_grip 435 (434)" in told
+    stubs(root / "InsPLAD-fault", ["defect_supervised/yoke-suspension/val/rust/more.jpg"])
+    with pytest.raises(DataError, match="test 5763 instead of 5762"):
+        prepare(InsPLADFault(protocol="yoke_suspension"), root, 0)
+
+
+@pytest.mark.parametrize("dataset", [HCRF(), WHURS19(), InsPLADFault()])
+def test_where_to_put_them_is_said(root: Path, dataset: HCRF | WHURS19 | InsPLADFault) -> None:
+    with pytest.raises(MissingData, match=rf"no data at .*{dataset.folder}.*Get it from .*put it there"):
+        dataset.samples(root)

@@ -13,7 +13,7 @@ from torch import Tensor
 from bench.cells.notation import Spec
 from bench.cells.recipes import Recipe, preset, resolve
 from bench.core.errors import UsageError
-from bench.data.augment import COLUMNS, IGNORED, Preprocess
+from bench.data.augment import COLUMNS, IGNORED, Preprocess, check_augment
 from bench.data.chance import sample_keys
 
 SIZE = 16
@@ -231,6 +231,47 @@ def test_flip_is_the_horizontal_flip_alone() -> None:
     assert (flipped ^ kept).all()
     assert 75 < flipped.sum() < 125
     assert np.array_equal(draws[:, 0], preprocess(RELEASED).draws(0, (0, 0), KEYS[:200])[:, 0])
+
+
+def test_torchio_draws_a_sample_the_same_in_every_batch_and_order() -> None:
+    raw, own = volumes(6, (8, 9, 10)), preprocess(Recipe(augment="torchio"), (3, 8, 9, 10))
+    draws = own.draws(3, ("augment", 0, 1), KEYS[:6])
+    state = torch.get_rng_state()
+    together = own(raw, draws)
+    assert torch.equal(torch.get_rng_state(), state)
+    order = [4, 2, 0, 5, 3, 1]
+    assert torch.equal(own(raw[order], draws[order]), together[order])
+    for number in range(6):
+        one = slice(number, number + 1)
+        assert torch.equal(own(raw[one], draws[one]), together[one])
+    assert not torch.equal(own(raw, own.draws(3, ("augment", 0, 2), KEYS[:6])), together)
+    assert torch.equal(own(raw), preprocess(Recipe(), (3, 8, 9, 10))(raw))
+
+
+def test_torchio_never_mirrors() -> None:
+    """A volume bright on one side stays so, whatever is drawn: no flip is hidden in its transforms."""
+    raw = torch.zeros(1, 12, 12, 12, dtype=torch.uint8)
+    raw[:, 1:5, 1:5, 1:5] = 200
+    own = preprocess(Recipe(augment="torchio"), (3, 12, 12, 12))
+    for number in range(40):
+        found = own.augmented(raw, own.draws(number, ("augment", 0, 0), KEYS[:1]))[0, 0]
+        assert all(low.sum() > high.sum() for low, high in (found.tensor_split(2, dim=axis) for axis in range(3)))
+
+
+@pytest.mark.parametrize(
+    ("augment", "shape", "flips", "target", "message"),
+    [
+        ("flip", (3, 8, 8), ("horizontal",), "table", "mirrors left and right.*Use augment=none"),
+        ("torchio", (3, 8, 8), (), "table", "is for volumes, and the backbone takes images"),
+        ("torchio", (3, 4, 8, 8), (), "map", "but not the targets.*Use augment=released"),
+    ],
+)
+def test_augmentations_that_do_not_fit_are_refused(
+    augment: str, shape: tuple[int, ...], flips: tuple[str, ...], target: str, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        check_augment(augment, shape, flips, target)
+    check_augment("released", shape, flips, target)
 
 
 def test_evaluation_images_are_not_augmented_and_are_normalised() -> None:

@@ -17,6 +17,7 @@ from made_volumes import participants
 from bench.conformance.base import Skipped, examine
 from bench.conformance.datasets import CHECKS, DatasetCase, check_protocols, check_table
 from bench.datasets.digits import Digits
+from bench.datasets.insplad_fault import ASSETS
 from bench.plugins import registry
 
 MATERIALS = ("aluminium_foil", "brown_bread", "corduroy", "cork", "cotton", "cracker", "lettuce_leaf", "linen",
@@ -99,6 +100,26 @@ def _medmnist(root: Path) -> dict[str, Any]:
     return {}
 
 
+def _hcrf(root: Path) -> dict[str, Any]:
+    _images(root / "HCRF", [f"{name}/{n}.png" for name in ("normal", "abnormal") for n in range(12)])
+    return {}
+
+
+def _whu(root: Path) -> dict[str, Any]:
+    names = registry.load("datasets", "whu_rs19").classes
+    _images(root / "WHU-RS19", [f"{name}/{name}_{n}.jpg" for name in names for n in range(10)])
+    return {}
+
+
+def _insplad(root: Path) -> dict[str, Any]:
+    files = [
+        f"{asset.replace('_', '-')}/{part}/{kind}/{n}.jpg"
+        for asset, kinds in ASSETS.items() for part in ("train", "val") for kind in kinds for n in range(4)
+    ]  # fmt: skip
+    _images(root / "InsPLAD-fault" / "defect_supervised", files)
+    return {}
+
+
 def _folder(root: Path) -> dict[str, Any]:
     class_folders(root / "own", each=10)
     return {"path": "own"}
@@ -147,6 +168,9 @@ MADE: dict[str, Callable[[Path], dict[str, Any]]] = {
     "plant_pathology_2020": _plants,
     "tiny_imagenet": _tiny,
     "medmnist": _medmnist,
+    "hcrf": _hcrf,
+    "whu_rs19": _whu,
+    "insplad_fault": _insplad,
     "image_folder": _folder,
     "csv_images": _csv,
     "nifti_folder": _nifti,

@@ -7,7 +7,7 @@ import io
 import tarfile
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -151,3 +151,56 @@ def test_a_data_root_that_cannot_be_written(root: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("bench.data.download.tempfile.TemporaryDirectory", refuse)
     with pytest.raises(UsageError, match="Choose another --data"):
         fetch(toy(**{"http://127.0.0.1:9/toy.zip": "sha256:0"}), root)
+
+
+def _encrypted(file: Path) -> None:
+    """A zip whose member says that it is encrypted."""
+    archive(file)
+    content = bytearray(file.read_bytes())
+    for mark, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(mark) + place] |= 1
+    file.write_bytes(content)
+
+
+def _unknown_method(file: Path) -> None:
+    archive(file)
+    content = bytearray(file.read_bytes())
+    for mark, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        content[content.index(mark) + place] = 97
+    file.write_bytes(content)
+
+
+def _damaged(file: Path) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("toy/0.txt", bytes(range(256)) * 40)
+    content = bytearray(file.read_bytes())
+    content[60:100] = b"\xff" * 40
+    file.write_bytes(content)
+
+
+def _cut(file: Path) -> None:
+    archive(file)
+    file.write_bytes(file.read_bytes()[:-12])
+
+
+def _linked(file: Path) -> None:
+    with tarfile.open(file, "w:gz") as tar:
+        info = tarfile.TarInfo("toy/link")
+        info.type, info.linkname = tarfile.SYMTYPE, "/etc"
+        tar.addfile(info)
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [("toy.zip", _encrypted), ("toy.zip", _unknown_method), ("toy.zip", _damaged), ("toy.tar.gz", _cut),
+     ("toy.tar.gz", _linked)],
+)  # fmt: skip
+def test_hostile_archives_are_one_error(
+    served: tuple[Path, str], root: Path, name: str, make: Callable[[Path], None]
+) -> None:
+    folder, address = served
+    make(folder / name)
+    checksum = "sha256:" + hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    with pytest.raises(DataError, match=f"Cannot unpack {name}"):
+        fetch(toy(**{f"{address}/{name}": checksum}), root)
+    assert list(root.iterdir()) == []

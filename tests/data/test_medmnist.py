@@ -9,9 +9,11 @@ import pytest
 from made_images import pixels
 
 from bench.core.errors import DataError, MissingData, UsageError
+from bench.core.shipped import ASSETS
 from bench.data.base import rows_of
+from bench.data.download import fetch
 from bench.data.prepare import prepare
-from bench.datasets.medmnist import MedMNIST
+from bench.datasets.medmnist import SETS_2D, SETS_3D, MedMNIST
 
 
 def npz(root: Path, name: str, channels: int = 0, depth: int = 0) -> dict[str, np.ndarray]:
@@ -78,3 +80,36 @@ def test_medmnist_names_a_broken_file(root: Path) -> None:
     file.write_bytes(file.read_bytes()[:500])
     with pytest.raises(DataError, match=r"breastmnist\.npz"):
         MedMNIST().samples(root)
+
+
+def test_an_embedded_set_needs_no_data_folder(root: Path) -> None:
+    """The published file: its md5 and counts are checked as those of any other."""
+    dataset = MedMNIST(subset="vesselmnist3d")
+    prepared = prepare(dataset, root / "nowhere", 0)
+    assert prepared.counts == {"train": 1335, "val": 191, "test": 382}
+    assert prepared.differences == {}
+    first = next(iter(rows_of(dataset, prepared.table, root)))
+    assert set(np.unique(dataset.read(first))) == {0, 255}
+    assert "already there" in fetch(dataset, root)
+    notice = (ASSETS / "NOTICE.txt").read_text()
+    (checksum,) = dataset.checksums().values()
+    assert dataset.file in notice
+    assert checksum.removeprefix("md5:") in notice
+
+
+def test_a_file_in_the_data_folder_comes_before_the_embedded_one(root: Path) -> None:
+    npz(root, "vesselmnist3d.npz", depth=28)
+    with pytest.raises(DataError, match="train 6 instead of 1335"):
+        prepare(MedMNIST(subset="vesselmnist3d"), root, 0)
+
+
+def test_only_the_published_size_is_embedded(root: Path) -> None:
+    with pytest.raises(MissingData, match=r"vesselmnist3d_64\.npz"):
+        MedMNIST(subset="vesselmnist3d", size=64).samples(root)
+
+
+def test_sets_with_left_and_right_organs_are_never_mirrored() -> None:
+    forbidden = {name: MedMNIST(subset=name).forbidden_flips for name in (*SETS_2D, *SETS_3D)}
+    sided = {name for name in forbidden if any("left" in label for label in MedMNIST(subset=name).class_names(Path()))}
+    assert {name for name, axes in forbidden.items() if axes} == sided - {"organsmnist"} != set()
+    assert set(forbidden["organmnist3d"]) == {"horizontal", "vertical", "depth"}

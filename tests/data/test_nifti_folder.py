@@ -11,11 +11,16 @@ import pytest
 from made_volumes import SHAPE, affine, dicom, participants, saved, voxels
 
 from bench.cells.notation import Spec
+from bench.cells.recipes import Recipe
 from bench.core.errors import DataError, UsageError
 from bench.data.base import rows_of
+from bench.data.cache import decoded
 from bench.data.identity import file_digests
 from bench.data.prepare import Prepared, checked_table, prepare
+from bench.data.readers import input_reader
 from bench.datasets.nifti_folder import NiftiFolder
+
+SPLITS = ("train", "train", "val", "test")
 
 
 def folder(root: Path, **fields: Any) -> Prepared:
@@ -42,6 +47,19 @@ def test_volumes_and_label_maps_lie_on_one_grid(root: Path) -> None:
         assert volume.shape == labels.shape == (8, 12, 6)
         assert volume.dtype == np.uint8
         assert ((volume > 127) == (labels > 0)).mean() > 0.9
+
+
+def test_copies_in_other_orientations_are_cached_as_the_same_bytes(root: Path) -> None:
+    for axes in ("RAS", "LAS", "PSR", "SAR"):
+        saved(root / "copies" / f"{axes}.nii.gz", voxels(), axes=axes)
+    lines = [f"{axes}.nii.gz,a,{split}" for axes, split in zip(("RAS", "LAS", "PSR", "SAR"), SPLITS, strict=True)]
+    (root / "copies" / "list.csv").write_text("\n".join(["path,label,split", *lines]) + "\n")
+    grid = {"spacing": (1.7, 1.0, 0.9), "shape": (10, 16, 8), "accept_leaks": ("duplicate",)}
+    prepared = prepare(NiftiFolder(path="copies/list.csv", protocol="split", **grid), root, 0)
+    array = decoded(prepared, input_reader(prepared, (3, 10, 16, 16), Recipe(), "bilinear"))
+    assert array.shape == (4, 10, 16, 8)
+    assert len({volume.tobytes() for volume in array}) == 1
+    assert len(np.unique(array[0])) > 50
 
 
 def test_a_missing_label_is_told_with_its_line(root: Path) -> None:

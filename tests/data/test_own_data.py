@@ -269,3 +269,98 @@ def test_csv_names_a_file_that_is_not_there(root: Path) -> None:
 def test_csv_path_must_be_there(root: Path) -> None:
     with pytest.raises(MissingData, match=r"nothing at .*list\.csv"):
         prepare(CsvImages(path="list.csv"), root, 0)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_columns_may_be_separated_by_what_spreadsheets_write(root: Path, separator: str, mark: str) -> None:
+    pictures(root, 20)
+    text = rows(20, "path,label", "{n}.png,{m}").replace(",", separator)
+    assert listed(root, mark + text).counts == {"train": 12, "val": 4, "test": 4}
+
+
+def test_a_folder_means_the_only_list_in_it(root: Path) -> None:
+    pictures(root, 20)
+    (root / "own" / "list.csv").write_text(rows(20, "path,label", "{n}.png,{m}"))
+    assert prepare(CsvImages(path="own"), root, 0).counts == {"train": 12, "val": 4, "test": 4}
+    (root / "own" / "other.csv").write_text("path,label\n")
+    with pytest.raises(DataError, match=r"it must name the list, a CSV file\. Found: list\.csv, other\.csv"):
+        prepare(CsvImages(path="own"), root, 0)
+    for name in ("list.csv", "other.csv"):
+        (root / "own" / name).unlink()
+    with pytest.raises(DataError, match="Found: none"):
+        prepare(CsvImages(path="own"), root, 0)
+
+
+def test_a_pipe_is_no_list(root: Path) -> None:
+    (root / "own").mkdir()
+    os.mkfifo(root / "own" / "list.csv")
+    with pytest.raises(DataError, match="is no file"):
+        prepare(CsvImages(path="own/list.csv"), root, 0)
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        (
+            "{n}.png,cat;dog{m}\n{n}.png,cat",
+            r"line 2 holds 'cat;dog0', which looks like several labels separated by ';'",
+        ),
+        ("{n}.png,a|b{m}\n{n}.png,b0", r"'a\|b0'.*separated by '\|'"),
+        ("{n}.png,{n}.5", "different numbers, as 0.5: values to be predicted, not classes"),
+        ("{n}.png,{n}", "20 different numbers"),
+        ('{n}.png,"{n},25"', "different numbers, as 0,25"),
+    ],
+)
+def test_what_is_no_class_is_said(root: Path, line: str, word: str) -> None:
+    with pytest.raises(DataError, match=word) as raised:
+        listed(root, rows(20, "path,label", line))
+    assert len(str(raised.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("line", ["{n}.png,{m}", "{n}.png,grade {m}.5", '{n}.png,"dog{m}, small"', "{n}.png,{m}.0"])
+def test_usual_classes_are_classes(root: Path, line: str) -> None:
+    pictures(root, 20)
+    assert listed(root, rows(20, "path,label", line)).classes == 2
+
+
+def test_a_missing_column_names_the_field_to_give(root: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"no column 'label'; it has path, class\. Rename one, or give label_column=NAME"
+    ):
+        listed(root, "path,class\na.png,x\n")
+
+
+def test_pipes_and_broken_links_are_no_images(root: Path) -> None:
+    class_folders(root / "own", classes=2, each=5)
+    os.mkfifo(root / "own" / "c0" / "pipe.png")
+    with pytest.raises(DataError, match=r"pipe\.png is no file \(a broken link, or a pipe\)"):
+        folder(root)
+    (root / "own" / "c0" / "pipe.png").unlink()
+    (root / "own" / "c0" / "link.png").symlink_to(root / "nowhere.png")
+    with pytest.raises(DataError, match=r"link\.png is no file"):
+        folder(root)
+
+
+def test_links_out_of_the_folder_are_followed_and_part_of_the_identity(root: Path) -> None:
+    """As documented: what a link shows is an image like any other, by its bytes."""
+    class_folders(root / "own", classes=2, each=5)
+    picture(root / "elsewhere.png", 99)
+    (root / "own" / "c0" / "link.png").symlink_to(root / "elsewhere.png")
+    before = folder(root)
+    assert len(before.table) == 11
+    picture(root / "elsewhere.png", 98)
+    assert folder(root).content != before.content
+
+
+def test_own_data_are_drawn_anew_by_the_data_seed(root: Path) -> None:
+    class_folders(root / "own", classes=3, each=20)
+
+    def tested(protocol: str, data_seed: int) -> set[str]:
+        prepared = prepare(ImageFolder(path="own", protocol=protocol), root, data_seed)
+        assert prepared.counts == {"train": 36, "val": 12, "test": 12}
+        return set(prepared.table["id"].iloc[prepared.rows("test")])
+
+    assert tested("holdout", 0) == tested("holdout", 1) == tested("resampled", 0)
+    assert len({frozenset(tested("resampled", seed)) for seed in (0, 1, 2, 2**31)}) == 4
+    assert tested("resampled", 1) == tested("resampled", 1)

@@ -22,7 +22,14 @@ METHODS = ["cladapter[k=2]", "linear_probe", "majority"]
 KINDS = ("checkpoint", "best", "progress", "trained", "outputs", "reported", "predictions", "record", "shelf")
 POINTS = [f"{what}-{when}" for what in KINDS for when in ("writing", "placed")] + ["predictions-settled"]
 # later visits of a point, most of them in the second stage of staged fine-tuning
-LATER = ["checkpoint-placed:5", "best-writing:3", "trained-placed:3", "outputs-placed:3", "record-placed:2"]
+LATER = [
+    "checkpoint-placed:3",
+    "progress-placed:5",
+    "best-writing:3",
+    "trained-placed:3",
+    "outputs-placed:3",
+    "record-placed:2",
+]
 
 
 def in_child(work: Callable[[], object]) -> int:
@@ -92,11 +99,11 @@ def test_short_epochs_share_checkpoints_and_resume_to_the_same_digits(
     point: str, run_cells: RunCells, uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BENCH_FAULT", f"kill:{point}")
-    assert status_of(in_child(lambda: run_cells(tmp_path, METHODS, checkpoint_seconds=1e9))) == -signal.SIGKILL
+    assert status_of(in_child(lambda: run_cells(tmp_path, METHODS, checkpoint_every=1e9))) == -signal.SIGKILL
     monkeypatch.delenv("BENCH_FAULT")
     kept = [json.loads(file.read_text())["progress"]["epoch"] for file in tmp_path.rglob("progress.json")]
     assert set(kept) == {2}  # none but those of the last epoch
-    run_cells(tmp_path, METHODS, checkpoint_seconds=1e9)
+    run_cells(tmp_path, METHODS, checkpoint_every=1e9)
     assert assert_same_results(tmp_path, uninterrupted) == len(METHODS)
 
 
@@ -123,7 +130,16 @@ def test_resuming_does_not_train_finished_epochs_again(
         run_cells(tmp_path, ["linear_probe"], "quick[epochs=4]")
     assert not list(Store(tmp_path).all())
     run_cells(tmp_path, ["linear_probe"], "quick[epochs=4]")
-    assert finished == [1, 2, 3, 4]
+    assert finished == [1, 2, 3]  # after the last epoch only the selected state is written
+
+
+def test_checkpoints_wait_for_their_time(run_cells: RunCells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = stop_after(99, monkeypatch)
+    run_cells(tmp_path / "seldom", METHODS, checkpoint_every=1e6)
+    assert not written
+    run_cells(tmp_path / "often", METHODS, checkpoint_every=0.0)
+    assert written == [1, 1, 1]
+    assert assert_same_results(tmp_path / "seldom", tmp_path / "often") == len(METHODS)
 
 
 @pytest.mark.parametrize("backbone", ["tiny_cnn", "tiny_batch_norm_cnn"])

@@ -14,7 +14,7 @@ from bench.plots.draw import Request, draw
 from bench.records import Store
 from tests.engine.conftest import RunCells
 
-METHODS = ["linear_probe", "full_finetune", "cladapter[k=2]"]
+METHODS = ["linear_probe", "full_finetune", "cladapter[k=2]", "knn"]
 
 
 def test_they_are_kept_before_and_after_each_stage(run_cells: RunCells, tmp_path: Path) -> None:
@@ -24,15 +24,21 @@ def test_they_are_kept_before_and_after_each_stage(run_cells: RunCells, tmp_path
     before = []
     for record in plain.all():
         arrays, others = kept.predictions(record.cell), plain.predictions(record.cell)
-        extra = {f"{place}/test/features" for place in ("backbone", *(stage.name for stage in record.stages))}
-        assert arrays.keys() - others.keys() == extra
+        places = ("backbone", *(stage.name for stage in record.stages if stage.epochs))
+        extra = {f"{place}/{split}/features" for place in places for split in ("train", "test")}
+        assert arrays.keys() - others.keys() == {*extra, "train/ids", "train/targets"}
         assert all(np.array_equal(arrays[name], others[name]) for name in others)
-        assert {(len(arrays[name]), arrays[name].ndim, str(arrays[name].dtype)) for name in extra} == {
-            (len(arrays["test/ids"]), 2, "float16")
-        }
+        for name in extra:
+            count = len(arrays[f"{name.split('/')[1]}/ids"])
+            assert (len(arrays[name]), arrays[name].ndim, str(arrays[name].dtype)) == (count, 2, "float16")
         before.append(arrays["backbone/test/features"])
     assert len(before) == len(METHODS)
     assert all(np.array_equal(before[0], other) for other in before)
+
+
+def test_an_up_to_date_cell_runs_again_for_them(run_cells: RunCells, tmp_path: Path) -> None:
+    ran = [run_cells(tmp_path, ["knn"], keep_features=wanted).ran for wanted in (False, True, True)]
+    assert ran == [1, 1, 0]
 
 
 def test_a_probe_reads_the_backbone_and_training_moves_it(run_cells: RunCells, tmp_path: Path) -> None:

@@ -181,3 +181,14 @@ def test_attention_is_almost_uniform_at_the_start() -> None:
 @pytest.mark.parametrize(("tuning", "trains"), [("frozen", ["head"]), ("full", ["all"]), ("staged", ["head", "all"])])
 def test_stages_of_the_tunings(tuning: str, trains: list[str]) -> None:
     assert [stage.trains for stage in CLAdapter(tuning=tuning).stages()] == trains  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mode", ["channel", "token"])
+def test_the_released_naming_is_written_as_it_is_read(reference: dict[str, Tensor], mode: str) -> None:
+    fields = {"bottleneck": 8} if mode == "channel" else {}
+    head = head_at(24, 10, k=6, mode=mode, depth=2, **fields)
+    again = CLAdapterHead.from_reference(head.to_reference())
+    assert all(torch.equal(value, again.state_dict()[name]) for name, value in head.state_dict().items())
+    released = released_state(reference)
+    read = {name for name in released if ".attn.proj." not in name}
+    assert CLAdapterHead.from_reference(released).to_reference().keys() == read

@@ -71,7 +71,7 @@ def test_letters_say_who_was_not_separated(tmp_path: Path) -> None:
     fill(tmp_path, grid(methods=["majority", "knn", "linear_probe", "lora", "cladapter"], seeds=4), n=300)
     chart = draw("comparison", Request(Store(tmp_path)))
     letters = {point["method"]: set(point["letters"]) for point in chart.points}
-    (row,) = (row for row in make(tmp_path, None).rows if row.key.method == "lora")
+    (row,) = (row for row in make(Store(tmp_path), None).rows if row.key.method == "lora")
     (point,) = (point for point in chart.points if point["method"] == "lora")
     ends = (row.values["accuracy"].low, row.values["accuracy"].high)
     assert (point["low"], point["high"]) == pytest.approx([100 * end for end in ends if end is not None])
@@ -172,7 +172,7 @@ def test_tuning_tells_of_the_grids_edge() -> None:
     names = grid("breakhis", "pico", ["linear_probe", "cladapter"], "tuned", 2)
     chart = tuning([finished(name)[0] for name in names])
     assert chart.heading == "Best learning rate at the grid's edge for linear_probe: a better one may lie outside"
-    chosen = {point["method"]: point["lr"] for point in chart.points if point["chosen"]}
+    chosen = {point["method"]: point["rate"] for point in chart.points if point["chosen"]}
     assert chosen == {"linear_probe": 0.003, "cladapter": 0.0003}
     with pytest.raises(UsageError, match="several learning rates"):
         tuning([finished("digits/pico/cladapter/quick/seed=0")[0]])
@@ -212,7 +212,7 @@ def test_embedding_before_and_after() -> None:
     assert [point["panel"] for point in chart.points[::60]] == ["before: backbone", "after: stage1"]
     assert neighbour_purity(noise + 20 * np.eye(3, 8)[targets], targets) == 1
     assert "100 % after: stage1" in chart.heading
-    with pytest.raises(UsageError, match="No features"):
+    with pytest.raises(UsageError, match="No test features"):
         embedding(finished("digits/pico/vpt/quick/seed=0"))
 
 

@@ -194,7 +194,8 @@ def test_packages_join_by_entry_point(tmp_path: Path) -> None:
 def test_resolving_drops_defaults_and_keeps_the_rest() -> None:
     cell = Cell.parse("digits[protocol=limited,shots=5]/pico[size=64]/knn[k=5]/quick[lr=0.5]/seed=1")
     resolved = resolve(cell)
-    assert str(resolved.cell) == "digits[shots=5]/pico[size=64]/knn/quick[lr=0.5]/seed=1"
+    assert str(resolved.cell) == "digits[shots=5]/pico/knn/quick[lr=0.5]/seed=1"  # 64 px are pico's own
+    assert "pico[size=32]" in str(resolve(Cell.parse(str(cell).replace("64", "32"))).cell)
     assert (resolved.dataset.shots, resolved.recipe.lr, resolved.backbone.size) == (5, 0.5, 64)
     assert resolve(resolved.cell).cell == resolved.cell
 

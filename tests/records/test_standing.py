@@ -33,7 +33,7 @@ def test_tables_show_the_least_checked_run(tmp_path: Path) -> None:
     records = fill(tmp_path, grid(methods=["lora", "vpt"], seeds=2))
     advance(tmp_path, records[:2], "submitted", "ada")
     advance(tmp_path, records[:1], "rerun", "bob")
-    marks = {row.key.method: row.marks for row in make(tmp_path, None).rows}
+    marks = {row.key.method: row.marks for row in make(Store(tmp_path), None).rows}
     assert "sent in by ada" in marks["lora"]["submitted"]
     assert not {"submitted", "rerun", "confirmed"} & set(marks["vpt"])
 
@@ -42,7 +42,7 @@ def test_a_replaced_record_has_no_standing(tmp_path: Path) -> None:
     (record,) = fill(tmp_path, [CELL])
     advance(tmp_path, [record], "submitted", "ada")
     Store(tmp_path).put(*finished(CELL, n=141))
-    (row,) = make(tmp_path, None).rows
+    (row,) = make(Store(tmp_path), None).rows
     assert "submitted" not in row.marks
 
 

@@ -17,7 +17,7 @@ from bench.cells.cell import Cell
 from bench.cells.notation import Spec
 from bench.core.errors import UsageError
 from bench.records import CorruptRecord, Record, Store, load_records
-from bench.records.store import component
+from bench.records.files import component
 
 NAME = "pacs[protocol=paper]/pico/cladapter[k=10]/quick[epochs=5]/seed=0"
 
@@ -112,7 +112,7 @@ def test_all_is_ordered_and_skips_hidden_folders(store: Store) -> None:
 def test_a_corrupt_record_is_named(store: Store, text: str) -> None:
     store.put(*done(NAME))
     store.path(NAME).write_text(text, encoding="latin-1")
-    for read in (lambda: store.get(NAME), lambda: list(store.all()), lambda: load_records(store.folder)):
+    for read in (lambda: store.get(NAME), lambda: list(store.all())):
         with pytest.raises(CorruptRecord, match=r"seed=0\.json"):
             read()
     store.put(*done(NAME))  # running the cell again replaces it

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from worlds import World
 
-from bench.stats import StatisticsError, compare, compare_all, planning_floor
+from bench.stats import StatisticsError, compare, compare_all, intervals, planning_floor
 
 
 def drawn(
@@ -122,6 +122,13 @@ def test_a_grid_counts_its_data_seeds() -> None:
     assert found.seeds == 3
     assert found.p == pytest.approx(by_hand.p)
     assert compare(a, b, runs=[(seed, 0) for seed in range(9)]).seeds == 9
+
+
+def test_a_method_whose_runs_differ_is_not_deterministic() -> None:
+    a, b = (np.random.default_rng(i).random((60, 3)) for i in range(2))
+    for judge in (compare_all, intervals):
+        with pytest.raises(StatisticsError, match="its runs differ"):
+            judge({"a": a, "b": b}, deterministic=("b",))  # type: ignore[operator]
 
 
 def test_a_deterministic_method_stands_for_every_run() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import re
+
 import numpy as np
 import pytest
 
-from bench.stats import Comparison, compare, crossed, noise_budget, resolution_floor
+from bench.stats import Comparison, compare, compare_all, crossed, noise_budget, resolution_floor
 
 
 def normal(n: int, seeds: int, sd: tuple[float, float, float], mean: float = 0.1) -> np.ndarray:
@@ -28,7 +31,7 @@ def test_components_are_found() -> None:
 def test_enough_is_enough() -> None:
     found = noise_budget(crossed(normal(1000, 10, (0.2, 0.01, 0.2), mean=0.3)))
     assert (found.more_seeds, found.more_units) == (0, 0)
-    assert found.text() == "enough seeds and images"
+    assert found.text().startswith("nothing more: four of five comparisons with as many images")
 
 
 def test_what_is_promised_suffices_and_less_does_not() -> None:
@@ -55,6 +58,43 @@ def test_below_three_seeds_the_advice_is_three() -> None:
     rng = np.random.default_rng(0)
     found: Comparison = compare(rng.random((50, 1)), rng.random((50, 1)))
     assert found.budget().text() == "2 more seeds at least, to speak of the methods"
+
+
+def test_one_seed_less_is_said_in_the_singular() -> None:
+    rng = np.random.default_rng(0)
+    assert compare(rng.random((50, 2)), rng.random((50, 2))).budget().text().startswith("1 more seed at least")
+
+
+def test_no_seed_helps_methods_that_no_seed_changes() -> None:
+    rng = np.random.default_rng(0)
+    fits = {name: np.repeat((rng.random((300, 1)) < skill) * 1.0, 3, 1) for name, skill in (("a", 0.8), ("b", 0.78))}
+    found = compare_all(fits, deterministic=("a", "b")).pair("a", "b")
+    assert found.scope == "methods"
+    assert re.fullmatch(r"\d+ more images", found.budget().text())
+
+
+def test_the_budget_is_for_holms_level() -> None:
+    """A pair that would be found alone, but not among 45, needs more: it is not told that it has enough."""
+    rng = np.random.default_rng(1)
+    base = (rng.random((400, 3)) < 0.7) * 1.0
+    block = {f"m{i}": np.where(rng.random((400, 3)) < 0.1, 1 - base, base) for i in range(9)}
+    pair = compare_all(block).pair("m0", "m1")
+    assert pair.level == pytest.approx(0.05 / 36)
+    promised, alone = pair.budget(0.03), noise_budget(pair.table, 0.03)
+    assert promised.more_units > alone.more_units > 0  # type: ignore[operator]
+
+
+def test_few_groups_can_show_nothing() -> None:
+    """Four coins fall one way with 2**-4: no difference between four domains is ever found."""
+    rng = np.random.default_rng(0)
+    good, bad = ((rng.random((400, 3)) < skill) * 1.0 for skill in (0.9, 0.5))
+    pair = compare(good, bad, groups=[i % 4 for i in range(400)])
+    assert (pair.verdict, pair.floor) == ("untestable", math.inf)
+    found = pair.budget()
+    assert found.more_seeds is None
+    assert found.text("groups").startswith("no number of seeds suffices with 4 groups")
+    assert found.more_units is not None
+    assert 0.5 ** (4 + found.more_units) <= 0.05
 
 
 def test_no_difference_needs_no_budget() -> None:

@@ -284,8 +284,28 @@ def test_a_mean_over_protocols_where_the_card_says_so() -> None:
 def test_only_what_is_separated_stands_out() -> None:
     from bench.tables import render
 
-    clear = aggregate([*FLOORS, one("vpt", 95), one("lora", 60)])
+    three = [one(name, right, seed=seed) for name, right in (("vpt", 95), ("lora", 60)) for seed in range(3)]
+    clear = aggregate([*FLOORS, *three])
     assert "**vpt**" in render(clear, "md")
     assert r"\textbf{vpt}" in render(clear, "latex")
     assert "<strong>vpt</strong>" in render(clear, "html")
     assert "**" not in render(aggregate([*FLOORS, one("vpt", 81), one("lora", 80)]), "md")
+    once = aggregate([*FLOORS, one("vpt", 95), one("lora", 60)])
+    assert "**" not in render(once, "md")  # one seed tells of these models only
+    assert any("of these trained models, not of the methods" in note for note in once.notes)
+
+
+def test_a_closed_form_fit_on_drawn_images_is_not_deterministic() -> None:
+    """Other seeds draw other training images: two such rows are compared over seeds, and none has an interval of one
+    degree of freedom."""
+    rights = {"knn": (71, 75, 73), "majority": (70, 79, 74)}
+    records = [
+        done(f"digits[shots=3]/pico/{name}/quick/seed={seed}", right=(right,))[0]
+        for name, found in rights.items()
+        for seed, right in enumerate(found)
+    ]
+    block = aggregate(records).blocks[0].verdicts
+    assert block is not None
+    assert block.pair("pico/knn/stage1", "pico/majority/stage1").test == "crossed t"
+    two = aggregate([record for record in records if record.seed < 2])
+    assert {row.values["accuracy"].covers for row in two.rows} == {"items"}

@@ -62,7 +62,7 @@ def test_markdown_cells(table: Table) -> None:
     lines = render(table, "md").splitlines()
     assert "60.00 [50.03, " in next(line for line in lines if "linear_probe" in line)
     odd = next(line for line in lines if "odd[" in line)
-    assert r"a\|b<c>" in odd
+    assert r"a\|b&lt;c&gt;" in odd
     unescaped = [line.replace(r"\|", "").count("|") for line in lines if line.startswith("|")]
     assert len(set(unescaped)) == 1
 
@@ -116,15 +116,15 @@ def test_an_unknown_format_is_an_error(table: Table) -> None:
 
 def test_the_command(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No records in"):
-        command(tmp_path)
+        command(Store(tmp_path))
     Store(tmp_path).put(*done(f"{SETTING}linear_probe/quick/seed=0", right=(60, 80)))
     Store(tmp_path).put(*done(f"{SETTING}knn/quick/seed=0"))
-    assert len(json.loads(command(tmp_path, format="json"))) == 2
-    rows = json.loads(command(tmp_path, "linear_probe", "json", metrics="nll, trainable", stages=True))
+    assert len(json.loads(command(Store(tmp_path), format="json"))) == 2
+    rows = json.loads(command(Store(tmp_path), "linear_probe", "json", metrics="nll, trainable", stages=True))
     assert [row["stage"] for row in rows] == ["stage1", "stage2"]
     assert rows[0]["nll"]["mean"] > 0
     assert "accuracy" not in rows[0]
-    assert len(json.loads(command(tmp_path, {f"{SETTING}knn/quick/seed=0"}, "json"))) == 1
+    assert len(json.loads(command(Store(tmp_path), {f"{SETTING}knn/quick/seed=0"}, "json"))) == 1
 
 
 def test_staleness_follows_code_recipe_and_numerics() -> None:

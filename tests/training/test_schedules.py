@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,7 +35,23 @@ def test_constant_by_hand() -> None:
     assert rates == [0.5, 1.0, 1.5, 2.0, 2.0, 2.0, 2.0, 2.0]
 
 
-@given(st.sampled_from(["cosine", "released", "constant"]), st.integers(1, 20), st.integers(0, 25), st.integers(1, 9))
+def test_steps_fall_where_the_published_milestones_are() -> None:
+    """torch's own schedule with milestones at half and three quarters of 100 epochs."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1e-3)
+    theirs = torch.optim.lr_scheduler.MultiStepLR(optimizer, [50, 75], gamma=0.1)
+    for epoch in range(100):
+        rates = [learning_rate("steps", 1e-3, 100, 0, 3, epoch, step) for step in range(3)]
+        assert rates == pytest.approx([theirs.get_last_lr()[0]] * 3)
+        optimizer.step()
+        theirs.step()
+
+
+@given(
+    st.sampled_from(["cosine", "released", "constant", "steps"]),
+    st.integers(1, 20),
+    st.integers(0, 25),
+    st.integers(1, 9),
+)
 def test_rates_are_positive_and_never_above_the_base(kind: str, epochs: int, warmup: int, steps: int) -> None:
     for epoch in range(epochs):
         for step in range(steps):

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 
 from bench.cli.commands.text import as_json, columns
-from bench.core.errors import UsageError
 from bench.records import Store
+from bench.stats import Comparison
+from bench.tables.damage import records_of
+from bench.tables.resolution import floor_words, units_of
 from bench.tables.versus import Versus, name, versus
 
 
-def find(results: Path, a: str, b: str, split: str) -> Versus:
+def find(store: Store, a: str, b: str, split: str) -> Versus:
     """The comparison of two rows of a results folder; errors are those of `bench.tables.versus.versus`."""
-    store = Store(results)
-    records = [record.slim() for record in store.all()]
-    if not records:
-        raise UsageError(f"No records in {results}. Run `bench run quick`, or name another folder by --results.")
-    return versus(store, records, a, b, split)
+    return versus(store, records_of(store), a, b, split)
 
 
-def compare(results: Path, a: str, b: str, split: str, json: bool) -> str:
+def compare(store: Store, a: str, b: str, split: str, json: bool) -> str:
     """Text of ``bench compare``."""
-    found = find(results, a, b, split)
+    found = find(store, a, b, split)
     if json:
         plain = {**asdict(found), "pair": {**asdict(found.pair), "table": None}, "verdict": found.pair.verdict}
         return as_json(plain)
@@ -33,11 +30,10 @@ def headline(found: Versus) -> list[str]:
     """Means, difference, verdict and what it would take."""
     pair, metric = found.pair, found.metric
     scale, unit = (100, "points") if metric.unit == "%" else (1, metric.unit)
-    digits = metric.decimals
+    units, digits = units_of(pair), metric.decimals
     means = [[label, f"{scale * mean:.{digits}f} {metric.unit}"] for label, mean in zip("AB", pair.means, strict=True)]
     means = [[label, text, key] for (label, text), key in zip(means, (name(found.a), name(found.b)), strict=True)]
     holds = "for new items and new seeds" if pair.scope == "methods" else "for these trained models, not the methods"
-    units = "items" if pair.units == pair.items else "groups"
     ends = f"[{scale * pair.low:+.{digits}f}, {scale * pair.high:+.{digits}f}]"
     lines = [
         f"{metric.name} on {found.a.dataset} ({found.a.protocol}), recipe {found.a.recipe}: {pair.items:,} items"
@@ -45,14 +41,33 @@ def headline(found: Versus) -> list[str]:
         columns(means),
         "",
         f"  A less B: {scale * pair.difference:+.{digits}f} {unit} {ends}, {pair.test}, p = {pair.p:.4f}",
+        *_in_company(found),
         f"  verdict: {pair.verdict}, {holds}",
-        f"  true differences under {scale * pair.floor:.{digits}f} {unit} are mostly missed here (80 % power)",
+        f"  smallest true difference found in four of five such comparisons: {floor_words(metric, pair.floor)}",
+        f"  standard deviations of a difference: {_deviations(pair, scale, digits)}",
     ]  # fmt: skip
     if not pair.different:
         lines.append(f"  to separate a difference as large as this one: {pair.budget().text(units)}")
     ahead = found.ahead
     share = f"{100 * ahead.share:.0f} % [{100 * ahead.low:.0f}, {100 * ahead.high:.0f}]"
     return [*lines, f"  A was ahead in {share} of {ahead.runs} paired runs (a description, not a test)"]
+
+
+def _in_company(found: Versus) -> list[str]:
+    """What the other rows of the block change."""
+    pair, number = found.pair, found.rows * (found.rows - 1) // 2
+    pooled = f"; seed variance pooled over {pair.pooled} of them" if pair.pooled > 1 else ""
+    if found.rows == 2:
+        return []
+    return [
+        f"  among the {found.rows} rows of their block: p = {pair.adjusted:.4f} by Holm over {number} pairs{pooled}"
+    ]
+
+
+def _deviations(pair: Comparison, scale: int, digits: int) -> str:
+    budget = pair.budget()
+    between = [("between " + units_of(pair), budget.unit_sd), ("between seeds", budget.seed_sd)]
+    return ", ".join(f"{scale * sd:.{digits}f} {what}" for what, sd in [*between, ("rest", budget.residual_sd)])
 
 
 def parts(found: Versus) -> list[str]:
@@ -75,4 +90,6 @@ def items(found: Versus) -> list[str]:
     if not found.items:
         return ["", "  They agree on every item."]
     body = [[item, f"{a:.2f}", f"{b:.2f}"] for item, a, b in found.items]
-    return ["", "  items they disagree on most (mean score over runs)", columns([["item", "A", "B"], *body], indent=4)]
+    most = f" on most, {len(found.items)} of" if found.disagreements > len(found.items) else " on,"
+    heading = f"  items they disagree{most} {found.disagreements} (mean score over runs)"
+    return ["", heading, columns([["item", "A", "B"], *body], indent=4)]

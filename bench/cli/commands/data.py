@@ -12,7 +12,7 @@ from bench.data.base import Dataset
 from bench.data.roots import data_root
 from bench.plugins import registry
 
-STYLES = {"undeclared": "bold red", "declared": "yellow", "note": "dim"}
+STYLES = {"undeclared": "bold red", "warning": "bold yellow", "declared": "yellow", "note": "dim"}
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -78,13 +78,16 @@ def rendered(report: dict[str, Any]) -> list[RenderableType]:
     from rich.text import Text
 
     title = f"{report['dataset']}: {report['samples']} samples"
-    protocols = Table("protocol", "train", "val", "test", "leaks", title=title)
+    splits = list(dict.fromkeys(name for counts in report["protocols"].values() for name in counts if name != "leaks"))
+    protocols = Table("protocol", *splits, "leaks", title=title)
     for name, counts in report["protocols"].items():
         leaks = ", ".join(f"{number} {kind}" for kind, number in counts["leaks"].items()) or "none"
-        protocols.add_row(name, *(str(counts[split]) for split in ("train", "val", "test")), leaks)
+        protocols.add_row(name, *(str(counts[split]) for split in splits), leaks)
     lines = [Text(line(problem), STYLES[problem["status"]]) for problem in report["problems"]]
     if report["duplicates"]:
         lines.append(Text(f"{len(report['duplicates'])} sets of samples share their pixels; --json lists them."))
+    if report["near_duplicates"]:
+        lines.append(Text(f"{len(report['near_duplicates'])} pairs look alike; --json lists them."))
     return [protocols, *(lines or [Text("No problems.")])]
 
 

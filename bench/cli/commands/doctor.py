@@ -14,6 +14,7 @@ from bench.cli.commands.text import as_json, columns
 from bench.core.errors import BenchError
 from bench.plugins import registry
 
+OTHER_FOLDER = "Choose another folder with --results: a local disk, or NFS 4 mounted with locks."
 Level = Literal["ok", "note", "problem"]
 
 
@@ -28,7 +29,7 @@ class Finding:
 
 def report(data: Path | None, weights: Path | None, results: Path, json: bool) -> tuple[str, bool]:
     """The report, and whether it is free of problems."""
-    findings = [*_packages(), *_devices(), *_plugins(), *_data(data), *_weights(weights), _results(results)]
+    findings = [*_packages(), *_devices(), *_plugins(), *_data(data), *_weights(weights), *_results(results)]
     text = as_json([asdict(f) for f in findings]) if json else columns([f.level, f.what, f.value] for f in findings)
     return text, all(f.level != "problem" for f in findings)
 
@@ -103,15 +104,40 @@ def _weights(weights: Path | None) -> list[Finding]:
     place = Finding("ok" if folder else "note", "weights folder", str(folder or "none; timm's hub is asked"))
     lines = backbones(weights)
     broken = [Finding("problem", f"backbone {k}", v) for k, v in lines.items() if v.startswith("unusable: ")]
-    return [place, Finding("ok", "weights here", ", ".join(local_weights(folder))), *broken]
+    here = local_weights(folder)
+    told = {finding.what for finding in broken}
+    lacking = [finding for name in here if (finding := _unstated(name, here[name])) and finding.what not in told]
+    return [place, Finding("ok", "weights here", ", ".join(here)), *broken, *lacking]
 
 
-def _results(results: Path) -> Finding:
+def _unstated(name: str, file: Path) -> Finding | None:
+    """A weights file that does not say what is needed to use it; families of their own read other facts."""
+    from bench.backbones.facts import from_file
+    from bench.backbones.family import families
+
+    if any(cls.knows(name, file.parent) for cls in families().values() if not cls.fallback):
+        return None
+    try:
+        from_file(file)
+    except BenchError as error:
+        return Finding("note", f"backbone {name}", str(error))
+    return None
+
+
+def _results(results: Path) -> list[Finding]:
+    from bench.core.probe import local_locks, lock_problem, mounts_here
     from bench.engine.run import check_writable
     from bench.engine.settings import Settings
 
     try:
         check_writable(Settings(results=results))
     except BenchError as error:
-        return Finding("problem", "results folder", str(error))
-    return Finding("ok", "results folder", str(results))
+        return [Finding("problem", "results folder", str(error))]
+    found = [Finding("ok", "results folder", str(results))]
+    folder = next(parent for parent in [results.absolute(), *results.absolute().parents] if parent.is_dir())
+    if problem := lock_problem(folder):
+        return [*found, Finding("problem", "file locks", f"{folder} {problem}. {OTHER_FOLDER}")]
+    if local := local_locks(folder, mounts_here()):
+        fix = "Run on one machine at a time, mount it without that, or choose another --results"
+        return [*found, Finding("note", "file locks", f"keep out processes of this machine only: {local}. {fix}.")]
+    return [*found, Finding("ok", "file locks", "keep a second process out, and go with a process that dies")]

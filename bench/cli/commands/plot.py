@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.core.errors import UsageError, nearest
+from bench.records import Store
 
 
 def plot(
     name: str,
-    results: Path,
+    store: Store,
     filter: str | None,
     options: dict[str, str],
     out: Path | None = None,
@@ -20,27 +21,26 @@ def plot(
 
     Raises:
         UsageError: The chart, an option, the format or the records are wrong.
-        CorruptRecord: A file is not a record.
+        CorruptRecord: Predictions that the chart needs are missing or altered.
     """
     from bench.plots.draw import Request, draw
     from bench.plots.export import FORMATS
-    from bench.records import Store
 
     format = format or (out.suffix.removeprefix(".").lower() if out else "png")
     if format not in FORMATS:
         raise UsageError(f"No picture format {format!r}. {nearest(format, FORMATS)}")
-    request = Request(Store(results), filter, options, lambda paper: judged(results, paper), published)
+    request = Request(store, filter, options, lambda paper: judged(store, paper), published)
     chart = draw(name, request)
     file = chart.save(out or Path(f"{name}.{format}"), format)
     return f"{chart.heading}\n{file}"
 
 
-def judged(results: Path, selector: str | None) -> list[dict[str, Any]]:
+def judged(store: Store, selector: str | None) -> list[dict[str, Any]]:
     """Claims with their verdicts, as plain data."""
     from bench.claims.reading import judged as rows
     from bench.claims.render import facts
 
-    return [facts(row) for row in rows(results, selector)]
+    return [facts(row) for row in rows(store, selector)]
 
 
 def published(selector: str | None) -> list[dict[str, Any]]:

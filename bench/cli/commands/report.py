@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from bench.records import Store
 
-def report(results: Path, out: Path, data: Path | None = None) -> str:
+
+def report(store: Store, out: Path, data: Path | None = None) -> str:
     """Write the pages and say where they are.
 
     Args:
@@ -14,15 +16,19 @@ def report(results: Path, out: Path, data: Path | None = None) -> str:
 
     Raises:
         UsageError: There are no records, or the folder is one of something else.
-        CorruptRecord: A file is not a record.
     """
-    from bench.data.examples import examples
+    from bench.data.examples import examples, look_alikes
     from bench.data.roots import data_root
     from bench.report.build import build
 
     root = data_root(data)
     began = time.perf_counter()
-    done = build(results, out, lambda record, folder: examples(record, root, folder))
+    done = build(
+        store,
+        out,
+        lambda record, folder: examples(record, root, folder),
+        lambda record, folder, audit: look_alikes(record, root, folder, audit),
+    )
     seconds = time.perf_counter() - began
     told = f"{done.records:,} records, {done.boards:,} leaderboards, {done.pages:,} pages, {done.megabytes:.1f} MB"
     return f"{out / 'index.html'}\n{told}, {seconds:.0f} s"

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from json import loads
 from typing import TYPE_CHECKING
 
 from bench.backbones.local import weights_folder
-from bench.cli.commands.table import make, table
-from bench.cli.commands.text import as_json, columns, duration, size
+from bench.cli.commands.table import EXTERNAL_TITLE, external_cells, listed, make, table
+from bench.cli.commands.text import as_json, columns, duration
 from bench.core.errors import UsageError
+from bench.core.sizes import amount
 from bench.engine.settings import Settings
 from bench.grid.suite import Suite, load_targets, parse_override
+from bench.records import Store
 from bench.tables import render
 from bench.tables.closing import closing
+from bench.tables.metrics import known_metrics
+from bench.tables.table import check_columns
 
 if TYPE_CHECKING:
     from bench.engine.estimate import Cost
@@ -25,7 +30,13 @@ if TYPE_CHECKING:
 
 
 def run(
-    targets: list[str], overrides: list[str], settings: Settings, dry_run: bool, json: bool, claims: Sequence[str] = ()
+    targets: list[str],
+    overrides: list[str],
+    settings: Settings,
+    dry_run: bool,
+    json: bool,
+    claims: Sequence[str] = (),
+    metrics: str | None = None,
 ) -> int:
     """Carry out ``bench run`` and return the exit code: 0, or 1 when cells failed.
 
@@ -45,14 +56,25 @@ def run(
         return 0
     from bench.engine.run import run as run_cells
 
+    check_columns(listed(metrics), known_metrics(cell.dataset.task for cell in cells))
     outcome, split = run_cells(cells, settings), "val" if settings.val_only else "test"
+    store = Store(settings.results)
     if json:
-        print(as_json({**asdict(outcome), "table": loads(table(settings.results, outcome.cells, "json", split=split))}))
+        told = table(store, outcome.cells, "json", metrics, split=split)
+        print(as_json({**asdict(outcome), "table": loads(told)}))
     elif not settings.quiet:
-        shown = make(settings.results, outcome.cells, split=split)
-        print("\n".join(part for part in (render(shown), closing(shown)) if part))
+        shown = make(store, outcome.cells, listed(metrics), split=split)
+        further = external(settings, outcome.cells) if split == "test" else ""
+        print("\n".join(part for part in (render(shown), further, closing(shown)) if part))
         print(summary(outcome, settings), file=sys.stderr)
+        print(going_on(outcome, cells, settings), file=sys.stderr)
     return 1 if outcome.failed else 0
+
+
+def external(settings: Settings, cells: list[str]) -> str:
+    """The table of the external test data, where some were given."""
+    found = external_cells(Store(settings.results), cells)
+    return f"\n{EXTERNAL_TITLE}\n{render(make(Store(settings.results), found, split='external'))}\n" if found else ""
 
 
 def summary(outcome: Done, settings: Settings) -> str:
@@ -61,6 +83,37 @@ def summary(outcome: Done, settings: Settings) -> str:
     if not outcome.ran:
         return f"Nothing to do: all {total} cells are up to date in {settings.results}."
     return f"{total} cells: {outcome.ran} ran, {outcome.up_to_date} were up to date, {len(outcome.failed)} failed."
+
+
+FEWEST_SEEDS = 5  # below, an interval does not hold for new seeds
+
+
+def going_on(outcome: Done, cells: Sequence[Resolved], settings: Settings) -> str:
+    """One line on what a person may want to do next."""
+    place = "" if settings.results == Settings.results else f" --results {shlex.quote(str(settings.results))}"
+    if outcome.failed:
+        return f"Next: mend what failed and give the same command again; only that runs. See: bench table{place}"
+    seeds, methods = {cell.cell.seed for cell in cells}, list(dict.fromkeys(str(cell.cell.method) for cell in cells))
+    again = "the same command with -o"
+    more = [f"for more seeds {again} 'seeds=[0,1,2,3,4]'"] if len(seeds) < FEWEST_SEEDS and len(cells) > 1 else []
+    if protocol := redrawing(cells):
+        more.append(f"one split decides; for repeated ones {again} protocol={protocol} -o 'data_seed=[0,1,2,3,4]'")
+    if len(methods) > 1:
+        more.append("bench compare " + " ".join(map(shlex.quote, methods[-2:])) + place)
+    return "Next: " + "; ".join([*more, f"bench plot comparison{place}"])
+
+
+def redrawing(cells: Sequence[Resolved]) -> str:
+    """The protocol that draws again, for each data seed, the one split that all cells were judged on; empty where there
+    is none."""
+    for dataset in (cell.dataset for cell in cells):
+        chosen = dataset.protocols[dataset.protocol]
+        alike = [
+            name for name, rule in dataset.protocols.items() if rule.drawn and replace(rule, drawn=False) == chosen
+        ]
+        if alike:
+            return alike[0]
+    return ""
 
 
 def requested(targets: list[str], overrides: list[str], settings: Settings) -> list[Suite]:
@@ -96,7 +149,7 @@ def described(group: Group, cost: Cost) -> str:
     about = f"{len(group.cells)} cells, about {duration(cost.seconds)}"
     if spared := group.trunk_epochs_spared:
         about += f" ({duration(cost.seconds_alone)} one by one: sharing spares {spared} epochs of the trunk)"
-    return f"{about}, disk {size(cost.disk)}, memory {size(cost.memory)}"
+    return f"{about}, disk {amount(cost.disk)}, memory {amount(cost.memory)}"
 
 
 def preview(cells: Iterable[Resolved], settings: Settings, json: bool) -> str:
@@ -105,7 +158,6 @@ def preview(cells: Iterable[Resolved], settings: Settings, json: bool) -> str:
     from bench.engine.estimate import estimate
     from bench.engine.groups import group_cells
     from bench.engine.plan import Lacking, Planner
-    from bench.records import Store
 
     planner, device = Planner(settings), choose_device(settings.device)
     lacking: Lacking = []

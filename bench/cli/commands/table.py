@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from pathlib import Path
 
-from bench.core.errors import UsageError
 from bench.records import Store
 from bench.records.openings import read
 from bench.tables import Table, aggregate, render
+from bench.tables.damage import records_of, with_damage
+from bench.tables.filters import select
 from bench.tables.scores import scores_of
-from bench.tables.stale import stale_reason
+from bench.tables.stale import stale_reason, with_unknown
 from bench.tables.standing import with_standing
+
+FOR_PEOPLE = ("rich", "md", "html")
+EXTERNAL_TITLE = "On the external test data, which were opened together with the test split:"
 
 
 def make(
-    results: Path, filter: str | Collection[str] | None, columns: Sequence[str] = (), stages: bool = False,
+    store: Store, filter: str | Collection[str] | None, columns: Sequence[str] = (), stages: bool = False,
     split: str = "test",
 ) -> Table:  # fmt: skip
     """The table of a results folder; arguments and errors are those of `table`, ``columns`` its metrics as a list."""
-    records = [record.slim() for record in Store(results).all()]
-    if not records:
-        raise UsageError(f"No records in {results}. Run `bench run quick`, or name another folder by --results.")
-    store = Store(results)
-    openings, scores = list(read(results)), scores_of(store, split)
-    return with_standing(aggregate(records, filter, columns, stages, split, stale_reason, openings, scores), store)
+    records = records_of(store)
+    openings, scores = list(read(store.folder)), scores_of(store, split)
+    table = aggregate(records, filter, columns, stages, split, stale_reason, openings, scores)
+    return with_damage(with_standing(with_unknown(table), store), store)
 
 
 def table(
-    results: Path,
+    store: Store,
     filter: str | Collection[str] | None = None,
     format: str = "rich",
     metrics: str | None = None,
@@ -41,11 +42,30 @@ def table(
         filter: A pattern such as ``pacs/*/cladapter[k=10]``, or the names of cells.
         metrics: Columns, separated by commas.
         stages: One row for every stage instead of the last.
-        split: `test` or `val`.
+        split: `test`, `val` or `external`.
 
     Raises:
         UsageError: There are no records, or a filter, format, column or split is wrong.
-        CorruptRecord: A file is not a record.
     """
-    columns = [name.strip() for name in metrics.split(",")] if metrics else []
-    return render(make(results, filter, columns, stages, split), format)
+    return shown(store, filter, listed(metrics), stages, split, format)
+
+
+def shown(
+    store: Store, filter: str | Collection[str] | None, columns: Sequence[str], stages: bool, split: str, format: str
+) -> str:
+    """The table as text; behind one of the test split, for people, that of external test data where there are some."""
+    text = render(make(store, filter, columns, stages, split), format)
+    cells = external_cells(store, filter) if split == "test" and format in FOR_PEOPLE else []
+    if not cells:
+        return text
+    return f"{text}\n\n{EXTERNAL_TITLE}\n{render(make(store, cells, columns, stages, 'external'), format)}"
+
+
+def external_cells(store: Store, filter: str | Collection[str] | None) -> list[str]:
+    """The cells that were also tested on external data."""
+    return [record.cell for record in select(store.readable(), filter) if "external" in record.metrics]
+
+
+def listed(metrics: str | None) -> list[str]:
+    """Names separated by commas."""
+    return [name.strip() for name in metrics.split(",")] if metrics else []

@@ -8,10 +8,12 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from bench.core.visible import visible, visible_lines
+
 
 def columns(rows: Iterable[Sequence[str]], indent: int = 2) -> str:
     """Align rows; on a terminal the last column is cut at its width."""
-    rows = [list(row) for row in rows]
+    rows = [list(map(visible, row)) for row in rows]
     if not rows:
         return ""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
@@ -32,7 +34,7 @@ def wrapped(label: str, text: str, width: int = 100) -> str:
 
 def as_json(value: Any) -> str:
     """JSON for scripts."""
-    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    return visible_lines(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
 def duration(seconds: float) -> str:
@@ -40,8 +42,3 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def size(count: int) -> str:
-    """Bytes as ``12 MB`` or ``3.4 GB``."""
-    return f"{count / 1e6:.0f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"

@@ -17,7 +17,7 @@ from bench.records import Store
 
 
 def verify(
-    selector: str | None, results: Path, folder: Path | None, plan_file: Path | None, strict: bool
+    selector: str | None, store: Store, folder: Path | None, plan_file: Path | None, strict: bool
 ) -> tuple[list[Row], int]:
     """Rows of the chosen claims, and the exit code: 1 when one is contradicted under ``strict``.
 
@@ -28,9 +28,8 @@ def verify(
 
     Raises:
         UsageError: The selector, a CSV or the plan is wrong.
-        CorruptRecord: A file is not a record.
     """
-    rows = judged(results, selector, folder, plan_file, strict)
+    rows = judged(store, selector, folder, plan_file, strict)
     return rows, int(strict and any(row.judgement.verdict == "contradicted" for row in rows))
 
 
@@ -41,11 +40,11 @@ def show(selector: str | None, rows: list[Row], format: str) -> str:
     return render(rows, format)
 
 
-def write_plan(selector: str | None, results: Path, folder: Path | None, plan_file: Path | None) -> str:
+def write_plan(selector: str | None, store: Store, folder: Path | None, plan_file: Path | None) -> str:
     """Fix the tolerances of the chosen claims, and say which; errors are those of `verify`."""
     claims = chosen(load(folder), selector)
-    file = plan_file or results / tolerances.FILE
-    ran = planned_cells_that_ran(claims, Runs(Store(results))) if results.is_dir() else set()
+    file = plan_file or store.folder / tolerances.FILE
+    ran = planned_cells_that_ran(claims, Runs(store)) if store.folder.is_dir() else set()
     written = tolerances.write(file, claims, ran)
     if not written.added and not written.kept:
         raise UsageError("There is no tolerance to fix: no chosen claim has a cell that has not run yet.")

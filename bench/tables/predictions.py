@@ -1,4 +1,4 @@
-"""Predictions of runs as charts read them: the last stage's logits with their targets."""
+"""Predictions of runs as charts and lists of errors read them: the last stage's logits with their targets."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from bench.core.errors import UsageError
 from bench.records import Record, prediction_key
+from bench.records.schema import CLASS_NAMES
 
 Run = tuple[Record, dict[str, np.ndarray]]
 
@@ -43,6 +44,23 @@ def _logits(record: Record, arrays: dict[str, np.ndarray], split: str) -> tuple[
         if targets is not None and targets.ndim == 1 and logits is not None and logits.ndim == 2:
             return targets.astype(np.int64), logits.astype(np.float64)
     raise UsageError(f"{record.cell} has no {split} logits of classes: its task is {record.task}.")
+
+
+def class_names(runs: Sequence[Run]) -> tuple[str, ...]:
+    """Class names in label order, as the first run's predictions hold them, else as the data set's card does; empty
+    where neither knows them."""
+    from bench.plugins import registry
+
+    if not runs:
+        return ()
+    record, arrays = runs[0]
+    if CLASS_NAMES in arrays:
+        return tuple(str(name) for name in arrays[CLASS_NAMES])
+    try:
+        names = registry.load("datasets", record.dataset.name).classes
+    except UsageError:
+        return ()
+    return tuple(names)
 
 
 def names_of(number: int, given: Sequence[str]) -> list[str]:

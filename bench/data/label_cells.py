@@ -1,0 +1,59 @@
+"""What stands in a list's column of classes and is none: several labels in a cell, or measured numbers."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+_SEPARATORS = ";|,"
+_FEWEST = 15  # numbers that are needed to tell measurements from classes
+
+
+def no_classes(labels: Sequence[str]) -> str:
+    """Why labels are not one class a sample, in words that say what was found; empty where nothing speaks against it.
+
+    Args:
+        labels: One a line of the list, from its second line on.
+    """
+    return _measured(labels) or _several(labels)
+
+
+def _several(labels: Sequence[str]) -> str:
+    """A cell that names several labels, one of which stands elsewhere by itself or with others."""
+    for separator in _SEPARATORS:
+        cells = {label: _parts(label, separator) for label in set(labels)}
+        # commas belong to many a name, "dog, small": there a label must also stand alone
+        others = [parts for parts in cells.values() if separator != "," or len(parts) == 1]
+        seen = Counter(part for parts in others for part in parts)
+        for line, label in enumerate(labels, start=2):
+            own = 0 if separator == "," else 1
+            if len(cells[label]) > 1 and any(seen[part] > own for part in cells[label]):
+                return (
+                    f"line {line} holds {label!r}, which looks like several labels separated by {separator!r}. Samples "
+                    "have one class each: keep one label a line, or rename the class"
+                )
+    return ""
+
+
+def _parts(label: str, separator: str) -> set[str]:
+    return {part.strip() for part in label.split(separator) if part.strip()}
+
+
+def _measured(labels: Sequence[str]) -> str:
+    """Numbers nearly all of which differ, or with digits behind the point, are measurements."""
+    try:
+        numbers = [float(label.replace(",", ".")) for label in labels]
+    except ValueError:
+        return ""
+    if not all(map(math.isfinite, numbers)):
+        return ""
+    fractions = [label for label, number in zip(labels, numbers, strict=True) if not number.is_integer()]
+    distinct = len(set(numbers))
+    if len(labels) < _FEWEST or distinct < 3 or not (fractions or 3 * distinct > len(labels)):
+        return ""
+    example = fractions[0] if fractions else labels[0]
+    return (
+        f"it holds {distinct} different numbers, as {example}: values to be predicted, not classes. Divide them into "
+        "classes, such as low and high, in a column of their own"
+    )

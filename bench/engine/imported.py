@@ -1,0 +1,199 @@
+"""Predictions made elsewhere, taken in as a record: judged by our task on our split, and never as one of our budgets.
+
+A cell of an import is ``DATASET/outside/imported[name=NAME]/imported/seed=N``. No other cell has its recipe, so its row
+stands in a block of its own: no verdict compares it with what was trained here.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bench.cells.cell import Cell
+from bench.cells.notation import Spec
+from bench.core.environment import environment, git_revision
+from bench.core.errors import UsageError, nearest
+from bench.core.numerics import NUMERICS_VERSION
+from bench.data.base import Dataset
+from bench.data.prepare import Prepared, class_name, prepare
+from bench.data.splits import EXTERNAL
+from bench.engine.evidence import items_told
+from bench.plugins import registry
+from bench.plugins.fingerprint import source_fingerprint
+from bench.records import Flags, Part, Record, Selection, StageResult, Store, prediction_key
+from bench.records.openings import Opening, append, now
+from bench.records.schema import CLASS_NAMES, IMPORTED
+from bench.tasks.base import Task
+
+BACKBONE, STAGE = "outside", "imported"
+SPLITS = ("val", "test", EXTERNAL)
+TINY = float(np.finfo(np.float32).tiny)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a file holds.
+
+    Attributes:
+        ids: (n,) of samples, as the data set's table names them.
+        values: (n, C) logits.
+        kind: How the file gave them: "probabilities", whose logarithm is taken, or "logits".
+    """
+
+    ids: list[str]
+    values: np.ndarray
+    kind: str
+
+
+def take_in(
+    file: Path, dataset: str, name: str, results: Path, root: Path, seed: int = 0, partial: bool = False
+) -> tuple[Record, Scores]:
+    """Judge a file of predictions and store its record.
+
+    Args:
+        file: ``.csv`` or ``.npz``; see `read`.
+        dataset: As a cell names it.
+        name: What to call whoever made them.
+        root: The data root, since ids and targets come from the data set itself.
+        seed: Which of several runs this is.
+        partial: Accept data sets whose counts differ.
+
+    Raises:
+        UsageError: The file does not fit the data set or its task, or another import has its place.
+        DataError: The data are missing or do not match.
+    """
+    spec = Spec.parse(dataset)
+    built: Dataset = registry.load("datasets", spec.name).build(spec.name, spec.params)
+    task = built.task_plugin
+    if not task.single_label:
+        raise UsageError(f"{spec.name} is a {built.task} data set; predictions of classes alone can be imported.")
+    prepared = prepare(built, root, seed, partial)
+    scores = read(file, prepared)
+    method = Spec("imported", {"name": name})
+    cell = Cell(Spec(spec.name, built.changed()), Spec(BACKBONE, {}), method, Spec(IMPORTED, {}), seed)
+    record, arrays = _record(str(cell), built, prepared, task, scores, file)
+    store = Store(results)
+    known = store.get(record.cell)
+    if known is not None and known.diagnostics != record.diagnostics:
+        raise UsageError(f"{record.cell} was imported from another file. Give another --name or --seed.")
+    append(results, Opening(record.cell, STAGE, record.fingerprints, record.protocol, 1, now()))
+    return store.put(record, arrays), scores
+
+
+def read(file: Path, prepared: Prepared) -> Scores:
+    """Predictions by id: a CSV file with a column ``id`` (or ``file``) and one a class, called by its name, ``p(NAME)``
+    or its number; or an npz file with ``ids`` (n,) and ``scores`` (n, C).
+
+    Raises:
+        UsageError: The file is missing or damaged, a column lacks, an id stands twice, or a score is no finite number.
+    """
+    ids, values = (_npz if file.suffix.lower() == ".npz" else _csv)(file, prepared)
+    if len(set(ids)) < len(ids):
+        twice = next(one for one in ids if ids.count(one) > 1)
+        raise UsageError(f"{file}: the id {twice!r} stands twice.")
+    if values.shape != (len(ids), prepared.classes):
+        raise UsageError(f"{file} holds scores {values.shape} of {len(ids)} ids and {prepared.classes} classes.")
+    if not np.isfinite(values).all():
+        raise UsageError(f"{file}: the scores of {ids[int((~np.isfinite(values)).any(1).argmax())]!r} are not finite.")
+    shares = bool((values >= 0).all() and np.allclose(values.sum(1), 1, atol=1e-3))
+    logits = np.log(values.clip(min=TINY)) if shares else values
+    return Scores(ids, logits.astype(np.float32), "probabilities" if shares else "logits")
+
+
+def _csv(file: Path, prepared: Prepared) -> tuple[list[str], np.ndarray]:
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"Cannot read {file}: {error}. It must be a CSV file with a header.") from error
+    head = list(rows[0]) if rows else []
+    key = next((name for name in ("id", "file") if name in head), None)
+    if key is None:
+        raise UsageError(f"{file} has no column 'id'; it has {', '.join(map(str, head)) or 'no rows'}.")
+    names = [class_name(prepared.class_names, label) for label in range(prepared.classes)]
+    columns = [
+        next((one for one in (name, f"p({name})", str(label)) if one in head), "") for label, name in enumerate(names)
+    ]
+    if "" in columns:
+        lacking = names[columns.index("")]
+        raise UsageError(f"{file} has no column for the class {lacking!r}. {nearest(lacking, map(str, head))}")
+    try:
+        return [row[key] for row in rows], np.array([[float(row[name]) for name in columns] for row in rows])
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{file}: {error}. Every class needs a number in every row.") from error
+
+
+def _npz(file: Path, prepared: Prepared) -> tuple[list[str], np.ndarray]:
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            ids, values = arrays["ids"], arrays["scores"]
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise UsageError(f"Cannot read {file}: {error}. It must hold the arrays ids (n,) and scores (n, C).") from error
+    if ids.ndim != 1 or values.ndim != 2 or not np.issubdtype(values.dtype, np.number):
+        raise UsageError(f"{file}: ids {ids.shape} and scores {values.shape} must be (n,) and (n, C) numbers.")
+    return [str(one) for one in ids], values.astype(np.float64)
+
+
+def _record(
+    cell: str, dataset: Dataset, prepared: Prepared, task: Task, scores: Scores, file: Path
+) -> tuple[Record, dict[str, np.ndarray]]:
+    """The record with its arrays; the whole test split must be there, and of others all or nothing."""
+    bound, places = task.bound(prepared.table, prepared.classes), {name: n for n, name in enumerate(scores.ids)}
+    metrics, items, counts = {}, {}, {}
+    arrays = {CLASS_NAMES: np.array(prepared.class_names)} if prepared.class_names else {}
+    for split in SPLITS:
+        part = prepared.table.iloc[prepared.rows(split)]
+        ids = part["id"].astype(str).tolist()
+        missing = [name for name in ids if name not in places]
+        if missing and (split == "test" or len(missing) < len(ids)):
+            raise UsageError(f"{file} lacks {len(missing)} of {len(ids)} {split} samples, e.g. {missing[0]!r}.")
+        if missing or not ids:
+            continue
+        targets, logits = bound.targets(part), scores.values[[places.pop(name) for name in ids]]
+        metrics[split] = bound.evaluate(targets, {"logits": logits})
+        items[split], counts[split] = items_told(bound, part, targets, {"logits": logits}), len(ids)
+        arrays |= {prediction_key(split, "ids"): np.array(ids), prediction_key(split, "targets"): targets}
+        units = {unit: part[unit].to_numpy().astype(str) for unit in ("group", "domain") if unit in part}
+        arrays |= {prediction_key(split, unit): values for unit, values in units.items()}
+        kept = bound.arrays(targets, {"logits": logits})
+        arrays |= {prediction_key(split, what, STAGE): array for what, array in kept.items()}
+    if places:
+        foreign = next(iter(places))
+        raise UsageError(f"{file}: {foreign!r} is no validation or test sample of {dataset.plugin_name()}.")
+    stage = StageResult(name=STAGE, selection=IMPORTED, metrics=metrics, items=items, n=counts)
+    return _told(cell, dataset, prepared, stage, task, file, scores.kind), arrays
+
+
+def _told(
+    cell: str, dataset: Dataset, prepared: Prepared, stage: StageResult, task: Task, file: Path, kind: str
+) -> Record:
+    parsed, digest = Cell.parse(cell), hashlib.sha256(file.read_bytes()).hexdigest()
+    return Record(
+        cell=cell,
+        task=dataset.task,
+        dataset=Part(name=parsed.dataset.name, params=dataset.model_dump(mode="json")),
+        protocol=dataset.protocol,
+        backbone=Part(name=BACKBONE),
+        method=Part(name=parsed.method.name, params=parsed.method.params),
+        recipe=Part(name=IMPORTED),
+        seed=parsed.seed,
+        data_seed=parsed.data_seed_value,
+        stages=[stage],
+        selection=Selection(criterion=IMPORTED, by="none"),
+        test_openings=1,
+        flags=Flags(
+            partial=bool(prepared.differences), differences=prepared.differences, leaks=list(dataset.rule.leaks),
+            notes=list(prepared.notes),
+        ),
+        diagnostics={STAGE: {"file": file.name, "sha256": digest, "scores": kind}},
+        fingerprints={
+            "task": source_fingerprint(type(task)), "data": prepared.identity, "numerics": str(NUMERICS_VERSION)
+        },
+        git_revision=git_revision(),
+        environment=environment(),
+    )  # fmt: skip

@@ -1,0 +1,56 @@
+"""Looking through a whole results folder: records, the predictions beside them, and what belongs to nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.core.errors import UsageError
+from bench.records.files import arrays_file
+from bench.records.store import CorruptRecord, Store
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """What was found.
+
+    Attributes:
+        records: Finished records whose predictions have the digest that they state.
+        failures: Records of failures.
+        problems: What is damaged, in words that name the file.
+        strays: Arrays without a record.
+    """
+
+    records: int
+    failures: int
+    problems: list[str]
+    strays: list[str]
+
+
+def inspect(store: Store) -> Inspected:
+    """Read every record and all predictions of a folder.
+
+    Raises:
+        UsageError: There is no such folder.
+    """
+    if not store.folder.is_dir():
+        raise UsageError(f"There is no results folder {store.folder}. Name another one by --results.")
+    statuses: list[str] = []
+    problems: list[str] = []
+    for path in store.paths():
+        try:
+            record = store.at(path)
+            if record is not None and record.status == "done":
+                store.pair(record.cell)
+        except CorruptRecord as error:
+            problems.append(str(error))
+        else:
+            statuses += [record.status] if record else []
+    return Inspected(statuses.count("done"), statuses.count("failed"), problems, [str(path) for path in _strays(store)])
+
+
+def _strays(store: Store) -> Iterator[Path]:
+    beside = {arrays_file(path) for path in store.paths()}
+    for folder in sorted({file.parent for file in beside}):
+        yield from sorted(file for file in folder.glob("seed=*.npz") if file not in beside)

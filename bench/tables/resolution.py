@@ -1,0 +1,70 @@
+"""What the blocks of a table can tell apart at all, in sentences beneath it."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import fields
+
+from bench.stats import Block, Comparison
+from bench.tables.blocks import Compared, Place
+from bench.tasks.base import Metric
+
+
+def resolution(found: Sequence[Compared]) -> list[str]:
+    """For each block its tests and its floor, and what it would take to separate its two best rows."""
+    return [_of_block(block, block.verdicts) for block in found if block.verdicts is not None]
+
+
+def apart(found: Sequence[Compared]) -> list[str]:
+    """Why rows of one data set stand in several blocks, in one line a data set."""
+    places: dict[tuple[str, str], list[Place]] = defaultdict(list)
+    for block in found:
+        places[block.place.task, block.place.dataset.partition("[")[0]].append(block.place)
+    return [
+        f"{name}: {len(some)} blocks, which are not compared with each other, since they differ in {_differing(some)}"
+        for (_, name), some in places.items()
+        if len(some) > 1
+    ]
+
+
+def floor_words(metric: Metric, floor: float) -> str:
+    """``3.1 points``; "none" where no difference could be found on so few units."""
+    if not math.isfinite(floor):
+        return "none"
+    return f"{floor * 100:.1f} points" if metric.unit == "%" else f"{floor:.{metric.decimals}f} {metric.unit}".rstrip()
+
+
+def units_of(pair: Comparison) -> str:
+    """What the test counts: items, or the groups that they come from."""
+    return "items" if pair.units == pair.items else "groups"
+
+
+def _of_block(block: Compared, verdicts: Block) -> str:
+    best, second = (verdicts.names[place] for place in verdicts.order[:2])
+    pair = verdicts.pair(best, second)
+    few = [block.label(name) for name in verdicts.names if not verdicts.speaks_of_method(name)]
+    whose = "" if len(few) == len(verdicts.names) else f" where {' or '.join(few)} is one of them"
+    holds = f"; with fewer than three seeds of these trained models, not of the methods{whose}" if few else ""
+    told = (
+        f"{block.place.label}: rows that share a letter in 'ties' were not separated ({' and '.join(verdicts.tests)}, "
+        f"Holm over {verdicts.pairs} pairs{holds}). {_floor(block.metric, verdicts, pair)} "
+        f"{block.label(best)} against {block.label(second)}: {pair.verdict}"
+    )
+    return told + ("." if pair.different else f"; to separate them: {pair.budget().text(units_of(pair))}.")
+
+
+def _floor(metric: Metric, verdicts: Block, pair: Comparison) -> str:
+    if not math.isfinite(verdicts.floor):
+        return f"No difference at all can be found with {pair.units} {units_of(pair)}."
+    return (
+        f"A true difference of {floor_words(metric, verdicts.floor)} is found in four of five such comparisons, a "
+        f"smaller one more rarely (for the smallest p of all pairs: {floor_words(metric, verdicts.floor_holm)})."
+    )
+
+
+def _differing(places: Sequence[Place]) -> str:
+    names = [field.name for field in fields(Place) if len({getattr(place, field.name) for place in places}) > 1]
+    words = {"items": "test items", "size": "input size", "dataset": "subset", "test_selected": "selection"}
+    return ", ".join(words.get(name, name) for name in names)

@@ -1,0 +1,64 @@
+"""`bench compare`: the pair that the table judges, and refusals that say what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from made_results import fill, grid
+
+from bench.cli.commands.compare import compare
+from bench.core.errors import UsageError
+from bench.records import Store
+from bench.tables import aggregate
+from bench.tables.versus import Versus, versus
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    fill(tmp_path, grid(methods=["knn", "linear_probe", "cladapter", "lora"]))
+    return Store(tmp_path)
+
+
+def found(store: Store, a: str, b: str, split: str = "test") -> Versus:
+    return versus(store, [record.slim() for record in store.all()], a, b, split)
+
+
+def test_the_pair_is_the_tables(store: Store) -> None:
+    block = aggregate([record.slim() for record in store.all()]).blocks[0].verdicts
+    assert block is not None
+    in_table, alone = block.pair("pico/cladapter/stage1", "pico/lora/stage1"), found(store, "cladapter", "lora")
+    for field in ("difference", "low", "high", "p", "adjusted", "verdict", "scope", "test", "pooled"):
+        assert getattr(alone.pair, field) == getattr(in_table, field), field
+    assert alone.rows == 4
+
+
+def test_parts_and_items_add_up(store: Store) -> None:
+    one = found(store, "cladapter", "lora")
+    assert sum(part.items for part in one.parts["class"]) == 140
+    whole = sum(part.items * (part.a - part.b) for part in one.parts["class"]) / 140
+    assert whole == pytest.approx(one.pair.difference)
+    assert len(one.items) == 10 <= one.disagreements
+    assert all(a != b for _, a, b in one.items)
+
+
+def test_the_page_says_what_it_rests_on(store: Store) -> None:
+    text = compare(store.folder, "cladapter", "lora", "test", json=False)
+    assert "Holm over 6 pairs; seed variance pooled over" in text
+    assert "found in four of five such comparisons" in text
+    assert "between seeds" in text
+
+
+def test_a_row_is_named_by_what_the_message_lists(store: Store) -> None:
+    fill(store.folder, grid(methods=["knn"], recipe="paper"))
+    with pytest.raises(UsageError, match=r"names 2 rows \(digits/pico/knn/paper; digits/pico/knn/quick\)"):
+        found(store, "*/knn/*", "lora")
+    assert found(store, "digits/pico/knn/quick", "lora").a.recipe == "quick"
+
+
+def test_other_recipes_and_shut_splits_are_refused(store: Store) -> None:
+    fill(store.folder, grid(methods=["ridge"], recipe="paper"))
+    with pytest.raises(UsageError, match=r"differ in recipe \(paper / quick\)"):
+        found(store, "ridge", "lora")
+    with pytest.raises(UsageError, match="the val split was not opened"):
+        found(store, "cladapter", "lora", "val")
