@@ -113,7 +113,7 @@ def test_cross_dataset_judges_another_file_among_its_own_classes(tmp_path: Path)
     feature_files(tmp_path, stem="others")
     dataset = f"{HERE},protocol=cross_dataset,target=others]"
     _, [record] = run(tmp_path, f"{dataset}/cached[size={WIDTH}]/clip_adapter/quick[epochs=2]/seed=0")
-    assert record.n == {"val": 24, "test": 60}
+    assert record.n == {"train": 24, "val": 24, "test": 60}
     assert record.metrics["test"]["new"] == pytest.approx(record.metrics["test"]["base"], abs=0.15)
     with pytest.raises(UsageError, match="target names the other data set"):
         ClipFeatures.build("clip_features", {"target": "others"})
