@@ -39,6 +39,7 @@ def test_clean_data(root: Path) -> None:
         "samples": 1797,
         "protocols": {"limited": {"train": 200, "val": 200, "test": 1397, "leaks": {}}},
         "duplicates": [],
+        "near_duplicates": [],
         "problems": [],
     }
     assert json.loads(json.dumps(report)) == report
