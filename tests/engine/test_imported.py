@@ -82,7 +82,7 @@ def test_they_have_a_row_that_nothing_is_compared_with(digits: Prepared, weights
     asked = ["compare", "imported", "knn", "--results", str(tmp_path / "runs")]
     refused = CliRunner().invoke(app, asked)
     assert (refused.exit_code, "may not be compared" in refused.output) == (2, True)
-    assert build(tmp_path / "runs", tmp_path / "pages").records == 3
+    assert build(Store(tmp_path / "runs"), tmp_path / "pages").records == 3
 
 
 def test_validation_samples_may_be_there_too(digits: Prepared, tmp_path: Path) -> None:

@@ -89,6 +89,7 @@ def test_a_driver_dies_the_next_one_attaches_and_a_killed_job_goes_on(
     there, command = tmp_path / "there", ["run", *CELLS, "--weights", "weights", "--results", "there", "-q"]
     (tmp_path / "weights").symlink_to(weights)
     command += ["--device", "cpu", "--executor", "slurm[time=30m,poll=0.5,retries=1,threads=1]"]
+    command += ["--checkpoint-every", "0"]
     hold = {"BENCH_FAULT": "kill:progress-placed:2"}  # each job's first process ends itself after two epochs
     first = bench(*command, cwd=tmp_path, **hold)
     until(lambda: len(list(there.glob(".checkpoints/*.job"))) == 2 and len(queue()) == 2)
