@@ -83,6 +83,12 @@ class Own(BackboneFamily):
     @classmethod
     def names(cls, folder):
         return {"narrow": "four channels", "wide": "many channels"}
+
+    def find(self, name, folder):
+        raise LookupError
+
+    def load(self, name, info, pretrained=True):
+        raise LookupError
 '''
 
 
