@@ -1,8 +1,8 @@
 """What the embedded default shows of volumes: floors and trained methods on a third of VesselMNIST3D's training split.
 
-No network and no download: 400 vessel segments for training, 382 for testing, an eighth of which have an aneurysm, at 28
-voxels, as 14 slices of 32 px on the embedded backbone `pico`, one seed; about two minutes on two cores. Always answering
-"vessel" has an accuracy of 88.7 %, and all methods lie within two points of it, so look at the AUC (in percent):
+No network and no download: 400 vessel segments for training and 382 for testing, an eighth with an aneurysm, at 28
+voxels, as 14 slices of 32 px on the embedded backbone `pico`, one seed; about two minutes on two cores. To answer
+"vessel" always has an accuracy of 88.7 %, and all methods lie within two points of it, so look at the AUC (in percent):
 
     bench table vesselmnist3d --metrics accuracy,balanced_accuracy,auc
 
