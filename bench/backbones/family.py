@@ -106,13 +106,15 @@ class BackboneFamily(Params):
     def plain(self, name: str, folder: Path | None) -> Self:
         """The same, without fields that only repeat what the weights say: one model has one name.
 
-        Raises:
-            UsageError: As `find`.
+        Of weights that are not known here nothing is left out; planning, which needs them, says what is wrong.
         """
-        optional = type(self).model_fields["size"].default is None
-        if self.size is None or not optional or self.find(name, folder).size != self.size:
+        if self.size is None or type(self).model_fields["size"].default is not None:
             return self
-        return self.model_copy(update={"size": None})
+        try:
+            own = self.find(name, folder).size
+        except UsageError:
+            return self
+        return self.model_copy(update={"size": None}) if own == self.size else self
 
     def input_shape(self, info: WeightsInfo) -> tuple[int, ...]:
         """Shape (3, H, W) or (3, D, H, W) of one input."""

@@ -15,7 +15,7 @@ from bench.grid.resolve import resolve
 from bench.grid.suite import from_variables, parse_override
 from bench.plugins import registry
 
-NAMES, OVERRIDES = 45_000, 5_000
+NAMES, OVERRIDES = 48_000, 2_000
 VARIABLES = {"dataset": "digits", "backbone": "pico", "methods": ["knn"], "recipe": "quick"}
 PARTS = {  # part of a name -> plug-ins, and their fields
     "dataset": ("digits image_folder csv_images digits_scene", "shots fraction protocol path intensity accept_leaks"),
