@@ -140,8 +140,8 @@ def main() -> None:
     chosen = parser.parse_args()
     print(machine())
     watched("inline", [SMALL.format(seed=seed) for seed in range(chosen.groups)] + [TRAINED.format(seed=0)])
-    for rows in (overheads(chosen.groups), deaths(), planning(chosen.cells)):
-        print("\n" + table(rows))
+    for part in (lambda: overheads(chosen.groups), lambda: planning(chosen.cells)):
+        print("\n" + table(part()), flush=True)
 
 
 if __name__ == "__main__":
