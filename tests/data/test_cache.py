@@ -182,7 +182,7 @@ def test_an_array_over_the_limit_is_refused(root: Path, monkeypatch: pytest.Monk
 def test_a_full_disk_is_seen_beforehand(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     full = type("Usage", (), {"free": 10})()
     monkeypatch.setattr(cache.shutil, "disk_usage", lambda place: full)
-    with pytest.raises(UsageError, match="GB free"):
+    with pytest.raises(UsageError, match="has 10 bytes free"):
         cached(prepare(Digits(), root, 0), 32, "bicubic")
 
 
