@@ -60,9 +60,9 @@ are counts: they agree within 1 %.
 
 ## Your own paper
 
-One CSV in a folder, `bench verify --folder DIR`: columns `id` (`paper:table:name`), `metric`, `value` (as printed), and
-any of these: {columns}. What is not stated stays empty. A paper's
-`NAME.known_issues.csv` beside it has the columns `applies_to` (a pattern on ids), `issue` and `source`.
+One CSV in a folder, `bench verify --folder DIR` and `bench run --claims PAPER --claims-folder DIR`: columns `id`
+(`paper:table:name`), `metric`, `value` (as printed), and any of these: {columns}. What is not stated stays empty.
+A paper's `NAME.known_issues.csv` beside it has the columns `applies_to` (a pattern on ids), `issue` and `source`.
 
 - `cell`: what would produce the number, `dataset/backbone/method/recipe`; also a filter for `bench table`.
 - `definition`: the metric's name in records, such as `accuracy`, `macro_recall` or `paper_f1` (2PR/(P+R)).

@@ -131,7 +131,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "released": Preset(
         about="CLAdapter's released code: Adam with L2, batch 8, CLIP normalisation; near_black=true adds its defect. "
-        "Validation keeps its last, smaller batch, which that code drops.",
+        "Training and validation keep their last, smaller batch, which that code drops; precision is fp32, not fp16.",
         values=dict(
             epochs=100, batch_size=8, optimizer="adam", lr=1e-4, weight_decay=1e-3, schedule="released",
             warmup_epochs=2, resize="squash", antialias=False, normalisation="clip", augment="released",

@@ -138,7 +138,7 @@ def detail(row: Row) -> str:
     lines += ["  no rule applies"] * (not row.findings)
     lines += [f"verdict: {row.judgement.verdict}", f"  {row.judgement.reason}", *_numbers(row)]
     if claim.cell:
-        lines += [f"  to run: bench run --claims {claim.id}"]
+        lines += [f"  to run: bench run --claims {claim.id} (a paper of your own: with --claims-folder)"]
     if row.issues:
         lines += ["known issues", *(f"  - {issue.issue} ({issue.source})" for issue in row.issues)]
     return "\n".join(lines)

@@ -21,8 +21,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from scipy.special import ndtri, stdtr, stdtrit
+import numpy as np
+from scipy.special import stdtr, stdtrit
 
+from bench import stats
 from bench.claims.ours import Ours, differing
 from bench.claims.schema import COUNTED, Claim
 
@@ -72,7 +74,7 @@ def planning_floor(claim: Claim) -> float | None:
         return COUNT_TOLERANCE * published(claim)
     if claim.n_test is None:
         return None
-    floor = float(ndtri(0.975) + ndtri(0.80)) * math.sqrt(DISCORDANCE / claim.n_test)
+    floor = stats.planning_floor(claim.n_test, DISCORDANCE)
     return round(floor, 6)  # the same on every machine, for plans are compared
 
 
@@ -154,8 +156,8 @@ def strict(claims: Sequence[Claim], judgements: Mapping[str, Judgement], alpha: 
     """
     corrected: dict[str, float] = {}
     for paper in {claim.paper for claim in claims}:
-        own = {c.id: judgements[c.id].p for c in claims if c.paper == paper}
-        corrected |= holm({name: p for name, p in own.items() if p is not None})
+        own = {c.id: p for c in claims if c.paper == paper and (p := judgements[c.id].p) is not None}
+        corrected |= dict(zip(own, stats.holm(np.array(list(own.values()))).tolist(), strict=True))
     return {name: _corrected(judgement, corrected.get(name), alpha) for name, judgement in judgements.items()}
 
 
@@ -166,15 +168,6 @@ def _corrected(judgement: Judgement, p: float | None, alpha: float) -> Judgement
         reason = f"contradicted alone, but not among all claims of the paper (Holm p {p:.3f})"
         return replace(judgement, verdict="within noise", reason=reason, p=p)
     return replace(judgement, p=p)
-
-
-def holm(values: Mapping[str, float]) -> dict[str, float]:
-    """Adjusted p values (Holm 1979): name -> p, comparable with alpha."""
-    adjusted, highest = {}, 0.0
-    for rank, (name, p) in enumerate(sorted(values.items(), key=lambda item: item[1])):
-        highest = max(highest, min(1.0, (len(values) - rank) * p))
-        adjusted[name] = highest
-    return adjusted
 
 
 def _variance(seeds: float, items: float, count: int) -> tuple[float, float]:

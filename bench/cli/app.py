@@ -152,6 +152,9 @@ def run(
     claims: Annotated[
         list[str] | None, typer.Option("--claims", metavar="PAPER[:TABLE]", help="Also what published claims need.")
     ] = None,
+    claims_folder: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of your own papers' CSVs, for --claims.")
+    ] = None,
     override: Annotated[
         list[str] | None, typer.Option("-o", metavar="KEY=VALUE", help="Replace a suite's variable.")
     ] = None,
@@ -211,7 +214,8 @@ def run(
         plugins=plugin_folders(ctx, plugins),
         bank_gb=bank_gb,
     )
-    raise typer.Exit(command.run(targets or [], override or [], settings, dry_run, json, claims or [], metrics))
+    chosen, replaced = targets or [], override or []
+    raise typer.Exit(command.run(chosen, replaced, settings, dry_run, json, claims or [], metrics, claims_folder))
 
 
 @app.command()

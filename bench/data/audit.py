@@ -69,20 +69,14 @@ def audit(dataset: Dataset, root: Path, partial: bool = False, watch: Watch | No
     duplicates, near = duplicates_of(seen, views), look_alikes_of(seen, views)
     problems += conflicts(views, duplicates)
     problems += look_alike_problems(views, near)
-    protocols = {}
+    leaks = {view.dataset.protocol: _leaks(view, duplicates) for view in views}
     for view in views:
-        expected: Status = "declared" if partial else "undeclared"
-        leaks = _leaks(view, duplicates)
-        problems += _counts(view, root, expected)
-        problems += _leak_problems(view, leaks)
-        protocols[view.dataset.protocol] = {
-            **split_counts(view.table),
-            "leaks": {kind: len(found) for kind, found in leaks.items()},
-        }
+        problems += _counts(view, root, "declared" if partial else "undeclared")
+        problems += _leak_problems(view, leaks[view.dataset.protocol])
     return {
         "dataset": dataset.plugin_name(),
         "samples": len(samples),
-        "protocols": protocols,
+        "protocols": {view.dataset.protocol: _protocol(view, leaks[view.dataset.protocol]) for view in views},
         "duplicates": duplicates,
         "near_duplicates": near,
         "problems": [asdict(problem) for problem in merged(problems)],
@@ -193,6 +187,11 @@ def _leaks(view: View, duplicates: list[dict[str, Any]]) -> dict[str, list[str]]
     protocol = view.dataset.protocol
     crossing = [one["samples"][0] for one in duplicates if len(set(one["splits"][protocol]) - {""}) > 1]
     return {**found, **({DUPLICATE: crossing} if crossing else {})}
+
+
+def _protocol(view: View, leaks: dict[str, list[str]]) -> dict[str, Any]:
+    """Sizes of a protocol's splits, and how many of each kind leak."""
+    return {**split_counts(view.table), "leaks": {kind: len(found) for kind, found in leaks.items()}}
 
 
 def _leak_problems(view: View, leaks: dict[str, list[str]]) -> Iterator[Problem]:

@@ -32,7 +32,24 @@ COPIES_IN_TRAINING = 5  # parameter, gradient, Adam's two moments and the best s
 COPIES_ON_DISK = 4  # the last state with the optimiser's moments, and the best
 FLOAT = 4  # bytes
 
-Models = dict[str, Model]  # by the job's key
+
+@dataclass(frozen=True)
+class Size:
+    """Of one stage, the trial's rates aside.
+
+    Attributes:
+        trunk, head: Multiply-accumulates for one input.
+        parameters: Of the model that the stage keeps in checkpoints, at most.
+        step: Bytes of a training step.
+    """
+
+    trunk: int
+    head: int
+    parameters: int
+    step: int
+
+
+Sizes = dict[str, Size]  # by the job's key
 
 
 @dataclass(frozen=True)
@@ -65,15 +82,31 @@ def estimate(group: Group, device: torch.device) -> Cost:
         spec = stand_in(spec, prepared.table["label"].to_numpy()[prepared.rows("train")])
     stages = [job for member in group.cells for job in member.jobs]
     jobs = {job.key: job for job in stages}
-    models = {key: model_of(trunk, job.method, spec) for key, job in jobs.items()}
+    sizes = sizes_of(jobs, trunk, spec)
     rate = speed(trunk, first.resolved.recipe.batch_size)
-    checkpoints = sum(COPIES_ON_DISK * FLOAT * trained(job, models) for job in jobs.values())
     return Cost(
-        seconds=total_macs(trunk, list(jobs.values()), models, counts, fused=True) / rate,
-        seconds_alone=total_macs(trunk, stages, models, counts, fused=False) / rate,
-        disk=disk_bytes(group, trunk, spec) + checkpoints,
-        memory=memory_bytes(trunk, list(jobs.values()), models),
+        seconds=total_macs(trunk, list(jobs.values()), sizes, counts, fused=True) / rate,
+        seconds_alone=total_macs(trunk, stages, sizes, counts, fused=False) / rate,
+        disk=disk_bytes(group, trunk, spec) + COPIES_ON_DISK * FLOAT * sum(s.parameters for s in sizes.values()),
+        memory=memory_bytes(trunk, list(jobs.values()), sizes),
     )
+
+
+def sizes_of(jobs: dict[str, StageJob], trunk: Backbone, spec: HeadSpec) -> Sizes:
+    """Measure each kind of stage once: the trials of a grid differ in their rates alone."""
+    found: dict[tuple[object, ...], Size] = {}
+    kinds = {
+        key: (type(job.method), repr(job.method), job.shares_trunk, job.recipe.batch_size) for key, job in jobs.items()
+    }
+    for key, job in jobs.items():
+        if kinds[key] not in found:
+            found[kinds[key]] = size_of(job, model_of(trunk, job.method, spec))
+    return {key: found[kind] for key, kind in kinds.items()}
+
+
+def size_of(job: StageJob, model: Model) -> Size:
+    """Measure one stage on its model."""
+    return Size(*model_macs(model), size(model.head if job.shares_trunk else model), job_memory(job, model))
 
 
 def rough_macs(group: Group) -> int:
@@ -120,32 +153,25 @@ def speed(trunk: Backbone, batch_size: int) -> float:
     return macs * batch_size / seconds
 
 
-def total_macs(trunk: Backbone, jobs: list[StageJob], models: Models, counts: dict[str, int], fused: bool) -> int:
+def total_macs(trunk: Backbone, jobs: list[StageJob], sizes: Sizes, counts: dict[str, int], fused: bool) -> int:
     """Of stages of one group: passes of the frozen trunk, and what each stage does by itself."""
     frozen = [job for job in jobs if job.shares_trunk]
     inputs = trunk_epochs(frozen, fused) * counts["train"] if jobs else counts["train"]
     if frozen or not jobs:
         inputs += counts["val"] + counts["test"]  # kept, and so computed once
-    return trunk_macs(trunk) * inputs + sum(job_macs(job, models[job.key], counts) for job in jobs)
+    return trunk_macs(trunk) * inputs + sum(job_macs(job, sizes[job.key], counts) for job in jobs)
 
 
-def job_macs(job: StageJob, model: Model, counts: dict[str, int]) -> int:
+def job_macs(job: StageJob, one: Size, counts: dict[str, int]) -> int:
     """Of one stage: training, validation after every epoch, and the test predictions."""
-    trunk, head = model_macs(model)
     inputs = job.epochs * (FORWARD_AND_BACKWARD * counts["train"] + counts["val"]) + counts["test"]
-    return inputs * (head if job.shares_trunk else trunk + head)
+    return inputs * (one.head if job.shares_trunk else one.trunk + one.head)
 
 
-def trained(job: StageJob, models: Models) -> int:
-    """Parameters of the model that a stage keeps in checkpoints, at most."""
-    model = models[job.key]
-    return size(model.head if job.shares_trunk else model)
-
-
-def memory_bytes(trunk: Backbone, jobs: list[StageJob], models: Models) -> int:
+def memory_bytes(trunk: Backbone, jobs: list[StageJob], sizes: Sizes) -> int:
     """What the process holds now, the trunk, and the most that evaluation or a training step adds."""
-    together = sum(COPIES_IN_TRAINING * FLOAT * trained(job, models) for job in jobs if job.shares_trunk)
-    steps = [job_memory(job, models[job.key]) for job in jobs]
+    together = sum(COPIES_IN_TRAINING * FLOAT * sizes[job.key].parameters for job in jobs if job.shares_trunk)
+    steps = [one.step for one in sizes.values()]
     return resident_memory() + FLOAT * size(trunk) + max([together, evaluation_bytes(trunk), *steps])
 
 

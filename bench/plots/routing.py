@@ -32,7 +32,7 @@ def routing(record: Record, stage: str | None = None, class_names: Sequence[str]
         if isinstance(block, dict) and "routing" in block
     }
     if not found or (stage is not None and stage not in found):
-        has = f"has them for {', '.join(found)}" if found else "has none; only cladapter's records do"
+        has = f"has them for {', '.join(found)}" if found else "has none; only methods that route features keep some"
         raise UsageError(f"No routing diagnostics of {stage or 'any stage'}: {record.cell} {has}.")
     name = stage or list(found)[-1]
     block = found[name]

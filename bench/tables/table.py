@@ -102,10 +102,17 @@ def aggregate(
             *apart(verdicts),
             *resolution(verdicts),
             *_over_splits(verdicts, groups, placed, split),
-            *([] if not rows or all(row.values == {} for row in rows) else _floorless(rows, floors)),
+            *(_floorless(rows, floors) if any(row.values for row in rows) else _shut(rows, split)),
             *_looks(openings, rows),
         ],
     )
+
+
+def _shut(rows: Sequence[Row], split: str) -> list[str]:
+    """What is said where cells have finished, but without a look at this split."""
+    if split == "val" or not any(row.seeds for row in rows):
+        return []
+    return [f"the {split} split was not opened by any of these; --split val shows validation data"]
 
 
 def to_json(table: Table) -> list[dict[str, Any]]:

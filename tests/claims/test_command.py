@@ -117,6 +117,18 @@ def test_a_paper_of_ones_own(tmp_path: Path) -> None:
     assert "Did you mean" in bench("cladaptr", code=2)
 
 
+def test_a_paper_of_ones_own_says_what_has_to_run(tmp_path: Path) -> None:
+    cell = "digits/pico/knn/quick"
+    (tmp_path / "mine.csv").write_text(
+        f"id,metric,definition,value,n_test,cell\nmine:t:a,Accuracy,accuracy,90.0,1397,{cell}\n"
+    )
+    asked = ["run", "--claims", "mine", "-o", "seeds=[3]", "--dry-run", "--results", str(tmp_path / "runs")]
+    refused = CliRunner().invoke(app, asked)
+    assert (refused.exit_code, "No claim" in refused.output) == (2, True)
+    found = CliRunner().invoke(app, [*asked, "--claims-folder", str(tmp_path)])
+    assert (found.exit_code, f"{cell}/seed=3" in found.output) == (0, True), found.output
+
+
 def test_claims_say_what_has_to_run() -> None:
     cells = [one.name for suite in suites_for(["cladapter:table4"], []) for one in suite.cells]
     assert len(cells) == len(set(cells)) == 45

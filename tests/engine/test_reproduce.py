@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from bench.cells.cell import Cell
 from bench.core.errors import UsageError
+from bench.engine import estimate as estimating
 from bench.engine.estimate import estimate
 from bench.engine.groups import group_cells
 from bench.engine.plan import Planner
@@ -51,13 +53,23 @@ def test_what_is_no_record_is_refused(tmp_path: Path) -> None:
         reproduce(tmp_path / "nothing.json", Settings())
 
 
+def test_a_grids_trials_are_measured_once(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixteen trials that differ in their rate alone are one kind of stage."""
+    planner, built = Planner(Settings(weights=weights)), []
+    cell = Cell.parse("digits[shots=5]/tiny_vit/lora/tuned[epochs=2]/seed=0")
+    (group,) = group_cells(planner.plan(resolve_all([cell], weights), Store(tmp_path)), fuse=True)
+    build = estimating.model_of
+    monkeypatch.setattr(estimating, "model_of", lambda *given: built.append(given) or build(*given))
+    assert len(group.cells[0].trials) == 16
+    assert estimate(group, torch.device("cpu")).seconds > 0
+    assert len(built) == 1
+
+
 def test_estimates_grow_with_the_work(weights: Path, tmp_path: Path) -> None:
     def cost(method: str, epochs: int) -> float:
         planner = Planner(Settings(weights=weights))
         cell = Cell.parse(f"digits/tiny_vit/{method}/paper[epochs={epochs}]/seed=0")
         (group,) = group_cells(planner.plan(resolve_all([cell], weights), Store(tmp_path)), fuse=True)
-        import torch
-
         found = estimate(group, torch.device("cpu"))
         assert found.disk > 0
         assert found.memory > 0

@@ -198,7 +198,7 @@ def test_routing_shows_weights_and_entropy() -> None:
     block = record.diagnostics["stage1"]["routing"]
     assert [point["weight"] for point in chart.points] == [weight for row in block["beta"] for weight in row]
     assert chart.points[0]["class"] == f"c0 (H {block['entropy'][0]:.2f})"
-    with pytest.raises(UsageError, match="only cladapter"):
+    with pytest.raises(UsageError, match="only methods that route"):
         routing(finished("digits/pico/vpt/quick/seed=0")[0])
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from json import loads
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.backbones.local import weights_folder
@@ -37,6 +38,7 @@ def run(
     json: bool,
     claims: Sequence[str] = (),
     metrics: str | None = None,
+    claims_folder: Path | None = None,
 ) -> int:
     """Carry out ``bench run`` and return the exit code: 0, or 1 when cells failed.
 
@@ -45,7 +47,7 @@ def run(
     """
     if not targets and not claims:
         raise UsageError("Say what to run: a suite such as quick, a cell's name, or --claims PAPER[:TABLE].")
-    suites = [*requested(targets, overrides, settings), *needed(claims, overrides, settings)]
+    suites = [*requested(targets, overrides, settings), *needed(claims, overrides, settings, claims_folder)]
     if counted := cells_of(suite for suite in suites if not suite.train):
         print(counts(counted, settings, json))
     cells = cells_of(suite for suite in suites if suite.train)
@@ -122,13 +124,13 @@ def requested(targets: list[str], overrides: list[str], settings: Settings) -> l
     return load_targets(targets, dict(parse_override(text) for text in overrides), weights)
 
 
-def needed(claims: Sequence[str], overrides: list[str], settings: Settings) -> list[Suite]:
-    """The suites that published claims need."""
+def needed(claims: Sequence[str], overrides: list[str], settings: Settings, folder: Path | None) -> list[Suite]:
+    """The suites that published claims need, those of a person's own folder of papers included."""
     if not claims:
         return []
     from bench.cli.commands.verify import suites_for
 
-    return suites_for(list(claims), overrides, weights_folder(settings.weights))
+    return suites_for(list(claims), overrides, weights_folder(settings.weights), folder)
 
 
 def cells_of(suites: Iterable[Suite]) -> list[Resolved]:
