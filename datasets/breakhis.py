@@ -53,6 +53,9 @@ class BreakHis(Dataset):
     protocols = {
         "paper": Folds(folds=5, train=(2, 3, 4), val=(0,), test=(1,), leaks=("patient",)),
         "patient": Folds(folds=5, train=(2, 3, 4), val=(0,), test=(1,), group="group"),
+        # The same two rules with folds of each data seed's own: few patients make one draw a matter of luck.
+        "image_resampled": Folds(folds=5, train=(2, 3, 4), val=(0,), test=(1,), drawn=True, leaks=("patient",)),
+        "patient_resampled": Folds(folds=5, train=(2, 3, 4), val=(0,), test=(1,), drawn=True, group="group"),
     }
 
     magnification: Literal[40, 100, 200, 400] = Field(200, description="of the microscope")

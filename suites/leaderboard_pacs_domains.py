@@ -1,0 +1,26 @@
+"""PACS, each domain left out in turn: methods on the frozen backbone, LoRA and full fine-tuning; 3 seeds.
+
+About 800 training and 200 validation images of the three other domains. ``bench table "pacs[protocol=leave_*]"`` shows
+each domain and the average over the four.
+"""
+
+_base_ = "leaderboard_pacs.py"
+
+dataset = [
+    dict(
+        name="pacs",
+        protocol=["leave_art_painting", "leave_cartoon", "leave_photo", "leave_sketch"],
+        fraction=0.12,
+        val_fraction=0.15,
+    )
+]
+backbones = ["deit_tiny"]
+methods = [
+    "majority",
+    "knn",
+    "ridge",
+    "linear_probe",
+    "cladapter[tuning=frozen]",
+    "lora",
+    "full_finetune",
+]
