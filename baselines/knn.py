@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from pydantic import Field, PositiveInt
 from sklearn.neighbors import KNeighborsClassifier
@@ -17,7 +19,9 @@ class KNN(FeatureMethod):
     k: PositiveInt = Field(5, description="neighbours that vote")
 
     def fit(self, train: FeatureSplit, val: FeatureSplit | None, spec: HeadSpec) -> Fitted:
-        model = KNeighborsClassifier(min(self.k, len(train.y)), metric="cosine").fit(train.x, train.y)
+        with warnings.catch_warnings():  # scikit-learn takes the classes of few shots for the values of a regression
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+            model = KNeighborsClassifier(min(self.k, len(train.y)), metric="cosine").fit(train.x, train.y)
 
         def predict(x: np.ndarray) -> np.ndarray:
             votes = np.zeros((len(x), spec.outputs))

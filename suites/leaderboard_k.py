@@ -12,7 +12,7 @@ datasets = [
     "medmnist[subset=breastmnist]",
 ]
 backbone = "deit_tiny"
-image_size = 96
+image_size = 64
 recipe = "tuned_small"
 methods = [
     "majority",

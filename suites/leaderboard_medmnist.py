@@ -8,7 +8,7 @@ datasets = [
     "medmnist[subset=breastmnist]",
     "medmnist[subset=pneumoniamnist,fraction=0.17,val_fraction=0.38]",
 ]
-backbones = ["lite0", "deit_tiny"]
+backbone = "deit_tiny"
 image_size = 64
 recipe = "tuned_small"
 methods = [

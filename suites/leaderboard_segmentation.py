@@ -17,7 +17,6 @@ dataset = [
 backbone = "deit_tiny"
 image_size = 128
 recipe = "tuned_small"
-epochs = 5
 methods = [
     "majority_pixel",
     "linear_probe",

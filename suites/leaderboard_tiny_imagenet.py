@@ -6,7 +6,7 @@ validation folder test. Both backbones were pre-trained on the very classes: thi
 
 dataset = "tiny_imagenet[protocol=holdout,shots=4,val_shots=1]"
 backbones = ["lite0", "deit_tiny"]
-image_size = 96
+image_size = 64
 recipe = "tuned_small"
 methods = [
     "majority",
