@@ -6,7 +6,6 @@ test split. Five data seeds draw five sets of folds, since 27 slides make one dr
 ``bench table breakhis --stages --metrics accuracy,balanced_accuracy,auc`` shows the two blocks.
 """
 
-
 dataset = dict(name="breakhis", protocol=["image_resampled", "patient_resampled"], magnification=100, n_classes=2)
 backbone = "deit_tiny"
 image_size = 64

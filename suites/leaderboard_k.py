@@ -1,7 +1,7 @@
 """CLAdapter's number of centres K, on three data sets with 5 seeds: can any K be told from another?
 
-The paper's nine values (its Table 4 shows one run of each, on BreakHis) on the frozen backbone DeiT-Tiny, where all of them
-train in one pass over kept features, beside the linear probe and ridge regression.
+The nine values of the paper (Table 4: one run of each, on BreakHis) on the frozen backbone DeiT-Tiny at 64 px, where
+all of them train in one pass over kept features, beside the linear probe and ridge regression.
 
 ``bench table --stages`` says what the statistics say; ``bench plot k --out k.png`` draws it with the published points.
 """

@@ -5,7 +5,7 @@ images, as VTAB-1k does; all 2,048 test images count. Images are 64 px, backbone
 nothing here compares with the published numbers of ViT-B: the order of the methods does. VPT needs a Vision Transformer
 and is in `leaderboard_pacs_vit`, as DoRA, which cannot split the zero filters that Lite0 has.
 
-``bench table pacs --stages`` for the numbers, ``bench compare cladapter staged_finetune`` for what the adapter is worth.
+``bench table pacs --stages`` for the numbers, ``bench compare cladapter staged_finetune`` for the adapter's worth.
 """
 
 dataset = "pacs[protocol=paper,fraction=0.5,val_fraction=0.03]"

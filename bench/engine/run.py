@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from bench.cells.cell import Cell
-from bench.cells.notation import Spec
 from bench.core.environment import determinism
 from bench.core.errors import DataError, UsageError
 from bench.core.progress import Reporter
@@ -19,11 +18,10 @@ from bench.engine.plan import Lacking, Planned, Planner
 from bench.engine.settings import Settings
 from bench.engine.setup import readers
 from bench.engine.work import GroupWork
-from bench.executors.base import Executor
+from bench.executors.base import executor_of
 from bench.grid.resolve import Resolved, resolve_all
 from bench.methods.base import Method
 from bench.methods.build import check
-from bench.plugins import registry
 from bench.plugins.folders import use_folders, user_folders
 from bench.records import Hardware, Record, Store
 
@@ -91,17 +89,6 @@ def _run(cells: Iterable[Resolved], settings: Settings) -> Done:
         work = GroupWork(settings, planner, store, reporter)
         executor.execute(groups, settings, work)
     return done(planned, lacking, store, work.left)
-
-
-def executor_of(text: str) -> Executor:
-    """The executor that ``name[key=value,...]`` names.
-
-    Raises:
-        UsageError: There is none of this name, or a parameter is wrong.
-    """
-    spec = Spec.parse(text)
-    found: Executor = registry.load("executors", spec.name).build(spec.name, spec.params)
-    return found
 
 
 def done(planned: list[Planned], lacking: Lacking, store: Store, left: Iterable[str]) -> Done:

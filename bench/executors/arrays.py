@@ -20,7 +20,7 @@ from bench.core.atomic import write_text
 from bench.core.errors import UsageError
 from bench.engine.groups import Group
 from bench.engine.settings import Settings
-from bench.engine.status import JOB
+from bench.executors.job_files import last_words, note_of, outcome_of, submitter
 from bench.executors.queue import Queue
 from bench.executors.remote import Report, at_work
 
@@ -50,7 +50,7 @@ class Arrays:
     def __init__(self, settings: Settings, parameters: Mapping[str, Any], poll: float, queue: Queue | None) -> None:
         self.settings, self.poll, self.queue = settings, poll, queue
         self.folder = settings.results / ".slurm"
-        self.executor = _executor(self.folder, "slurm" if queue else "local")
+        self.executor = submitter(self.folder, "slurm" if queue else "local")
         self.executor.update_parameters(**parameters)
         self.jobs: dict[str, Any] = {}
         self.notes: dict[str, Path] = {}  # of the jobs that this process has submitted or attached to
@@ -63,7 +63,7 @@ class Arrays:
         return [name for first in range(0, len(tasks), limit) for name in self._submit(tasks[first : first + limit])]
 
     def attach(self, group: Group) -> str | None:
-        note = _note(group, self.settings)
+        note = note_of(group, self.settings)
         name = str(json.loads(note.read_text())["job"]) if note.is_file() else ""
         if name not in self.before or not (self.folder / f"{name}_submitted.pkl").is_file():
             note.unlink(missing_ok=True)
@@ -81,11 +81,11 @@ class Arrays:
         found: dict[str, Report | str] = {}
         for name, job in self.jobs.items():
             if job.paths.result_pickle.name in there:
-                found[name] = _outcome(job)
+                found[name] = outcome_of(job)
             elif alive is not None:
                 self.unseen[name] = 0 if name in alive else self.unseen[name] + 1
                 if self.unseen[name] == UNSEEN:
-                    found[name] = f"Its job {name} died{_last_words(job.paths.stderr)}"
+                    found[name] = f"Its job {name} died{last_words(job.paths.stderr)}"
         for name in found:
             del self.jobs[name]
             self.notes.pop(name).unlink(missing_ok=True)
@@ -109,7 +109,7 @@ class Arrays:
             why = str(error).strip().splitlines() or ["without a word"]
             raise UsageError(f"sbatch refused: {why[-1]}. Change --executor slurm[gpus=...,partition=...].") from error
         for job, (group, names) in zip(started, tasks, strict=True):
-            self.jobs[job.job_id], self.notes[job.job_id] = job, _note(group, self.settings)
+            self.jobs[job.job_id], self.notes[job.job_id] = job, note_of(group, self.settings)
             write_text(self.notes[job.job_id], json.dumps({"job": job.job_id, "cells": list(names)}))
         return [job.job_id for job in started]
 
@@ -117,43 +117,3 @@ class Arrays:
         if self.queue:
             return self.queue.alive(self.jobs)
         return {name for name, job in self.jobs.items() if not job.done()}
-
-
-def _executor(folder: Path, cluster: str) -> Any:
-    try:
-        import submitit
-    except ImportError as error:
-        raise UsageError("The executor slurm needs an extra: pip install 'adaptbench[slurm]'.") from error
-    try:
-        return submitit.AutoExecutor(folder=folder, cluster=cluster)
-    except RuntimeError as error:
-        raise UsageError("There is no Slurm here: srun is not on the PATH. Run this on a login node.") from error
-
-
-def _note(group: Group, settings: Settings) -> Path:
-    return group.folder(settings.results).with_suffix(JOB)
-
-
-def _outcome(job: Any) -> Report | str:
-    """What a job has left, if another run that is attached to it has not taken it; its files go.
-
-    Raises:
-        UsageError: It could not begin, and neither could others.
-    """
-    from submitit.core.utils import pickle_load
-
-    try:
-        outcome, result = pickle_load(job.paths.result_pickle)
-    except FileNotFoundError:
-        return f"Another run has taken the result of job {job.job_id}."
-    if outcome == "error":
-        raise UsageError(f"Job {job.job_id} could not begin: {result.strip().splitlines()[-1]} ({job.paths.stderr})")
-    for file in (job.paths.result_pickle, job.paths.submitted_pickle, job.paths.stdout, job.paths.stderr):
-        file.unlink(missing_ok=True)
-    report: Report = result
-    return report
-
-
-def _last_words(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines() if log.is_file() else []
-    return f": {lines[-1]} ({log})" if lines else f" without a word ({log})."

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from bench.cells.notation import Spec
 from bench.cells.params import Params
+from bench.plugins import registry
 from bench.plugins.contract import must_define
 
 if TYPE_CHECKING:
@@ -81,3 +83,14 @@ class Executor(Params):
             work: Does groups in this process, or follows what becomes of them elsewhere.
         """
         raise NotImplementedError
+
+
+def executor_of(text: str) -> Executor:
+    """The executor that ``name[key=value,...]`` names.
+
+    Raises:
+        UsageError: There is none of this name, or a parameter is wrong.
+    """
+    spec = Spec.parse(text)
+    found: Executor = registry.load("executors", spec.name).build(spec.name, spec.params)
+    return found

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -21,12 +17,6 @@ if TYPE_CHECKING:
     from bench.executors.remote import Report
 
 POLL = 1.0  # seconds
-STORE = 80 * 2**20  # bytes of Ray's object store, the least it takes: everything large goes through the results folder
-ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
-}
-ONE_MACHINE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # Ray stays on 127.0.0.1, on Linux too; read by `import ray`
 
 
 class Ray(Executor):
@@ -51,6 +41,7 @@ class Ray(Executor):
 
     def execute(self, groups: Sequence[Group], settings: Settings, work: Work) -> None:
         from bench.executors.fleet import Fleet, longest_first
+        from bench.executors.ray_session import connected
         from bench.executors.remote import portable
 
         sent = portable(settings, self.threads)
@@ -127,29 +118,3 @@ def _check_gpus(number: float) -> None:
 
     if number > torch.cuda.device_count():
         raise UsageError(f"This machine has {torch.cuda.device_count()} GPUs, and ray[gpus={number:g}] asks for more.")
-
-
-@contextmanager
-def connected(address: str, cpus: int | None, debug: bool) -> Iterator[Any]:
-    """Ray; afterwards only what was started here is shut down."""
-    os.environ.update(ENVIRONMENT)
-    local = address == "local"
-    if local:
-        os.environ.update(ONE_MACHINE)
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # else Ray keeps one in the home folder
-    try:
-        import ray
-    except ImportError as error:
-        raise UsageError("The executor ray needs an extra: pip install 'adaptbench[ray]'.") from error
-    if ray.is_initialized():
-        yield ray
-        return
-    own: dict[str, Any] = {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": STORE} if local else {}
-    try:
-        ray.init(address=address, log_to_driver=debug, logging_level=logging.ERROR, **own)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise UsageError(f"Cannot reach Ray at {address}: {str(error).splitlines()[0]}") from error
-    try:
-        yield ray
-    finally:
-        ray.shutdown()

@@ -19,9 +19,9 @@ from clusters import ROOT, bench, environment, parent, until
 from compared import assert_same_results
 
 from bench.core.errors import UsageError
-from bench.engine.run import executor_of
 from bench.engine.settings import Settings
-from bench.executors.ray import ENVIRONMENT, ONE_MACHINE
+from bench.executors.base import executor_of
+from bench.executors.ray_session import ENVIRONMENT, ONE_MACHINE
 from bench.plugins.folders import use_folders
 from bench.records import Store
 
@@ -51,7 +51,7 @@ cluster.shutdown()
 LISTENING = """
 import json, os
 from clusters import children, listening
-from bench.executors.ray import connected
+from bench.executors.ray_session import connected
 
 with connected("local", 1, debug=False):
     processes = list(children(os.getpid()))

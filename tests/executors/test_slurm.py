@@ -15,8 +15,8 @@ from clusters import bench, slurm, slurm_here, until
 from compared import assert_same_results
 
 from bench.core.errors import UsageError
-from bench.engine.run import executor_of
 from bench.engine.settings import Settings
+from bench.executors.base import executor_of
 from bench.executors.slurm import Slurm
 
 pytestmark = pytest.mark.cluster

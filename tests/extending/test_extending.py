@@ -12,8 +12,9 @@ from compared import assert_same_results
 
 from bench.cells.cell import Cell
 from bench.core.errors import UsageError
-from bench.engine.run import Done, carry_out, executor_of, run
+from bench.engine.run import Done, carry_out, run
 from bench.engine.settings import Settings
+from bench.executors.base import executor_of
 from bench.grid.resolve import resolve, resolve_all
 from bench.plugins.folders import use_folders
 from bench.records import Record, Store

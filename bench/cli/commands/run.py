@@ -16,6 +16,7 @@ from bench.cli.commands.text import as_json, columns, duration
 from bench.core.errors import UsageError
 from bench.core.sizes import amount
 from bench.engine.settings import Settings
+from bench.executors.base import executor_of
 from bench.grid.suite import Suite, load_targets, parse_override
 from bench.records import Store
 from bench.tables import render
@@ -47,6 +48,8 @@ def run(
     """
     if not targets and not claims:
         raise UsageError("Say what to run: a suite such as quick, a cell's name, or --claims PAPER[:TABLE].")
+    if settings.executor != Settings.executor and not dry_run:
+        executor_of(settings.executor).check(settings)  # again in the run; here, before anything large is loaded
     suites = [*requested(targets, overrides, settings), *needed(claims, overrides, settings, claims_folder)]
     if counted := cells_of(suite for suite in suites if not suite.train):
         print(counts(counted, settings, json))
