@@ -11,4 +11,4 @@ dataset = dict(
 backbone = "cached"
 recipe = "few_shot"
 methods = ["majority", "knn", "zero_shot", "tip_adapter", "tip_adapter_f", "clip_adapter", "taskres", "text_probe"]
-seeds = [0, 1, 2, 3, 4]
+seeds = [0, 1, 2]

@@ -16,7 +16,8 @@ from bench.data.roots import CACHE_VARIABLE
 from bench.engine.run import carry_out
 from bench.engine.settings import Settings
 from bench.plugins.registry import load
-from bench.records import Record, Store, openings
+from bench.records import Record, Store, is_output, openings
+from bench.report.packing import is_packed, rounded
 
 Verdict = Literal["equal", "within rounding", "different"]
 
@@ -58,9 +59,8 @@ def reproduce(file: Path, settings: Settings) -> Comparison:
             raise UsageError(f"The repetition failed: {next(iter(again_done.failed.values()))}")
         for look in openings.read(Path(folder)):  # it has been looked at, whatever came of it
             openings.append(Store.folder_of(file), look)
-        again = Store(Path(folder)).get(record.cell)
-        assert again is not None
-        return compare(record, arrays, again, Store(Path(folder)).predictions(record.cell))
+        again, others = Store(Path(folder)).pair(record.cell)
+        return compare(record, arrays, again, rounded(again, others) if is_packed(arrays) else others)
 
 
 def read(file: Path) -> tuple[Record, dict[str, np.ndarray]]:
@@ -101,11 +101,6 @@ def compare(record: Record, arrays: dict[str, np.ndarray], again: Record, others
 
 def _has_features(arrays: dict[str, np.ndarray]) -> bool:
     return any(name.endswith("/features") for name in arrays)
-
-
-def is_output(name: str) -> bool:
-    """Whether an array holds predictions of a stage, not facts of the samples: see `prediction_key`."""
-    return name.count("/") == 2
 
 
 def _verdict(same_stages: bool, arrays: dict[str, np.ndarray], others: dict[str, np.ndarray]) -> Verdict:

@@ -11,6 +11,7 @@ from bench.records.schema import (
     Record,
     Selection,
     StageResult,
+    is_output,
     prediction_key,
 )
 from bench.records.store import CorruptRecord, Store
@@ -27,6 +28,7 @@ __all__ = [
     "Selection",
     "StageResult",
     "Store",
+    "is_output",
     "load_records",
     "prediction_key",
 ]

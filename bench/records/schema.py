@@ -251,3 +251,8 @@ def prediction_key(split: str, what: str, stage: str | None = None) -> str:
         stage: The stage's name, for predictions only.
     """
     return f"{split}/{what}" if stage is None else f"{stage}/{split}/{what}"
+
+
+def is_output(name: str) -> bool:
+    """Whether an array holds predictions of a stage, not facts of the samples: see `prediction_key`."""
+    return name.count("/") == 2

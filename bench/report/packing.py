@@ -1,0 +1,93 @@
+"""Smaller predictions: outputs rounded as far as no metric as printed, and no item as compared, changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.records import Record, Store, is_output
+from bench.records.files import arrays_file
+from bench.report.recomputed import Arrays, items_recomputed, recomputed
+
+BITS = range(6, 11)  # tried in turn; float16 holds 11
+FARTHEST = 24.0  # below the largest output of a row; exp(-24) of its probability
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What was done.
+
+    Attributes:
+        records: Finished records looked at.
+        packed: Those whose predictions are smaller now.
+        before, after: Bytes of all predictions.
+    """
+
+    records: int
+    packed: int
+    before: int
+    after: int
+
+
+def pack(store: Store) -> Packed:
+    """Round the predictions of every finished record in a results folder, in place.
+
+    Raises:
+        CorruptRecord: A record or its predictions are damaged; those before it are packed.
+        UsageError: The folder cannot be written.
+    """
+    records = packed = before = after = 0
+    for path in list(store.paths()):
+        record = store.at(path)
+        if record is None or record.status != "done":
+            continue
+        arrays, file = store.predictions(record.cell), arrays_file(path)
+        records, before = records + 1, before + file.stat().st_size
+        smaller = rounded(record, arrays)
+        if is_packed(smaller) and not is_packed(arrays):
+            packed += 1
+            store.put(record, smaller)
+        after += file.stat().st_size
+    return Packed(records, packed, before, after)
+
+
+def is_packed(arrays: Arrays) -> bool:
+    """Whether outputs are in float16, which nothing but `rounded` makes."""
+    return any(is_output(name) and array.dtype == np.float16 for name, array in arrays.items())
+
+
+def rounded(record: Record, arrays: Arrays) -> Arrays:
+    """The arrays with outputs (n, C) in float32 as float16: below each row's largest, in the fewest bits that will do.
+
+    Metrics as printed and item scores stay those of the record. An output stays as it is where no number of bits keeps
+    them, as where a task's metrics depend on more than differences within a row.
+    """
+    found = dict(arrays)
+    for name, array in arrays.items():
+        if _may_shrink(name, array):
+            tried = (_below_largest(array, bits) for bits in BITS)
+            found[name] = next((few for few in tried if _keeps(record, {**arrays, name: few}, name)), array)
+    return found
+
+
+def _may_shrink(name: str, array: np.ndarray) -> bool:
+    """Whether an array is an output (n, C) of plain numbers; no metric would notice what becomes of features."""
+    output = is_output(name) and not name.endswith("/features")
+    return output and array.dtype == np.float32 and array.ndim == 2 and bool(np.isfinite(array).all())
+
+
+def _below_largest(array: np.ndarray, bits: int) -> np.ndarray:
+    """(n, C) in float16: how far each number is below the largest of its row, with so many significant bits."""
+    below = np.minimum(array.max(1, keepdims=True) - array, FARTHEST)
+    fraction, exponent = np.frexp(below)
+    return -np.ldexp(np.round(fraction * 2**bits) / 2**bits, exponent).astype(np.float16)
+
+
+def _keeps(record: Record, arrays: Arrays, changed: str) -> bool:
+    """Whether a record's metrics, as printed, and its items are those of these predictions, where one was changed."""
+    stage_name, split, _ = changed.split("/")
+    stage = next(stage for stage in record.stages if stage.name == stage_name)
+    kept = {"metrics": {split: stage.metrics[split]}, "items": {split: stage.items.get(split, {})}}
+    part = stage.model_copy(update=kept)
+    return not any(problem for check in (recomputed, items_recomputed) for problem in check(record, part, arrays))

@@ -1,0 +1,132 @@
+"""A folder of results as a whole: smaller predictions that say the same, tables that are made again and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from made_results import fill, finished, grid
+from typer.testing import CliRunner
+
+from bench.cli.app import app
+from bench.engine.reproduce import reproduce
+from bench.engine.settings import Settings
+from bench.records import Store, is_output
+from bench.report.packing import is_packed, rounded
+
+if TYPE_CHECKING:
+    from click.testing import Result
+
+    from bench.engine.run import Done
+
+CELL = "digits/pico/lora/quick/seed=0"
+TABLE = "tables/all.md: bench table --format md"
+
+
+def invoke(*words: object) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two methods, three seeds, and a list with one table."""
+    fill(tmp_path, grid(methods=["majority", "lora"], seeds=3))
+    (tmp_path / "made_by.txt").write_text(f"# what a person reads\n\n{TABLE}\n")
+    return tmp_path
+
+
+def test_packed_predictions_are_smaller_and_hold_the_same_metrics(folder: Path) -> None:
+    before = {record.cell: record for record in Store(folder).all()}
+    assert "predictions of 6 of 6 records are smaller now" in invoke("results", "pack", "--results", folder).stdout
+    for record in Store(folder).all():
+        assert record.stages == before[record.cell].stages
+    assert invoke("results", "make", "--results", folder).exit_code == 0
+    checked = invoke("results", "check", "--results", folder)
+    assert checked.exit_code == 0, checked.stdout
+    assert "0 of 6 records" in invoke("results", "pack", "--results", folder).stdout
+
+
+def test_no_item_changes_its_class_by_packing() -> None:
+    record, arrays = finished(CELL)
+    smaller = rounded(record, arrays)
+    assert is_packed(smaller)
+    for name in filter(is_output, arrays):
+        assert np.array_equal(arrays[name].argmax(1), smaller[name].argmax(1))
+
+
+def test_outputs_are_not_packed_where_no_bits_give_the_metrics() -> None:
+    """As where a task's metrics depend on more than differences within a row."""
+    record, arrays = finished(CELL)
+    stage = record.stages[0]
+    wrong = stage.model_copy(update={"metrics": {"test": {**stage.metrics["test"], "nll": 9.0}}})
+    unlike = record.model_copy(update={"stages": [wrong]})
+    assert not is_packed(rounded(unlike, arrays))
+
+
+def test_features_are_not_packed() -> None:
+    record, arrays = finished(CELL)
+    features = np.random.default_rng(0).normal(size=(len(arrays["test/ids"]), 8)).astype(np.float32)
+    smaller = rounded(record, {**arrays, "stage1/test/features": features, "backbone/test/features": features})
+    assert smaller["stage1/test/features"] is smaller["backbone/test/features"] is features
+
+
+def test_a_packed_record_reproduces(tmp_path: Path, weights: Path, run_cells: Callable[..., Done]) -> None:
+    (cell,) = run_cells(tmp_path, ["linear_probe"]).cells
+    store = Store(tmp_path)
+    assert "1 of 1 records" in invoke("results", "pack", "--results", tmp_path).stdout
+    assert reproduce(store.path(cell), Settings(results=tmp_path, weights=weights, quiet=True)).verdict == "equal"
+
+
+def test_a_table_that_says_something_else_is_a_problem(folder: Path) -> None:
+    assert "is missing" in invoke("results", "check", "--results", folder).stdout
+    assert invoke("results", "make", "--results", folder).exit_code == 0
+    table = folder / "tables" / "all.md"
+    text = table.read_text()
+    assert text.startswith("<!-- bench table --format md -->\n\n")
+    assert invoke("results", "check", "--results", folder).exit_code == 0
+    table.write_text(text.replace("lora", "lorand"))
+    checked = invoke("results", "check", "--results", folder)
+    assert checked.exit_code == 1
+    assert "all.md is not what bench table --format md makes of the records now" in checked.stdout
+    assert invoke("results", "make", "--results", folder).exit_code == 0
+    assert table.read_text() == text
+
+
+def test_a_figure_is_made_and_asked_for(folder: Path) -> None:
+    (folder / "made_by.txt").write_text("figures/all.svg: bench plot comparison\n")
+    assert "all.svg is missing" in invoke("results", "check", "--results", folder).stdout
+    assert invoke("results", "make", "--results", folder).exit_code == 0
+    assert (folder / "figures" / "all.svg").read_text().lstrip().startswith("<svg")
+    assert invoke("results", "check", "--results", folder).exit_code == 0
+
+
+def test_a_metric_that_is_not_that_of_the_predictions_is_a_problem(folder: Path) -> None:
+    store = Store(folder)
+    record, arrays = store.pair(CELL)
+    better = record.stages[0].model_copy(
+        update={"metrics": {"test": {**record.stages[0].metrics["test"], "accuracy": 0.99}}}
+    )
+    store.put(record.model_copy(update={"stages": [better]}), arrays)
+    checked = invoke("results", "check", "--results", folder)
+    assert checked.exit_code == 1
+    assert "accuracy is 0.99 in the record" in checked.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("tables/all.md bench table", "is not FILE: bench COMMAND"),
+        ("tables/all.md: rm -r .", "is not FILE: bench COMMAND"),
+        ("../all.md: bench table", "lies outside of the results folder"),
+        ("all.md: bench table 'pacs", "No closing quotation"),
+        ("all.md: bench table nothing_like_it", "ended with exit code"),
+    ],
+)
+def test_lines_that_make_nothing_are_named(folder: Path, line: str, said: str) -> None:
+    (folder / "made_by.txt").write_text(line + "\n")
+    made = invoke("results", "make", "--results", folder)
+    assert made.exit_code == 2
+    assert said in made.stderr
