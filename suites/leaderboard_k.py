@@ -1,6 +1,6 @@
 """CLAdapter's number of centres K, on three data sets with 5 seeds: can any K be told from another?
 
-The nine values of the paper (Table 4: one run of each, on BreakHis) on the frozen backbone DeiT-Tiny at 64 px, where
+The nine values of the paper (Table 4: one run of each, on BreakHis) on the frozen backbone DeiT-Tiny at 96 px, where
 all of them train in one pass over kept features, beside the linear probe and ridge regression.
 
 ``bench table --stages`` says what the statistics say; ``bench plot k --out k.png`` draws it with the published points.
@@ -12,7 +12,7 @@ datasets = [
     "medmnist[subset=breastmnist]",
 ]
 backbone = "deit_tiny"
-image_size = 64
+image_size = 96
 recipe = "tuned_small"
 methods = [
     "majority",

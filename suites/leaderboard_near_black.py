@@ -1,12 +1,12 @@
 """What the released augmentation's near-black images cost: BreakHis at 100X by image, recipe `released`; 3 seeds.
 
-As `augmentation_defect`, at the size of two cores: 8 tumour types, Lite0 at 64 px, 8 epochs of each stage. About half
+As `augmentation_defect`, at the size of two cores: 8 tumour types, Lite0 at 96 px, 8 epochs of each stage. About half
 of all training images come out near-black where ``near_black=true``; everything else is the same.
 """
 
 dataset = "breakhis[protocol=paper,magnification=100,n_classes=8]"
 backbone = "lite0"
-image_size = 64
+image_size = 96
 recipe = "released"
 epochs = 8
 warmup_epochs = 1

@@ -1,7 +1,7 @@
 """PACS with Art Painting as the test domain: every method of CLAdapter's Table 3, tuned alike, on two small backbones.
 
 The split is the paper's (one fold in five of Photo, Cartoon and Sketch), cut to about 800 training and 200 validation
-images, as VTAB-1k does; all 2,048 test images count. Images are 64 px, backbones EfficientNet-Lite0 and DeiT-Tiny, so
+images, as VTAB-1k does; all 2,048 test images count. Images are 96 px, backbones EfficientNet-Lite0 and DeiT-Tiny, so
 nothing here compares with the published numbers of ViT-B: the order of the methods does. VPT needs a Vision Transformer
 and is in `leaderboard_pacs_vit`, as DoRA, which cannot split the zero filters that Lite0 has.
 
@@ -10,7 +10,7 @@ and is in `leaderboard_pacs_vit`, as DoRA, which cannot split the zero filters t
 
 dataset = "pacs[protocol=paper,fraction=0.5,val_fraction=0.03]"
 backbones = ["lite0", "deit_tiny"]
-image_size = 64
+image_size = 96
 recipe = "tuned_small"
 methods = [
     "majority",

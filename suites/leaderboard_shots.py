@@ -10,7 +10,7 @@ dataset = [
     dict(name="pacs", protocol="leave_art_painting", shots=[16, 64], val_shots=16),
 ]
 backbone = "deit_tiny"
-image_size = 64
+image_size = 96
 recipe = "tuned_small"
 methods = ["majority", "knn", "ridge", "logistic", "linear_probe", "cladapter[tuning=frozen]"]
 seeds = [0, 1, 2, 3, 4]

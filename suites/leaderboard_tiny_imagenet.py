@@ -6,7 +6,7 @@ validation folder test. DeiT-Tiny was pre-trained on the very classes: this asks
 
 dataset = "tiny_imagenet[protocol=holdout,shots=4,val_shots=1]"
 backbone = "deit_tiny"
-image_size = 64
+image_size = 96
 recipe = "tuned_small"
 methods = [
     "majority",

@@ -150,12 +150,12 @@ PRESETS: dict[str, Preset] = {
     ),
     "tuned_small": Preset(
         about="Ours, the fair comparison of `tuned` at the size of two cores: AdamW without augmentation; every method "
-        "gets 4 trials of 6 epochs in all: 4 rates of what it adds or, where it trains pre-trained weights too, 2 of "
-        "these with each of 2 of those.",
+        "gets 4 trials of 6 epochs in all: 4 rates of what it adds or, where it trains pre-trained weights too, 4 of "
+        "these beside one of those.",
         values=dict(
             epochs=6, epochs_per="cell", batch_size=16, weight_decay=1e-2, no_decay=True, clip_norm=1.0,
             schedule="cosine", warmup_epochs=1, ties="later", lr_grid=(1e-4, 1e-3, 1e-2, 0.1),
-            coarse_lr_grid=(1e-3, 1e-2), backbone_lr_grid=(1e-4, 1e-3), halve_at=(0.25, 0.5),
+            coarse_lr_grid=(3e-3,), backbone_lr_grid=(3e-5, 1e-4, 3e-4, 1e-3), halve_at=(0.25, 0.5),
         ),
     ),
     "own": Preset(
