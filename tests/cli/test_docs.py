@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import re
@@ -9,11 +10,14 @@ import shlex
 import zlib
 from pathlib import Path
 
+import click
 import pytest
+import typer.main
 from made_images import picture
 from typer.testing import CliRunner
 
 from bench.cli.app import app
+from bench.grid.suite import load_suite
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -68,3 +72,30 @@ def test_links_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def documented() -> list[str]:
+    """Every command of `bench` in a block of the documents, without remarks and with its continued lines."""
+    pages = [ROOT / "README.md", ROOT / "results" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    found = []
+    for page in pages:
+        bodies = [body for _, body in BLOCK.findall(page.read_text(encoding="utf-8"))]
+        lines = "\n".join(bodies).replace("\\\n", " ").splitlines()
+        found += [f"{page.name}: {line.removeprefix('$ ')}" for line in lines if re.match(r"(\$ )?bench ", line)]
+    return sorted(set(found))
+
+
+@pytest.mark.parametrize("line", documented())
+def test_documented_commands_are_taken(line: str) -> None:
+    """Their options exist and have values of the right kind, and suites that they run are there."""
+    words = shlex.split(line.partition(": ")[2].partition(" && ")[0].partition(" > ")[0], comments=True)[1:]
+    command: click.Command = typer.main.get_command(app)
+    while isinstance(command, click.Group):
+        child = command.get_command(click.Context(command), words[0])
+        assert child is not None, words
+        command, words = child, words[1:]
+    with contextlib.suppress(click.exceptions.Exit):  # --help
+        context = command.make_context(command.name, words)
+        for target in context.params.get("targets") or [] if command.name == "run" else []:
+            if re.fullmatch(r"[a-z]\w*", target):
+                load_suite(target)
