@@ -4,7 +4,7 @@ No network and no download: 400 vessel segments for training and 382 for testing
 voxels, as 14 slices of 32 px on the embedded backbone `pico`, one seed; about two minutes on two cores. To answer
 "vessel" always has an accuracy of 88.7 %, and all methods lie within two points of it, so look at the AUC (in percent):
 
-    bench table vesselmnist3d --metrics accuracy,balanced_accuracy,auc
+    bench table medmnist --metrics accuracy,balanced_accuracy,auc
 
                                 slices   inflated
     majority                      50        50
