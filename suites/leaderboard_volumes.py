@@ -1,7 +1,9 @@
 """AdrenalMNIST3D and VesselMNIST3D at 28 voxels, slices against an inflated model; 3 seeds.
 
 14 slices of 32 px on `pico`. Published rows of MedMNIST's authors stand beside (docs/volumes.md). Two epochs of the
-trunk, each of 1,188 or 1,335 volumes, and twenty of heads are what two cores carry. To show: ``bench table medmnist --stages --metrics accuracy,balanced_accuracy,auc``.
+trunk, each of 1,188 or 1,335 volumes, and twenty of heads are what two cores carry.
+
+``bench table medmnist --stages --metrics accuracy,balanced_accuracy,auc`` for the numbers.
 """
 
 _base_ = "medmnist3d.py"
