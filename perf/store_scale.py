@@ -1,4 +1,4 @@
-"""20,000 synthetic records: time and peak memory to plan a suite over them, to make a table, and to load a DataFrame.
+"""20,000 synthetic records: time and peak memory to plan a suite, make a table and a report, and load a DataFrame.
 
     python perf/store_scale.py [--records 20000]
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -116,7 +117,17 @@ def frame(folder: Path, count: int) -> str:
     return "{} x {}".format(*load_records(folder).shape)
 
 
-STEPS: dict[str, Callable[[Path, int], str]] = {"plan": plan, "table": table, "load_records": frame}
+def pages(folder: Path, count: int) -> str:
+    """The report of everything, beside the records."""
+    from bench.records import Store
+    from bench.report.build import build
+
+    done = build(Store(folder), folder.with_name(f"{folder.name}-report"))
+    shutil.rmtree(done.folder)
+    return f"{done.boards} leaderboards, {done.pages:,} pages, {done.megabytes:.0f} MB"
+
+
+STEPS: dict[str, Callable[[Path, int], str]] = {"plan": plan, "table": table, "load_records": frame, "report": pages}
 
 
 def measure(step: str, folder: Path, count: int) -> None:

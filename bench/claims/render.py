@@ -63,7 +63,7 @@ def _cells(row: Row) -> list[str]:
         claim.id,
         claim.metric,
         _unit(claim, claim.value),
-        _seeds(claim, judgement),
+        our_mean(claim, judgement),
         in_unit(claim, judgement.difference, signed=True),
         in_unit(claim, judgement.delta) if judgement.p is not None else "",
         judgement.verdict,
@@ -84,8 +84,11 @@ def _unit(claim: Claim, text: str) -> str:
     return text if claim.number is None or text.endswith("%") else text + shown
 
 
-def _seeds(claim: Claim, judgement: Judgement) -> str:
-    return f"{in_unit(claim, judgement.mean)} ({judgement.seeds} seeds)" if judgement.mean is not None else ""
+def our_mean(claim: Claim, judgement: Judgement) -> str:
+    """Our mean and of how many seeds, empty where nothing was run."""
+    if judgement.mean is None:
+        return ""
+    return f"{in_unit(claim, judgement.mean)} ({judgement.seeds} seed{'' if judgement.seeds == 1 else 's'})"
 
 
 def facts(row: Row) -> dict[str, Any]:
@@ -147,7 +150,7 @@ def detail(row: Row) -> str:
 def _numbers(row: Row) -> list[str]:
     claim, judgement = row.claim, row.judgement
     shown = {
-        "ours": _seeds(claim, judgement),
+        "ours": our_mean(claim, judgement),
         "difference": in_unit(claim, judgement.difference, signed=True),
         "chance explains": in_unit(claim, judgement.width),
         "tolerance": in_unit(claim, judgement.delta) + (", fixed beforehand" if row.planned else ""),

@@ -76,7 +76,7 @@ def chart(
             "description": description,
             "title": {
                 "text": _lines(finding, bold=True, width=width),
-                "subtitle": _lines(" · ".join(about), False, width),
+                "subtitle": _lines("\u00a0· ".join(about), False, width),  # no line begins with a dot
             },
             "data": {"values": values},
             "width": width,
@@ -121,4 +121,5 @@ def _plain(layer: dict[str, Any]) -> dict[str, Any]:
 
 def _lines(text: str, bold: bool, width: int) -> list[str]:
     """Vega does not break lines."""
-    return textwrap.wrap(text, round(LINE_CHARACTERS * width / COLUMN * WIDTHS[bold])) or [""]
+    most = round(LINE_CHARACTERS * width / COLUMN * WIDTHS[bold])
+    return textwrap.wrap(text, most, break_on_hyphens=False) or [""]

@@ -36,7 +36,7 @@ def comparison(table: Table) -> Chart:
     if off := [value["floor"] for value in values if value["off"]]:
         about.append(f"off the scale: {several(off)}")
     return chart(
-        _finding(methods or values, metric),
+        _finding(methods, [value for value in values if value["kind"] == "floor"], metric),
         about,
         f"{axis(metric)} of {counted(len(methods), 'method')} with 95 % intervals; floors are dashed lines.",
         values,
@@ -82,17 +82,27 @@ def _sample(rows: Sequence[Row]) -> str:
     return f"{counted(min(row.n or 0 for row in rows), 'test item')}, {seeds_of(rows)}"
 
 
-def _finding(values: list[dict[str, Any]], metric: Metric) -> str:
-    """Who is best, and from how many others the tests separate it."""
-    last = [value for value in values if value["kind"] != "earlier stage"]
-    best = (max if metric.higher_is_better else min)(last, key=lambda value: value["value"])
+def _finding(methods: list[dict[str, Any]], floors: list[dict[str, Any]], metric: Metric) -> str:
+    """Who is best, and from how many others the tests separate it; a floor that no method beats comes first."""
+    last = [value for value in methods if value["kind"] != "earlier stage"]
+    best, floor = _best(last or floors, metric), _best([*last, *floors], metric)
     name = metric.name.replace("_", " ")
-    told = f"{best['method']} has the best mean {name}, {words(metric, best['value'] / scale(metric))}"
+    told = f"{best['method']} has the best mean {name}, {_words(best, metric)}"
+    if floor is not best:
+        told = f"No mean {name} is better than the floor {floor['floor']}: {best['method']} has {_words(best, metric)}"
     others = [value for value in last if value is not best and value["letters"]]
     if not best["letters"] or not others:
         return told
     tied = [value["method"] for value in others if letters_of(value["letters"]) & letters_of(best["letters"])]
     return f"{told}, not separated from {several(tied)}" if tied else f"{told}, separated from all others"
+
+
+def _best(values: list[dict[str, Any]], metric: Metric) -> dict[str, Any]:
+    return (max if metric.higher_is_better else min)(values, key=lambda value: value["value"])
+
+
+def _words(value: dict[str, Any], metric: Metric) -> str:
+    return words(metric, value["value"] / scale(metric))
 
 
 def letters_of(text: str) -> set[str]:

@@ -13,7 +13,7 @@ from bench.plots.style import COLUMN, ON_LIGHT, SEQUENTIAL
 from bench.stats.confusion import confusion_matrix
 from bench.tables.predictions import Run, classified, names_of
 
-NUMBERED = 12  # classes up to which each place shows its share
+NUMBERED = 12  # classes up to which each place shows its share, and each column its name
 
 
 def confusion(runs: Sequence[Run], class_names: Sequence[str] = (), split: str = "test") -> Chart:
@@ -62,20 +62,22 @@ def _finding(counts: np.ndarray, names: list[str]) -> str:
 
 def _layers(names: list[str]) -> list[dict[str, Any]]:
     angle = -45 if max(map(len, names)) > 3 else 0
+    few = len(names) <= NUMBERED
     x = {
-        "field": "predicted", "type": "nominal", "sort": names, "title": "predicted class",
-        "axis": {"labelAngle": angle, "labelOverlap": True},
+        "field": "predicted", "type": "nominal", "sort": names,
+        "title": "predicted class" if few else "predicted class, in the same order",
+        "axis": {"labelAngle": angle, "labelOverlap": True} if few else {"labels": False, "ticks": False},
     }  # fmt: skip
     y = {"field": "true", "type": "nominal", "sort": names, "title": "true class", "axis": {"labelOverlap": True}}
     colour = {
         "field": "share", "type": "quantitative", "title": "% of the true class",
-        "scale": {"range": SEQUENTIAL, "domain": [0, 100]}, "legend": {"orient": "right", "gradientLength": 100},
+        "scale": {"range": SEQUENTIAL, "domain": [0, 100]}, "legend": {"gradientLength": 160, "direction": "horizontal"},
     }  # fmt: skip
     tooltip = [{"field": name} for name in ("true", "predicted", "count", "share")]
     layers: list[dict[str, Any]] = [
         {"mark": {"type": "rect", "stroke": "white"}, "encoding": {"x": x, "y": y, "color": colour, "tooltip": tooltip}}
     ]
-    if len(names) <= NUMBERED:
+    if few:
         ink = {"condition": {"test": "datum.share > 45", "value": "#fefefe"}, "value": ON_LIGHT}
         text = {"field": "share", "type": "quantitative", "format": ".0f"}
         shown = [{"filter": "datum.count > 0"}]

@@ -15,6 +15,7 @@ from bench.tables.resolution import floor_words
 from bench.tasks.base import Metric
 
 MOST = 40  # methods that a matrix can name
+NUMBERED = 7  # methods up to which each place has room for its difference
 BETTER, WORSE, OPEN, UNTESTABLE = "row better", "row worse", "not separated", "untestable"
 
 
@@ -85,7 +86,7 @@ def _layers(order: list[str]) -> list[dict[str, Any]]:
         "field": "verdict", "type": "nominal", "legend": legend,
         "scale": {"domain": kinds, "range": ["triangle-up", "triangle-down", "circle", "cross"]},
     }  # fmt: skip
-    small = len(order) <= 12
+    small = len(order) <= NUMBERED
     marks: list[dict[str, Any]] = [
         {
             "mark": {"type": "point", "filled": True, "opacity": 1, "yOffset": -4 if small else 0},

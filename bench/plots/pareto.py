@@ -7,8 +7,8 @@ from typing import Any
 
 from bench.core.errors import UsageError, nearest
 from bench.plots.chart import Chart, chart
-from bench.plots.labels import drawable, labels, one_setting, seeds_of, several
-from bench.plots.style import FAINT, axis, near, scaled, series
+from bench.plots.labels import bars, drawable, labels, one_setting, seeds_of, several
+from bench.plots.style import FAINT, axis, near, scale, scaled, series, words
 from bench.tables import Table
 from bench.tables.rows import Row
 from bench.tasks.base import Metric
@@ -44,7 +44,7 @@ def pareto(table: Table, cost: str = "trainable") -> Chart:
     ahead = [value["method"] for value in sorted(values, key=lambda value: value["cost"]) if value["front"]]
     return chart(
         f"On the front of {axis(metric)} over {COSTS[cost]}: {several(ahead, 4)}",
-        [setting, seeds_of(rows), "filled: no cheaper method has a better mean", *_off(values)],
+        [setting, seeds_of(rows), bars(rows, metric), "filled: no cheaper method has a better mean", *_off(values, metric)],
         f"{axis(metric)} over {COSTS[cost]} of {len(rows)} methods; the front joins those that no cheaper one beats.",
         values,
         200,
@@ -90,14 +90,16 @@ def _point(row: Row, name: str, cost: str, metric: Metric, ahead: bool) -> dict[
 
 def _leave_off(values: list[dict[str, Any]]) -> None:
     """Say of each row how it is drawn: ``priced`` or ``free``, or neither where a floor would squeeze the others."""
-    heights = [value["value"] for value in values if not value["floor"]]
+    ends = [value[end] for value in values if not value["floor"] for end in ("low", "value", "high")]
+    heights = [end for end in ends if end is not None]
     for value in values:
         if not (value["floor"] and heights and not near(value["value"], heights)):
             value["priced" if value["cost"] > 0 else "free"] = True
 
 
-def _off(values: list[dict[str, Any]]) -> list[str]:
-    told = [f"{value['method']} ({value['value']:.1f})" for value in values if not {"priced", "free"} & value.keys()]
+def _off(values: list[dict[str, Any]], metric: Metric) -> list[str]:
+    off = [value for value in values if not {"priced", "free"} & value.keys()]
+    told = [f"{value['method']} {words(metric, value['value'] / scale(metric))}" for value in off]
     return [f"off the scale: {several(told)}"] if told else []
 
 
@@ -112,6 +114,12 @@ def _layers(metric: Metric, cost: str, names: list[str]) -> list[dict[str, Any]]
     encoding = series("method", names)
     return [
         *_free(y),
+        {
+            "needs": "priced",
+            "transform": [*priced, {"filter": "isValid(datum.low)"}],
+            "mark": {"type": "rule", "opacity": 0.6},
+            "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": encoding["color"]},
+        },
         {
             "needs": "priced",
             "transform": [*priced, {"filter": "datum.front"}],

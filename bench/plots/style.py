@@ -10,7 +10,7 @@ from bench.tasks.base import Metric
 VEGA_LITE = "6.4"
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"  # a name, nothing is fetched
 COLUMN = 340  # pixels, one point each: a column of a two-column paper
-LINE_CHARACTERS = 62  # of a subtitle over a column
+LINE_CHARACTERS = 68  # of a subtitle over a column
 WIDTHS = {True: 0.74, False: 1.0}  # bold and larger letters: fewer of them
 
 # Okabe & Ito, "Color Universal Design" (2008); black is left to the ink, yellow comes last as it is faint on white.
@@ -39,7 +39,7 @@ CONFIG: dict[str, Any] = {
     },
     "legend": {
         "labelFontSize": 10, "titleFontSize": 10, "titleFontWeight": "normal", "labelLimit": 150, "orient": "bottom",
-        "columns": 2, "labelColor": INK, "titleColor": INK, "symbolStrokeWidth": 1.5, "symbolOpacity": 1,
+        "columns": 2, "offset": 8, "labelColor": INK, "titleColor": INK, "symbolStrokeWidth": 1.5, "symbolOpacity": 1,
     },
     "header": {"labelFontSize": 10, "labelColor": INK, "titleColor": INK},
     "text": {"fontSize": 10, "color": INK},

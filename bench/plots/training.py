@@ -8,8 +8,10 @@ from typing import Any
 from bench.core.errors import UsageError
 from bench.plots.chart import Chart, panels
 from bench.plots.labels import counted
-from bench.plots.style import COLUMN, series
+from bench.plots.style import COLUMN, axis, scale, series
 from bench.records import Record
+from bench.tables.metrics import metrics_of
+from bench.tasks.base import Metric
 
 LEFT_OUT = ("lr",)
 PANELS = 6
@@ -25,6 +27,7 @@ def training(records: Sequence[Record]) -> Chart:
     if not values:
         raise UsageError("No record here has curves: closed-form methods have no epochs.")
     curves = list(dict.fromkeys(value["curve"] for value in values))[:PANELS]
+    beside = 1 if len(curves) % 2 else 2  # an empty place would show axes of nothing
     values = [value for value in values if value["curve"] in curves]
     runs = list(dict.fromkeys(value["run"] for value in values))
     return panels(
@@ -33,23 +36,31 @@ def training(records: Sequence[Record]) -> Chart:
         f"{', '.join(curves)} over epochs, one line a run.",
         values,
         ("curve", curves),
-        {"width": (COLUMN - 90) // 2, "height": 90, **_view(runs)},
+        {"width": (COLUMN - 45 * beside) // beside, "height": 90, **_view(runs)},
+        columns=beside,
         resolve={"scale": {"y": "independent"}},
     )
 
 
 def _values(record: Record) -> list[dict[str, Any]]:
     found, before = [], 0
+    metrics = {f"val_{metric.name}": metric for metric in metrics_of(record.task)}
     for stage in record.stages:
         for name, numbers in stage.curves.items():
             if name not in LEFT_OUT:
+                curve, factor = _shown(name, metrics.get(name))
                 found += [
-                    {"run": f"seed {record.seed}", "curve": name, "epoch": before + epoch, "value": value}
+                    {"run": f"seed {record.seed}", "curve": curve, "epoch": before + epoch, "value": value * factor}
                     for epoch, value in enumerate(numbers, start=1)
                     if value is not None
                 ]
         before += stage.epochs
     return found
+
+
+def _shown(name: str, metric: Metric | None) -> tuple[str, int]:
+    """A panel's title, and what its numbers are multiplied by: metrics stand as everywhere else, in percent."""
+    return (name.replace("_", " "), 1) if metric is None else (f"val {axis(metric)}", scale(metric))
 
 
 def _best(records: Sequence[Record]) -> str:

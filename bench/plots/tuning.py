@@ -51,7 +51,7 @@ def tuning(records: Sequence[Record]) -> Chart:
         f"Validation {axis(metric)} over the learning rates tried, for {counted(len(names), 'method')}.",
         [point for line in lines for point in _points(*line, metric)],
         ("panel", kinds),
-        {"width": COLUMN - 60, "height": 150, "layer": _layers(metric, names)},
+        {"width": COLUMN - 60, "height": 150, "layer": _layers(metric, names, _rates(lines))},
         columns=1,
         resolve={"scale": {"x": "independent"}, "axis": {"x": "independent"}},
     )
@@ -102,11 +102,16 @@ def _finding(edges: list[tuple[str, str]], number: int) -> str:
     return f"Best learning rate at the grid's edge for {several(names)}: a better one may lie outside"
 
 
-def _layers(metric: Metric, names: list[str]) -> list[dict[str, Any]]:
+def _rates(lines: Sequence[tuple[str, str, Means]]) -> list[float]:
+    """All rates that were tried, for the axis: what lies between was not."""
+    return sorted({rate for *_, means in lines for rate in means})
+
+
+def _layers(metric: Metric, names: list[str], rates: list[float]) -> list[dict[str, Any]]:
     x = {
         "field": "rate", "type": "quantitative", "title": "learning rate",
         "scale": {"type": "log", "padding": 8, "nice": False},
-        "axis": {"grid": False, "format": ".0e", "tickCount": 6, "labelOverlap": True},
+        "axis": {"grid": False, "format": ".0e", "values": rates, "labelOverlap": "greedy"},
     }  # fmt: skip
     y = {
         "field": "value", "type": "quantitative", "title": f"validation {axis(metric)}",

@@ -66,7 +66,7 @@ def _overview_line(board: dict[str, Any]) -> Line:
     return Line(
         (
             Cell(place.dataset, href=f"board-{board['slug']}.html"), Cell(place.protocol), Cell(place.recipe),
-            Cell("" if place.size in ("None", "") else f"{place.size} px"), Cell(board["backbones"]),
+            Cell(place.input), Cell(board["backbones"]),
             number(board["rows"], str(board["rows"])), Cell(best[1] if best else ""),
             number(value, f"{value:.{digits}f} {metric.unit}" if value is not None else ""),
             number(tied, str(tied)) if tied is not None else Cell("not tested"),
@@ -154,7 +154,8 @@ def verdicts(board: Board) -> list[str]:
         f"Smaller differences are not found reliably on {counted(block.items, 'test item')}.",
     ]
     if block.untestable.any():
-        lines.append(f"{int(block.untestable.sum()) // 2} pairs are untestable: no outcome could have separated them.")
+        number = int(block.untestable.sum()) // 2
+        lines.append(f"{counted(number, 'pair')} untestable: no outcome could have separated what differs.")
     return lines
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.claims.reading import judged
-from bench.claims.render import facts, in_unit
+from bench.claims.render import facts, in_unit, our_mean
 from bench.claims.verdicts import VERDICTS
 from bench.claims.verification import Row
 from bench.core.errors import UsageError
@@ -26,7 +26,7 @@ def read(store: Store) -> tuple[list[Row], list[dict[str, Any]]]:
 
 
 def table(rows: Sequence[Row]) -> Sheet:
-    """Claims that were run first."""
+    """By verdict, those that were run first."""
     columns = (
         Column("claim", "claim"), Column("where", "where", hidden=True), Column("metric", "metric"),
         Column("published", "published", "number"), Column("ours", "ours", "number", "mean over seeds"),
@@ -35,7 +35,7 @@ def table(rows: Sequence[Row]) -> Sheet:
         Column("arithmetic", "arithmetic", "text", "whether the number can be what it is said to be"),
         Column("cell", "cell", hidden=True),
     )  # fmt: skip
-    order = sorted(rows, key=lambda row: (PLACE[row.judgement.verdict], row.claim.id))
+    order = sorted(rows, key=lambda row: (PLACE[row.judgement.verdict], row.judgement.mean is None, row.claim.id))
     return Sheet("claims", "Published numbers", columns, tuple(_line(row) for row in order))
 
 
@@ -43,14 +43,13 @@ def _line(row: Row) -> Line:
     claim, judgement = row.claim, row.judgement
     plain = facts(row)
     printed = float(claim.number.value) if claim.number is not None else None
-    ours = in_unit(claim, judgement.mean)
     return Line(
         (
             Cell(claim.id),
             Cell(f"{claim.locator}, {claim.dataset}, {claim.backbone}, {claim.method}"),
             Cell(claim.metric),
             number(printed, claim.value) if printed is not None else Cell(claim.value),
-            number(judgement.mean, f"{ours} ({judgement.seeds} seeds)"),
+            number(judgement.mean, our_mean(claim, judgement)),
             number(judgement.difference, in_unit(claim, judgement.difference, signed=True)),
             number(judgement.delta, in_unit(claim, judgement.delta)),
             Cell(judgement.verdict, PLACE[judgement.verdict]),

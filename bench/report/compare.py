@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from math import isfinite
 
+from bench.plots.labels import counted
 from bench.plots.style import scale
 from bench.report.cells import Cell, Column, Line, Sheet, number
 from bench.report.site import Board
@@ -67,7 +68,7 @@ def _line(pair: Comparison, called: Mapping[str, str], metric: Metric) -> Line:
             Cell(
                 f"{pair.items:,} items"
                 + (f" in {pair.units:,} groups" if units == "groups" else "")
-                + f", {pair.seeds} seeds"
+                + f", {counted(pair.seeds, 'seed')}"
             ),
         ),
         "separated" if pair.different else "",

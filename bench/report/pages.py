@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -46,6 +47,7 @@ class Pages:
             loader=PackageLoader("bench.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
             lstrip_blocks=True,
         )  # fmt: skip
+        found.filters.update(pieces=pieces, paragraphs=paragraphs)
         found.globals.update(navigation=NAVIGATION, static=STATIC, results=self.results, version=_version())
         return found
 
@@ -112,6 +114,17 @@ class Pages:
 def _literal(value: Any) -> str:
     """JSON that may stand in a script: classic scripts load from a disk, and nothing in this one can end it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def pieces(text: str) -> list[str]:
+    """A name by where it may break: after brackets and commas, not within a word; as in ``report.js``."""
+    return re.split(r"(?<=[\[,=/:])(?=\S)", text)
+
+
+def paragraphs(text: str) -> list[list[str]]:
+    """Paragraphs of a docstring; of each, every second piece stood in backticks."""
+    found = [re.split(r"``?([^`]+)``?", part) for part in re.split(r"\n\s*\n", text)]
+    return [part for part in found if part != [""]]
 
 
 def _without_look(chart: Chart) -> dict[str, Any]:

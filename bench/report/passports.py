@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,8 @@ class Passport:
     Attributes:
         facts: Label and text.
         expected: Protocol, split and the published count.
-        seen: Cell's data set, protocol, split and the samples that records counted.
+        splits: Those that records have, in their order.
+        seen: Cell's data set, protocol, and the samples that records counted in each split.
         leaks, differences: What records say of their protocols and of counts that differ.
         audit: The stored audit, or None.
     """
@@ -32,7 +33,8 @@ class Passport:
     text: str
     facts: list[tuple[str, str]]
     expected: list[tuple[str, str, str]]
-    seen: list[tuple[str, str, str, str]]
+    splits: list[str]
+    seen: list[tuple[str, ...]]
     leaks: list[str]
     differences: list[str]
     audit: dict[str, Any] | None
@@ -46,12 +48,14 @@ def passport(name: str, records: Iterable[Record], results: Path) -> Passport:
     """
     records = list(records)
     text, facts, expected = _card(name, records)
+    splits = list(dict.fromkeys(split for record in records for split in record.n))
     return Passport(
         name=name,
         text=text,
         facts=facts,
         expected=expected,
-        seen=_seen(records),
+        splits=splits,
+        seen=_seen(records, splits),
         leaks=sorted({f"{r.protocol}: {leak}" for r in records for leak in r.flags.leaks}),
         differences=sorted({_difference(r) for r in records if r.flags.partial}),
         audit=_audit(results / AUDITS / f"{name}.json"),
@@ -89,13 +93,18 @@ def _count(count: int | tuple[int, ...]) -> str:
     return f"{count:,}" if isinstance(count, int) else f"{sum(count):,} ({' / '.join(map(str, count))})"
 
 
-def _seen(records: list[Record]) -> list[tuple[str, str, str, str]]:
-    counts: dict[tuple[str, str, str], set[int]] = {}
+def _seen(records: list[Record], splits: Sequence[str]) -> list[tuple[str, ...]]:
+    counts: dict[tuple[str, str], dict[str, set[int]]] = {}
     for record in records:
         named = record.cell.partition("/")[0] if "[" not in record.cell else _dataset(record)
+        found = counts.setdefault((named, record.protocol), {})
         for split, number in record.n.items():
-            counts.setdefault((named, record.protocol, split), set()).add(number)
-    return [(*place, ", ".join(f"{n:,}" for n in sorted(numbers))) for place, numbers in sorted(counts.items())]
+            found.setdefault(split, set()).add(number)
+    return [(*place, *(_numbers(found.get(split, ())) for split in splits)) for place, found in sorted(counts.items())]
+
+
+def _numbers(found: Iterable[int]) -> str:
+    return ", ".join(f"{number:,}" for number in sorted(found))
 
 
 def _dataset(record: Record) -> str:

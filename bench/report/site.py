@@ -44,7 +44,7 @@ class Board:
     @property
     def words(self) -> str:
         """The block for people."""
-        size = f" · {self.place.size} px" if self.place.size not in ("None", "") else ""
+        size = f" · {self.place.input}" if self.place.input else ""
         selected = " · chosen on the test split" if self.place.test_selected else ""
         return f"{self.place.dataset} ({self.place.protocol}) · {self.place.recipe}{size}{selected}"
 

@@ -41,8 +41,13 @@ class Place:
     @property
     def label(self) -> str:
         """For people."""
-        size = "" if self.size in ("None", "") else f", {self.size} px"
+        size = f", {self.input}" if self.input else ""
         return f"{self.dataset} ({self.protocol}){size}, recipe {self.recipe}"
+
+    @property
+    def input(self) -> str:
+        """The input's size in words, empty where it has none: pixels of a side, or the width of ready-made vectors."""
+        return "" if self.size in ("None", "") else f"size {self.size}"
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,16 @@
     };
   }
 
+  /* Names break after their brackets and commas, not within a word. */
+  function breakable(text) {
+    var made = document.createDocumentFragment();
+    text.split(/(?<=[[,=/:])(?=\S)/).forEach(function (piece, i) {
+      if (i) made.append(document.createElement("wbr"));
+      made.append(piece);
+    });
+    return made;
+  }
+
   /* ---- the state of a page's table is its address: #sort=accuracy&dir=down&q=lora&cols=a,b&all=1 ---- */
 
   function readState() { return new URLSearchParams(location.hash.indexOf("=") < 0 ? "" : location.hash.slice(1)); }
@@ -187,8 +197,9 @@
   };
 
   Sheet.prototype.fill = function (place, cell) {
-    if (typeof cell !== "string" && cell[2]) place.append(element("a", { href: this.root + cell[2], text: cell[0] }));
-    else place.append(textOf(cell));
+    var text = numberOf(cell) === null ? breakable(textOf(cell)) : textOf(cell);
+    if (typeof cell !== "string" && cell[2]) place.append(element("a", { href: this.root + cell[2] }, [text]));
+    else place.append(text);
     marksOf(cell).forEach(function (mark) { place.append(" ", element("span", { class: "mark", text: mark })); });
   };
 
@@ -246,7 +257,7 @@
     var list = element("dl", {});
     this.sheet.columns.forEach(function (column, i) {
       if (column.key === "a" || column.key === "b" || column.key === "verdict" || !wordsOf(row[i])) return;
-      var label = column.key === "difference" ? textOf(row[0]) + " less " + textOf(row[1]) : column.label;
+      var label = column.key === "difference" ? column.label.replace("A less B", textOf(row[0]) + " less " + textOf(row[1])) : column.label;
       list.append(element("div", {}, [element("dt", { text: label }), element("dd", { text: wordsOf(row[i]) })]));
     });
     var verdict = this.sheet.columns.findIndex(function (column) { return column.key === "verdict"; });
