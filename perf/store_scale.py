@@ -45,19 +45,21 @@ def write(folder: Path, count: int) -> None:
     from bench.cells.cell import Cell
     from bench.engine.plan import Planner
     from bench.engine.settings import Settings
-    from bench.grid.resolve import resolve
+    from bench.grid.resolve import resolve_all
     from bench.records import Store
     from bench.records.files import arrays_file, digest, save
 
     store, planner, rng = Store(folder), Planner(Settings(results=folder)), np.random.default_rng(0)
     arrays = {f"{stage}/test/logits": rng.random((1397, 10), dtype=np.float32) for stage in ("stage1", "stage2")}
-    own = digest(arrays)
-    for name in names(count):
-        planned = planner.planned(resolve(Cell.parse(name)))
+    own, made = digest(arrays), folder / "predictions"
+    save(made, arrays)
+    for cell in resolve_all(map(Cell.parse, names(count))):
+        planned = planner.planned(cell)
         path = store.path(planned.name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(synthetic(planned, rng, own).model_dump_json(indent=1))
-        save(arrays_file(path), arrays)
+        shutil.copy(made, arrays_file(path))
+    made.unlink()
 
 
 def synthetic(planned: Planned, rng: np.random.Generator, predictions: str) -> Record:

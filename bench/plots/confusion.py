@@ -71,7 +71,8 @@ def _layers(names: list[str]) -> list[dict[str, Any]]:
     y = {"field": "true", "type": "nominal", "sort": names, "title": "true class", "axis": {"labelOverlap": True}}
     colour = {
         "field": "share", "type": "quantitative", "title": "% of the true class",
-        "scale": {"range": SEQUENTIAL, "domain": [0, 100]}, "legend": {"gradientLength": 160, "direction": "horizontal"},
+        "scale": {"range": SEQUENTIAL, "domain": [0, 100]},
+        "legend": {"gradientLength": 160, "direction": "horizontal"},
     }  # fmt: skip
     tooltip = [{"field": name} for name in ("true", "predicted", "count", "share")]
     layers: list[dict[str, Any]] = [

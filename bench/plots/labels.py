@@ -56,7 +56,10 @@ def one_setting(rows: Sequence[Row]) -> tuple[str, Metric]:
     """
     settings = {f"{place(row.key)} · {row.key.backbone}" for row in rows}
     if len(settings) != 1:
-        raise UsageError(f"The figure needs one data set, protocol and backbone, not {len(settings)}. Filter the rows.")
+        raise UsageError(
+            f"The figure needs one data set, protocol and backbone, not {len(settings)} "
+            f"({several(sorted(settings))}). Filter the rows."
+        )
     return settings.pop(), metrics_of(rows[0].key.task)[0]
 
 

@@ -38,7 +38,7 @@ def pairs(compared: Compared, called: Mapping[str, str] | None = None) -> Chart:
     values = [_place(block, names, (a, b), metric) for a in range(len(names)) for b in range(len(names)) if a != b]
     separated = sum(value["verdict"] == BETTER for value in values)
     return chart(
-        f"{separated} of {counted(block.pairs, 'pair')} separated",
+        f"{separated} of {counted(block.pairs, 'pair')} separated{_with_the_best(block, names)}",
         [
             compared.place.label,
             counted(block.items, "test item"),
@@ -50,6 +50,13 @@ def pairs(compared: Compared, called: Mapping[str, str] | None = None) -> Chart:
         22 * len(names),
         layer=_layers(names),
     )
+
+
+def _with_the_best(block: Block, names: list[str]) -> str:
+    """How many of several others the tests do not separate from the best mean."""
+    first, *others = block.order
+    tied = sum(not block.different[first, other] for other in others)
+    return f"; {tied} not separated from {names[0]}, the best mean" if len(others) > 1 else ""
 
 
 def verdict(block: Block, a: int, b: int) -> str:

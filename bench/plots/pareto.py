@@ -44,7 +44,13 @@ def pareto(table: Table, cost: str = "trainable") -> Chart:
     ahead = [value["method"] for value in sorted(values, key=lambda value: value["cost"]) if value["front"]]
     return chart(
         f"On the front of {axis(metric)} over {COSTS[cost]}: {several(ahead, 4)}",
-        [setting, seeds_of(rows), bars(rows, metric), "filled: no cheaper method has a better mean", *_off(values, metric)],
+        [
+            setting,
+            seeds_of(rows),
+            bars(rows, metric),
+            "filled: no cheaper method has a better mean",
+            *_off(values, metric),
+        ],
         f"{axis(metric)} over {COSTS[cost]} of {len(rows)} methods; the front joins those that no cheaper one beats.",
         values,
         200,

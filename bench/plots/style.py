@@ -11,6 +11,7 @@ VEGA_LITE = "6.4"
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"  # a name, nothing is fetched
 COLUMN = 340  # pixels, one point each: a column of a two-column paper
 LINE_CHARACTERS = 68  # of a subtitle over a column
+CLIPPED = 24  # characters that a legend of two columns has room for
 WIDTHS = {True: 0.74, False: 1.0}  # bold and larger letters: fewer of them
 
 # Okabe & Ito, "Color Universal Design" (2008); black is left to the ink, yellow comes last as it is faint on white.
@@ -79,7 +80,9 @@ def axis(metric: Metric) -> str:
 def series(field: str, names: list[str], title: str | None = None) -> dict[str, Any]:
     """Encodings that give each name a colour and a shape, with one legend for both."""
     domain = {"domain": names}
-    legend = {"title": title}
+    legend: dict[str, Any] = {"title": title}
+    if len({name[:CLIPPED] for name in names}) < len(names):  # cut short, some would read alike
+        legend |= {"columns": 1, "labelLimit": COLUMN - 40}
     return {
         "color": {
             "field": field, "type": "nominal", "sort": None, "legend": legend,

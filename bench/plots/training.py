@@ -15,6 +15,8 @@ from bench.tasks.base import Metric
 
 LEFT_OUT = ("lr",)
 PANELS = 6
+MOST = 4000  # points of a chart: more cannot be seen, and a report has one a configuration
+DIGITS = 6  # significant ones
 
 
 def training(records: Sequence[Record]) -> Chart:
@@ -29,10 +31,16 @@ def training(records: Sequence[Record]) -> Chart:
     curves = list(dict.fromkeys(value["curve"] for value in values))[:PANELS]
     beside = 1 if len(curves) % 2 else 2  # an empty place would show axes of nothing
     values = [value for value in values if value["curve"] in curves]
+    step = -(-len(values) // MOST)
+    values = [value for value in values if value["epoch"] % step == 0]
     runs = list(dict.fromkeys(value["run"] for value in values))
     return panels(
         f"{counted(len(runs), 'run')}, best epoch {_best(records)}",
-        [records[0].cell.rpartition("/")[0], "stages follow each other"],
+        [
+            records[0].cell.rpartition("/")[0],
+            "stages follow each other",
+            *([f"every {step} epochs"] if step > 1 else []),
+        ],
         f"{', '.join(curves)} over epochs, one line a run.",
         values,
         ("curve", curves),
@@ -49,13 +57,18 @@ def _values(record: Record) -> list[dict[str, Any]]:
         for name, numbers in stage.curves.items():
             if name not in LEFT_OUT:
                 curve, factor = _shown(name, metrics.get(name))
+                run, shown = f"seed {record.seed}", [None if v is None else _short(v * factor) for v in numbers]
                 found += [
-                    {"run": f"seed {record.seed}", "curve": curve, "epoch": before + epoch, "value": value * factor}
-                    for epoch, value in enumerate(numbers, start=1)
+                    {"run": run, "curve": curve, "epoch": before + epoch, "value": value}
+                    for epoch, value in enumerate(shown, start=1)
                     if value is not None
                 ]
         before += stage.epochs
     return found
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.{DIGITS}g}")
 
 
 def _shown(name: str, metric: Metric | None) -> tuple[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from bench.plots.pareto import front, pareto
 from bench.plots.reliability import reliability
 from bench.plots.routing import routing
 from bench.plots.spectrum import effective_rank, spectrum
-from bench.plots.style import COLOURS, SHAPES
+from bench.plots.style import COLOURS, SHAPES, series
 from bench.plots.training import training
 from bench.plots.tuning import tuning
 from bench.records import Store, prediction_key
@@ -51,6 +52,61 @@ def test_comparison_shows_points_intervals_and_floors() -> None:
     assert points["cladapter stage1"]["kind"] == "earlier stage"
     assert points["knn"]["kind"] == "floor"
     assert chart.heading.startswith("cladapter stage2 has the best mean accuracy, 90.0\u00a0%")
+
+
+def test_a_floor_that_nothing_beats_is_the_finding() -> None:
+    chart = comparison(table_of({SETTING.format(n): (r,) for n, r in {"knn": 70, "vpt": 60, "bitfit": 50}.items()}))
+    assert chart.heading.startswith("No mean accuracy is better than the floor knn 70.0\u00a0%: vpt has 60.0\u00a0%")
+
+
+def test_lines_begin_with_words() -> None:
+    lines = comparison(table_of({SETTING.format(n): (r,) for n, r in {"knn": 10, "vpt": 80}.items()}))["title"]
+    assert len(lines["subtitle"]) > 1
+    assert not any(line.startswith(("·", "\u00a0")) for line in lines["subtitle"])
+
+
+def test_pairs_say_their_difference_where_it_fits(tmp_path: Path) -> None:
+    few, many = (list(METHODS)[:number] for number in (5, 9))
+    for folder, methods in ((tmp_path / "few", few), (tmp_path / "many", many)):
+        fill(folder, grid(methods=methods, seeds=3))
+    marks = [
+        [layer["mark"]["type"] for layer in draw("pairs", Request(Store(tmp_path / name)))["layer"]]
+        for name in ("few", "many")
+    ]
+    assert marks == [["point", "text"], ["point"]]
+
+
+def test_names_that_would_be_cut_alike_have_a_line_each() -> None:
+    long = [f"cladapter[tuning=frozen,depth=2,k={k}]" for k in (5, 20)]
+    assert series("method", long)["color"]["legend"]["columns"] == 1
+    assert "columns" not in series("method", ["lora", "vpt"])["color"]["legend"]
+
+
+def test_a_floor_that_matters_is_on_the_front() -> None:
+    """Means of methods lie close together, their intervals do not: a floor within these is drawn."""
+    rights = {"knn": 74, "vpt": 70, "bitfit": 71, "majority": 10}
+    table = table_of({SETTING.format(name): (right,) for name, right in rights.items()})
+    rows = []
+    for row in table.rows:
+        value = row.values["accuracy"]
+        spread = replace(value, low=value.mean - 0.05, high=value.mean + 0.05)
+        rows.append(replace(row, values={**row.values, "accuracy": spread}))
+    chart = pareto(replace(table, rows=rows), "seconds")
+    drawn = {point["method"] for point in chart.points if {"priced", "free"} & point.keys()}
+    assert drawn == {"knn", "vpt", "bitfit"}
+    assert "off the scale: majority 10.0\u00a0%" in " ".join(chart["title"]["subtitle"])
+
+
+def test_tuning_marks_the_rates_that_were_tried() -> None:
+    chart = tuning([finished("breakhis/pico/linear_probe/tuned/seed=0")[0]])
+    axis = chart["spec"]["layer"][0]["encoding"]["x"]["axis"]
+    assert axis["values"] == sorted({point["rate"] for point in chart.points})
+
+
+def test_many_classes_are_named_once() -> None:
+    runs = [finished("digits/pico/lora/quick/seed=0", n=260, classes=13)]
+    axes = [confusion(runs)["layer"][0]["encoding"][side].get("axis", {}) for side in ("x", "y")]
+    assert [axis.get("labels", True) for axis in axes] == [False, True]
 
 
 def test_a_floor_far_below_is_told_not_drawn() -> None:
@@ -163,6 +219,7 @@ def test_pareto_knows_what_costs_nothing(tmp_path: Path) -> None:
     records = fill(tmp_path, grid(methods=["knn", "linear_probe", "cladapter"], seeds=1))
     chart = pareto(aggregate(records))
     costs = {point["method"]: point["cost"] for point in chart.points}
+    assert any("y2" in layer["encoding"] for layer in chart["layer"])  # intervals are drawn
     assert costs == {"knn": 0, "linear_probe": METHODS["linear_probe"][2], "cladapter": METHODS["cladapter"][2]}
     with pytest.raises(UsageError, match="No cost"):
         pareto(aggregate(records), "euros")
@@ -229,9 +286,20 @@ def test_spectrum_counts_directions() -> None:
 def test_training_follows_the_epochs() -> None:
     record, _ = finished("digits/pico/lora/quick/seed=0")
     chart = training([record])
-    values = [point["value"] for point in chart.points if point["curve"] == "val_accuracy"]
-    assert values == record.stages[0].curves["val_accuracy"]
+    values = [point["value"] for point in chart.points if point["curve"] == "val accuracy (%)"]
+    assert values == pytest.approx([100 * v for v in record.stages[0].curves["val_accuracy"] if v is not None], 1e-5)
     assert chart.heading == "1 run, best epoch 8"
+    titles = list(dict.fromkeys(point["curve"] for point in chart.points))
+    assert chart["columns"] == (1 if len(titles) % 2 else 2)  # no axes under an empty place
+
+
+def test_long_training_is_thinned_and_says_so() -> None:
+    record, _ = finished("digits/pico/lora/quick/seed=0")
+    long = record.stages[0].model_copy(update={"curves": {"train_loss": [1 / 3] * 9_000}})
+    chart = training([record.model_copy(update={"stages": [long]})])
+    assert [point["epoch"] for point in chart.points] == list(range(3, 9_001, 3))
+    assert "every 3 epochs" in " ".join(chart["title"]["subtitle"])
+    assert chart.points[0]["value"] == 0.333333
 
 
 def test_claims_leave_out_what_was_not_compared() -> None:

@@ -13,14 +13,15 @@ from typing import Any
 
 import pytest
 from browser import Visit
-from made_results import EVIL
+from made_results import EVIL, finished
 
 from bench.cells.cell import Cell
 from bench.records import Store
 from bench.report.boards import overview
 from bench.report.cells import Cell as Place
 from bench.report.cells import Column, Line, Sheet, defused, number
-from bench.report.pages import STATIC, Pages
+from bench.report.pages import STATIC, Pages, paragraphs, pieces
+from bench.report.passports import passport
 
 TIMED = """(action) => {
     const began = performance.now(); (0, eval)(action); document.body.offsetHeight; return performance.now() - began;
@@ -204,6 +205,28 @@ def test_formulas_in_a_csv_are_text() -> None:
     assert [defused(text) for text in ("=1+1", "@x", "+1.06 [0, 2]", "-2", "-x", "lora")] == [
         "'=1+1", "'@x", "+1.06 [0, 2]", "-2", "'-x", "lora",
     ]  # fmt: skip
+
+
+def test_names_break_after_commas_only(tmp_path: Path, browser: Any) -> None:
+    name = "clip_features[shots=1,val_shots=1,subset=caltech101]"
+    assert "".join(pieces(name)) == name
+    pages = Pages(tmp_path, "made")
+    pages.assets()
+    sheet = Sheet("board", "one row", (Column("dataset", "data set"),), (Line((Place(name, href="x.html"),)),))
+    pages.write("index.html", "index.html", table=pages.sheet(sheet, "one"), records=1, failed=0, notes=[])
+    for script in (True, False):
+        with Visit(browser, tmp_path / "index.html", java_script_enabled=script) as visit:
+            assert visit.names() == [name]
+            assert visit.page.locator("tbody a wbr").count() == len(pieces(name)) - 1 == 6
+
+
+def test_passports_are_written_for_people() -> None:
+    assert paragraphs("Holds ``x`` and `y`.\n\nMore.") == [["Holds ", "x", " and ", "y", "."], ["More."]]
+    record, _ = finished("pacs/pico/lora/quick/seed=0")
+    counted = [record.model_copy(update={"n": n}) for n in ({"train": 1200, "test": 300}, {"train": 1201})]
+    found = passport("pacs", counted, Path())
+    assert found.splits == ["train", "test"]
+    assert found.seen == [("pacs", "paper", "1,200, 1,201", "300")]
 
 
 def test_an_empty_overview_has_its_columns() -> None:
