@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.core.errors import UsageError
@@ -11,6 +11,7 @@ from bench.plots.style import DASHES, series
 from bench.records import Record
 
 ENERGY = 0.9
+NAMED = 2  # matrices that a title can name
 
 
 def spectrum(record: Record, stage: str | None = None) -> Chart:
@@ -40,7 +41,7 @@ def spectrum(record: Record, stage: str | None = None) -> Chart:
         for rank, value in enumerate(numbers, start=1)
     ]
     return chart(
-        "; ".join(f"{label}: {effective_rank(n)} of {len(n)} directions hold 90 %" for label, n in matrices.items()),
+        _finding(matrices),
         [record.cell, name, "of the squared singular values"],
         f"Singular values over the largest, of {len(matrices)} matrices.",
         values,
@@ -48,6 +49,16 @@ def spectrum(record: Record, stage: str | None = None) -> Chart:
         mark={"type": "line"},
         encoding=_encoding(list(matrices)),
     )
+
+
+def _finding(matrices: Mapping[str, Sequence[float]]) -> str:
+    """How many directions hold most of each matrix; of many the narrowest and the widest."""
+    ranks = {label: (effective_rank(values), len(values)) for label, values in matrices.items()}
+    shown = sorted(ranks, key=lambda label: ranks[label][0] / max(ranks[label][1], 1))
+    if len(ranks) <= NAMED:
+        return "; ".join(f"{label}: {rank} of {number} directions hold 90 %" for label, (rank, number) in ranks.items())
+    low, high = (f"{ranks[label][0]} of {ranks[label][1]} ({label})" for label in (shown[0], shown[-1]))
+    return f"90 % lie in {low} to {high} directions"
 
 
 def effective_rank(values: Sequence[float], share: float = ENERGY) -> int:

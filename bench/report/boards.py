@@ -27,15 +27,20 @@ FACTS = (("trainable", "trained parameters"), ("macs_head", "MACs of the head"),
 
 
 def overview(boards: Sequence[dict[str, Any]]) -> Sheet:
-    """All blocks, from what `summary` kept of each."""
+    """All blocks, from what `summary` kept of each; what is the same in all of them is hidden at first."""
+    lines = tuple(_overview_line(board) for board in boards)
     columns = (
-        Column("dataset", "data set"), Column("protocol", "protocol"), Column("recipe", "recipe"),
-        Column("input", "input"), Column("backbones", "backbones"), Column("rows", "rows", "number", first="down"),
+        Column("dataset", "data set"),
+        *(
+            Column(key, key, hidden=len(lines) > 1 and len({line.cells[place].text for line in lines}) == 1)
+            for place, key in enumerate(("protocol", "recipe", "input", "backbones"), start=1)
+        ),
+        Column("rows", "rows", "number", first="down"),
         Column("best", "best mean"), Column("value", "its value", "number", first="down"),
         Column("tied", "not separated from it", "number", "rows that the tests did not separate from the best"),
         Column("floor", "resolution floor", "number", "difference found with 80 % power, at Holm's level"),
     )  # fmt: skip
-    return Sheet("blocks", "Comparable blocks", columns, tuple(_overview_line(board) for board in boards))
+    return Sheet("blocks", "Comparable blocks", columns, lines)
 
 
 def summary(board: Board) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["text", "number"]
+Kind = Literal["text", "number", "prose"]
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Column:
 
     Attributes:
         key: Its name in the page's address.
-        kind: How it is aligned and sorted.
+        kind: How it is aligned and sorted; prose is text that needs room.
         hint: What it means, for its heading.
         hidden: Left out until asked for.
         first: The order of a first click: "down" where more is better or larger is of interest.

@@ -31,7 +31,7 @@ def table(rows: Sequence[Row]) -> Sheet:
         Column("claim", "claim"), Column("where", "where", hidden=True), Column("metric", "metric"),
         Column("published", "published", "number"), Column("ours", "ours", "number", "mean over seeds"),
         Column("difference", "difference", "number", "ours less published"), Column("tolerance", "tolerance", "number"),
-        Column("verdict", "verdict", "text"), Column("why", "why"),
+        Column("verdict", "verdict", "text"), Column("why", "why", "prose"),
         Column("arithmetic", "arithmetic", "text", "whether the number can be what it is said to be"),
         Column("cell", "cell", hidden=True),
     )  # fmt: skip

@@ -118,7 +118,7 @@ def _literal(value: Any) -> str:
 
 def pieces(text: str) -> list[str]:
     """A name by where it may break: after brackets and commas, not within a word; as in ``report.js``."""
-    return re.split(r"(?<=[\[,=/:])(?=\S)", text)
+    return re.split(r"(?<=[\[,/:])(?=\S)", text)
 
 
 def paragraphs(text: str) -> list[list[str]]:

@@ -279,6 +279,9 @@ def test_spectrum_counts_directions() -> None:
     block = {"stage1": {"spectrum": {"update": [1.0, 2.0]}}}
     chart = spectrum(record.model_copy(update={"diagnostics": block}))
     assert [point["share"] for point in chart.points] == [1.0, 0.5]
+    many = {"a": [1.0, 1.0], "b": [1.0, 0.01, 0.0], "c": [1.0, 0.9, 0.01]}
+    of_many = spectrum(record.model_copy(update={"diagnostics": {"stage1": {"spectrum": many}}}))
+    assert of_many.heading == "90 % lie in 1 of 3 (b) to 2 of 2 (a) directions"
     with pytest.raises(UsageError, match="No singular values"):
         spectrum(record)
 

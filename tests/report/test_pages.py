@@ -17,11 +17,12 @@ from made_results import EVIL, finished
 
 from bench.cells.cell import Cell
 from bench.records import Store
-from bench.report.boards import overview
+from bench.report.boards import overview, summary
 from bench.report.cells import Cell as Place
 from bench.report.cells import Column, Line, Sheet, defused, number
 from bench.report.pages import STATIC, Pages, paragraphs, pieces
 from bench.report.passports import passport
+from bench.report.site import Site
 
 TIMED = """(action) => {
     const began = performance.now(); (0, eval)(action); document.body.offsetHeight; return performance.now() - began;
@@ -217,7 +218,7 @@ def test_names_break_after_commas_only(tmp_path: Path, browser: Any) -> None:
     for script in (True, False):
         with Visit(browser, tmp_path / "index.html", java_script_enabled=script) as visit:
             assert visit.names() == [name]
-            assert visit.page.locator("tbody a wbr").count() == len(pieces(name)) - 1 == 6
+            assert visit.page.locator("tbody a wbr").count() == len(pieces(name)) - 1 == 3
 
 
 def test_passports_are_written_for_people() -> None:
@@ -231,3 +232,12 @@ def test_passports_are_written_for_people() -> None:
 
 def test_an_empty_overview_has_its_columns() -> None:
     assert overview([]).csv().startswith("data set,protocol")
+
+
+def test_what_all_blocks_share_is_hidden_at_first(results: Path) -> None:
+    store = Site.read(Store(results))
+    blocks = [summary(board) for board in store.boards() if board.place.dataset.startswith("pacs")]
+    hidden = {column.key for column in overview(blocks).columns if column.hidden}
+    assert len(blocks) == 3
+    assert hidden == {"protocol", "recipe", "input", "backbones"}  # three subsets of one data set
+    assert not any(column.hidden for column in overview(blocks[:1]).columns)

@@ -40,7 +40,7 @@
   /* Names break after their brackets and commas, not within a word. */
   function breakable(text) {
     var made = document.createDocumentFragment();
-    text.split(/(?<=[[,=/:])(?=\S)/).forEach(function (piece, i) {
+    text.split(/(?<=[[,/:])(?=\S)/).forEach(function (piece, i) {
       if (i) made.append(document.createElement("wbr"));
       made.append(piece);
     });
