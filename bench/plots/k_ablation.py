@@ -13,6 +13,7 @@ from bench.plots.style import BLUE, VERMILLION, axis, scaled
 from bench.plots.sweeps import Sweep, chosen_field, sweeps
 from bench.records import Record
 from bench.tables import Table
+from bench.tables.resolution import difference_words
 from bench.tasks.base import Metric
 
 
@@ -83,8 +84,9 @@ def _finding(sweep: Sweep, name: str, metric: Metric) -> str:
     """How far the sweep spans, against its intervals."""
     values = {x: row.values[metric.name] for x, row in sweep.points.items()}
     best = (max if metric.higher_is_better else min)(values, key=lambda x: values[x].mean)
-    span = [scaled(metric, value.mean) or 0.0 for value in values.values()]
-    told = f"{sweep.field} of {name}: means span {max(span) - min(span):.1f} {metric.unit}, best at {best:g}"
+    means = [value.mean for value in values.values()]
+    span = difference_words(metric, max(means) - min(means))
+    told = f"{sweep.field} of {name}: means span {span}, best at {best:g}"
     low, high = values[best].low, values[best].high
     if low is None or high is None:
         return told

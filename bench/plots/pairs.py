@@ -11,7 +11,7 @@ from bench.plots.labels import counted
 from bench.plots.style import BLUE, VERMILLION, axis, scale
 from bench.stats import Block
 from bench.tables.blocks import Compared
-from bench.tables.resolution import floor_words
+from bench.tables.resolution import difference_words
 from bench.tasks.base import Metric
 
 MOST = 40  # methods that a matrix can name
@@ -42,7 +42,7 @@ def pairs(compared: Compared, called: Mapping[str, str] | None = None) -> Chart:
         [
             compared.place.label,
             counted(block.items, "test item"),
-            f"typical resolution floor {floor_words(metric, block.floor_holm)}",
+            f"typical resolution floor {difference_words(metric, block.floor_holm)}",
             f"Holm at {block.alpha:g}",
         ],
         f"Differences in {axis(metric)} between {counted(len(names), 'method')}, and which were found by the tests.",

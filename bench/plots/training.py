@@ -15,7 +15,7 @@ from bench.tasks.base import Metric
 
 LEFT_OUT = ("lr",)
 PANELS = 6
-MOST = 4000  # points of a chart: more cannot be seen, and a report has one a configuration
+MOST = 2000  # points of a chart: more cannot be seen, and a report has one a configuration
 DIGITS = 6  # significant ones
 
 

@@ -17,7 +17,7 @@ from bench.report.site import Board, Site, by_backbone, slug
 from bench.stats import Row as Estimate
 from bench.tables.metrics import metrics_of
 from bench.tables.render import heading, rank_text, show, show_fact
-from bench.tables.resolution import floor_words
+from bench.tables.resolution import difference_words
 from bench.tables.rows import Row
 from bench.tasks.base import Metric
 
@@ -75,7 +75,7 @@ def _overview_line(board: dict[str, Any]) -> Line:
             number(board["rows"], str(board["rows"])), Cell(best[1] if best else ""),
             number(value, f"{value:.{digits}f} {metric.unit}" if value is not None else ""),
             number(tied, str(tied)) if tied is not None else Cell("not tested"),
-            number(floor, floor_words(metric, floor)) if floor is not None and isfinite(floor) else Cell(""),
+            number(floor, difference_words(metric, floor)) if floor is not None and isfinite(floor) else Cell(""),
         )
     )  # fmt: skip
 
@@ -152,7 +152,7 @@ def verdicts(board: Board) -> list[str]:
     if block is None:
         return [f"Not tested: {board.reason}."]
     found = int(block.different.sum()) // 2
-    floors = [floor_words(metric, value) for value in (block.floor, block.floor_holm)]
+    floors = [difference_words(metric, value) for value in (block.floor, block.floor_holm)]
     lines = [
         f"{found} of {counted(block.pairs, 'pair')} separated (Holm's adjustment, alpha {block.alpha:g}).",
         f"Typical resolution floor: {floors[0]} for one pair, {floors[1]} for any of {block.pairs}. "

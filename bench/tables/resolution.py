@@ -29,11 +29,11 @@ def apart(found: Sequence[Compared]) -> list[str]:
     ]
 
 
-def floor_words(metric: Metric, floor: float) -> str:
-    """``3.1 points``; "none" where no difference could be found on so few units."""
-    if not math.isfinite(floor):
+def difference_words(metric: Metric, value: float) -> str:
+    """``3.1 points``; "none" for a floor on so few units that no difference could be found."""
+    if not math.isfinite(value):
         return "none"
-    return f"{floor * 100:.1f} points" if metric.unit == "%" else f"{floor:.{metric.decimals}f} {metric.unit}".rstrip()
+    return f"{value * 100:.1f} points" if metric.unit == "%" else f"{value:.{metric.decimals}f} {metric.unit}".rstrip()
 
 
 def units_of(pair: Comparison) -> str:
@@ -59,8 +59,8 @@ def _floor(metric: Metric, verdicts: Block, pair: Comparison) -> str:
     if not math.isfinite(verdicts.floor):
         return f"No difference at all can be found with {pair.units} {units_of(pair)}."
     return (
-        f"A true difference of {floor_words(metric, verdicts.floor)} is found in four of five such comparisons, a "
-        f"smaller one more rarely (for the smallest p of all pairs: {floor_words(metric, verdicts.floor_holm)})."
+        f"A true difference of {difference_words(metric, verdicts.floor)} is found in four of five such comparisons, a "
+        f"smaller one more rarely (for the smallest p of all pairs: {difference_words(metric, verdicts.floor_holm)})."
     )
 
 

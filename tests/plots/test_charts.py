@@ -151,7 +151,7 @@ def test_k_ablation_counts_the_default_and_shows_published_points() -> None:
     ours = {point["x"]: point["value"] for point in chart.points if point["kind"] == "ours"}
     assert ours == pytest.approx({5: 70, 20: 80})
     assert [(p["x"], p["value"]) for p in chart.points if p["kind"] == "published"] == [(5, pytest.approx(92.81))]
-    assert "k of cladapter: means span 10.0" in chart.heading
+    assert "k of cladapter: means span 10.0 points" in chart.heading
     with pytest.raises(UsageError, match="two values of dropout"):
         k_ablation(aggregate(records), records, field="dropout")
 
@@ -300,8 +300,8 @@ def test_long_training_is_thinned_and_says_so() -> None:
     record, _ = finished("digits/pico/lora/quick/seed=0")
     long = record.stages[0].model_copy(update={"curves": {"train_loss": [1 / 3] * 9_000}})
     chart = training([record.model_copy(update={"stages": [long]})])
-    assert [point["epoch"] for point in chart.points] == list(range(3, 9_001, 3))
-    assert "every 3 epochs" in " ".join(chart["title"]["subtitle"])
+    assert [point["epoch"] for point in chart.points] == list(range(5, 9_001, 5))
+    assert "every 5 epochs" in " ".join(chart["title"]["subtitle"])
     assert chart.points[0]["value"] == 0.333333
 
 

@@ -8,7 +8,7 @@ from bench.cli.commands.text import as_json, columns
 from bench.records import Store
 from bench.stats import Comparison
 from bench.tables.damage import records_of
-from bench.tables.resolution import floor_words, units_of
+from bench.tables.resolution import difference_words, units_of
 from bench.tables.versus import Versus, name, versus
 
 
@@ -43,7 +43,7 @@ def headline(found: Versus) -> list[str]:
         f"  A less B: {scale * pair.difference:+.{digits}f} {unit} {ends}, {pair.test}, p = {pair.p:.4f}",
         *_in_company(found),
         f"  verdict: {pair.verdict}, {holds}",
-        f"  smallest true difference found in four of five such comparisons: {floor_words(metric, pair.floor)}",
+        f"  smallest true difference found in four of five such comparisons: {difference_words(metric, pair.floor)}",
         f"  standard deviations of a difference: {_deviations(pair, scale, digits)}",
     ]  # fmt: skip
     if not pair.different:
