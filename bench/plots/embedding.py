@@ -85,7 +85,10 @@ def _tsne(features: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _finding(purity: dict[str, float]) -> str:
-    told = [f"{100 * share:.0f} % {_title(panel)}" for panel, share in purity.items()]
+    told = [
+        f"{100 * share:.0f} % {'before the method' if panel == BEFORE else f'after {panel}'}"
+        for panel, share in purity.items()
+    ]
     return f"Nearest neighbour of the same class: {', '.join(told)}"
 
 

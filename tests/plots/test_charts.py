@@ -268,7 +268,7 @@ def test_embedding_before_and_after() -> None:
     chart = embedding((record, arrays), ("a", "b", "c"))
     assert [point["panel"] for point in chart.points[::60]] == ["before: backbone", "after: stage1"]
     assert neighbour_purity(noise + 20 * np.eye(3, 8)[targets], targets) == 1
-    assert "100 % after: stage1" in chart.heading
+    assert "100 % after stage1" in chart.heading
     with pytest.raises(UsageError, match="No test features"):
         embedding(finished("digits/pico/vpt/quick/seed=0"))
 
