@@ -46,7 +46,6 @@ class Group(TyperGroup):
             typer.echo("bench: stopped. Finished cells are stored; the same command continues.", err=True)
             raise typer.Exit(130) from error
 
-
     def _written(self, ctx: Any) -> Any:
         """What the command says is written before it ends, so that no room for it is an error like others.
 

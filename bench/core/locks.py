@@ -12,7 +12,6 @@ from filelock import FileLock, Timeout
 from bench.core.atomic import explain
 from bench.core.errors import UsageError
 
-
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)
 
 

@@ -19,8 +19,6 @@ from typer.testing import CliRunner
 from bench.cli.app import app
 from bench.core.atomic import DiskFull
 from bench.records import Store
-from bench.records.standing import read
-from bench.report.submission import take_in
 from tests.engine.conftest import RunCells
 
 KNN = "digits[shots=2]/pico/knn/quick[epochs=1]/seed=0"
@@ -75,7 +73,6 @@ def test_no_room_for_what_a_command_prints(made: Path, command: str) -> None:
         "plot comparison --results MADE --out DISK/a.json",
         "new baseline mine --folder DISK/mine",
         "report --results MADE --out DISK/report",
-        "submit add MADE --results DISK/results --by ada",
     ],
 )
 def test_no_writer_leaves_half_a_file(made: Path, disk: Path, command: str) -> None:
@@ -106,25 +103,10 @@ def test_predictions_and_kept_weights(run_cells: RunCells, tmp_path: Path, disk:
     (disk / "filler").unlink()
     (disk / "filler").write_bytes(b"x" * 30_000)  # room for the record, none for the model
     with pytest.raises(DiskFull):
-        run_cells(disk, ["knn"], dataset="digits[shots=2]", backbone="pico", recipe="quick[epochs=1]", keep_weights=True)
+        run_cells(
+            disk, ["knn"], dataset="digits[shots=2]", backbone="pico", recipe="quick[epochs=1]", keep_weights=True
+        )
     assert not [name for name in whole_files(disk) if name.endswith((".safetensors", ".new"))]
-
-
-@pytest.mark.parametrize("point", ["predictions-writing:2", "record-written:2"])
-def test_what_was_sent_in_never_lies_unmarked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: Path, point: str
-) -> None:
-    """A record without a line of its standing counts as made here."""
-    monkeypatch.setenv("BENCH_FAULT", f"full:{point}")
-    monkeypatch.setattr("bench.core.atomic._visits", __import__("collections").Counter())
-    with pytest.raises(DiskFull):
-        take_in(made, tmp_path, "ada")
-    monkeypatch.delenv("BENCH_FAULT")
-    taken = [record.cell for record in Store(tmp_path).all()]
-    assert len(taken) == 1
-    assert set(taken) <= read(tmp_path).keys()
-    take_in(made, tmp_path, "ada")
-    assert {record.cell for record in Store(tmp_path).all()} == read(tmp_path).keys()
 
 
 def test_a_read_only_results_folder_is_read(run_cells: RunCells, tmp_path: Path) -> None:
@@ -151,5 +133,3 @@ def test_a_read_only_cache_is_one_line(tmp_path: Path, monkeypatch: pytest.Monke
         done = invoke("run", KNN, "--results", tmp_path / "runs")
     assert (done.exit_code, done.output.count("\n")) == (2, 1)
     assert "Read-only file system" in done.output
-
-

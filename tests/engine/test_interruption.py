@@ -19,7 +19,19 @@ from bench.training import checkpoint
 from tests.engine.conftest import RunCells
 
 METHODS = ["cladapter[k=2]", "linear_probe", "majority"]
-KINDS = ("array", "shelf", "group", "checkpoint", "best", "progress", "trained", "outputs", "reported", "predictions", "record")
+KINDS = (
+    "array",
+    "shelf",
+    "group",
+    "checkpoint",
+    "best",
+    "progress",
+    "trained",
+    "outputs",
+    "reported",
+    "predictions",
+    "record",
+)
 POINTS = [f"{what}-{when}" for what in KINDS for when in ("writing", "placed")]
 POINTS += ["predictions-settled", "opening-writing", "opening-written"]
 # later visits of a point, most of them in the second stage of staged fine-tuning

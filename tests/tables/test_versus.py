@@ -56,6 +56,14 @@ def test_a_row_is_named_by_what_the_message_lists(store: Store) -> None:
     assert found(store, "digits/pico/knn/quick", "lora").a.recipe == "quick"
 
 
+def test_rows_of_two_protocols_are_told_apart(store: Store) -> None:
+    """A default protocol is not part of a cell's name."""
+    fill(store.folder, grid("digits[protocol=limited]", methods=["knn"]))
+    listed = r"names 2 rows \((digits\S*/pico/knn/quick protocol=\w+(; )?){2}\)"
+    with pytest.raises(UsageError, match=listed):
+        found(store, "*/*/knn", "lora")
+
+
 def test_other_recipes_and_shut_splits_are_refused(store: Store) -> None:
     fill(store.folder, grid(methods=["bitfit"], recipe="paper"))
     with pytest.raises(UsageError, match=r"differ in recipe \(paper / quick\)"):
