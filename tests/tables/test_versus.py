@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from made_results import fill, grid
+from made_results import fill, finished, grid
 
 from bench.cli.commands.compare import compare
 from bench.core.errors import UsageError
@@ -58,7 +58,9 @@ def test_a_row_is_named_by_what_the_message_lists(store: Store) -> None:
 
 def test_rows_of_two_protocols_are_told_apart(store: Store) -> None:
     """A default protocol is not part of a cell's name."""
-    fill(store.folder, grid("digits[protocol=limited]", methods=["knn"]))
+    for cell in grid("digits[protocol=other]", methods=["knn"]):
+        record, arrays = finished(cell)
+        store.put(record.model_copy(update={"protocol": "other"}), arrays)
     listed = r"names 2 rows \((digits\S*/pico/knn/quick protocol=\w+(; )?){2}\)"
     with pytest.raises(UsageError, match=listed):
         found(store, "*/*/knn", "lora")
