@@ -68,7 +68,6 @@ def write(file: Path, claims: Sequence[Claim], ran: Collection[str], now: dateti
     merged = {**plan, **added}
     digest = _digest(merged)
     if added:
-        file.parent.mkdir(parents=True, exist_ok=True)
         write_text(file, json.dumps({"sha256": digest, **_content(merged)}, indent=2) + "\n", point="plan")
     return Written(
         digest=digest,

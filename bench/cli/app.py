@@ -6,6 +6,8 @@ Here are the commands that look around and run; `results.py` has those that read
 from __future__ import annotations
 
 import gc
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +28,7 @@ from bench.cli.options import (
     use_plugins,
 )
 from bench.cli.results import results_app
+from bench.core.atomic import explain, of_writing
 from bench.core.errors import BenchError
 from bench.core.visible import visible_lines
 
@@ -35,13 +38,31 @@ class Group(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            return self._written(ctx)
         except BenchError as error:
             typer.echo(f"bench: {visible_lines(str(error))}", err=True)
             raise typer.Exit(2) from error
         except KeyboardInterrupt as error:
             typer.echo("bench: stopped. Finished cells are stored; the same command continues.", err=True)
             raise typer.Exit(130) from error
+
+    def _written(self, ctx: Any) -> Any:
+        """What the command says is written before it ends, so that no room for it is an error like others.
+
+        Raises:
+            BenchError: The output, or a file whose writer does not say so itself, cannot be written.
+        """
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
+        except OSError as error:
+            if not of_writing(error):
+                raise
+            if error.filename is None:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python tries again at its end
+            raise explain(error, Path(error.filename or "what the command prints")) from error
 
 
 app = application(cls=Group, add_completion=False, help="Benchmark the adaptation of pre-trained vision models.")

@@ -16,6 +16,7 @@ FAULT_VARIABLE = "BENCH_FAULT"
 _TEMPORARY = ".tmp-"
 _visits: Counter[str] = Counter()
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_UNWRITABLE = (*_FULL, errno.EFBIG, errno.EROFS)
 
 
 class DiskFull(BenchError):
@@ -83,6 +84,11 @@ def flush(path: Path) -> None:
     """Wait until the file's contents are on the disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def of_writing(error: OSError) -> bool:
+    """Whether only a write can have failed so: reading needs no room."""
+    return error.errno in _UNWRITABLE
 
 
 def explain(error: OSError, path: Path) -> BenchError:

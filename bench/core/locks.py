@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from bench.core.atomic import explain
 from bench.core.errors import UsageError
+
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)
 
 
 @contextmanager
@@ -22,7 +26,7 @@ def held(file: Path, wait: bool) -> Iterator[bool]:
         Whether it is held; never False with ``wait``.
 
     Raises:
-        UsageError: The file system gives no locks, or the file cannot be written.
+        UsageError, DiskFull: The file system gives no locks, or the file cannot be written.
     """
     lock = FileLock(file)
     try:
@@ -32,6 +36,8 @@ def held(file: Path, wait: bool) -> Iterator[bool]:
         yield False
         return
     except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise explain(error, file) from error
         raise UsageError(f"Cannot lock {file} ({error.strerror}). `bench doctor --results` says why.") from error
     try:
         yield True

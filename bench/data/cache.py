@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from filelock import FileLock
 
 from bench.cells.notation import Spec
 from bench.core.atomic import explain, write_atomic, write_text
 from bench.core.errors import UsageError
 from bench.core.eviction import evict
+from bench.core.locks import held
 from bench.core.sizes import amount
 from bench.data.base import Sample, rows_of
 from bench.data.readers import Reader, item_bytes
@@ -64,6 +64,8 @@ def decoded(
             return np.load(place / ARRAY, mmap_mode="r")
         except FileNotFoundError:  # another process made room meanwhile
             continue
+        except OSError as error:
+            raise explain(error, place) from error
     raise UsageError(f"Other runs keep making room in {place.parent}. Raise BENCH_CACHE_LIMIT_GB.")
 
 
@@ -76,11 +78,7 @@ def _once(place: Path, build: Callable[[], None]) -> None:
     """Build the array at ``place`` unless it is there; of processes that race, one builds."""
     if (place / ARRAY).is_file():
         return
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise explain(error, place) from error
-    with FileLock(f"{place}.lock"):
+    with held(Path(f"{place}.lock"), wait=True):
         if (place / ARRAY).is_file():
             return
         shutil.rmtree(place, ignore_errors=True)  # what a killed process left; we hold the lock

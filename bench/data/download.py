@@ -17,7 +17,8 @@ import requests
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from bench.core.errors import DataError, MissingData, UsageError
+from bench.core.atomic import explain, of_writing
+from bench.core.errors import DataError, MissingData
 from bench.data.base import Dataset
 
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -29,7 +30,7 @@ def fetch(dataset: Dataset, root: Path, quiet: bool = False) -> str:
     Archives are unpacked, and must hold the data set's folder; other files are put into it.
 
     Raises:
-        UsageError: The data root cannot be written.
+        UsageError, DiskFull: The data root cannot be written.
         MissingData: The set has no mirror with a checksum, and must be fetched by hand.
         DataError: No mirror gave the right file, or the archive does not hold what it should.
     """
@@ -49,8 +50,8 @@ def fetch(dataset: Dataset, root: Path, quiet: bool = False) -> str:
         with tempfile.TemporaryDirectory(dir=root, prefix=".fetch-") as temporary:
             file = _first_good(sources, name, Path(temporary), dataset, quiet)
             _install(file, wanted, Path(temporary), dataset)
-    except PermissionError as error:
-        raise UsageError(f"Cannot write to {root}: {error.strerror}. Choose another --data folder.") from error
+    except OSError as error:
+        raise explain(error, wanted) from error
     return f"{dataset.plugin_name()} is now at {wanted} (licence: {dataset.licence})."
 
 
@@ -63,7 +64,7 @@ def _first_good(sources: dict[str, str], name: str, folder: Path, dataset: Datas
                 downloader = pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16, timeout=60)
                 return Path(pooch.retrieve(url, checksum, fname=name, path=folder, downloader=downloader))
         except (requests.RequestException, ValueError, OSError) as error:
-            if isinstance(error, PermissionError):
+            if _of_the_disk(error):
                 raise
             problems.append(f"{url}: {str(error).splitlines()[0][:200]}")
     raise DataError(f"No mirror worked: {'; '.join(problems)}. {dataset.missing(dataset.location(folder.parent))}")
@@ -90,6 +91,8 @@ def _install(file: Path, wanted: Path, temporary: Path, dataset: Dataset) -> Non
         else:
             _untar(file, unpacked)
     except _UNPACKABLE as error:
+        if _of_the_disk(error):
+            raise
         raise DataError(f"Cannot unpack {file.name}: {error}. Delete it and fetch it again.") from error
     inside = unpacked / dataset.folder
     if not inside.is_dir():
@@ -97,6 +100,11 @@ def _install(file: Path, wanted: Path, temporary: Path, dataset: Dataset) -> Non
     shutil.rmtree(wanted, ignore_errors=True)  # it is empty: `fetch` has looked
     wanted.parent.mkdir(parents=True, exist_ok=True)
     os.replace(inside, wanted)
+
+
+def _of_the_disk(error: Exception) -> bool:
+    """Whether the data root is at fault, not the mirror or its archive."""
+    return isinstance(error, PermissionError) or (isinstance(error, OSError) and of_writing(error))
 
 
 def _untar(file: Path, into: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.core.atomic import DiskFull, write_atomic
 from bench.core.errors import BenchError, DataError, MissingData
 from bench.data.base import Dataset, Sample, rows_of
 from bench.plugins import registry
@@ -38,6 +39,8 @@ def examples(record: Record, root: Path, folder: Path) -> tuple[list[tuple[str, 
     """
     try:
         return _written(_shared(record), root, folder), ""
+    except DiskFull:
+        raise  # the pages have no room either
     except MissingData:
         return [], "No example images: the data were not at hand when the report was made (--data)."
     except BenchError as error:
@@ -53,6 +56,8 @@ def look_alikes(record: Record, root: Path, folder: Path, audit: Mapping[str, An
     """
     try:
         return pairs_of(_shared(record), root, folder, audit)
+    except DiskFull:
+        raise
     except BenchError:  # told beside the example images
         return []
 
@@ -79,8 +84,7 @@ def _side_by_side(
         if pixels is not None:
             both.paste(Image.fromarray(pixels).convert("RGB").resize((SIDE, SIDE)), (place * SIDE, 0))
     file = f"{type(dataset).plugin_name()}-near-{number}.png"
-    folder.mkdir(parents=True, exist_ok=True)
-    both.save(folder / file)
+    write_atomic(folder / file, both.save)
     return file, f"{' and '.join(pair['samples'])}: {pair['distance']} bits apart"
 
 
@@ -105,7 +109,6 @@ def _written(dataset: Dataset, root: Path, folder: Path) -> list[tuple[str, str]
     shown = table.drop_duplicates("label") if "label" in table else table
     shown = shown.head(MOST)
     names = dataset.class_names(root)
-    folder.mkdir(parents=True, exist_ok=True)
     for sample, label in zip(rows_of(dataset, shown, root), _labels(shown), strict=True):
         pixels = picture(dataset.read(sample))
         if pixels is None:
@@ -113,7 +116,7 @@ def _written(dataset: Dataset, root: Path, folder: Path) -> list[tuple[str, str]
         file = f"{type(dataset).plugin_name()}-{len(found)}.png"
         image = Image.fromarray(pixels)
         image.thumbnail((SIDE, SIDE))
-        image.save(folder / file)
+        write_atomic(folder / file, image.save)
         what = names[label] if 0 <= label < len(names) else f"class {label}" if label >= 0 else sample.id
         found.append((file, what))
     return found

@@ -84,7 +84,6 @@ class GroupRun:
         folder = self.group.folder(self.store.folder)
         with held(folder.with_suffix(".lock"), wait) as free:
             if free:
-                folder.mkdir(exist_ok=True)
                 self._run_locked(folder)
         return free
 

@@ -77,7 +77,8 @@ def _run(cells: Iterable[Resolved], settings: Settings) -> Done:
     lacking: Lacking = []
     planned = planner.plan(cells, store, lacking)
     to_do = [one for one in planned if one.reason]
-    check_writable(settings)
+    if to_do or lacking:
+        check_writable(settings)
     failed = [lacking_record(*lack) for lack in lacking] + preflight(to_do, settings)
     if failed and len(failed) == len(planned) + len(lacking):
         raise DataError(failed[0].error.message if failed[0].error else "")

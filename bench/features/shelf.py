@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from filelock import FileLock
 from numpy.lib.format import header_data_from_array_1_0, write_array_header_1_0
 
-from bench.core.atomic import DiskFull, explain, write_point
+from bench.core.atomic import DiskFull, explain, write_point, write_text
 from bench.core.eviction import evict, size_of
+from bench.core.locks import held
 from bench.core.sizes import amount
 
 Arrays = dict[str, np.ndarray]
@@ -66,14 +66,14 @@ class Shelf:
         """
         digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:24]
         place = self.folder / f"{identity.get('name', 'features')}-{digest}"
-        with self._lock(place):
+        with held(self.folder / f"{place.name}.lock", wait=True):
             try:
                 place.mkdir(exist_ok=True)
                 missing = {n: layout for n, layout in layouts.items() if not (place / f"{n}.npy").exists()}
                 if missing:
                     _check_room(place, missing)
                     _fill(place, missing, compute())
-                    (place / "about.json").write_text(json.dumps(identity, indent=1, sort_keys=True, default=str))
+                    write_text(place / "about.json", json.dumps(identity, indent=1, sort_keys=True, default=str))
                 os.utime(place)
             except OSError as error:
                 raise explain(error, place) from error
@@ -81,10 +81,6 @@ class Shelf:
         if missing:
             evict(self.folder, self.limit - size_of(place), keep=place)
         return found
-
-    def _lock(self, place: Path, timeout: float = -1) -> FileLock:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(self.folder / f"{place.name}.lock", timeout=timeout)
 
 
 def _check_room(place: Path, layouts: Mapping[str, Layout]) -> None:

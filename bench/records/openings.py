@@ -7,18 +7,18 @@ killed process has left half written is passed over, and the next one begins on 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from filelock import FileLock
+from pydantic import TypeAdapter
 
 from bench.cells.cell import parsed
 from bench.cells.notation import Spec
-from bench.core.atomic import explain, write_point
+from bench.core import appending
+from bench.core.errors import UsageError
 
 FILE = "openings.jsonl"
 
@@ -59,6 +59,9 @@ class Opening:
         return json.dumps({name: value for name, value in self.fingerprints.items() if name != "data"}, sort_keys=True)
 
 
+_LINE = TypeAdapter(Opening)
+
+
 def now() -> str:
     """The time, UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")
@@ -70,38 +73,32 @@ def append(folder: Path, opening: Opening) -> None:
     Raises:
         UsageError, DiskFull: The log cannot be written; the test split must then stay shut.
     """
-    file = folder / FILE
     line = json.dumps(asdict(opening), sort_keys=True) + "\n"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f".{FILE}.lock"), file.open("ab+") as stream:
-            write_point("opening-writing")
-            if stream.tell() and not _ends_whole(stream):
-                line = "\n" + line
-            stream.write(line.encode())
-            stream.flush()
-            os.fsync(stream.fileno())
-            write_point("opening-written")
-    except OSError as error:
-        raise explain(error, file) from error
+    appending.append(folder / FILE, line, folder / f".{FILE}.lock", "opening")
 
 
 def read(folder: Path) -> Iterator[Opening]:
     """Every opening, in the order of the log."""
     try:
-        lines = (folder / FILE).read_text(encoding="utf-8").splitlines()
+        lines = (folder / FILE).read_bytes().splitlines()
     except FileNotFoundError:
         return
     for line in lines:
-        try:
-            yield Opening(**json.loads(line))
-        except (ValueError, TypeError):
-            continue  # half a line: its writer was killed before it had opened anything
+        opening = _opening(line)
+        if opening is not None:
+            yield opening
 
 
-def _ends_whole(stream) -> bool:  # type: ignore[no-untyped-def]  # a binary file
-    stream.seek(-1, os.SEEK_END)
-    return bool(stream.read(1) == b"\n")
+def _opening(line: bytes) -> Opening | None:
+    """What a line says; None for half a line, whose writer was killed before it had opened anything, and for one that
+    no `append` wrote."""
+    try:
+        opening = _LINE.validate_json(line)
+        datetime.fromisoformat(opening.time)
+        parsed(opening.cell)
+    except (ValueError, UsageError):
+        return None
+    return opening
 
 
 @lru_cache(maxsize=1 << 14)

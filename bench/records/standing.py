@@ -7,16 +7,13 @@ record that is replaced loses its standing. Records without a line were made her
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, get_args
 
-from filelock import FileLock
-
-from bench.core.atomic import explain
+from bench.core.appending import append
 from bench.core.errors import UsageError, nearest
 from bench.records.schema import Record
 
@@ -82,17 +79,6 @@ def advance(folder: Path, records: Iterable[Record], status: str, by: str) -> li
             raise UsageError(f"{record.cell} is not {STATUSES[place]} yet, so it cannot be {status}.")
         when = datetime.now(UTC).isoformat(timespec="seconds")
         taken.append(Step(record.cell, record.predictions or "", status, by, when))
-    _append(folder / FILE, taken)
+    lines = "".join(json.dumps(asdict(step), ensure_ascii=False) + "\n" for step in taken)
+    append(folder / FILE, lines, folder / ".lock", "standing")
     return taken
-
-
-def _append(file: Path, steps: list[Step]) -> None:
-    text = "".join(json.dumps(asdict(step), ensure_ascii=False) + "\n" for step in steps)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(file.parent / ".lock"), file.open("a", encoding="utf-8") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-    except OSError as error:
-        raise explain(error, file) from error

@@ -77,10 +77,10 @@ def _clear(out: Path, results: Path) -> None:
     """Remove an older report: pages of records that are gone must not stay."""
     if out.resolve() == results.resolve() or (out.exists() and not out.is_dir()):
         raise UsageError(f"{out} is not a place for a report. Choose another folder by --out.")
-    if out.is_dir() and any(out.iterdir()):
-        if not (out / MARKER).is_file():
-            raise UsageError(f"{out} holds something else than a report. Choose another folder by --out.")
+    if (out / MARKER).is_file():
         shutil.rmtree(out)
+    elif any(not place.is_dir() for place in out.rglob("*")):  # empty folders are what a full disk leaves of a report
+        raise UsageError(f"{out} holds something else than a report. Choose another folder by --out.")
 
 
 def _board(pages: Pages, site: Site, board: Board) -> dict[str, Any]:

@@ -102,7 +102,7 @@ class Pages:
     def assets(self) -> None:
         """The style, the script, the chart library, and their licences."""
         place = Path(__file__).parent / "templates"
-        for name in ("report.css", "report.js", "LICENCES.txt"):
+        for name in ("report.js", "report.css", "LICENCES.txt"):  # first what marks the folder as a report
             write_text(self.folder / "assets" / name, (place / name).read_text(encoding="utf-8"))
         write_text(self.folder / "assets" / "vega-lite.js", library())
         write_text(self.folder / "assets" / "charts.js", f"{HEAD}window.adaptbench.look = {_literal(LOOK)};\n")

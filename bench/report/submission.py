@@ -227,9 +227,8 @@ def take_in(folder: Path, results: Path, by: str) -> list[str]:
     source, target = Store(folder), Store(results)
     runs = [source.pair(record.cell) for record in source.all() if record.status == "done"]
     new = [(record, arrays) for record, arrays in runs if not _present(target, record)]
-    taken = [target.put(record, arrays) for record, arrays in new]
-    advance(results, taken, "submitted", by)
-    return [record.cell for record in taken]
+    advance(results, [record for record, _ in new], "submitted", by)  # first: one that lies unmarked is our own
+    return [target.put(record, arrays).cell for record, arrays in new]
 
 
 def _present(target: Store, record: Record) -> bool:

@@ -17,14 +17,17 @@ SPECIAL = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    '"': "''",  # \textquotedbl needs another font encoding than the usual one
     "·": r"$\cdot$",
     "–": "--",
 }
 
+# Opens a box that keeps its size where it is narrow enough.
+SHRUNK = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+
 
 def latex(table: Table) -> str:
-    """A floating table that needs the package booktabs."""
+    """A floating table that needs the packages booktabs and graphicx; a wide one shrinks to the width of its lines."""
     told = sheet(table)
     marked, method = told.head.index("marks"), told.head.index("method")
     letters = _letters([mark for row in table.rows for mark in row.marks.items()])
@@ -40,8 +43,8 @@ def latex(table: Table) -> str:
     notes += [escaped(note) for note in table.notes]
     return "\n".join([
         r"\begin{table}", r"\centering", rf"\caption{{{escaped(_caption(told.caption))}}}",
-        rf"\label{{tab:{_label(told.caption)}}}", rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule",
-        *lines, r"\bottomrule", r"\end{tabular}",
+        rf"\label{{tab:{_label(told.caption)}}}", SHRUNK, rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head,
+        r"\midrule", *lines, r"\bottomrule", r"\end{tabular}}",
         *([r"\par\smallskip\raggedright\footnotesize", *(f"{note}\\par" for note in notes)] if notes else []),
         r"\end{table}",
     ])  # fmt: skip

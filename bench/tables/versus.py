@@ -115,7 +115,8 @@ def one_row(records: Sequence[Record], filter: str) -> tuple[Key, list[Record]]:
     exact = {key: runs for key, runs in rows.items() if filter in (key.method, _listed(key))}
     rows = exact if len(exact) == 1 else rows
     if len(rows) != 1:
-        listed = "; ".join(_listed(key) for key in list(rows)[:5])
+        apart = len({key.protocol for key in rows}) > 1
+        listed = "; ".join(_listed(key) + apart * f" protocol={key.protocol}" for key in list(rows)[:5])
         raise UsageError(f"{filter!r} names {len(rows)} rows ({listed or 'none finished'}). Say more of the name.")
     return next(iter(rows.items()))
 

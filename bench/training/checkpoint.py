@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import Parameter
@@ -72,16 +73,29 @@ def _save_best(folder: Path, learner: Learner, files: dict[str, str]) -> None:
 
 
 def restore(folder: Path, learner: Learner) -> bool:
-    """Bring the learner to its last checkpoint; False when there is none."""
+    """Bring the learner to its last checkpoint.
+
+    Everything is read before anything is changed.
+
+    Returns:
+        False when there is none, or one that a power cut has damaged, which goes: the learner then starts anew, to the
+        same digits.
+    """
     if not (folder / "progress.json").exists():
         return False
-    saved = json.loads((folder / "progress.json").read_text())
     device = str(learner.parameters[0].device)
-    if "now" in saved["files"]:  # else it is through
-        _go_on_from(load_file(folder / saved["files"]["now"], device=device), learner)
-    best = load_file(folder / saved["files"]["best"], device=device)
+    try:
+        saved = json.loads((folder / "progress.json").read_text())
+        progress, files = Progress(**saved["progress"]), saved["files"]
+        tensors = {name: load_file(folder / file, device=device) for name, file in files.items()}
+        best = tensors["best"]
+    except (ValueError, KeyError, TypeError, OSError, SafetensorError):
+        drop(folder)
+        return False
+    if "now" in tensors:  # else it is through
+        _go_on_from(tensors["now"], learner)
     learner.best, learner.best_outputs = _below("model.", best), _as_outputs(best)
-    learner.progress = Progress(**saved["progress"])
+    learner.progress = progress
     return True
 
 

@@ -149,7 +149,7 @@ def test_a_data_root_that_cannot_be_written(root: Path, monkeypatch: pytest.Monk
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("bench.data.download.tempfile.TemporaryDirectory", refuse)
-    with pytest.raises(UsageError, match="Choose another --data"):
+    with pytest.raises(UsageError, match="Choose a folder you may write to"):
         fetch(toy(**{"http://127.0.0.1:9/toy.zip": "sha256:0"}), root)
 
 

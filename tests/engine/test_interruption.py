@@ -19,8 +19,21 @@ from bench.training import checkpoint
 from tests.engine.conftest import RunCells
 
 METHODS = ["cladapter[k=2]", "linear_probe", "majority"]
-KINDS = ("checkpoint", "best", "progress", "trained", "outputs", "reported", "predictions", "record", "shelf")
-POINTS = [f"{what}-{when}" for what in KINDS for when in ("writing", "placed")] + ["predictions-settled"]
+KINDS = (
+    "array",
+    "shelf",
+    "group",
+    "checkpoint",
+    "best",
+    "progress",
+    "trained",
+    "outputs",
+    "reported",
+    "predictions",
+    "record",
+)
+POINTS = [f"{what}-{when}" for what in KINDS for when in ("writing", "placed")]
+POINTS += ["predictions-settled", "opening-writing", "opening-written"]
 # later visits of a point, most of them in the second stage of staged fine-tuning
 LATER = [
     "checkpoint-placed:3",
@@ -69,8 +82,8 @@ def uninterrupted(whole: Path, run_cells: RunCells) -> Path:
 def test_kill_at_a_write_point(
     point: str, run_cells: RunCells, uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if point.startswith("shelf"):
-        monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))  # a cold one, so that features are computed
+    if point.startswith(("array", "shelf")):
+        monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))  # a cold one, so that it is filled
     monkeypatch.setenv("BENCH_FAULT", f"kill:{point}")
     assert status_of(in_child(lambda: run_cells(tmp_path, METHODS))) == -signal.SIGKILL
     monkeypatch.delenv("BENCH_FAULT")
@@ -104,6 +117,22 @@ def test_short_epochs_share_checkpoints_and_resume_to_the_same_digits(
     kept = [json.loads(file.read_text())["progress"]["epoch"] for file in tmp_path.rglob("progress.json")]
     assert set(kept) == {2}  # none but those of the last epoch
     run_cells(tmp_path, METHODS, checkpoint_every=1e9)
+    assert assert_same_results(tmp_path, uninterrupted) == len(METHODS)
+
+
+@pytest.mark.parametrize("damaged", ["progress.json", "now-*.safetensors", "best-*.safetensors"])
+def test_a_damaged_checkpoint_counts_as_none(
+    damaged: str, run_cells: RunCells, uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a power cut may leave it: checkpoints survive a kill, but are not flushed to the disk."""
+    monkeypatch.setenv("BENCH_FAULT", "kill:progress-placed:2")
+    assert status_of(in_child(lambda: run_cells(tmp_path, METHODS))) == -signal.SIGKILL
+    monkeypatch.delenv("BENCH_FAULT")
+    files = list(tmp_path.rglob(damaged))
+    for file in files:
+        file.write_bytes(file.read_bytes()[:20])
+    assert files
+    assert not run_cells(tmp_path, METHODS).failed
     assert assert_same_results(tmp_path, uninterrupted) == len(METHODS)
 
 

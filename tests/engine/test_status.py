@@ -58,3 +58,17 @@ def test_a_job_that_waits_and_a_folder_that_is_not_there(tmp_path: Path) -> None
     wrong = CliRunner().invoke(app, ["status", "--results", str(tmp_path / "nowhere")])
     assert wrong.exit_code == 2
     assert "--results" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "text"), [("one/group.json", "junk"), ("one/group.json", '{"a": 1}'), ("x.job", "[]")]
+)
+def test_a_damaged_file_is_named(tmp_path: Path, file: str, text: str) -> None:
+    damaged = tmp_path / ".checkpoints" / file
+    damaged.parent.mkdir(parents=True)
+    damaged.write_text(text)
+    shown = CliRunner().invoke(app, ["status", "--results", str(tmp_path)])
+    assert (shown.exit_code, shown.output) == (
+        2,
+        f"bench: {damaged} is damaged. Remove it: `bench run` can do without.\n",
+    )

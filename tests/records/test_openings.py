@@ -5,15 +5,24 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import resource
 import signal
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from appending import opening, write_many
+from made_results import fill
 
+from bench.claims.binding import first_openings
+from bench.core import appending
+from bench.core.atomic import DiskFull
 from bench.records import Store
 from bench.records.items import names_digest, packed, unpacked
 from bench.records.openings import FILE, append, read
+from bench.records.standing import FILE as STEPS
+from bench.records.standing import advance
 from tests.engine.conftest import RunCells
 
 
@@ -87,3 +96,45 @@ def test_item_scores_survive_packing_to_the_last_bit() -> None:
         assert np.array_equal(unpacked(packed(scores)), scores)
     assert len(packed(rng.integers(0, 2, 2048).astype(float))) < 700
     assert names_digest(np.array(["a", "b"])) != names_digest(np.array(["b", "a"]))
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['{"cell": 5}', '["cell"]', '{"time": "yesterday"}', '{"cell": "digits"}', '{"times": null}', "\udcff"],
+    ids=["number", "list", "time", "name", "times", "bytes"],
+)
+def test_lines_that_nobody_wrote_stop_no_reader(tmp_path: Path, line: str) -> None:
+    append(tmp_path, opening(0))
+    other = json.loads(line) if line.startswith("{") else None
+    text = line if other is None else json.dumps({**asdict(opening(1)), **other})
+    (tmp_path / FILE).open("ab").write(f"{text}\n".encode("utf-8", "surrogateescape"))
+    assert list(first_openings(Store(tmp_path))) == [opening(0).cell]
+    assert [one.place for one in read(tmp_path)] == [opening(0).place]
+
+
+def sent_in(folder: Path) -> None:
+    advance(folder, fill(folder, [opening(1).cell]), "submitted", "ada")
+
+
+@pytest.mark.parametrize(("log", "add"), [(FILE, lambda folder: append(folder, opening(1))), (STEPS, sent_in)])
+def test_a_line_for_which_there_is_no_room_leaves_nothing(
+    tmp_path: Path, log: str, add: Callable[[Path], None]
+) -> None:
+    """The disk takes the first bytes of a line, and no more."""
+    add(tmp_path)
+    before = (tmp_path / log).read_bytes()
+    child = os.fork()
+    if child == 0:
+        size = len(before) + 10
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+        appended = True
+        try:
+            appending.append(tmp_path / log, "x" * 100 + "\n", tmp_path / ".lock", "log")
+        except DiskFull:
+            appended = False
+        finally:
+            os._exit(appended)
+    assert os.waitpid(child, 0)[1] == 0
+    assert (tmp_path / log).read_bytes() == before
+    add(tmp_path)
+    assert (tmp_path / log).read_bytes().startswith(before)

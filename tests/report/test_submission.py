@@ -13,8 +13,10 @@ from made_results import fill, finished, grid
 from typer.testing import CliRunner
 
 from bench.cli.app import app
+from bench.core.atomic import DiskFull
 from bench.records import Record, Store, prediction_key
-from bench.report.submission import check
+from bench.records.standing import read
+from bench.report.submission import check, take_in
 
 LORA, VPT = "digits/pico/lora/quick/seed=0", "digits/pico/vpt/quick/seed=0"
 Arrays = dict[str, np.ndarray]
@@ -166,3 +168,17 @@ def test_a_bad_submission_is_not_taken_in(tmp_path: Path) -> None:
     )
     assert added.exit_code == 2
     assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize("point", ["predictions-writing", "record-written", "record-placed"])
+def test_what_was_sent_in_never_lies_unmarked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str) -> None:
+    """The disk is full in the middle: a record without a line of its standing would count as made here."""
+    given, results = tmp_path / "given", tmp_path / "results"
+    submit(given, *grid(methods=["majority", "knn", "lora", "vpt"], seeds=2))
+    monkeypatch.setenv("BENCH_FAULT", f"full:{point}")
+    with pytest.raises((DiskFull, OSError)):
+        take_in(given, results, "ada")
+    monkeypatch.delenv("BENCH_FAULT")
+    assert {record.cell for record in Store(results).all()} <= read(results).keys()
+    take_in(given, results, "ada")
+    assert {record.cell for record in Store(results).all()} == read(results).keys()

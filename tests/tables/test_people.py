@@ -79,6 +79,16 @@ def test_latex_is_a_papers_table() -> None:
     lines = [line for line in body.splitlines() if line]
     assert all(len(re.findall(r"(?<!\\)&", line)) == columns - 1 for line in lines)
     assert "below" not in body
+    assert text.count("{") == text.count("}")
+
+
+def test_latex_has_no_command_beyond_its_packages() -> None:
+    """Compiled by hand with the class article, booktabs and graphicx; this command once needed an encoding, too."""
+    records = [done("digits/pico/knn/quick/seed=0", flags=Flags(notes=['a "quoted" note']))[0]]
+    text = render(aggregate(records), "latex")
+    assert "a ''quoted'' note" in text
+    assert "textquotedbl" not in text
+    assert text.index(r"\resizebox{\ifdim\width>\linewidth") < text.index(r"\begin{tabular}")
 
 
 @pytest.mark.parametrize("format", ["rich", "md", "html", "latex", "csv", "json"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from made_results import fill, grid
+from made_results import fill, finished, grid
 
 from bench.cli.commands.compare import compare
 from bench.core.errors import UsageError
@@ -54,6 +54,16 @@ def test_a_row_is_named_by_what_the_message_lists(store: Store) -> None:
     with pytest.raises(UsageError, match=r"names 2 rows \(digits/pico/knn/paper; digits/pico/knn/quick\)"):
         found(store, "*/*/knn", "lora")
     assert found(store, "digits/pico/knn/quick", "lora").a.recipe == "quick"
+
+
+def test_rows_of_two_protocols_are_told_apart(store: Store) -> None:
+    """A default protocol is not part of a cell's name."""
+    for cell in grid("digits[protocol=other]", methods=["knn"]):
+        record, arrays = finished(cell)
+        store.put(record.model_copy(update={"protocol": "other"}), arrays)
+    listed = r"names 2 rows \((digits\S*/pico/knn/quick protocol=\w+(; )?){2}\)"
+    with pytest.raises(UsageError, match=listed):
+        found(store, "*/*/knn", "lora")
 
 
 def test_other_recipes_and_shut_splits_are_refused(store: Store) -> None:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Literal
 
+from bench.core.atomic import write_text
 from bench.core.errors import UsageError
 from bench.plugins import registry
 from bench.plugins.syntax import PACKAGE
@@ -22,7 +23,8 @@ def write(kind: Literal["baseline", "dataset"], name: str, folder: Path) -> str:
     """Write the file and say what to do next.
 
     Raises:
-        UsageError: The name is no module name or is taken, or the file is there already.
+        UsageError: The name is no module name or is taken, or the file is there already or cannot be written.
+        DiskFull: There is no room for it.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
         raise UsageError(f"{name!r} cannot name a file to import: use small letters, digits and _, as in my_{kind}.")
@@ -31,9 +33,5 @@ def write(kind: Literal["baseline", "dataset"], name: str, folder: Path) -> str:
         raise UsageError(f"There is a {kind} {name!r} already. Choose another name.")
     template = (PACKAGE / "cli" / "templates" / f"{kind}.py.txt").read_text(encoding="utf-8")
     class_name = "".join(part.capitalize() for part in name.split("_"))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(template.replace("NAME", name).replace("CLASS", class_name), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"Cannot write {path} ({error.strerror}). Choose another folder with --folder.") from error
+    write_text(path, template.replace("NAME", name).replace("CLASS", class_name))
     return f"Wrote {path}.\n" + NEXT[kind].format(path=path, name=name, folder=folder)
