@@ -25,7 +25,7 @@ ARCHITECTURE_ARGS = frozenset((
 ))  # fmt: skip
 _Value = bool | int | float | str
 _Side = Annotated[int, Field(ge=1, le=SIDE_LIMIT)]
-_Triple = tuple[float, float, float]
+Triple = tuple[float, float, float]
 
 
 def _shape_only(given: dict[str, Any]) -> dict[str, Any]:
@@ -41,10 +41,13 @@ def _square(given: tuple[int, int, int]) -> tuple[int, int, int]:
     return given
 
 
-def _positive(given: _Triple) -> _Triple:
+def _above_zero(given: Triple) -> Triple:
     if min(given) <= 0:
         raise ValueError("must be above 0")
     return given
+
+
+Positive = Annotated[Triple, AfterValidator(_above_zero)]
 
 
 class _Metadata(BaseModel):
@@ -54,8 +57,8 @@ class _Metadata(BaseModel):
 
     timm_arch: str = Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)?$")  # a name: no hub address, no path
     input_size: Json[Annotated[tuple[Literal[3], _Side, _Side], AfterValidator(_square)]]
-    mean: Json[_Triple]
-    std: Json[Annotated[_Triple, AfterValidator(_positive)]]
+    mean: Json[Triple]
+    std: Json[Positive]
     model_args: Json[Annotated[dict[str, _Value | list[_Value]], AfterValidator(_shape_only)]] = {}
     interpolation: Literal["bilinear", "bicubic"] = "bicubic"
     trained_on: str = "unknown"

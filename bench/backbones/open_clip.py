@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from pydantic import Field, field_validator
 
 from bench.backbones.family import BackboneFamily, WeightsInfo
 from bench.backbones.local import file_digest, local_weights, metadata, readable
+from bench.backbones.open_clip_facts import CONFIG, MEAN, STD, facts_of
 from bench.backbones.tags import trained_on
 from bench.core.errors import UsageError, nearest
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from bench.backbones.base import Backbone
 
 PREFIX = "open_clip."
-CONFIG = "open_clip_config"  # metadata of a local file: the model's configuration as JSON
-_MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
 class OpenClip(BackboneFamily):
@@ -90,8 +88,8 @@ def from_hub(name: str) -> WeightsInfo:
     return WeightsInfo(
         arch=arch,
         size=size[0] if isinstance(size, (list, tuple)) else size,
-        mean=tuple(facts.get("mean") or _MEAN),
-        std=tuple(facts.get("std") or _STD),
+        mean=tuple(facts.get("mean") or MEAN),
+        std=tuple(facts.get("std") or STD),
         interpolation=facts.get("interpolation") or "bicubic",
         model_args={"tag": tag},
         trained_on=trained_on(tag),
@@ -103,23 +101,18 @@ def from_file(name: str, path: Path) -> WeightsInfo:
     """Facts of a safetensors file, from its metadata.
 
     Raises:
-        UsageError: They are incomplete, or the activations differ.
+        UsageError: They are incomplete, name what is not this model's shape, or the activations differ.
     """
-    meta = metadata(path)
-    try:
-        config = json.loads(meta[CONFIG])
-        trained = json.loads(meta["trained_quick_gelu"])
-        size = int(config["vision_cfg"]["image_size"])
-    except (KeyError, ValueError, TypeError) as error:
-        raise UsageError(f"{path}: metadata are incomplete ({error!r}). See bench show open_clip.") from error
-    check_activation(name, bool(config.get("quick_gelu")), bool(trained))
+    facts = facts_of(path, metadata(path))
+    config = facts.open_clip_config.model_dump()
+    check_activation(name, facts.open_clip_config.quick_gelu, facts.trained_quick_gelu)
     return WeightsInfo(
         arch=name,
-        size=size,
-        mean=tuple(json.loads(meta.get("mean", json.dumps(_MEAN)))),
-        std=tuple(json.loads(meta.get("std", json.dumps(_STD)))),
+        size=config["vision_cfg"]["image_size"],
+        mean=facts.mean,
+        std=facts.std,
         model_args=config,
-        trained_on=meta.get("trained_on", "unknown"),
+        trained_on=facts.trained_on,
         file=str(path),
         digest=file_digest(path),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -113,8 +114,41 @@ def test_names_of_the_hub() -> None:
 
 def test_incomplete_files_are_refused(folder: Path) -> None:
     save_file({"x": torch.zeros(1)}, folder / "half.safetensors", {"open_clip_config": json.dumps({"embed_dim": 4})})
-    with pytest.raises(UsageError, match="metadata are incomplete"):
+    with pytest.raises(UsageError, match=r"open_clip_config\.vision_cfg in its metadata: Field required"):
         load(folder, "half")
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "value", "said"),
+    [
+        ("vision_cfg", "timm_model_name", "vit_tiny_patch16_224", "'timm_model_name' does not shape a tower"),
+        ("vision_cfg", "timm_model_pretrained", True, "'timm_model_pretrained' does not shape"),
+        ("text_cfg", "hf_model_name", "someone/else", "'hf_model_name' does not shape"),
+        ("text_cfg", "hf_tokenizer_name", "../elsewhere", "'hf_tokenizer_name' does not shape"),
+        ("vision_cfg", "image_size", 10**9, "image_size, a number from 1 to"),
+        ("vision_cfg", "image_size", [224, 160], "image_size, a number from 1 to"),
+        ("text_cfg", "context_length", "77", "context_length, a number above 0"),
+        ("", "cache_dir", "/elsewhere", "cache_dir in its metadata: Extra inputs are not permitted"),
+        ("", "embed_dim", -1, "embed_dim in its metadata"),
+    ],
+)
+def test_a_file_names_no_other_weights(folder: Path, part: str, field: str, value: object, said: str) -> None:
+    with safe_open(str(folder / "tiny_clip.safetensors"), framework="pt") as stream:
+        state, facts = {key: stream.get_tensor(key) for key in stream.keys()}, stream.metadata()  # noqa: SIM118
+    config = json.loads(facts["open_clip_config"])
+    (config[part] if part else config)[field] = value
+    save_file(state, folder / "hostile.safetensors", {**facts, "open_clip_config": json.dumps(config)})
+    with pytest.raises(UsageError, match=re.escape(said)):
+        OpenClip().find("hostile", folder)
+
+
+@pytest.mark.parametrize(("field", "value"), [("mean", "[0.5]"), ("mean", "[NaN, 0, 0]"), ("std", "[0, 1, 1]")])
+def test_normalisation_is_three_numbers(folder: Path, field: str, value: str) -> None:
+    with safe_open(str(folder / "tiny_clip.safetensors"), framework="pt") as stream:
+        state, facts = {key: stream.get_tensor(key) for key in stream.keys()}, stream.metadata()  # noqa: SIM118
+    save_file(state, folder / "hostile.safetensors", {**facts, field: value})
+    with pytest.raises(UsageError, match=f"{field}.* in its metadata"):
+        OpenClip().find("hostile", folder)
 
 
 def test_prompts_train_through_the_text_encoder_and_adapters_beside_them(folder: Path) -> None:
