@@ -124,8 +124,21 @@ def batches_of(
 
 
 def validate(context: Context, learners: list[Learner]) -> list[tuple[Predicted, float]]:
-    """Predictions of each learner on its selection split, and the metric that selects; NaN where there is none."""
-    split = selection_split(context, learners[0])
+    """Predictions of each learner on its selection split, and the metric that selects; NaN where there is none.
+
+    Learners of one trunk may select on different splits: one cell's protocol selects on the test split, another's does
+    not.
+    """
+    splits = [selection_split(context, learner) for learner in learners]
+    found: dict[int, tuple[Predicted, float]] = {}
+    for split in dict.fromkeys(splits):
+        chosen = [number for number, own in enumerate(splits) if own == split]
+        judged = _validate_on(context, [learners[number] for number in chosen], split)
+        found |= dict(zip(chosen, judged, strict=True))
+    return [found[number] for number in range(len(learners))]
+
+
+def _validate_on(context: Context, learners: list[Learner], split: str | None) -> list[tuple[Predicted, float]]:
     if split is None:
         return [(Predicted({}, NOTHING, _others(learner, {})), NOTHING) for learner in learners]
     targets = context.targets(context.prepared.rows(split)).cpu().numpy()

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from compared import assert_same_results
 from sklearn.utils.class_weight import compute_class_weight
 from torch.nn.functional import cross_entropy
 
 from bench.cells.recipes import Recipe, preset
 from bench.core.errors import UsageError
+from bench.engine.run import carry_out
+from bench.engine.settings import Settings
+from bench.plugins.folders import use_folders
 from bench.records import Store
 from bench.tables.metrics import selecting
 from bench.tasks.classification import Classification
@@ -93,3 +98,41 @@ def test_tasks_that_do_not_weigh_classes_say_so() -> None:
 
     with pytest.raises(UsageError, match="does not weigh classes"):
         Segmentation().check_class_weight("balanced")
+
+
+PEEKING = '''
+"""Digits whose second protocol selects on the test split."""
+from dataclasses import replace
+
+from bench.datasets.digits import Digits
+
+LIMITED = Digits.protocols["limited"]
+
+
+class Peeking(Digits):
+    """Digits, honestly and not."""
+
+    protocols = {"limited": LIMITED, "peeking": replace(LIMITED, selection="test_best")}
+    expected = {}
+'''
+
+
+@pytest.mark.parametrize("first", ["limited", "peeking"])
+def test_cells_of_one_trunk_select_each_on_their_own_split(
+    tmp_path: Path, plugin_folder: Path, weights: Path, first: str
+) -> None:
+    """Whichever cell comes first: the test split chooses where its protocol says so, and nowhere else."""
+    (plugin_folder / "peeking.py").write_text(PEEKING)
+    use_folders([plugin_folder])
+    recipe = "quick[epochs=6,lr=0.5]"
+    names = [f"peeking[protocol={p}]/tiny_vit/linear_probe/{recipe}/seed=0" for p in ("limited", "peeking")]
+    order = names if first == "limited" else names[::-1]
+    settings = Settings(results=tmp_path / "together", weights=weights, device="cpu", quiet=True)
+    together = carry_out(order, settings)
+    for name in names:
+        carry_out([name], replace(settings, results=tmp_path / "alone"))
+    assert assert_same_results(tmp_path / "together", tmp_path / "alone") == 2
+    honest, peeked = [r.stages[0] for r in map(Store(settings.results).get, sorted(together.cells)) if r]
+    assert [len(honest.curves["val_accuracy"]), len(peeked.curves["val_accuracy"])] == [6, 6]
+    assert max(honest.curves["val_accuracy"]) == honest.metrics["val"]["accuracy"]  # type: ignore[type-var]
+    assert max(peeked.curves["val_accuracy"]) == peeked.metrics["test"]["accuracy"]  # type: ignore[type-var]
