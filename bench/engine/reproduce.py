@@ -119,7 +119,10 @@ def _verdict(same_stages: bool, arrays: dict[str, np.ndarray], others: dict[str,
 
 
 def _difference(array: np.ndarray, other: np.ndarray | None) -> float:
-    return float("inf") if other is None or array.shape != other.shape else float(np.abs(array - other).max())
+    """The largest, as numbers: flags cannot be subtracted, and bytes would begin anew below zero."""
+    if other is None or array.shape != other.shape:
+        return float("inf")
+    return float(np.abs(array.astype(np.float64) - other.astype(np.float64)).max(initial=0.0))
 
 
 def _differing(one: dict[str, str], other: dict[str, str]) -> dict[str, tuple[str, str]]:

@@ -16,9 +16,11 @@ from bench.core.errors import DataError, UsageError
 from bench.data.base import rows_of
 from bench.data.prepare import Prepared, prepare
 from bench.datasets.clip_features import ClipFeatures
+from bench.engine.reproduce import reproduce
 from bench.engine.run import Done, carry_out
 from bench.engine.settings import Settings
 from bench.records import Record, Store
+from bench.report.packing import pack
 
 HERE = "clip_features[subset=things"
 
@@ -239,3 +241,15 @@ def split_rows(found: Prepared) -> tuple[np.ndarray, np.ndarray]:
     table = found.table.iloc[found.rows("test")]
     x = np.stack([found.dataset.read(one) for one in rows_of(found.dataset, table, found.root)])
     return x.astype(np.float32), table["label"].to_numpy()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_few_shot_records_reproduce(tmp_path: Path, packed: bool) -> None:
+    """Their outputs hold flags beside numbers."""
+    feature_files(tmp_path)
+    done, _ = run(tmp_path, f"{HERE},shots=2]/cached[size={WIDTH}]/taskres/few_shot[epochs=2]/seed=0")
+    store = Store(tmp_path / "runs")
+    assert not packed or pack(store).packed == 1
+    (cell,) = done.cells
+    again = reproduce(store.path(cell), Settings(results=store.folder, data=tmp_path, device="cpu", quiet=True))
+    assert (again.verdict, again.largest) == ("equal", 0.0)
