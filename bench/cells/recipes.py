@@ -151,7 +151,7 @@ PRESETS: dict[str, Preset] = {
     "tuned_small": Preset(
         about="Ours, the fair comparison of `tuned` at the size of two cores: AdamW without augmentation; every method "
         "gets 4 trials of 6 epochs in all: 4 rates of what it adds or, where it trains pre-trained weights too, 4 of "
-        "these beside one of those.",
+        "those beside one of what it adds.",
         values=dict(
             epochs=6, epochs_per="cell", batch_size=16, weight_decay=1e-2, no_decay=True, clip_norm=1.0,
             schedule="cosine", warmup_epochs=1, ties="later", lr_grid=(1e-4, 1e-3, 1e-2, 0.1),
