@@ -99,8 +99,8 @@ class GroupRun:
 
     def _say_who(self, folder: Path, cells: list[Planned]) -> None:
         """For `bench status`."""
-        epochs = sum(job.epochs for job in Group(self.group.key, tuple(cells)).jobs)
-        at_it = AtIt(platform.node(), os.getpid(), epochs, [planned.name for planned in cells])
+        jobs, names = Group(self.group.key, tuple(cells)).jobs, [planned.name for planned in cells]
+        at_it = AtIt(platform.node(), os.getpid(), sum(job.epochs for job in jobs), names, [job.key for job in jobs])
         write_text(folder / AT_IT, json.dumps(asdict(at_it)), point="group")
 
     def _run_open(self, cells: list[Planned], folder: Path) -> None:

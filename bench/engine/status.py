@@ -25,12 +25,14 @@ class AtIt:
     Attributes:
         epochs: Of training that the group needs in all.
         cells: Canonical names of its cells without an outcome when it began.
+        stages: Folders of these cells' checkpoints: those of another recipe may lie beside them.
     """
 
     host: str
     process: int
     epochs: int
     cells: list[str]
+    stages: list[str]
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def _underway(place: Path, at_it: AtIt | None, job: _Job | None) -> Underway:
             state = "running"
     named = [f"{at_it.host} process {at_it.process}"] if at_it and state == "running" else []
     named += [f"job {job.job}"] if job else []
-    done = [_read(file, _Checkpoint) for file in place.glob("*/progress.json")]
+    done = [_read(place / stage / "progress.json", _Checkpoint) for stage in (at_it.stages if at_it else ())]
     epochs = sum(one.progress.epoch for one in done if one)
     cells = at_it.cells if at_it else job.cells if job else []
     return Underway(state, ", ".join(named), epochs, at_it.epochs if at_it else 0, cells)

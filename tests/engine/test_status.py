@@ -47,6 +47,24 @@ def test_running_then_stopped_then_nothing(
     assert text.startswith("Nothing is under way in ")
 
 
+def test_what_another_recipe_has_left_is_not_counted(
+    run_cells: RunCells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cells of two recipes share the folder of their group."""
+    seen, save = [], checkpoint.save
+
+    def stop(folder: Path, learner: checkpoint.Learner) -> None:
+        save(folder, learner)
+        seen.extend(status(tmp_path))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint, "save", stop)
+    for epochs in (4, 3):
+        with pytest.raises(KeyboardInterrupt):
+            run_cells(tmp_path, ["linear_probe"], f"quick[epochs={epochs}]")
+    assert [(one["done"], one["epochs"]) for one in seen] == [(1, 4), (1, 3)]
+
+
 def test_a_job_that_waits_and_a_folder_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / ".checkpoints").mkdir()
     (tmp_path / ".checkpoints" / "abc.job").write_text(json.dumps({"job": "17_3", "cells": ["a cell"]}))
