@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -32,7 +32,7 @@ class AtIt:
     process: int
     epochs: int
     cells: list[str]
-    stages: list[str]
+    stages: list[str] = field(default_factory=list)  # a file of an older version has none
 
 
 @dataclass(frozen=True)
