@@ -53,8 +53,8 @@ def pack(store: Store) -> Packed:
 
 
 def is_packed(arrays: Arrays) -> bool:
-    """Whether outputs are in float16, which nothing but `rounded` makes."""
-    return any(is_output(name) and array.dtype == np.float16 for name, array in arrays.items())
+    """Whether outputs are in float16, which nothing but `rounded` makes of them; features may be kept so."""
+    return any(_is_prediction(name) and array.dtype == np.float16 for name, array in arrays.items())
 
 
 def rounded(record: Record, arrays: Arrays) -> Arrays:
@@ -71,10 +71,15 @@ def rounded(record: Record, arrays: Arrays) -> Arrays:
     return found
 
 
+def _is_prediction(name: str) -> bool:
+    """Whether an array is what metrics read; none would notice what becomes of features."""
+    return is_output(name) and not name.endswith("/features")
+
+
 def _may_shrink(name: str, array: np.ndarray) -> bool:
-    """Whether an array is an output (n, C) of plain numbers; no metric would notice what becomes of features."""
-    output = is_output(name) and not name.endswith("/features")
-    return output and array.dtype == np.float32 and array.ndim == 2 and bool(np.isfinite(array).all())
+    """Whether an array is an output (n, C) of plain numbers."""
+    shaped = array.dtype == np.float32 and array.ndim == 2
+    return _is_prediction(name) and shaped and bool(np.isfinite(array).all())
 
 
 def _below_largest(array: np.ndarray, bits: int) -> np.ndarray:

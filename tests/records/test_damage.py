@@ -164,7 +164,7 @@ def test_the_whole_folder_is_checked(store: Store) -> None:
     store.path(OTHER).write_text("{}")
     checked = invoke("results", "check", "--results", store.folder)
     assert checked.exit_code == 1
-    assert "0 records with their predictions, 0 failures, 2 damaged" in checked.stdout
+    assert "0 records with their predictions, 0 failures, 2 problems" in checked.stdout
     assert "linear_probe/quick/seed=0.json is no readable record" in checked.stdout
     assert json.loads(invoke("results", "check", "--results", store.folder, "--json").stdout)["records"] == 0
 
