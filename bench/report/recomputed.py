@@ -47,7 +47,7 @@ def items_recomputed(record: Record, stage: StageResult, arrays: Arrays) -> Iter
                 if name == "ids":
                     same = text == names_digest(arrays[prediction_key(split, "ids")])
                 elif name == "groups":
-                    same = text == groups_packed(arrays[prediction_key(split, "group")])
+                    same = text == groups_packed(_units(arrays, split))
                 else:
                     ours = task.item_scores(arrays[prediction_key(split, "targets")], outputs, known[name].name)
                     same = np.allclose(unpacked(text), ours, atol=ITEM_TOLERANCE)
@@ -56,6 +56,13 @@ def items_recomputed(record: Record, stage: StageResult, arrays: Arrays) -> Iter
                 continue
             if not same:
                 yield f"{stage.name} {split}: the items' {name} are not those of the predictions"
+
+
+def _units(arrays: Arrays, split: str) -> np.ndarray:
+    """What samples belong to: their groups or, where these are all one or the data have none, their domains."""
+    known = [prediction_key(split, what) for what in ("group", "domain")]
+    found = next((name for name in known if name in arrays and len(np.unique(arrays[name])) > 1), known[0])
+    return arrays[found]
 
 
 def outputs_of(arrays: Arrays, split: str, stage: str) -> Arrays:

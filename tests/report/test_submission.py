@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from bench.cli.app import app
 from bench.core.atomic import DiskFull
 from bench.records import Record, Store, prediction_key
+from bench.records.items import groups_packed
 from bench.records.standing import read
 from bench.report.submission import check, take_in
 
@@ -182,3 +183,25 @@ def test_what_was_sent_in_never_lies_unmarked(tmp_path: Path, monkeypatch: pytes
     assert {record.cell for record in Store(results).all()} <= read(results).keys()
     take_in(given, results, "ada")
     assert {record.cell for record in Store(results).all()} == read(results).keys()
+
+
+@pytest.mark.parametrize("unit", ["group", "domain"])
+def test_the_units_of_items_are_groups_or_domains(tmp_path: Path, unit: str) -> None:
+    """Data without groups have domains in their place, and either is looked at."""
+
+    def belonging(record: Record, arrays: Arrays) -> Record:
+        stage, names = record.stages[0], np.array(["a", "b"])[np.arange(len(arrays["test/ids"])) % 2]
+        arrays[f"test/{unit}"] = names
+        items = {split: {**known, "groups": groups_packed(names)} for split, known in stage.items.items()}
+        return record.model_copy(update={"stages": [stage.model_copy(update={"items": items})]})
+
+    def swapped(record: Record, arrays: Arrays) -> Record:
+        told = belonging(record, arrays)
+        arrays[f"test/{unit}"] = np.roll(arrays[f"test/{unit}"], len(arrays["test/ids"]) // 2)
+        arrays[f"test/{unit}"][0] = arrays[f"test/{unit}"][1]
+        return told
+
+    submit(tmp_path / "honest", LORA, change=belonging)
+    assert "items" not in kinds(tmp_path / "honest")
+    submit(tmp_path / "wrong", LORA, change=swapped)
+    assert "items" in kinds(tmp_path / "wrong")
