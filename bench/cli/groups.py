@@ -95,37 +95,42 @@ def cache_clear(
 
 
 @folder_app.command("check")
-def results_check(results: Results = Path("runs"), json: Json = False) -> None:
+def results_check(
+    ctx: typer.Context, results: Results = Path("runs"), plugins: Plugins = None, json: Json = False
+) -> None:
     """Read every record and all predictions: digests, metrics computed again, tables made again.
 
     Exit code 1 where one is damaged, or says something else.
     """
     from bench.cli.commands import results as command
 
+    use_plugins(ctx, plugins)
     text, sound = command.check(results, json)
     typer.echo(text)
     raise typer.Exit(0 if sound else 1)
 
 
 @folder_app.command("make")
-def results_make(results: Results = Path("results")) -> None:
+def results_make(ctx: typer.Context, results: Results = Path("runs"), plugins: Plugins = None) -> None:
     """Write the tables and figures that made_by.txt names.
 
     Each from the records, by the command that stands beside it.
     """
     from bench.cli.commands import results as command
 
+    use_plugins(ctx, plugins)
     typer.echo(command.remade(results))
 
 
 @folder_app.command("pack")
-def results_pack(results: Results = Path("runs")) -> None:
+def results_pack(ctx: typer.Context, results: Results = Path("runs"), plugins: Plugins = None) -> None:
     """Round stored predictions to fewer bits.
 
     No metric as printed and no item as compared changes; reproduce rounds likewise.
     """
     from bench.cli.commands import results as command
 
+    use_plugins(ctx, plugins)
     typer.echo(command.packed(results))
 
 

@@ -18,6 +18,7 @@ import typer.main
 
 from bench.core.atomic import write_text
 from bench.core.errors import UsageError
+from bench.plugins.folders import user_folders
 
 LIST = "made_by.txt"
 TEXTS = (".md", ".csv", ".json", ".tex", ".txt")  # what is printed; anything else takes --out
@@ -106,9 +107,10 @@ def _run(arguments: list[str], one: Made) -> str:
     """What the command prints."""
     from bench.cli.app import app
 
+    plugins = [word for folder in user_folders() for word in ("--plugins", str(folder))]
     printed = io.StringIO()
     with redirect_stdout(printed):
-        code = typer.main.get_command(app).main(arguments, prog_name="bench", standalone_mode=False)
+        code = typer.main.get_command(app).main([*plugins, *arguments], prog_name="bench", standalone_mode=False)
     if code:
         raise UsageError(f"{one.command} ended with exit code {code}. Mend the line of {one.file}, or the records.")
     return printed.getvalue()

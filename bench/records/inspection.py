@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from bench.core.errors import UsageError
 from bench.records.files import arrays_file
+from bench.records.schema import Record
 from bench.records.store import CorruptRecord, Store
 
 
@@ -18,7 +21,7 @@ class Inspected:
     Attributes:
         records: Finished records whose predictions have the digest that they state.
         failures: Records of failures.
-        problems: What is damaged, in words that name the file.
+        problems: What is damaged or contradicts itself, in words that name the file.
         strays: Arrays without a record.
     """
 
@@ -28,8 +31,14 @@ class Inspected:
     strays: list[str]
 
 
-def inspect(store: Store) -> Inspected:
+Look = Callable[[Record, dict[str, np.ndarray]], Iterable[str]]
+
+
+def inspect(store: Store, look: Look | None = None) -> Inspected:
     """Read every record and all predictions of a folder.
+
+    Args:
+        look: Finds further problems of a record and its predictions, in words.
 
     Raises:
         UsageError: There is no such folder.
@@ -42,7 +51,8 @@ def inspect(store: Store) -> Inspected:
         try:
             record = store.at(path)
             if record is not None and record.status == "done":
-                store.pair(record.cell)
+                record, arrays = store.pair(record.cell)
+                problems += [f"{path}: {problem}" for problem in (look(record, arrays) if look else ())]
         except CorruptRecord as error:
             problems.append(str(error))
         else:

@@ -18,6 +18,19 @@ Arrays = dict[str, np.ndarray]
 ITEM_TOLERANCE = 1e-3  # predictions may be stored in float16
 
 
+def contradicted(record: Record, arrays: Arrays) -> Iterator[str]:
+    """What a record states, metrics and items of every stage, and its predictions do not give; also that its task is
+    unknown here, so that nothing can be computed."""
+    try:
+        metrics_of(record.task)
+    except BenchError as error:
+        yield str(error)
+        return
+    for stage in record.stages:
+        yield from recomputed(record, stage, arrays)
+        yield from items_recomputed(record, stage, arrays)
+
+
 def recomputed(record: Record, stage: StageResult, arrays: Arrays) -> Iterator[str]:
     """The metrics of a stage that are not those of its predictions, to the digits that are printed."""
     task = load("tasks", record.task)()

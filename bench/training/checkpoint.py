@@ -89,7 +89,7 @@ def restore(folder: Path, learner: Learner) -> bool:
         progress, files = Progress(**saved["progress"]), saved["files"]
         tensors = {name: load_file(folder / file, device=device) for name, file in files.items()}
         best = tensors["best"]
-    except (ValueError, KeyError, TypeError, OSError, SafetensorError):
+    except (ValueError, KeyError, TypeError, FileNotFoundError, SafetensorError):
         drop(folder)
         return False
     if "now" in tensors:  # else it is through

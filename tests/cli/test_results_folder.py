@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from bench.cli.app import app
 from bench.engine.reproduce import reproduce
 from bench.engine.settings import Settings
-from bench.records import Store, is_output
+from bench.records import Part, Store, is_output
 from bench.report.packing import is_packed, rounded
 
 if TYPE_CHECKING:
@@ -130,3 +130,31 @@ def test_lines_that_make_nothing_are_named(folder: Path, line: str, said: str) -
     made = invoke("results", "make", "--results", folder)
     assert made.exit_code == 2
     assert said in made.stderr
+
+
+def test_a_task_that_is_not_here_is_a_problem_of_its_record_alone(folder: Path) -> None:
+    store = Store(folder)
+    record, arrays = store.pair(CELL)
+    store.put(record.model_copy(update={"task": "unheard_of"}), arrays)
+    (folder / "made_by.txt").unlink()
+    checked = invoke("results", "check", "--results", folder)
+    assert checked.exit_code == 1
+    assert "unheard_of" in checked.stdout
+    assert "6 records with their predictions, 0 failures, 1 problems" in checked.stdout
+
+
+def test_commands_of_the_list_know_the_plugins_that_were_named(tmp_path: Path, plugin_folder: Path) -> None:
+    (plugin_folder / "mine.py").write_text(
+        '"""Mine."""\nfrom bench.baselines.linear_probe import LinearProbe\n\n\n'
+        'class Mine(LinearProbe):\n    """A linear probe of one\'s own."""\n'
+    )
+    results = tmp_path / "runs"
+    record, arrays = finished(CELL)
+    mine = record.model_copy(update={"cell": CELL.replace("lora", "mine"), "method": Part(name="mine")})
+    Store(results).put(mine, arrays)
+    (results / "made_by.txt").write_text(TABLE + "\n")
+    assert invoke("results", "make", "--results", results).exit_code == 0
+    without = (results / "tables" / "all.md").read_text()
+    assert invoke("results", "make", "--results", results, "--plugins", plugin_folder).exit_code == 0
+    known = (results / "tables" / "all.md").read_text()
+    assert known != without  # the mark of a method that nobody knows is gone

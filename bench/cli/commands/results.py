@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from bench.core.sizes import amount
 from bench.records import Store
 from bench.records.inspection import Inspected, inspect
 from bench.report.packing import pack
-from bench.report.recomputed import items_recomputed, recomputed
+from bench.report.recomputed import contradicted
 
 
 def check(results: Path, json: bool) -> tuple[str, bool]:
@@ -21,9 +20,8 @@ def check(results: Path, json: bool) -> tuple[str, bool]:
     Raises:
         UsageError: There is no such folder, or what its files are made by cannot be carried out.
     """
-    store = Store(results)
-    found = inspect(store)
-    found = replace(found, problems=[*found.problems, *_wrong(store), *differing(results)])
+    found = inspect(Store(results), contradicted)
+    found = replace(found, problems=[*found.problems, *differing(results)])
     return (as_json(asdict(found)) if json else _told(found, results)), not found.problems
 
 
@@ -37,16 +35,6 @@ def packed(results: Path) -> str:
 def remade(results: Path) -> str:
     """Write what the folder's list names; errors are those of `bench.cli.made.make`."""
     return "\n".join(f"made {results / file}" for file in make(results))
-
-
-def _wrong(store: Store) -> Iterator[str]:
-    """Metrics and item scores of readable records that are not those of the predictions beside them."""
-    for record in store.readable():
-        if record.status == "done" and store.reliable(record.cell).record is not None:
-            arrays = store.predictions(record.cell)
-            for stage in record.stages:
-                for problem in (*recomputed(record, stage, arrays), *items_recomputed(record, stage, arrays)):
-                    yield f"{store.path(record.cell)}: {problem}"
 
 
 def _told(found: Inspected, results: Path) -> str:
