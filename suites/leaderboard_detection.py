@@ -9,5 +9,5 @@ _base_ = "leaderboard_segmentation.py"
 dataset = "bccd[fraction=0.5,val_fraction=0.5]"
 epochs = 4
 batch_size = 8
-methods = ["linear_probe", "bitfit", "lora", "adaptformer", "mona", "vfm_adapter", "full_finetune"]
+methods = ["typical_objects", "linear_probe", "bitfit", "lora", "adaptformer", "mona", "vfm_adapter", "full_finetune"]
 seeds = [0, 1, 2]

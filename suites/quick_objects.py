@@ -5,5 +5,5 @@ backbone = "pico"
 recipe = "quick"
 epochs = 4
 batch_size = 8
-methods = ["linear_probe", "full_finetune"]
+methods = ["typical_objects", "linear_probe", "full_finetune"]
 seeds = [0]

@@ -15,7 +15,7 @@ from bench.methods.base import FeatureMethod, Fitted
 from bench.methods.build import author
 from bench.records import Record
 from bench.records.schema import Macs, Parameters, Selection
-from bench.tasks.base import FeatureSplit, Outputs, check_shape
+from bench.tasks.base import FeatureSplit, Outputs, check_count, check_shape
 from bench.training.context import Context, parts
 from bench.training.loop import stacked
 from bench.training.seen import BACKBONE, featured
@@ -74,14 +74,18 @@ def _split(x: Callable[[str], np.ndarray], context: Context, split: str) -> Feat
 
 
 def _outputs(fitted: Fitted, context: Context, split: str, x: np.ndarray, wanted: tuple[int, str]) -> Outputs:
-    """What the task keeps of the method's scores.
+    """What the task keeps of the method's scores, unless the method says that itself.
 
     Args:
         wanted: How many outputs the method was asked for, and who it is, in words.
     """
-    scores = torch.from_numpy(np.asarray(fitted.predict(x), dtype=np.float32))
-    check_shape(context.task, scores, len(context.prepared.rows(split)), *wanted)
-    rows, size = context.prepared.rows(split), context.task.at_once or len(scores)
+    found, rows = fitted.predict(x), context.prepared.rows(split)
+    if isinstance(found, dict):
+        check_count(found, len(rows), wanted[1])
+        return found
+    scores = torch.from_numpy(np.asarray(found, dtype=np.float32))
+    check_shape(context.task, scores, len(rows), *wanted)
+    size = context.task.at_once or len(scores)
     batches = [context.task.kept(scores[part], context.targets(rows[part]).cpu()) for part in parts(len(rows), size)]
     return stacked(batches)
 

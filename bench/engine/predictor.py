@@ -215,7 +215,7 @@ class Predictor:
         def scores(inputs: Tensor) -> Tensor:
             with autocast(self.resolved.recipe.precision, self._device):
                 pooled = self.backbone(inputs).pooled.float()
-            return torch.from_numpy(fitted.predict(pooled.cpu().numpy()).astype(np.float32))
+            return torch.from_numpy(np.asarray(fitted.predict(pooled.cpu().numpy()), dtype=np.float32))
 
         return scores
 

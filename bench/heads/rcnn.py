@@ -155,7 +155,7 @@ class RCNNHead(nn.Module):
         regions = self._regions(found, anchors, objectness, deltas, frame)
         named = {str(level): x for level, x in enumerate(found.maps)}
         results, _ = self.regions(named, regions, [frame] * len(regions), None)
-        return {name: torch.stack(values) for name, values in _padded(results, frame).items()}
+        return as_kept(results, frame)
 
     def _anchors(self, maps: tuple[Tensor, ...], frame: tuple[int, int]) -> list[Tensor]:
         """Anchors (A, 4) of each image, all the same."""
@@ -223,7 +223,13 @@ def _in_pixels(truth: Truth, frame: tuple[int, int]) -> dict[str, Tensor]:
     return target
 
 
-def _padded(results: list[dict[str, Tensor]], frame: tuple[int, int]) -> dict[str, list[Tensor]]:
+def as_kept(results: list[dict[str, Tensor]], frame: tuple[int, int]) -> dict[str, Tensor]:
+    """What torchvision's detectors find, as `Proposed.detections` gives it.
+
+    Args:
+        results: Of each image ``boxes``, ``scores``, ``labels`` from 1, and perhaps ``masks`` (k, 1, MASK, MASK).
+        frame: Height and width that the boxes are given in.
+    """
     height, width = frame
     padded: dict[str, list[Tensor]] = OrderedDict(boxes=[], scores=[], classes=[])
     for result in results:
@@ -234,11 +240,11 @@ def _padded(results: list[dict[str, Tensor]], frame: tuple[int, int]) -> dict[st
         if "masks" in result:
             masks = (result["masks"][:, 0] * 255).round().byte()
             padded.setdefault("masks", []).append(_filled(masks, 0))
-    return padded
+    return {name: torch.stack(values) for name, values in padded.items()}
 
 
 def _filled(values: Tensor, value: int) -> Tensor:
-    """Values (k, ...) filled up to (MOST, ...)."""
+    """Values (k, ...), the first of them, filled up to (MOST, ...)."""
     full = values.new_full((MOST, *values.shape[1:]), value)
-    full[: len(values)] = values
+    full[: len(values)] = values[:MOST]
     return full

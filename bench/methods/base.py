@@ -15,7 +15,7 @@ from bench.cells.params import Params
 from bench.core.errors import UsageError
 from bench.methods.parts import plain_head
 from bench.plugins.contract import must_define
-from bench.tasks.base import FeatureSplit, HeadSpec
+from bench.tasks.base import FeatureSplit, HeadSpec, Outputs
 
 if TYPE_CHECKING:
     from bench.backbones.base import Backbone
@@ -194,11 +194,12 @@ class Fitted:
     """What `FeatureMethod.fit` returns.
 
     Attributes:
-        predict: (n, pooled_dim) -> scores (n, outputs), or (n, ...) as the task's heads give them, taken as logits.
+        predict: (n, pooled_dim) -> scores (n, outputs), or (n, ...) as the task's heads give them, taken as logits;
+            or, by name, what the task keeps of predictions, n of each.
         parameters: Number of fitted numbers, 0 for methods that store none.
         chosen: What was selected and how, for the record, e.g. {"strength": 10.0, "by": "validation accuracy"}.
     """
 
-    predict: Callable[[np.ndarray], np.ndarray]
+    predict: Callable[[np.ndarray], np.ndarray | Outputs]
     parameters: int = 0
     chosen: dict[str, object] | None = None

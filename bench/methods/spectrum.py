@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -19,20 +21,36 @@ def spectrum(model: nn.Module, start: Mapping[str, Tensor], trained: Iterable[st
     Args:
         model: After training.
         start: Pre-trained parameters by name.
-        trained: Names of the parameters that were trained.
+        trained: Names of the parameters that were trained; updates that stand beside a weight are found themselves.
 
     Returns:
         "<name> weight" and "<name> update" -> values, rounded to six digits; empty where no such matrix was trained.
     """
-    now = dict(model.named_parameters())
-    matrices = [name for name in trained if name in start and _is_matrix(start[name])]
-    attention = [name for name in matrices if "qkv" in name]
+    now, layers = dict(model.named_parameters()), dict(_adapted(model))
+    names = [name for name in (*trained, *layers) if name in start and _is_matrix(start[name])]
+    attention = [name for name in names if "qkv" in name]
     found: dict[str, list[float]] = {}
-    for name in _some(attention or matrices):
+    for name in _some(attention or names):
         short = name.removeprefix("backbone.").removeprefix("model.").removesuffix(".weight")
+        whole = _merged(layers[name]) if name in layers else now[name]
         found[f"{short} weight"] = _values(start[name])
-        found[f"{short} update"] = _values(now[name] - start[name])
+        found[f"{short} update"] = _values(whole - start[name])
     return found
+
+
+def _adapted(model: nn.Module) -> Iterable[tuple[str, nn.Module]]:
+    """Layers with an update of their own beside a frozen weight, as the `peft` library makes them, by that weight."""
+    for name, layer in model.named_modules():
+        if hasattr(layer, "get_base_layer") and hasattr(layer, "merge"):
+            yield f"{name}.weight", layer
+
+
+def _merged(layer: Any) -> Tensor:
+    """The weight of such a layer with its update, which stays as it is: taking an update out again rounds."""
+    whole = copy.deepcopy(layer)
+    whole.merge()
+    weight: Tensor = whole.get_base_layer().weight
+    return weight
 
 
 def _is_matrix(value: Tensor) -> bool:

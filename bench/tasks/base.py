@@ -253,6 +253,17 @@ def check_shape(task: Task, outputs: object, samples: int, wanted: int, who: str
         raise UsageError(f"{who} gave outputs of shape {found}; {task.plugin_name()} needs ({shown}).")
 
 
+def check_count(outputs: Outputs, samples: int, who: str) -> None:
+    """Check that a method that says itself what is kept gave it of every sample.
+
+    Raises:
+        UsageError: An array has another length.
+    """
+    for name, values in outputs.items():
+        if len(values) != samples:
+            raise UsageError(f"{who} gave {name} of {len(values)} samples, not of {samples}.")
+
+
 def better(metric: Metric, one: float, other: float) -> bool:
     """Whether a value of the metric is better than another; NaN is better than nothing."""
     return one > other if metric.higher_is_better else one < other

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from bench.backbones.features import FeatureSpec
     from bench.cells.recipes import Recipe
+    from bench.heads.rcnn import Truth
 
 NUMBERS = 1000  # objects of a class that an image may hold
 
@@ -45,7 +46,7 @@ class Instances(Task):
         return np.unique(objects[objects >= NUMBERS] // NUMBERS) - 1
 
     def loss(self, outputs: Any, targets: Tensor, recipe: Recipe) -> Tensor:
-        return outputs.loss([_truth(objects) for objects in targets])
+        return outputs.loss([truth(objects) for objects in targets])
 
     def kept(self, outputs: Any, targets: Tensor) -> dict[str, Tensor]:
         """``boxes``, ``scores`` and ``classes`` as in detection, and ``masks`` (B, 100, 28, 28) uint8."""
@@ -90,7 +91,8 @@ def _samples(start: float, stop: float, length: int, side: int) -> tuple[np.ndar
     return cells, weights
 
 
-def _truth(objects: Tensor) -> Any:
+def truth(objects: Tensor) -> Truth:
+    """The objects of one image's map (H, W)."""
     import torch
 
     from bench.heads.rcnn import Truth

@@ -63,11 +63,12 @@ def test_every_kind_of_method_learns_maps(run_dense: RunDense, tmp_path: Path) -
 @pytest.mark.parametrize("dataset", ["digits_boxes", "digits_instances"])
 def test_detectors_run_on_frozen_and_trained_trunks(run_dense: RunDense, tmp_path: Path, dataset: str) -> None:
     pytest.importorskip("faster_coco_eval")
-    done = run_dense(tmp_path, dataset, ["linear_probe", "bitfit"], backbone="tiny_cnn")
+    done = run_dense(tmp_path, dataset, ["typical_objects", "linear_probe", "bitfit"], backbone="tiny_cnn")
     assert not done.failed
     for record in list(Store(tmp_path).all()):
         assert 0 <= record.metrics["test"]["ap"] <= record.metrics["test"]["ap50"] <= 1
         assert record.task == TASKS[dataset]
+    assert known_floors(TASKS[dataset]) == ("typical_objects",)
 
 
 @pytest.mark.parametrize("dataset", ["digits_scene", "digits_boxes"])

@@ -10,6 +10,9 @@ import pytest
 import torch
 from torch import nn
 
+from bench.baselines.dora import DoRA
+from bench.baselines.lora import LoRA
+from bench.conformance.tiny import tiny_backbone
 from bench.methods.spectrum import spectrum
 from bench.plots.spectrum import effective_rank
 from bench.records import Store
@@ -38,6 +41,26 @@ def test_filters_are_matrices_and_three_of_many_are_kept() -> None:
     squares = float(start["conv0.weight"].square().sum())
     assert np.square(found["conv0 weight"]).sum() == pytest.approx(squares, rel=1e-4)
     assert not any(found["conv0 update"])
+
+
+@pytest.mark.parametrize("method", [LoRA(rank=2), DoRA(rank=2)], ids=["lora", "dora"])
+def test_updates_beside_a_weight_are_looked_at_whole(method: LoRA) -> None:
+    torch.manual_seed(0)
+    model = nn.ModuleDict({"backbone": tiny_backbone("vit")})
+    start = {name: value.detach().clone() for name, value in model.named_parameters()}
+    method.inject(model["backbone"])  # type: ignore[arg-type]
+    trained = [name for name in dict(model.named_parameters()) if "lora_" in name]
+    assert not any(
+        np.concatenate([v for name, v in spectrum(model, start, trained).items() if "update" in name]) > 1e-6
+    )
+    for name in trained:
+        nn.init.normal_(model.get_parameter(name))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    found = spectrum(model, start, trained)
+    assert len(found) == 2 * min(3, len(trained) // (3 if method.weight_decomposed else 2))
+    ranks = [effective_rank(values, 0.999999) for name, values in found.items() if name.endswith("qkv update")]
+    assert all(rank > 2 for rank in ranks) if method.weight_decomposed else ranks == [2] * len(ranks)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
 def test_records_keep_it_where_pre_trained_weights_were_trained(
