@@ -140,7 +140,7 @@ def check_fit(cls: type[FeatureMethod]) -> None:
     lacking = FeatureSplit(train.x[train.y > 0], train.y[train.y > 0])
     for case, fit in {"": train, " without a class": lacking}.items():
         for held_out in (val, None):
-            scores = cls().fit(fit, held_out, fitted_spec(cls)).predict(val.x)
+            scores = np.asarray(cls().fit(fit, held_out, fitted_spec(cls)).predict(val.x))
             require(scores.shape == (30, CLASSES), f"fit{case}: predict gave shape {scores.shape}.")
             require(np.isfinite(scores).all(), f"fit{case}: predict gave scores that are not finite.")
 
@@ -149,7 +149,7 @@ def check_fit_same_bits(cls: type[FeatureMethod]) -> None:
     """Fitting twice gives the same bits and leaves the features as they are."""
     train, val = feature_split(60, seed=0), feature_split(30, seed=1)
     copies = train.x.copy(), val.x.copy()
-    first, second = (cls().fit(train, val, fitted_spec(cls)).predict(val.x) for _ in range(2))
+    first, second = (np.asarray(cls().fit(train, val, fitted_spec(cls)).predict(val.x)) for _ in range(2))
     require(np.array_equal(first, second), "Two fits on the same features differ.")
     require(np.array_equal(train.x, copies[0]) and np.array_equal(val.x, copies[1]), "fit() changes the features.")
 
