@@ -1,7 +1,7 @@
 """Hippocampus slices, 5 folds by patient: VFM-Adapter and what it is compared with, on DeiT-Tiny, tuned alike.
 
-An eighth of the slices of the training and validation patients (about 155 and 54), all slices of the test patients; 128 px; the linear
-head. Each fold is one run, so that all 60 patients are tested once.
+An eighth of the slices of the training and validation patients (about 155 and 54), all slices of the test patients;
+128 px; the linear head. Each fold is one run, so that all 60 patients are tested once.
 
 ``bench table hippocampus_slices --metrics miou,dice`` shows the folds and their average.
 """
