@@ -80,11 +80,12 @@ def aggregate(
         UsageError: A column or split is unknown, or the filter matches nothing.
     """
     records = list(records)
-    known = known_metrics(record.task for record in records)
-    columns = tuple(columns) or default_columns(record.task for record in records)
+    chosen = select(records, filter)
+    known = known_metrics(record.task for record in chosen)
+    columns = tuple(columns) or default_columns(record.task for record in chosen)
     check_columns(columns, known, split)
     floors = floor_means(make_row(key, found, split) for key, found in group(records).items())
-    groups, names = ordered(group(select(records, filter), stages))
+    groups, names = ordered(group(chosen, stages))
     plain = {key: replace(make_row(key, found, split), names=names[key]) for key, found in groups.items()}
     told = scores or packed_scores(split)
     verdicts = compared(groups, split, told)

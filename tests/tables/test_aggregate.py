@@ -33,6 +33,14 @@ def row(table: Table, method: str, stage: str | None = None) -> dict[str, Any]:
     return found[0]
 
 
+def test_columns_are_those_of_the_rows_that_are_shown() -> None:
+    other = failed("digits_boxes/pico/linear_probe/quick/seed=0").model_copy(update={"task": "detection"})
+    assert "ap50" in aggregate([*FLOORS, other]).columns
+    assert aggregate([*FLOORS, other], "pacs").columns == aggregate(FLOORS).columns
+    with pytest.raises(UsageError, match="ap50"):
+        aggregate([*FLOORS, other], "pacs", ["ap50"])
+
+
 def test_golden_row() -> None:
     """Two seeds with 80 and 90 of 100 right: too few for an interval over seeds, whose range stands apart."""
     table = aggregate([*FLOORS, one("linear_probe", 80), one("linear_probe", 90, seed=1)])
