@@ -122,6 +122,25 @@ def results_make(ctx: typer.Context, results: Results = Path("runs"), plugins: P
     typer.echo(command.remade(results))
 
 
+@folder_app.command("spent")
+def results_spent(
+    ctx: typer.Context,
+    suites: Annotated[
+        list[str], typer.Argument(metavar="SUITE...", help="Names, or patterns such as 'leaderboard_*'.")
+    ],
+    results: Results = Path("runs"),
+    plugins: Plugins = None,
+) -> None:
+    """Sum the hours of each suite's cells.
+
+    Of those that have a record here.
+    """
+    from bench.cli.commands import results as command
+
+    use_plugins(ctx, plugins)
+    typer.echo(command.spent(results, suites))
+
+
 @folder_app.command("pack")
 def results_pack(ctx: typer.Context, results: Results = Path("runs"), plugins: Plugins = None) -> None:
     """Round stored predictions to fewer bits.

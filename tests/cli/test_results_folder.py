@@ -158,3 +158,25 @@ def test_commands_of_the_list_know_the_plugins_that_were_named(tmp_path: Path, p
     assert invoke("results", "make", "--results", results, "--plugins", plugin_folder).exit_code == 0
     known = (results / "tables" / "all.md").read_text()
     assert known != without  # the mark of a method that nobody knows is gone
+
+
+def test_hours_are_those_of_the_suites_cells(
+    plugin_folder: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two suites share three cells; one has three more that have not run."""
+    settings = 'datasets = ["digits"]\nbackbones = ["pico"]\nrecipe = "quick"\nseeds = [0, 1, 2]\n'
+    (plugin_folder / "small.py").write_text(f'"""Small."""\n{settings}methods = ["majority"]\n')
+    (plugin_folder / "large.py").write_text(f'"""Large."""\n{settings}methods = ["majority", "knn"]\n')
+    store = Store(folder)
+    for name in grid(methods=["majority"]):
+        record, arrays = store.pair(name)
+        spent = record.hardware.model_copy(update={"seconds": 1800.0, "threads": 2})
+        store.put(record.model_copy(update={"hardware": spent}), arrays)
+    told = invoke("results", "spent", "small", "larg*", "--results", folder, "--plugins", plugin_folder).stdout
+    rows = {line.split()[0]: line.split()[1:] for line in told.splitlines()[1:]}
+    assert rows["small"] == ["3", "3", "3.00"]
+    assert rows["large"] == ["6", "3", "3.00"]
+    assert told.splitlines()[-1].startswith("3 cells, 3.0 thread-hours")
+    unknown = invoke("results", "spent", "nothing_like_it", "--results", folder)
+    assert unknown.exit_code == 2
+    assert "No suite is called nothing_like_it" in str(unknown.output)

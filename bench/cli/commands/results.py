@@ -1,14 +1,19 @@
-"""`bench results`: whether everything in a results folder can be relied on, smaller predictions, files made anew."""
+"""`bench results`: whether a results folder can be relied on, smaller predictions, files made anew, hours spent."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
-from bench.cli.commands.text import as_json
+from bench.cli.commands.text import as_json, columns
 from bench.cli.made import differing, make
+from bench.core.errors import UsageError
 from bench.core.sizes import amount
-from bench.records import Store
+from bench.grid.suite import load_suite
+from bench.plugins.registry import catalog
+from bench.records import Record, Store
 from bench.records.inspection import Inspected, inspect
 from bench.report.packing import pack
 from bench.report.recomputed import contradicted
@@ -35,6 +40,34 @@ def packed(results: Path) -> str:
 def remade(results: Path) -> str:
     """Write what the folder's list names; errors are those of `bench.cli.made.make`."""
     return "\n".join(f"made {results / file}" for file in make(results))
+
+
+def spent(results: Path, patterns: Sequence[str]) -> str:
+    """Thread-hours of each suite's cells that have a record here: wall time by the number of threads.
+
+    Raises:
+        UsageError: No suite has such a name.
+    """
+    names = [name for name in catalog("suites") if any(fnmatchcase(name, pattern) for pattern in patterns)]
+    if not names:
+        raise UsageError(f"No suite is called {' or '.join(patterns)}; bench list suites names them.")
+    records = {record.cell: record for record in Store(results).all()}
+    counted: dict[str, float] = {}
+    rows = [_row(name, cells, records, counted) for name, cells in ((n, _cells(n)) for n in names)]
+    total = f"{len(counted)} cells, {sum(counted.values()):.1f} thread-hours; a cell of several suites counts once."
+    return columns([("suite", "cells", "done", "thread-hours"), *rows], indent=0) + "\n" + total
+
+
+def _cells(suite: str) -> list[str]:
+    return [str(resolved.cell) for resolved in load_suite(suite).cells]
+
+
+def _row(suite: str, cells: Sequence[str], records: Mapping[str, Record], counted: dict[str, float]) -> tuple[str, ...]:
+    """A suite's row; ``counted`` gets the hours of each of its cells."""
+    costs = {name: records[name].hardware for name in cells if name in records}
+    hours = {name: cost.seconds * cost.threads / 3600 for name, cost in costs.items()}
+    counted.update(hours)
+    return suite, str(len(cells)), str(len(hours)), f"{sum(hours.values()):.2f}"
 
 
 def _told(found: Inspected, results: Path) -> str:
