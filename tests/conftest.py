@@ -21,6 +21,23 @@ settings.register_profile("patient", deadline=None, max_examples=60)
 settings.load_profile("patient")
 
 
+# Whole runs, killed runs, processes and browsers: what `pytest -m "not slow"` leaves out while one is writing.
+SLOW = (
+    "engine", "executors", "extending", "backbones/test_video.py", "claims/test_command.py",
+    "claims/test_simulation.py", "cli/test_newcomer.py", "cli/test_own_images.py", "cli/test_run.py",
+    "core/test_full_disk.py", "core/test_hostile.py", "data/test_real_data.py", "grid/test_fuzz.py",
+    "report/test_pages.py", "stats/test_simulation.py", "tables/test_quick_table.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow ones, by folder or file."""
+    here = Path(__file__).parent
+    for item in items:
+        if any(item.path.is_relative_to(here / name) for name in SLOW):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_caches(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["BENCH_CACHE"] = str(tmp_path_factory.mktemp("cache"))
