@@ -1,10 +1,10 @@
-"""A task, a backbone family, an executor and a method of one's own: one file each, in a scratch folder."""
+"""The files of docs/extending.md, as they stand there, in a scratch folder."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 import torch
@@ -20,169 +20,17 @@ from bench.plugins.folders import use_folders
 from bench.records import Record, Store
 from bench.tables import aggregate, to_json
 
-MULTI_LABEL_TASK = '''
-"""Several labels a sample, each present or not."""
-from __future__ import annotations
-
-import numpy as np
-
-from bench.tasks.base import Metric, Task
-
-
-class MultiLabel(Task):
-    """Any of C labels a sample; binary cross-entropy; the headline is the share of right labels."""
-
-    metrics = (Metric("mean_accuracy"), Metric("exact_match", shown=True))
-
-    def targets(self, table):
-        return table[["round", "closed", "even"]].to_numpy(dtype=np.float32)
-
-    def loss(self, outputs, targets, recipe):
-        from torch.nn.functional import binary_cross_entropy_with_logits
-
-        return binary_cross_entropy_with_logits(outputs, targets)
-
-    def evaluate(self, targets, outputs):
-        right = (outputs["logits"] > 0) == (targets > 0.5)
-        return {"mean_accuracy": float(right.mean()), "exact_match": float(right.all(1).mean())}
-
-    def item_scores(self, targets, outputs, metric):
-        right = (outputs["logits"] > 0) == (targets > 0.5)
-        return right.mean(1) if metric == "mean_accuracy" else right.all(1).astype(float)
-'''
-
-MULTI_LABEL_DATA = '''
-"""Digits described by three properties."""
-from bench.data import Folds
-from bench.datasets.digits import Digits
-
-
-class DigitProperties(Digits):
-    """Digits: is it round, does it close a loop, is it even?"""
-
-    task = "multi_label"
-    classes = ("round", "closed", "even")
-    protocols = {"folds": Folds(folds=10, train=(0,), val=(1,), test=(2, 3))}
-    expected = {}
-
-    def samples(self, root):
-        table = super().samples(root)
-        digit = table.pop("label")
-        return table.assign(
-            round=digit.isin([0, 3, 6, 8, 9]), closed=digit.isin([0, 4, 6, 8, 9]), even=digit % 2 == 0
-        )
-'''
-
-FAMILY = '''
-"""A backbone that looks at the mean colour of four quarters."""
-from __future__ import annotations
-
-from pydantic import Field
-
-from bench.backbones.family import BackboneFamily, WeightsInfo
-
-
-class Quarters(BackboneFamily):
-    """Backbones named quarters: one linear layer on the means of four quarters."""
-
-    width: int = Field(8, description="channels of the features")
-
-    @classmethod
-    def names(cls, folder):
-        return {"quarters": "four means and a linear layer"}
-
-    def find(self, name, folder):
-        return WeightsInfo("quarters", 8, (0.5,) * 3, (0.5,) * 3, "bilinear", trained_on="nothing (random)", digest="1")
-
-    def load(self, name, info, pretrained=True):
-        import torch
-        from torch import nn
-        from torch.nn.functional import avg_pool2d
-
-        from bench.backbones.base import Backbone
-        from bench.backbones.features import Features, FeatureSpec
-
-        class Trunk(Backbone):
-            def __init__(self, shape, width):
-                super().__init__()
-                self.info, self.input_shape = info, shape
-                self.spec = FeatureSpec(width, width, (2, 2), "cnn")
-                self.mix = nn.Linear(3, width)
-
-            def forward(self, inputs):
-                means = avg_pool2d(inputs, inputs.shape[-1] // 2).flatten(2).transpose(1, 2)
-                tokens = self.mix(means)
-                return Features(tokens, tokens.mean(1))
-
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            return Trunk(self.input_shape(info), self.width).eval()
-'''
-
-EXECUTOR = '''
-"""Every group in a process of its own, the last group first."""
-import pickle
-import subprocess
-import sys
-
-from pydantic import Field
-
-from bench.executors.base import Executor
-
-ELSEWHERE = """
-import pickle, sys
-from bench.engine.run import carry_out
-carry_out(*pickle.loads(sys.stdin.buffer.read()))
-"""
-
-
-class Processes(Executor):
-    """Every group in a process of its own."""
-
-    reverse: bool = Field(True, description="the last group first")
-
-    def execute(self, groups, settings, work):
-        for group in reversed(groups) if self.reverse else groups:
-            message = pickle.dumps((group.names, settings))
-            subprocess.run([sys.executable, "-c", ELSEWHERE], input=message, check=True)
-'''
-
-THREE_STAGES = '''
-"""Head, then the backbone's biases, then everything, with rates of its own."""
-from bench.methods import Method, ParamGroup, Stage
-
-
-def _biases(name):
-    return name.startswith("backbone.") and name.endswith("bias")
-
-
-def _weights(name):
-    return name.startswith("backbone.") and not name.endswith("bias")
-
-
-class ThreeStages(Method):
-    """Three stages, each training other parameters than the one before."""
-
-    def stages(self):
-        slow = (ParamGroup("backbone.*norm*", lr_scale=0.5, weight_decay=0.0), ParamGroup("backbone.*", lr_scale=0.1))
-        last = Stage("weights", trains=_weights, groups=slow, epochs=1)
-        return [Stage("head"), Stage("biases", trains=_biases), last]
-'''
-
-PLUGINS = {
-    "multi_label": MULTI_LABEL_TASK,
-    "digit_properties": MULTI_LABEL_DATA,
-    "quarters": FAMILY,
-    "processes": EXECUTOR,
-    "three_stages": THREE_STAGES,
-}
+PAGE = Path(__file__).parents[2] / "docs" / "extending.md"
+NAMED = re.compile(r"`plugins/(\w+)\.py`:\n\n```python\n(.*?)```\n", re.DOTALL)
+PLUGINS: dict[str, str] = dict(NAMED.findall(PAGE.read_text()))
+FAMILY = PLUGINS["quarters"]
 
 
 @pytest.fixture
 def own(plugin_folder: Path) -> Iterator[Path]:
     """A scratch folder with one file of each kind."""
     for name, code in PLUGINS.items():
-        (plugin_folder / f"{name}.py").write_text(dedent(code).lstrip())
+        (plugin_folder / f"{name}.py").write_text(code)
     use_folders([plugin_folder])
     yield plugin_folder
     use_folders([])
@@ -239,7 +87,7 @@ def test_a_change_of_the_family_makes_its_records_stale(own: Path, tmp_path: Pat
     name = "digits[shots=5]/quarters/knn/quick/seed=0"
     carried_out(tmp_path, name)
     assert carried_out(tmp_path, name).ran == 0
-    (own / "quarters.py").write_text(FAMILY.replace("tokens.mean(1)", "tokens.sum(1)").lstrip())
+    (own / "quarters.py").write_text(FAMILY.replace("tokens.mean(1)", "tokens.sum(1)"))
     assert carried_out(tmp_path, name).ran == 1
 
 
