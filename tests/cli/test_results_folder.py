@@ -15,7 +15,7 @@ from bench.cli.app import app
 from bench.engine.reproduce import reproduce
 from bench.engine.settings import Settings
 from bench.records import Part, Store, is_output
-from bench.report.packing import is_packed, rounded
+from bench.report.packing import is_packed, rounded, squeezed
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -47,6 +47,22 @@ def test_packed_predictions_are_smaller_and_hold_the_same_metrics(folder: Path) 
     checked = invoke("results", "check", "--results", folder)
     assert checked.exit_code == 0, checked.stdout
     assert "0 of 6 records" in invoke("results", "pack", "--results", folder).stdout
+
+
+def test_packed_arrays_are_the_same_in_fewer_bytes(tmp_path: Path) -> None:
+    file, again = tmp_path / "outputs.npz", tmp_path / "again.npz"
+    outputs = np.random.default_rng(0).normal(size=(500, 20)).round(2).astype(np.float16)
+    for place in (file, again):
+        np.savez_compressed(place, outputs=outputs, names=np.array(["one", "two"]))
+    before = file.stat().st_size
+    assert squeezed(file)
+    assert squeezed(again)
+    assert not squeezed(file)
+    assert file.stat().st_size < before
+    assert file.read_bytes() == again.read_bytes()
+    with np.load(file) as found:
+        assert np.array_equal(found["outputs"], outputs)
+        assert found["names"].tolist() == ["one", "two"]
 
 
 def test_no_item_changes_its_class_by_packing() -> None:
