@@ -42,10 +42,14 @@ class TypicalObjects(FeatureMethod):
 
 
 def _objects(target: Tensor) -> Truth:
-    """The objects of one image, given as boxes (M, 6) or as a map (H, W)."""
-    from bench.tasks import detection, instances
+    """The objects of one image, given as boxes (M, 6), of which those count that are judged, or as a map (H, W)."""
+    from bench.heads.rcnn import Truth
+    from bench.tasks import instances
 
-    return detection.truth(target) if target.is_floating_point() else instances.truth(target)
+    if not target.is_floating_point():
+        return instances.truth(target)
+    judged = target[(target[:, 4] >= 0) & (target[:, 5] == 0)]
+    return Truth(judged[:, :4], judged[:, 4])
 
 
 def _of_class(truths: list[Truth], label: int) -> dict[str, Tensor]:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from bench.backbones.features import FeatureSpec
     from bench.cells.recipes import Recipe
-    from bench.heads.rcnn import Truth
 
 
 class Detection(Task):
@@ -36,7 +35,10 @@ class Detection(Task):
         return HeadSpec(features, outputs, names, plain=partial(rcnn, masks=False, size=kind or "small"))
 
     def loss(self, outputs: Any, targets: Tensor, recipe: Recipe) -> Tensor:
-        return outputs.loss([truth(boxes) for boxes in targets])
+        from bench.heads.rcnn import Truth
+
+        counted = [boxes[(boxes[:, 4] >= 0) & (boxes[:, 5] == 0)] for boxes in targets]
+        return outputs.loss([Truth(boxes[:, :4], boxes[:, 4]) for boxes in counted])
 
     def kept(self, outputs: Any, targets: Tensor) -> dict[str, Tensor]:
         """``boxes`` (B, 100, 4), ``scores`` and ``classes`` (B, 100), -1 where there is none."""
@@ -57,14 +59,6 @@ class Detection(Task):
         ]
         classes = max([1, *(item["category_id"] for item in (*truths, *found))])
         return match(truths, found, len(targets), classes, "bbox")
-
-
-def truth(boxes: Tensor) -> Truth:
-    """The objects of one image, of boxes (M, 6) those that are judged."""
-    from bench.heads.rcnn import Truth
-
-    counted = boxes[(boxes[:, 4] >= 0) & (boxes[:, 5] == 0)]
-    return Truth(counted[:, :4], counted[:, 4])
 
 
 def detected(outputs: Outputs, image: int, place: int) -> Item:
