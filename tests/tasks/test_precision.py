@@ -13,7 +13,8 @@ import torch
 from bench.core.errors import NonFiniteLoss
 from bench.tasks.base import Outputs, Task
 from bench.tasks.detection import Detection
-from bench.tasks.instances import NUMBERS, Instances, pasted
+from bench.tasks.instances import NUMBERS, Instances
+from bench.tasks.masks import pasted
 
 pytest.importorskip("faster_coco_eval")
 IMAGES, CLASSES, SIDE, MOST = 12, 3, 48, 100
@@ -161,18 +162,3 @@ def test_a_score_that_is_no_number_is_an_error() -> None:
     outputs["scores"][0, 0] = np.nan
     with pytest.raises(NonFiniteLoss):
         Detection().evaluate(targets, outputs)
-
-
-def test_pasting_reads_the_mask_at_the_pixels_of_its_box() -> None:
-    generator = torch.Generator().manual_seed(0)
-    mask = (torch.rand(28, 28, generator=generator) * 255).round().byte()
-    left, top, right, bottom = 4.3, 6.1, 30.7, 40.2
-    columns = ((torch.arange(SIDE) + 0.5 - left) / (right - left) * 2 - 1).double()
-    rows = ((torch.arange(SIDE) + 0.5 - top) / (bottom - top) * 2 - 1).double()
-    grid = torch.stack(torch.meshgrid(rows, columns, indexing="ij")[::-1], dim=-1)
-    read = torch.nn.functional.grid_sample(
-        mask.double()[None, None], grid[None], padding_mode="border", align_corners=False
-    )[0, 0]
-    inside = (grid.abs() <= 1).all(-1)
-    box = np.array([left, top, right, bottom]) / SIDE
-    assert np.array_equal(pasted(mask.numpy(), box, (SIDE, SIDE)), ((read > 127.5) & inside).numpy())
