@@ -114,14 +114,15 @@ def run(
     return Outcome(done.cells, done.ran, done.failed, settings.results)
 
 
-def compare(done: Outcome | str | Path, a: str, b: str, split: str = "test") -> Versus:
+def compare(done: Outcome | str | Path, a: str, b: str, split: str = "test", metric: str = "") -> Versus:
     """Two rows of an outcome, or of a results folder, against each other: ``compare(done, "cladapter", "knn")``.
 
     Args:
         a, b: Filters that name one row each, as for ``bench table``.
+        metric: The task's first if empty.
 
     Raises:
-        UsageError: A filter names no row or several, or the two may not be compared.
+        UsageError: A filter names no row or several, the two may not be compared, or the metric is unknown.
     """
     from bench.records import Store
     from bench.tables.versus import versus
@@ -130,7 +131,7 @@ def compare(done: Outcome | str | Path, a: str, b: str, split: str = "test") -> 
     store = Store(folder)
     records = [record for record in store.readable() if cells is None or record.cell in cells]
     store.warn()
-    return versus(store, records, a, b, split)
+    return versus(store, records, a, b, split, metric=metric)
 
 
 def _path(given: str | Path | None) -> Path | None:

@@ -112,6 +112,7 @@ def compare(
     b: Annotated[str, typer.Argument(metavar="B", help="A filter that names another.")],
     results: Results = Path("runs"),
     split: Annotated[str, typer.Option(metavar="NAME", help="test, val or external.")] = "test",
+    metric: Annotated[str, typer.Option(metavar="NAME", help="Of the task; without it, its first.")] = "",
     plugins: Plugins = None,
     json: Json = False,
 ) -> None:
@@ -120,7 +121,7 @@ def compare(
 
     use_plugins(ctx, plugins)
     with opened(results) as store:
-        typer.echo(command.compare(store, a, b, split, json))
+        typer.echo(command.compare(store, a, b, split, json, metric))
 
 
 @results_app.command()

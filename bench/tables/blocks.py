@@ -52,7 +52,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Compared:
-    """One block with the verdicts on its headline metric.
+    """One block with the verdicts by one metric.
 
     Attributes:
         verdicts: None where fewer than two rows have item scores.
@@ -142,14 +142,17 @@ def compared(groups: dict[Key, list[Record]], split: str, scores: Scores) -> lis
     ]
 
 
-def compared_as(names: dict[Key, str], groups: dict[Key, list[Record]], split: str, scores: Scores) -> Compared:
+def compared_as(
+    names: dict[Key, str], groups: dict[Key, list[Record]], split: str, scores: Scores, metric: Metric | None = None
+) -> Compared:
     """The verdicts on rows of one block.
 
     Args:
         names: What each row is called in the verdicts.
+        metric: The headline metric of their task if not given.
     """
     first = next(iter(names))
-    metric = metrics_of(first.task)[0]
+    metric = metric or metrics_of(first.task)[0]
     if any(redrawn(groups[key], key, split) for key in names):
         place = place_of(first, finished(groups[first])[0], split)
         return Compared(place, tuple(names), metric, None, REDRAWN)

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable
 from functools import lru_cache
 
-from bench.core.errors import UsageError
+from bench.core.errors import UsageError, nearest
 from bench.plugins.registry import catalog, load
 from bench.records import Record
 from bench.tasks.base import Metric, Task
@@ -15,6 +15,18 @@ from bench.tasks.base import Metric, Task
 def metrics_of(task: str) -> tuple[Metric, ...]:
     """A task's metrics, the headline first; errors are those of `task_of`."""
     return task_of(task).metrics
+
+
+def metric_of(task: str, name: str = "") -> Metric:
+    """A task's metric by name, its headline without one.
+
+    Raises:
+        UsageError: The task has no such metric.
+    """
+    known = {metric.name: metric for metric in metrics_of(task)}
+    if name and name not in known:
+        raise UsageError(f"{task} has no metric {name!r}. {nearest(name, known)}")
+    return known[name] if name else metrics_of(task)[0]
 
 
 def selecting(record: Record) -> Metric:

@@ -13,7 +13,7 @@ from bench.records.schema import CLASS_NAMES
 from bench.stats import Block, Comparison, Superiority, superiority
 from bench.tables import blocks
 from bench.tables.filters import select
-from bench.tables.metrics import metrics_of
+from bench.tables.metrics import metric_of
 from bench.tables.resampled import difference, redrawn
 from bench.tables.rows import Key, group
 from bench.tables.scores import scores_of
@@ -59,39 +59,44 @@ class Versus:
     disagreements: int
 
 
-def versus(store: Store, records: Sequence[Record], a: str, b: str, split: str = "test", shown: int = 10) -> Versus:
+def versus(
+    store: Store, records: Sequence[Record], a: str, b: str, split: str = "test", shown: int = 10, metric: str = ""
+) -> Versus:
     """Compare the two rows that two filters name.
 
     Args:
+        metric: The headline metric of their task if empty.
         shown: Items listed.
 
     Raises:
-        UsageError: A filter names no row or several, or the two may not be compared; the message says what differs.
+        UsageError: A filter names no row or several, the two may not be compared, or their task has no such metric; the
+            message says what differs.
         CorruptRecord: Predictions are missing or altered.
     """
     (key_a, runs_a), (key_b, runs_b) = (one_row(records, filter) for filter in (a, b))
     check_comparable(key_a, runs_a, key_b, runs_b, split)
+    by = metric_of(key_a.task, metric)
     if any(redrawn(runs, key, split) for key, runs in ((key_a, runs_a), (key_b, runs_b))):
-        told = difference({key_a: runs_a, key_b: runs_b}, key_a, key_b, metrics_of(key_a.task)[0], split)
+        told = difference({key_a: runs_a, key_b: runs_b}, key_a, key_b, by, split)
         raise UsageError(f"Each run has test samples of its own, so that items cannot be paired. {told or ''}".rstrip())
-    metric, look_up = metrics_of(key_a.task)[0], scores_of(store, split)
-    verdicts = _verdicts(records, key_a, key_b, split, look_up)
+    look_up = scores_of(store, split)
+    verdicts = _verdicts(records, key_a, key_b, split, look_up, by)
     runs_a, runs_b = shared(runs_a, runs_b)
-    of_a, of_b = (_matrix(key, runs, metric, look_up) for key, runs in ((key_a, runs_a), (key_b, runs_b)))
-    sign = 1 if metric.higher_is_better else -1
+    of_a, of_b = (_matrix(key, runs, by, look_up) for key, runs in ((key_a, runs_a), (key_b, runs_b)))
+    sign = 1 if by.higher_is_better else -1
     ahead = superiority(sign * of_a.mean(0), sign * of_b.mean(0))
     arrays, mean_a, mean_b = store.predictions(runs_a[0].cell), of_a.mean(1), of_b.mean(1)
     parts = {heading: _parts(labels, mean_a, mean_b) for heading, labels in _labels(arrays, split).items()}
     items = _disagreements(arrays[prediction_key(split, "ids")], mean_a, mean_b)
     pair = verdicts.pair(name(key_a), name(key_b))
-    return Versus(key_a, key_b, metric, pair, len(verdicts.names), ahead, parts, items[:shown], len(items))
+    return Versus(key_a, key_b, by, pair, len(verdicts.names), ahead, parts, items[:shown], len(items))
 
 
-def _verdicts(records: Sequence[Record], a: Key, b: Key, split: str, look_up: blocks.Scores) -> Block:
+def _verdicts(records: Sequence[Record], a: Key, b: Key, split: str, look_up: blocks.Scores, by: Metric) -> Block:
     """All pairs of the block that both rows stand in: the same test as in its table."""
     groups = group(records)
     keys = next(keys for keys in blocks.blocks(groups, split).values() if a in keys)
-    found = blocks.compared_as({key: name(key) for key in keys}, groups, split, look_up)
+    found = blocks.compared_as({key: name(key) for key in keys}, groups, split, look_up, by)
     lacking = [key for key in (a, b) if key not in found.keys]
     if lacking or found.verdicts is None:
         why = found.problem if not lacking else _without_scores(lacking[0], groups[lacking[0]], split)

@@ -67,6 +67,17 @@ def test_own_images_need_the_two_documented_commands(tmp_path: Path, monkeypatch
     }
 
 
+def test_the_documented_ablation_runs(tmp_path: Path) -> None:
+    (code,) = blocks("docs/ablations.md", "python")
+    suite = tmp_path / "my_ablation.py"
+    suite.write_text(code)
+    short = ["-o", "seeds=0", "-o", "head_epochs=1", "-o", "k=[2,5]", "-o", "image_size=32", "--json"]
+    ran = CliRunner().invoke(app, ["run", str(suite), "--results", str(tmp_path / "runs"), *short])
+    assert ran.exit_code == 0, ran.output
+    methods = {row["method"] for row in json.loads(ran.stdout)["table"]}
+    assert {"cladapter[k=2,tuning=frozen]", "cladapter[k=5,tuning=frozen]", "knn"} <= methods
+
+
 def test_links_lead_somewhere() -> None:
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):

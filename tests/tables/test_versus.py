@@ -33,6 +33,17 @@ def test_the_pair_is_the_tables(store: Store) -> None:
     assert alone.rows == 4
 
 
+def test_any_metric_of_the_task_may_be_asked_for(store: Store) -> None:
+    text = compare(store, "cladapter", "lora", "test", json=False, metric="nll")
+    assert text.startswith("nll on digits")
+    records = [record.slim() for record in store.all()]
+    one = versus(store, records, "cladapter", "lora", metric="nll")
+    runs = [[r.stages[-1].metrics["test"]["nll"] for r in records if f"/{m}/" in r.cell] for m in ("cladapter", "lora")]
+    assert one.pair.means == pytest.approx([sum(run) / len(run) for run in runs])
+    with pytest.raises(UsageError, match=r"classification has no metric 'aucc'. Did you mean 'auc'"):
+        versus(store, records, "cladapter", "lora", metric="aucc")
+
+
 def test_parts_and_items_add_up(store: Store) -> None:
     one = found(store, "cladapter", "lora")
     assert sum(part.items for part in one.parts["class"]) == 140

@@ -12,14 +12,14 @@ from bench.tables.resolution import difference_words, units_of
 from bench.tables.versus import Versus, name, versus
 
 
-def find(store: Store, a: str, b: str, split: str) -> Versus:
+def find(store: Store, a: str, b: str, split: str, metric: str = "") -> Versus:
     """The comparison of two rows of a results folder; errors are those of `bench.tables.versus.versus`."""
-    return versus(store, records_of(store), a, b, split)
+    return versus(store, records_of(store), a, b, split, metric=metric)
 
 
-def compare(store: Store, a: str, b: str, split: str, json: bool) -> str:
+def compare(store: Store, a: str, b: str, split: str, json: bool, metric: str = "") -> str:
     """Text of ``bench compare``."""
-    found = find(store, a, b, split)
+    found = find(store, a, b, split, metric)
     if json:
         plain = {**asdict(found), "pair": {**asdict(found.pair), "table": None}, "verdict": found.pair.verdict}
         return as_json(plain)
