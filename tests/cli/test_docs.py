@@ -85,6 +85,23 @@ def test_links_lead_somewhere() -> None:
                 assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def cells_of(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def test_the_readmes_table_is_that_of_the_results() -> None:
+    """Which `bench results check` compares with the records."""
+    made = [cells_of(line) for line in (ROOT / "results/tables/pacs.md").read_text().splitlines() if line[:1] == "|"]
+    head, rows = made[0], made[2:]
+    last = {row[0].replace("[tuning=staged]", ""): dict(zip(head, row, strict=True)) for row in rows}
+    shown = [cells_of(line) for line in (ROOT / "README.md").read_text().splitlines() if line[:1] == "|"]
+    assert shown[0] == ["method", "ties", "accuracy %, 3 seeds", "trainable"]
+    assert {method for method, *_ in shown[2:]} == last.keys()
+    for method, *values in shown[2:]:
+        assert values == [last[method][name] for name in ("ties", "accuracy %", "trainable")], method
+        assert last[method]["seeds"] == "3"
+
+
 def documented() -> list[str]:
     """Every command of `bench` in a block of the documents, without remarks and with its continued lines."""
     pages = [ROOT / "README.md", ROOT / "results" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
