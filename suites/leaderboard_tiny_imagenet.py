@@ -12,7 +12,6 @@ methods = [
     "majority",
     "knn",
     "ridge",
-    "logistic",
     "linear_probe",
     "cladapter[tuning=frozen]",
     "full_finetune",

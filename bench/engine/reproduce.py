@@ -17,7 +17,7 @@ from bench.engine.run import carry_out
 from bench.engine.settings import Settings
 from bench.plugins.registry import load
 from bench.records import Record, Store, is_output, openings
-from bench.report.packing import is_packed, rounded
+from bench.report.packing import as_kept
 
 Verdict = Literal["equal", "within rounding", "different"]
 
@@ -60,7 +60,7 @@ def reproduce(file: Path, settings: Settings) -> Comparison:
         for look in openings.read(Path(folder)):  # it has been looked at, whatever came of it
             openings.append(Store.folder_of(file), look)
         again, others = Store(Path(folder)).pair(record.cell)
-        return compare(record, arrays, again, rounded(again, others) if is_packed(arrays) else others)
+        return compare(record, arrays, again, as_kept(arrays, again, others))
 
 
 def read(file: Path) -> tuple[Record, dict[str, np.ndarray]]:

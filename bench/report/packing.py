@@ -1,20 +1,23 @@
-"""Smaller predictions: outputs rounded as far as no metric as printed, and no item as compared, changes; and bzip2."""
+"""Smaller results: outputs rounded as far as no metric as printed, and no item as compared, changes; bzip2; one line."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import ZIP_BZIP2, ZipFile, ZipInfo
 
 import numpy as np
 
-from bench.core.atomic import write_atomic
+from bench.core.atomic import write_atomic, write_text
 from bench.records import Record, Store, is_output
 from bench.records.files import arrays_file
 from bench.report.recomputed import Arrays, contradicted
 
-BITS = range(6, 11)  # tried in turn; float16 holds 11
-FARTHEST = 24.0  # below the largest output of a row; exp(-24) of its probability
+FARTHEST = 24.0  # below the largest output of a row: exp(-24) of its probability
+IN_FLOAT16 = range(6, 12)  # significant bits tried in turn
+IN_FLOAT32 = range(12, 19)
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,20 @@ def pack(store: Store) -> Packed:
         arrays, file = store.predictions(record.cell), arrays_file(path)
         records, before = records + 1, before + file.stat().st_size
         smaller = rounded(record, arrays)
-        if is_packed(smaller) and not is_packed(arrays):
+        if any(smaller[name] is not array for name, array in arrays.items()):
             store.put(record, smaller)
         packed += squeezed(file)
+        _write_on_one_line(path)
         after += file.stat().st_size
     return Packed(records, packed, before, after)
+
+
+def _write_on_one_line(path: Path) -> None:
+    """A record without the line breaks that make a single one easy to read: a fifth of its bytes."""
+    text = path.read_text(encoding="utf-8")
+    short = json.dumps(json.loads(text), separators=(",", ":"), ensure_ascii=False) + "\n"
+    if short != text:
+        write_text(path, short)
 
 
 def squeezed(file: Path) -> bool:
@@ -79,22 +91,31 @@ def squeezed(file: Path) -> bool:
     return True
 
 
-def is_packed(arrays: Arrays) -> bool:
-    """Whether outputs are in float16, which nothing but `rounded` makes of them; features may be kept so."""
-    return any(_is_prediction(name) and array.dtype == np.float16 for name, array in arrays.items())
+def as_kept(kept: Arrays, record: Record, arrays: Arrays) -> Arrays:
+    """A record's arrays in the form in which those of its repetition are kept: rounded where these are."""
+    forms = {name for name, array in kept.items() if _is_prediction(name) and is_rounded(array)}
+    if not forms:
+        return arrays
+    smaller = rounded(record, arrays)
+    return {name: smaller[name] if name in forms else array for name, array in arrays.items()}
+
+
+def is_rounded(array: np.ndarray) -> bool:
+    """Whether numbers have no more bits than `rounded` leaves; measured ones nearly always have all that they hold."""
+    return array.dtype.kind == "f" and np.array_equal(array, _significant(array, IN_FLOAT32[-1]))
 
 
 def rounded(record: Record, arrays: Arrays) -> Arrays:
-    """The arrays with outputs (n, C) in float32 as float16: below each row's largest, in the fewest bits that will do.
+    """The arrays with outputs in float32 rounded to the fewest bits that will do.
 
-    Metrics as printed and item scores stay those of the record. An output stays as it is where no number of bits keeps
-    them, as where a task's metrics depend on more than differences within a row.
+    Metrics as printed and item scores stay those of the record. Outputs (n, C) are kept below each row's largest where
+    these depend on differences within a row alone; else, and for other shapes, as they are but for the bits. An output
+    that no number of bits keeps so stays.
     """
     found = dict(arrays)
     for name, array in arrays.items():
         if _may_shrink(name, array):
-            tried = (_below_largest(array, bits) for bits in BITS)
-            found[name] = next((few for few in tried if _keeps(record, {**arrays, name: few}, name)), array)
+            found[name] = next((few for few in _forms(array) if _keeps(record, {**arrays, name: few}, name)), array)
     return found
 
 
@@ -104,16 +125,25 @@ def _is_prediction(name: str) -> bool:
 
 
 def _may_shrink(name: str, array: np.ndarray) -> bool:
-    """Whether an array is an output (n, C) of plain numbers."""
-    shaped = array.dtype == np.float32 and array.ndim == 2
-    return _is_prediction(name) and shaped and bool(np.isfinite(array).all())
+    """Whether an array is an output of plain numbers, not rounded yet."""
+    plain = array.dtype == np.float32 and bool(np.isfinite(array).all())
+    return _is_prediction(name) and plain and not is_rounded(array)
 
 
-def _below_largest(array: np.ndarray, bits: int) -> np.ndarray:
-    """(n, C) in float16: how far each number is below the largest of its row, with so many significant bits."""
-    below = np.minimum(array.max(1, keepdims=True) - array, FARTHEST)
-    fraction, exponent = np.frexp(below)
-    return -np.ldexp(np.round(fraction * 2**bits) / 2**bits, exponent).astype(np.float16)
+def _forms(array: np.ndarray) -> Iterator[np.ndarray]:
+    """What an output may be kept as, the smallest first; bits of a float32 that are 0 take no room in a file."""
+    if array.ndim == 2:
+        below = array - array.max(1, keepdims=True)
+        near = np.maximum(below, -FARTHEST)
+        yield from (_significant(few, bits).astype(np.float16) for few in (near, below) for bits in IN_FLOAT16)
+        yield from (_significant(below, bits) for bits in IN_FLOAT32)
+    yield from (_significant(array, bits) for bits in (*IN_FLOAT16, *IN_FLOAT32))
+
+
+def _significant(array: np.ndarray, bits: int) -> np.ndarray:
+    """Numbers to so many significant bits."""
+    fraction, exponent = np.frexp(array.astype(np.float64))
+    return np.ldexp(np.round(fraction * 2**bits) / 2**bits, exponent).astype(array.dtype)
 
 
 def _keeps(record: Record, arrays: Arrays, changed: str) -> bool:
