@@ -113,6 +113,9 @@ def compare(
     results: Results = Path("runs"),
     split: Annotated[str, typer.Option(metavar="NAME", help="test, val or external.")] = "test",
     metric: Annotated[str, typer.Option(metavar="NAME", help="Of the task; without it, its first.")] = "",
+    across_recipes: Annotated[
+        bool, typer.Option("--across-recipes", help="Also rows of two recipes: what a recipe's field is worth.")
+    ] = False,
     plugins: Plugins = None,
     json: Json = False,
 ) -> None:
@@ -121,7 +124,7 @@ def compare(
 
     use_plugins(ctx, plugins)
     with opened(results) as store:
-        typer.echo(command.compare(store, a, b, split, json, metric))
+        typer.echo(command.compare(store, a, b, split, json, metric, across_recipes))
 
 
 @results_app.command()

@@ -1,4 +1,4 @@
-"""Smaller results: outputs rounded as far as no metric as printed, and no item as compared, changes; bzip2; one line."""
+"""Smaller results: few bits for outputs, as long as metrics as printed and items as compared stay; bzip2; one line."""
 
 from __future__ import annotations
 

@@ -60,12 +60,21 @@ class Versus:
 
 
 def versus(
-    store: Store, records: Sequence[Record], a: str, b: str, split: str = "test", shown: int = 10, metric: str = ""
+    store: Store,
+    records: Sequence[Record],
+    a: str,
+    b: str,
+    split: str = "test",
+    shown: int = 10,
+    metric: str = "",
+    across_recipes: bool = False,
 ) -> Versus:
     """Compare the two rows that two filters name.
 
     Args:
         metric: The headline metric of their task if empty.
+        across_recipes: Whether recipes may differ, and with them the budget: what a field of them is worth. The two
+            rows are then judged as a pair alone.
         shown: Items listed.
 
     Raises:
@@ -74,7 +83,7 @@ def versus(
         CorruptRecord: Predictions are missing or altered.
     """
     (key_a, runs_a), (key_b, runs_b) = (one_row(records, filter) for filter in (a, b))
-    check_comparable(key_a, runs_a, key_b, runs_b, split)
+    check_comparable(key_a, runs_a, key_b, runs_b, split, across_recipes)
     by = metric_of(key_a.task, metric)
     if any(redrawn(runs, key, split) for key, runs in ((key_a, runs_a), (key_b, runs_b))):
         told = difference({key_a: runs_a, key_b: runs_b}, key_a, key_b, by, split)
@@ -88,15 +97,17 @@ def versus(
     arrays, mean_a, mean_b = store.predictions(runs_a[0].cell), of_a.mean(1), of_b.mean(1)
     parts = {heading: _parts(labels, mean_a, mean_b) for heading, labels in _labels(arrays, split).items()}
     items = _disagreements(arrays[prediction_key(split, "ids")], mean_a, mean_b)
-    pair = verdicts.pair(name(key_a), name(key_b))
+    pair = verdicts.pair(*names_of(key_a, key_b))
     return Versus(key_a, key_b, by, pair, len(verdicts.names), ahead, parts, items[:shown], len(items))
 
 
 def _verdicts(records: Sequence[Record], a: Key, b: Key, split: str, look_up: blocks.Scores, by: Metric) -> Block:
-    """All pairs of the block that both rows stand in: the same test as in its table."""
+    """All pairs of the block that both rows stand in, the same test as in its table; of two recipes the pair alone."""
     groups = group(records)
-    keys = next(keys for keys in blocks.blocks(groups, split).values() if a in keys)
-    found = blocks.compared_as({key: name(key) for key in keys}, groups, split, look_up, by)
+    names = dict(zip((a, b), names_of(a, b), strict=True))
+    if a.recipe == b.recipe:
+        names = {key: name(key) for key in next(k for k in blocks.blocks(groups, split).values() if a in k)}
+    found = blocks.compared_as(names, groups, split, look_up, by)
     lacking = [key for key in (a, b) if key not in found.keys]
     if lacking or found.verdicts is None:
         why = found.problem if not lacking else _without_scores(lacking[0], groups[lacking[0]], split)
@@ -131,13 +142,16 @@ def _listed(key: Key) -> str:
     return f"{key.dataset}/{key.backbone}/{key.method}/{key.recipe}"
 
 
-def check_comparable(a: Key, runs_a: Sequence[Record], b: Key, runs_b: Sequence[Record], split: str) -> None:
-    """Raise UsageError where more than method and backbone differ between two rows, or they share no run."""
+def check_comparable(
+    a: Key, runs_a: Sequence[Record], b: Key, runs_b: Sequence[Record], split: str, across_recipes: bool = False
+) -> None:
+    """Raise UsageError where more than method and backbone (or recipe) differ between two rows, or they share no run."""
     one, other = blocks.place_of(a, runs_a[0], split), blocks.place_of(b, runs_b[0], split)
     differing = [field for field in vars(one) if getattr(one, field) != getattr(other, field)]
-    if differing:
+    if differing and not (across_recipes and differing == ["recipe"]):
         told = ", ".join(f"{field} ({getattr(one, field)} / {getattr(other, field)})" for field in differing)
-        raise UsageError(f"These rows may not be compared, for they differ in {told}.")
+        hint = " --across-recipes compares what a recipe's field is worth." if differing == ["recipe"] else ""
+        raise UsageError(f"These rows may not be compared, for they differ in {told}.{hint}")
     if not shared(runs_a, runs_b)[0]:
         raise UsageError("These rows share no seed. Run both with the same seeds.")
 
@@ -152,6 +166,13 @@ def shared(a: Sequence[Record], b: Sequence[Record]) -> tuple[list[Record], list
 def name(key: Key) -> str:
     """A row for people."""
     return f"{key.method} on {key.backbone}"
+
+
+def names_of(a: Key, b: Key) -> tuple[str, str]:
+    """Two rows for people, with their recipes where these differ."""
+    if a.recipe == b.recipe:
+        return name(a), name(b)
+    return f"{name(a)}, {a.recipe}", f"{name(b)}, {b.recipe}"
 
 
 def stored_scores(key: Key, runs: Sequence[Record], metric: Metric, look_up: blocks.Scores) -> np.ndarray | None:

@@ -77,6 +77,25 @@ def test_rows_of_two_protocols_are_told_apart(store: Store) -> None:
         found(store, "*/*/knn", "lora")
 
 
+def test_a_recipes_worth_is_asked_for_by_name(store: Store) -> None:
+    """One method under two recipes, as a pair alone: other rows of their blocks have no say."""
+    fill(store.folder, grid(methods=["lora", "knn"], recipe="paper"))
+    records = [record.slim() for record in store.all()]
+    with pytest.raises(UsageError, match="--across-recipes"):
+        versus(store, records, "*/*/lora/paper", "*/*/lora/quick")
+    one = versus(store, records, "*/*/lora/paper", "*/*/lora/quick", across_recipes=True)
+    assert one.rows == 2
+    assert one.pair.adjusted == one.pair.p
+    means = [
+        sum(record.metrics["test"]["accuracy"] for record in runs) / len(runs)
+        for runs in ([r for r in records if f"lora/{recipe}" in r.cell] for recipe in ("paper", "quick"))
+    ]
+    assert one.pair.means == pytest.approx(means)
+    text = compare(store, "*/*/lora/paper", "*/*/lora/quick", "test", json=False, across_recipes=True)
+    assert "lora on pico, paper" in text
+    assert "lora on pico, quick" in text
+
+
 def test_other_recipes_and_shut_splits_are_refused(store: Store) -> None:
     fill(store.folder, grid(methods=["bitfit"], recipe="paper"))
     with pytest.raises(UsageError, match=r"differ in recipe \(paper / quick\)"):

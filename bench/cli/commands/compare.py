@@ -9,17 +9,19 @@ from bench.records import Store
 from bench.stats import Comparison
 from bench.tables.damage import records_of
 from bench.tables.resolution import difference_words, units_of
-from bench.tables.versus import Versus, name, versus
+from bench.tables.versus import Versus, names_of, versus
 
 
-def find(store: Store, a: str, b: str, split: str, metric: str = "") -> Versus:
+def find(store: Store, a: str, b: str, split: str, metric: str = "", across_recipes: bool = False) -> Versus:
     """The comparison of two rows of a results folder; errors are those of `bench.tables.versus.versus`."""
-    return versus(store, records_of(store), a, b, split, metric=metric)
+    return versus(store, records_of(store), a, b, split, metric=metric, across_recipes=across_recipes)
 
 
-def compare(store: Store, a: str, b: str, split: str, json: bool, metric: str = "") -> str:
+def compare(
+    store: Store, a: str, b: str, split: str, json: bool, metric: str = "", across_recipes: bool = False
+) -> str:
     """Text of ``bench compare``."""
-    found = find(store, a, b, split, metric)
+    found = find(store, a, b, split, metric, across_recipes)
     if json:
         plain = {**asdict(found), "pair": {**asdict(found.pair), "table": None}, "verdict": found.pair.verdict}
         return as_json(plain)
@@ -32,11 +34,12 @@ def headline(found: Versus) -> list[str]:
     scale, unit = (100, "points") if metric.unit == "%" else (1, metric.unit)
     units, digits = units_of(pair), metric.decimals
     means = [[label, f"{scale * mean:.{digits}f} {metric.unit}"] for label, mean in zip("AB", pair.means, strict=True)]
-    means = [[label, text, key] for (label, text), key in zip(means, (name(found.a), name(found.b)), strict=True)]
+    means = [[label, text, key] for (label, text), key in zip(means, names_of(found.a, found.b), strict=True)]
     holds = "for new items and new seeds" if pair.scope == "methods" else "for these trained models, not the methods"
     ends = f"[{scale * pair.low:+.{digits}f}, {scale * pair.high:+.{digits}f}]"
+    recipe = f", recipe {found.a.recipe}" if found.a.recipe == found.b.recipe else ""
     lines = [
-        f"{metric.name} on {found.a.dataset} ({found.a.protocol}), recipe {found.a.recipe}: {pair.items:,} items"
+        f"{metric.name} on {found.a.dataset} ({found.a.protocol}){recipe}: {pair.items:,} items"
         + (f" in {pair.units:,} groups" if units == "groups" else "") + f", {pair.seeds} shared seeds",
         columns(means),
         "",
