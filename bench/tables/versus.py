@@ -145,7 +145,7 @@ def _listed(key: Key) -> str:
 def check_comparable(
     a: Key, runs_a: Sequence[Record], b: Key, runs_b: Sequence[Record], split: str, across_recipes: bool = False
 ) -> None:
-    """Raise UsageError where more than method and backbone (or recipe) differ between two rows, or they share no run."""
+    """Raise UsageError where two rows differ in more than method, backbone and perhaps recipe, or share no run."""
     one, other = blocks.place_of(a, runs_a[0], split), blocks.place_of(b, runs_b[0], split)
     differing = [field for field in vars(one) if getattr(one, field) != getattr(other, field)]
     if differing and not (across_recipes and differing == ["recipe"]):
