@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from zipfile import ZIP_BZIP2, ZipFile, ZipInfo
 
@@ -16,8 +17,9 @@ from bench.records.files import arrays_file
 from bench.report.recomputed import Arrays, contradicted
 
 FARTHEST = 24.0  # below the largest output of a row: exp(-24) of its probability
-IN_FLOAT16 = range(6, 12)  # significant bits tried in turn
+IN_FLOAT16 = range(6, 12)  # significant bits
 IN_FLOAT32 = range(12, 19)
+Form = Callable[[int], np.ndarray]  # number of bits -> an output in them
 
 
 @dataclass(frozen=True)
@@ -115,8 +117,21 @@ def rounded(record: Record, arrays: Arrays) -> Arrays:
     found = dict(arrays)
     for name, array in arrays.items():
         if _may_shrink(name, array):
-            found[name] = next((few for few in _forms(array) if _keeps(record, {**arrays, name: few}, name)), array)
+            keeps = partial(_keeps, record, arrays, name)
+            tried = (_fewest(form, bits, keeps) for form, bits in _forms(array))
+            found[name] = next((few for few in tried if few is not None), array)
     return found
+
+
+def _fewest(form: Form, bits: range, keeps: Callable[[np.ndarray], bool]) -> np.ndarray | None:
+    """A form of an output in the fewest bits that will do; found by halving, for more bits hardly ever keep less."""
+    low, high = bits[0], bits[-1]
+    if not keeps(form(high)):
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if keeps(form(middle)) else (middle + 1, high)
+    return form(high)
 
 
 def _is_prediction(name: str) -> bool:
@@ -130,14 +145,15 @@ def _may_shrink(name: str, array: np.ndarray) -> bool:
     return _is_prediction(name) and plain and not is_rounded(array)
 
 
-def _forms(array: np.ndarray) -> Iterator[np.ndarray]:
+def _forms(array: np.ndarray) -> Iterator[tuple[Form, range]]:
     """What an output may be kept as, the smallest first; bits of a float32 that are 0 take no room in a file."""
     if array.ndim == 2:
         below = array - array.max(1, keepdims=True)
         near = np.maximum(below, -FARTHEST)
-        yield from (_significant(few, bits).astype(np.float16) for few in (near, below) for bits in IN_FLOAT16)
-        yield from (_significant(below, bits) for bits in IN_FLOAT32)
-    yield from (_significant(array, bits) for bits in (*IN_FLOAT16, *IN_FLOAT32))
+        yield lambda bits: _significant(near, bits).astype(np.float16), IN_FLOAT16
+        yield lambda bits: _significant(below, bits).astype(np.float16), IN_FLOAT16
+        yield lambda bits: _significant(below, bits), IN_FLOAT32
+    yield lambda bits: _significant(array, bits), range(IN_FLOAT16[0], IN_FLOAT32[-1] + 1)
 
 
 def _significant(array: np.ndarray, bits: int) -> np.ndarray:
@@ -146,12 +162,12 @@ def _significant(array: np.ndarray, bits: int) -> np.ndarray:
     return np.ldexp(np.round(fraction * 2**bits) / 2**bits, exponent).astype(array.dtype)
 
 
-def _keeps(record: Record, arrays: Arrays, changed: str) -> bool:
-    """Whether a record's metrics, as printed, and its items are those of these predictions, where one was changed."""
+def _keeps(record: Record, arrays: Arrays, changed: str, few: np.ndarray) -> bool:
+    """Whether a record's metrics, as printed, and its items are those of its predictions, with one of them changed."""
     stage_name, split, _ = changed.split("/")
     stage = next((stage for stage in record.stages if stage.name == stage_name), None)
     if stage is None or split not in stage.metrics:
         return False  # nothing would notice what becomes of it
     kept = {"metrics": {split: stage.metrics[split]}, "items": {split: stage.items.get(split, {})}}
     part = record.model_copy(update={"stages": [stage.model_copy(update=kept)]})
-    return next(contradicted(part, arrays), None) is None
+    return next(contradicted(part, {**arrays, changed: few}), None) is None
