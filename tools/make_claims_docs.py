@@ -33,6 +33,7 @@ bench verify cladapter:table8:laion_2b-vpt   one claim in full: findings with th
 bench verify cladapter:table4 --plan         fix the tolerances, before anything runs
 bench run --claims cladapter:table4          run what the claims need, five seeds each; -o replaces variables
 bench verify cladapter --strict --format md  exit code 1 when a claim is contradicted; also table, csv, json
+bench verify --verdict contradicted          only claims of this verdict; may be repeated
 ```
 
 ## Verdicts

@@ -185,6 +185,9 @@ def verify(
     strict: Annotated[
         bool, typer.Option("--strict", help="Correct for many claims; exit code 1 when one is contradicted.")
     ] = False,
+    verdict: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Show claims of this verdict only; may be repeated.")
+    ] = None,
     format: Annotated[str, typer.Option(metavar="NAME", help="table, md, csv or json.")] = "table",
     plugins: Plugins = None,
 ) -> None:
@@ -200,5 +203,5 @@ def verify(
             typer.echo(command.write_plan(claim, store, folder, plan_file))
             return
         rows, code = command.verify(claim, store, folder, plan_file, strict)
-        typer.echo(command.show(claim, rows, format))
+        typer.echo(command.show(claim, command.of_verdicts(rows, verdict or []), format))
     raise typer.Exit(code)

@@ -57,6 +57,13 @@ def test_verdicts_beside_arithmetic(runs: Path) -> None:
     assert rows["cladapter:table3peft:lora"]["ours"] == pytest.approx(sum((1600, 1603, 1598)) / 3 / 2048)
 
 
+def test_verdicts_choose_what_is_shown(runs: Path) -> None:
+    words = ("cladapter:table3peft", "--results", str(runs), "--format", "json")
+    shown = json.loads(bench(*words, "--verdict", "contradicted", "--verdict", "reproduced"))
+    assert [row["id"].rpartition(":")[2] for row in shown] == ["lora", "cladapter"]
+    assert "Did you mean 'reproduced'" in bench(*words, "--verdict", "reproducd", code=2)
+
+
 def test_only_strict_fails(runs: Path) -> None:
     assert "contradicted" in bench("cladapter:table3peft", "--results", str(runs))
     assert "contradicted" in bench("cladapter:table3peft", "--results", str(runs), "--strict", code=1)

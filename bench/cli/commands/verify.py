@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.claims import needs, tolerances
@@ -10,8 +11,9 @@ from bench.claims.published import chosen, load
 from bench.claims.reading import judged
 from bench.claims.render import detail, render
 from bench.claims.schema import Claim
+from bench.claims.verdicts import VERDICTS
 from bench.claims.verification import Row
-from bench.core.errors import UsageError
+from bench.core.errors import UsageError, nearest
 from bench.grid.suite import Suite, from_variables, parse_override
 from bench.records import Store
 
@@ -31,6 +33,18 @@ def verify(
     """
     rows = judged(store, selector, folder, plan_file, strict)
     return rows, int(strict and any(row.judgement.verdict == "contradicted" for row in rows))
+
+
+def of_verdicts(rows: list[Row], verdicts: Sequence[str]) -> list[Row]:
+    """The rows that have one of some verdicts; all where none is named.
+
+    Raises:
+        UsageError: There is no such verdict.
+    """
+    for name in verdicts:
+        if name not in VERDICTS:
+            raise UsageError(f"There is no verdict {name!r}. {nearest(name, VERDICTS)}")
+    return [row for row in rows if not verdicts or row.judgement.verdict in verdicts]
 
 
 def show(selector: str | None, rows: list[Row], format: str) -> str:
