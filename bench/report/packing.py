@@ -117,7 +117,7 @@ def rounded(record: Record, arrays: Arrays) -> Arrays:
     found = dict(arrays)
     for name, array in arrays.items():
         if _may_shrink(name, array):
-            keeps = partial(_keeps, record, arrays, name)
+            keeps = partial(_keeps, record, found, name)  # beside what is rounded so far: boxes and scores act together
             tried = (_fewest(form, bits, keeps) for form, bits in _forms(array))
             found[name] = next((few for few in tried if few is not None), array)
     return found
