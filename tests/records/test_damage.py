@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 from bench.cli.app import app
 from bench.records import CorruptRecord, Store, load_records
 from bench.records.inspection import inspect
+from bench.report.recomputed import contradicted
 
 NAME = "digits/pico/cladapter/quick/seed=0"
 OTHER = "digits/pico/linear_probe/quick/seed=0"
@@ -156,6 +157,19 @@ def test_foreign_files_are_not_records(store: Store) -> None:
     assert [record.cell for record in store.all()] == [NAME, OTHER]
     found = inspect(store)
     assert (found.records, found.problems, found.strays) == (2, [], [str(folder / "seed=9.npz")])
+
+
+def test_several_processes_find_what_one_finds(store: Store) -> None:
+    assert inspect(store, contradicted, processes=2) == inspect(store, contradicted)
+    record, arrays = store.pair(NAME)
+    stage = record.stages[0]
+    wrong = stage.model_copy(update={"metrics": {"test": {**stage.metrics["test"], "accuracy": 0.123}}})
+    store.put(record.model_copy(update={"stages": [wrong]}), arrays)
+    store.path(OTHER).write_text("{}")
+    alone, together = inspect(store, contradicted), inspect(store, contradicted, processes=2)
+    assert together == alone
+    assert any("accuracy" in problem for problem in together.problems)
+    assert any(str(store.path(OTHER)) in problem for problem in together.problems)
 
 
 def test_the_whole_folder_is_checked(store: Store) -> None:

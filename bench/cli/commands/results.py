@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from fnmatch import fnmatchcase
@@ -18,6 +19,8 @@ from bench.records.inspection import Inspected, inspect
 from bench.report.packing import pack
 from bench.report.recomputed import contradicted
 
+ENOUGH = 100  # records for a process of its own, which takes seconds to start
+
 
 def check(results: Path, json: bool) -> tuple[str, bool]:
     """The findings as text, and whether all is well.
@@ -25,7 +28,9 @@ def check(results: Path, json: bool) -> tuple[str, bool]:
     Raises:
         UsageError: There is no such folder, or what its files are made by cannot be carried out.
     """
-    found = inspect(Store(results), contradicted)
+    store = Store(results)
+    enough = sum(1 for _ in store.paths()) // ENOUGH
+    found = inspect(store, contradicted, processes=max(1, min(os.cpu_count() or 1, enough)))
     found = replace(found, problems=[*found.problems, *differing(results)])
     return (as_json(asdict(found)) if json else _told(found, results)), not found.problems
 
