@@ -114,12 +114,15 @@ def run(
     return Outcome(done.cells, done.ran, done.failed, settings.results)
 
 
-def compare(done: Outcome | str | Path, a: str, b: str, split: str = "test", metric: str = "") -> Versus:
+def compare(
+    done: Outcome | str | Path, a: str, b: str, split: str = "test", metric: str = "", across_recipes: bool = False
+) -> Versus:
     """Two rows of an outcome, or of a results folder, against each other: ``compare(done, "cladapter", "knn")``.
 
     Args:
         a, b: Filters that name one row each, as for ``bench table``.
         metric: The task's first if empty.
+        across_recipes: Whether the two may differ in their recipe.
 
     Raises:
         UsageError: A filter names no row or several, the two may not be compared, or the metric is unknown.
@@ -131,7 +134,7 @@ def compare(done: Outcome | str | Path, a: str, b: str, split: str = "test", met
     store = Store(folder)
     records = [record for record in store.readable() if cells is None or record.cell in cells]
     store.warn()
-    return versus(store, records, a, b, split, metric=metric)
+    return versus(store, records, a, b, split, metric=metric, across_recipes=across_recipes)
 
 
 def _path(given: str | Path | None) -> Path | None:

@@ -17,7 +17,7 @@ from bench.engine.run import carry_out
 from bench.engine.settings import Settings
 from bench.plugins.registry import load
 from bench.records import Record, Store, is_output, openings
-from bench.report.packing import as_kept
+from bench.report.rounding import as_kept
 
 Verdict = Literal["equal", "within rounding", "different"]
 

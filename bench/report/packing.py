@@ -1,25 +1,16 @@
-"""Smaller results: few bits for outputs, as long as metrics as printed and items as compared stay; bzip2; one line."""
+"""Smaller results: outputs in few bits (`bench.report.rounding`), predictions by bzip2, records on one line."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from zipfile import ZIP_BZIP2, ZipFile, ZipInfo
 
-import numpy as np
-
 from bench.core.atomic import write_atomic, write_text
-from bench.records import Record, Store, is_output
+from bench.records import Store
 from bench.records.files import arrays_file
-from bench.report.recomputed import Arrays, contradicted
-
-FARTHEST = 24.0  # below the largest output of a row: exp(-24) of its probability
-IN_FLOAT16 = range(6, 12)  # significant bits
-IN_FLOAT32 = range(12, 19)
-Form = Callable[[int], np.ndarray]  # number of bits -> an output in them
+from bench.report.rounding import rounded
 
 
 @dataclass(frozen=True)
@@ -85,89 +76,7 @@ def squeezed(file: Path) -> bool:
     def write(place: Path) -> None:
         with ZipFile(place, "w", ZIP_BZIP2) as archive:
             for name, content in parts.items():
-                archive.writestr(
-                    ZipInfo(name), content, ZIP_BZIP2
-                )  # with one date, so that equal arrays are equal bytes
+                archive.writestr(ZipInfo(name), content, ZIP_BZIP2)  # ZipInfo has one date for all
 
     write_atomic(file, write)
     return True
-
-
-def as_kept(kept: Arrays, record: Record, arrays: Arrays) -> Arrays:
-    """A record's arrays in the form in which those of its repetition are kept: rounded where these are."""
-    forms = {name for name, array in kept.items() if _is_prediction(name) and is_rounded(array)}
-    if not forms:
-        return arrays
-    smaller = rounded(record, arrays)
-    return {name: smaller[name] if name in forms else array for name, array in arrays.items()}
-
-
-def is_rounded(array: np.ndarray) -> bool:
-    """Whether numbers have no more bits than `rounded` leaves; measured ones nearly always have all that they hold."""
-    return array.dtype.kind == "f" and np.array_equal(array, _significant(array, IN_FLOAT32[-1]))
-
-
-def rounded(record: Record, arrays: Arrays) -> Arrays:
-    """The arrays with outputs in float32 rounded to the fewest bits that will do.
-
-    Metrics as printed and item scores stay those of the record. Outputs (n, C) are kept below each row's largest where
-    these depend on differences within a row alone; else, and for other shapes, as they are but for the bits. An output
-    that no number of bits keeps so stays.
-    """
-    found = dict(arrays)
-    for name, array in arrays.items():
-        if _may_shrink(name, array):
-            keeps = partial(_keeps, record, found, name)  # beside what is rounded so far: boxes and scores act together
-            tried = (_fewest(form, bits, keeps) for form, bits in _forms(array))
-            found[name] = next((few for few in tried if few is not None), array)
-    return found
-
-
-def _fewest(form: Form, bits: range, keeps: Callable[[np.ndarray], bool]) -> np.ndarray | None:
-    """A form of an output in the fewest bits that will do; found by halving, for more bits hardly ever keep less."""
-    low, high = bits[0], bits[-1]
-    if not keeps(form(high)):
-        return None
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if keeps(form(middle)) else (middle + 1, high)
-    return form(high)
-
-
-def _is_prediction(name: str) -> bool:
-    """Whether an array is what metrics read; none would notice what becomes of features."""
-    return is_output(name) and not name.endswith("/features")
-
-
-def _may_shrink(name: str, array: np.ndarray) -> bool:
-    """Whether an array is an output of plain numbers, not rounded yet."""
-    plain = array.dtype == np.float32 and bool(np.isfinite(array).all())
-    return _is_prediction(name) and plain and not is_rounded(array)
-
-
-def _forms(array: np.ndarray) -> Iterator[tuple[Form, range]]:
-    """What an output may be kept as, the smallest first; bits of a float32 that are 0 take no room in a file."""
-    if array.ndim == 2:
-        below = array - array.max(1, keepdims=True)
-        near = np.maximum(below, -FARTHEST)
-        yield lambda bits: _significant(near, bits).astype(np.float16), IN_FLOAT16
-        yield lambda bits: _significant(below, bits).astype(np.float16), IN_FLOAT16
-        yield lambda bits: _significant(below, bits), IN_FLOAT32
-    yield lambda bits: _significant(array, bits), range(IN_FLOAT16[0], IN_FLOAT32[-1] + 1)
-
-
-def _significant(array: np.ndarray, bits: int) -> np.ndarray:
-    """Numbers to so many significant bits."""
-    fraction, exponent = np.frexp(array.astype(np.float64))
-    return np.ldexp(np.round(fraction * 2**bits) / 2**bits, exponent).astype(array.dtype)
-
-
-def _keeps(record: Record, arrays: Arrays, changed: str, few: np.ndarray) -> bool:
-    """Whether a record's metrics, as printed, and its items are those of its predictions, with one of them changed."""
-    stage_name, split, _ = changed.split("/")
-    stage = next((stage for stage in record.stages if stage.name == stage_name), None)
-    if stage is None or split not in stage.metrics:
-        return False  # nothing would notice what becomes of it
-    kept = {"metrics": {split: stage.metrics[split]}, "items": {split: stage.items.get(split, {})}}
-    part = record.model_copy(update={"stages": [stage.model_copy(update=kept)]})
-    return next(contradicted(part, {**arrays, changed: few}), None) is None

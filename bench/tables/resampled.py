@@ -15,7 +15,7 @@ import numpy as np
 from bench.records import Record
 from bench.stats import Row as Estimate
 from bench.stats import StatisticsError, over_folds
-from bench.tables.rows import Key, stage_of
+from bench.tables.rows import Key, stage_of, told_apart
 from bench.tasks.base import Metric
 
 COVERS = "resampled splits"
@@ -62,16 +62,12 @@ def difference(
     scale, unit = (100, "points") if metric.unit == "%" else (1, metric.unit)
     ends = f"[{scale * found.low:+.1f}, {scale * found.high:+.1f}]"
     verdict = "different" if found.p < 0.05 else "not separated"
-    stages = (a.method, a.backbone) == (b.method, b.backbone)  # else two rows of one run would bear one name
+    one, other = told_apart(a, b)
     return (
-        f"{_called(a, stages)} less {_called(b, stages)}, over {found.folds} splits: "
+        f"{one} less {other}, over {found.folds} splits: "
         f"{scale * found.mean:+.1f} {ends} {unit} of {metric.name}, {verdict} "
         f"(corrected resampled t, p = {found.p:.3f})"
     )
-
-
-def _called(key: Key, staged: bool) -> str:
-    return f"{key.method} on {key.backbone}{f' ({key.stage})' if staged else ''}"
 
 
 def notes(rows: Mapping[Key, float], groups: Mapping[Key, Sequence[Record]], metric: Metric, split: str) -> list[str]:

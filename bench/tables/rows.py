@@ -67,6 +67,20 @@ class Key:
         return self.method.partition("[")[0]
 
 
+def title(key: Key) -> str:
+    """A row for people: its method and backbone."""
+    return f"{key.method} on {key.backbone}"
+
+
+def told_apart(a: Key, b: Key) -> tuple[str, str]:
+    """Two rows for people, with their recipes where these differ, with their stages where only these do."""
+    if a.recipe != b.recipe:
+        return f"{title(a)}, {a.recipe}", f"{title(b)}, {b.recipe}"
+    if title(a) == title(b) and a.stage != b.stage:
+        return f"{title(a)} ({a.stage})", f"{title(b)} ({b.stage})"
+    return title(a), title(b)
+
+
 @dataclass(frozen=True)
 class Row:
     """One configuration.

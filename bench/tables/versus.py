@@ -15,7 +15,7 @@ from bench.tables import blocks
 from bench.tables.filters import select
 from bench.tables.metrics import metric_of
 from bench.tables.resampled import difference, redrawn
-from bench.tables.rows import Key, group
+from bench.tables.rows import Key, group, title, told_apart
 from bench.tables.scores import scores_of
 from bench.tasks.base import Metric
 
@@ -97,28 +97,28 @@ def versus(
     arrays, mean_a, mean_b = store.predictions(runs_a[0].cell), of_a.mean(1), of_b.mean(1)
     parts = {heading: _parts(labels, mean_a, mean_b) for heading, labels in _labels(arrays, split).items()}
     items = _disagreements(arrays[prediction_key(split, "ids")], mean_a, mean_b)
-    pair = verdicts.pair(*names_of(key_a, key_b))
+    pair = verdicts.pair(*told_apart(key_a, key_b))
     return Versus(key_a, key_b, by, pair, len(verdicts.names), ahead, parts, items[:shown], len(items))
 
 
 def _verdicts(records: Sequence[Record], a: Key, b: Key, split: str, look_up: blocks.Scores, by: Metric) -> Block:
     """All pairs of the block that both rows stand in, the same test as in its table; of two recipes the pair alone."""
     groups = group(records)
-    names = dict(zip((a, b), names_of(a, b), strict=True))
+    names = dict(zip((a, b), told_apart(a, b), strict=True))
     if a.recipe == b.recipe:
-        names = {key: name(key) for key in next(k for k in blocks.blocks(groups, split).values() if a in k)}
+        names = {key: title(key) for key in next(k for k in blocks.blocks(groups, split).values() if a in k)}
     found = blocks.compared_as(names, groups, split, look_up, by)
     lacking = [key for key in (a, b) if key not in found.keys]
     if lacking or found.verdicts is None:
         why = found.problem if not lacking else _without_scores(lacking[0], groups[lacking[0]], split)
-        raise UsageError(f"{name(a)} and {name(b)} cannot be compared: {why}.")
+        raise UsageError(f"{title(a)} and {title(b)} cannot be compared: {why}.")
     return found.verdicts
 
 
 def _without_scores(key: Key, runs: Sequence[Record], split: str) -> str:
     if any(not blocks.stage_of(record, key.stage).n.get(split) for record in blocks.finished(runs)):
-        return f"the {split} split was not opened by {name(key)}; --split val compares on validation data"
-    return f"{name(key)} has no finite scores of items"
+        return f"the {split} split was not opened by {title(key)}; --split val compares on validation data"
+    return f"{title(key)} has no finite scores of items"
 
 
 def one_row(records: Sequence[Record], filter: str) -> tuple[Key, list[Record]]:
@@ -163,18 +163,6 @@ def shared(a: Sequence[Record], b: Sequence[Record]) -> tuple[list[Record], list
     return [mine[seeds] for seeds in both], [theirs[seeds] for seeds in both]
 
 
-def name(key: Key) -> str:
-    """A row for people."""
-    return f"{key.method} on {key.backbone}"
-
-
-def names_of(a: Key, b: Key) -> tuple[str, str]:
-    """Two rows for people, with their recipes where these differ."""
-    if a.recipe == b.recipe:
-        return name(a), name(b)
-    return f"{name(a)}, {a.recipe}", f"{name(b)}, {b.recipe}"
-
-
 def stored_scores(key: Key, runs: Sequence[Record], metric: Metric, look_up: blocks.Scores) -> np.ndarray | None:
     """Item scores (n, S) of a row's runs; None where those of a run are not known."""
     columns = [look_up(record, blocks.stage_of(record, key.stage), metric) for record in runs]
@@ -185,7 +173,7 @@ def stored_scores(key: Key, runs: Sequence[Record], metric: Metric, look_up: blo
 def _matrix(key: Key, runs: Sequence[Record], metric: Metric, look_up: blocks.Scores) -> np.ndarray:
     found = stored_scores(key, runs, metric, look_up)
     if found is None:
-        raise UsageError(f"{name(key)}: no scores of items by {metric.name} are stored.")
+        raise UsageError(f"{title(key)}: no scores of items by {metric.name} are stored.")
     return found
 
 

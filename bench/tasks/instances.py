@@ -30,7 +30,7 @@ class Instances(Task):
     """Maps of objects (B, H, W), found by Mask R-CNN; heads as in detection.
 
     Masks are kept 28 x 28 within their box and pasted when they are judged: every kept array then has one shape, and
-    the pasted masks are the same each time. Records hold them `shortened`, to a sixth of the bytes.
+    the pasted masks are the same each time. Records hold them `shortened`, to about a fifth of the bytes.
     """
 
     metrics = (Metric("ap"), Metric("ap50", shown=True), Metric("ap75"))

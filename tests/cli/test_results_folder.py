@@ -17,8 +17,9 @@ from bench.engine.reproduce import reproduce
 from bench.engine.settings import Settings
 from bench.records import Part, Store, is_output
 from bench.records.items import packed
-from bench.report.packing import is_rounded, rounded, squeezed
+from bench.report.packing import squeezed
 from bench.report.recomputed import contradicted
+from bench.report.rounding import is_rounded, rounded
 from bench.tasks.classification import Classification
 from bench.tasks.detection import Detection
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from scipy import stats
 from bench.core.errors import UsageError
 from bench.records import Record, Store
 from bench.tables import aggregate, render
+from bench.tables.rows import group, told_apart
 from bench.tables.versus import versus
 
 SPLITS = 4
@@ -52,3 +54,11 @@ def test_compare_tells_the_difference_over_splits(tmp_path: Path) -> None:
     records = [*runs("lora", [70, 76, 81, 73]), *runs("vpt", [60, 67, 70, 64])]
     with pytest.raises(UsageError, match=r"cannot be paired\. lora on pico less vpt on pico, over 4 splits"):
         versus(Store(tmp_path), records, "lora", "vpt")
+
+
+def test_rows_are_told_apart_by_what_differs() -> None:
+    lora, other = (next(iter(group(runs(method, [70])))) for method in ("lora", "vpt"))
+    assert told_apart(lora, other) == ("lora on pico", "vpt on pico")
+    earlier = replace(lora, stage="before")
+    assert told_apart(lora, earlier) == (f"lora on pico ({lora.stage})", "lora on pico (before)")
+    assert told_apart(lora, replace(lora, recipe="paper")) == ("lora on pico, quick", "lora on pico, paper")

@@ -9,7 +9,8 @@ from bench.records import Store
 from bench.stats import Comparison
 from bench.tables.damage import records_of
 from bench.tables.resolution import difference_words, units_of
-from bench.tables.versus import Versus, names_of, versus
+from bench.tables.rows import told_apart
+from bench.tables.versus import Versus, versus
 
 
 def find(store: Store, a: str, b: str, split: str, metric: str = "", across_recipes: bool = False) -> Versus:
@@ -34,7 +35,7 @@ def headline(found: Versus) -> list[str]:
     scale, unit = (100, "points") if metric.unit == "%" else (1, metric.unit)
     units, digits = units_of(pair), metric.decimals
     means = [[label, f"{scale * mean:.{digits}f} {metric.unit}"] for label, mean in zip("AB", pair.means, strict=True)]
-    means = [[label, text, key] for (label, text), key in zip(means, names_of(found.a, found.b), strict=True)]
+    means = [[label, text, key] for (label, text), key in zip(means, told_apart(found.a, found.b), strict=True)]
     holds = "for new items and new seeds" if pair.scope == "methods" else "for these trained models, not the methods"
     ends = f"[{scale * pair.low:+.{digits}f}, {scale * pair.high:+.{digits}f}]"
     recipe = f", recipe {found.a.recipe}" if found.a.recipe == found.b.recipe else ""
