@@ -60,7 +60,7 @@ def reproduce(file: Path, settings: Settings) -> Comparison:
         for look in openings.read(Path(folder)):  # it has been looked at, whatever came of it
             openings.append(Store.folder_of(file), look)
         again, others = Store(Path(folder)).pair(record.cell)
-        return compare(record, arrays, again, as_kept(arrays, again, others))
+        return compare(record, arrays, again, as_kept(arrays, others))
 
 
 def read(file: Path) -> tuple[Record, dict[str, np.ndarray]]:

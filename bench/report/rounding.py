@@ -16,13 +16,24 @@ IN_FLOAT32 = range(12, 19)
 Form = Callable[[int], np.ndarray]  # number of bits -> an output in them
 
 
-def as_kept(kept: Arrays, record: Record, arrays: Arrays) -> Arrays:
-    """A record's arrays in the form in which those of its repetition are kept: rounded where these are."""
-    forms = {name for name, array in kept.items() if _is_prediction(name) and is_rounded(array)}
-    if not forms:
-        return arrays
-    smaller = rounded(record, arrays)
-    return {name: smaller[name] if name in forms else array for name, array in arrays.items()}
+def as_kept(kept: Arrays, arrays: Arrays) -> Arrays:
+    """A repetition's arrays in the form in which those of a record are kept.
+
+    Where an output is kept rounded, the rounding of the repetition's that comes closest stands for it, in whichever
+    number of bits: which one keeps a metric may change with the rule and with the last digit of an output.
+    """
+    return {name: _closest(kept[name], array) if _was_rounded(name, kept, array) else array
+            for name, array in arrays.items()}  # fmt: skip
+
+
+def _was_rounded(name: str, kept: Arrays, array: np.ndarray) -> bool:
+    there = kept.get(name)
+    return there is not None and there.shape == array.shape and _may_shrink(name, array) and is_rounded(there)
+
+
+def _closest(kept: np.ndarray, array: np.ndarray) -> np.ndarray:
+    found = (form(number) for form, bits in _forms(array) for number in bits)
+    return min(found, key=lambda few: float(np.abs(few.astype(np.float64) - kept).max(initial=0.0)))
 
 
 def is_rounded(array: np.ndarray) -> bool:

@@ -19,7 +19,7 @@ from bench.records import Part, Store, is_output
 from bench.records.items import packed
 from bench.report.packing import squeezed
 from bench.report.recomputed import contradicted
-from bench.report.rounding import is_rounded, rounded
+from bench.report.rounding import as_kept, is_rounded, rounded
 from bench.tasks.classification import Classification
 from bench.tasks.detection import Detection
 
@@ -143,6 +143,20 @@ def test_features_are_not_packed() -> None:
     features = np.random.default_rng(0).normal(size=(len(arrays["test/ids"]), 8)).astype(np.float32)
     smaller = rounded(record, {**arrays, "stage1/test/features": features, "backbone/test/features": features})
     assert smaller["stage1/test/features"] is smaller["backbone/test/features"] is features
+
+
+@pytest.mark.parametrize("bits", [8, 14])
+def test_a_repetition_is_compared_in_the_form_that_a_record_has(bits: int) -> None:
+    """In however many bits it was kept, by whichever rule; another output stays another."""
+    again = np.random.default_rng(0).normal(size=(50, 7)).astype(np.float32)
+    below = again - again.max(1, keepdims=True)
+    fraction, exponent = np.frexp(below.astype(np.float64))
+    name, kept = "stage1/test/logits", np.ldexp(np.round(fraction * 2**bits) / 2**bits, exponent).astype(np.float32)
+    assert np.array_equal(as_kept({name: kept}, {name: again})[name], kept)
+    other = again.copy()
+    other[3, 2] -= 0.1
+    assert not np.array_equal(as_kept({name: kept}, {name: other})[name], kept)
+    assert as_kept({name: again}, {name: other})[name] is other  # a record that was not packed
 
 
 def test_a_packed_record_reproduces(tmp_path: Path, weights: Path, run_cells: Callable[..., Done]) -> None:
