@@ -11,6 +11,7 @@ from bench.records import Record, is_output
 from bench.report.recomputed import Arrays, contradicted
 
 FARTHEST = 24.0  # below the largest output of a row: exp(-24) of its probability
+NEARER = (12.0, 14.0, 16.0, 20.0)  # where so many classes are so far below that which is which does not count
 IN_FLOAT16 = range(6, 12)  # significant bits
 IN_FLOAT32 = range(12, 19)
 Form = Callable[[int], np.ndarray]  # number of bits -> an output in them
@@ -32,7 +33,9 @@ def _was_rounded(name: str, kept: Arrays, array: np.ndarray) -> bool:
 
 
 def _closest(kept: np.ndarray, array: np.ndarray) -> np.ndarray:
-    found = (form(number) for form, bits in _forms(array) for number in bits)
+    lowest = kept.min(initial=0)
+    floor = lowest if -lowest in NEARER else -np.inf
+    found = (np.maximum(form(number), floor) for form, bits in _forms(array) for number in bits)
     return min(found, key=lambda few: float(np.abs(few.astype(np.float64) - kept).max(initial=0.0)))
 
 

@@ -101,6 +101,25 @@ def test_outputs_that_float16_would_change_are_rounded_in_float32() -> None:
     assert rounded(record, smaller)["stage1/test/logits"] is few
 
 
+@pytest.mark.parametrize("confident", [False, True])
+def test_classes_far_below_a_rows_largest_share_one_number(confident: bool) -> None:
+    """As far as metrics allow: one image whose class is that far below has its share in the mean of the loss."""
+    record, arrays = finished(CELL)
+    targets, rng = arrays["test/targets"], np.random.default_rng(0)
+    logits = rng.normal(-17, 2, size=(len(targets), 30)).astype(np.float32)
+    logits[np.arange(len(targets)), targets] = rng.normal(size=len(targets))
+    if confident:
+        logits[0, (targets[0] + 1) % 30] = logits[0, targets[0]] + 30
+    metrics = Classification().evaluate(targets, {"logits": logits})
+    stage = record.stages[0].model_copy(update={"metrics": {"test": metrics}, "items": {"test": {}}})
+    record, name = record.model_copy(update={"stages": [stage]}), "stage1/test/logits"
+    few = rounded(record, {**arrays, name: logits})[name]
+    assert (few.min() == -12) is not confident
+    assert Classification().evaluate(targets, {"logits": few})["nll"] == pytest.approx(metrics["nll"], abs=1e-4)
+    assert rounded(record, {**arrays, name: few})[name] is few
+    assert np.array_equal(as_kept({name: few}, {name: logits})[name], few)
+
+
 def test_outputs_are_not_packed_where_no_bits_give_the_metrics() -> None:
     """As where a task's metrics depend on more than differences within a row."""
     record, arrays = finished(CELL)
