@@ -49,15 +49,24 @@ def rounded(record: Record, arrays: Arrays) -> Arrays:
 
     Metrics as printed and item scores stay those of the record. Outputs (n, C) are kept below each row's largest where
     these depend on differences within a row alone; else, and for other shapes, as they are but for the bits. An output
-    that no number of bits keeps so stays.
+    that no number of bits keeps so stays. What is far below a row's largest becomes one number.
     """
     found = dict(arrays)
     for name, array in arrays.items():
+        keeps = partial(_keeps, record, found, name)  # beside what is rounded so far: boxes and scores act together
         if _may_shrink(name, array):
-            keeps = partial(_keeps, record, found, name)  # beside what is rounded so far: boxes and scores act together
             tried = (_fewest(form, bits, keeps) for form, bits in _forms(array))
             found[name] = next((few for few in tried if few is not None), array)
+        found[name] = _with_floor(name, found[name], keeps)
     return found
+
+
+def _with_floor(name: str, few: np.ndarray, keeps: Callable[[np.ndarray], bool]) -> np.ndarray:
+    """A rounded output, where it is given below each row's largest, with the highest floor that will do."""
+    if not (_is_prediction(name) and few.ndim == 2 and few.size and is_rounded(few)) or few.max(1).any():
+        return few
+    tried = (np.maximum(few, few.dtype.type(-floor)) for floor in NEARER if few.min() < -floor)
+    return next((floored for floored in tried if keeps(floored)), few)
 
 
 def _fewest(form: Form, bits: range, keeps: Callable[[np.ndarray], bool]) -> np.ndarray | None:
