@@ -30,6 +30,7 @@ class DSB2018(Dataset):
     citation = "J. C. Caicedo et al., Nucleus segmentation across imaging experiments, Nature Methods 2019"
     task = "instances"
     folder = "dsb2018"
+    averages = "fold*"
     download = "https://bbbc.broadinstitute.org/BBBC038 (stage1_train, unpacked below dsb2018/)"
     classes = ("nucleus",)
     beside = ("stage1_train/*/masks/*.png",)

@@ -29,6 +29,7 @@ class HippocampusSlices(Dataset):
     citation = "M. Antonelli et al., The Medical Segmentation Decathlon, Nature Communications 2022"
     task = "segmentation"
     folder = "msd_hippocampus"
+    averages = "fold*"
     download = "http://medicaldecathlon.com (Task04_Hippocampus: imagesTr and labelsTr)"
     classes = ("background", "anterior", "posterior")
     group_kind = "patient"

@@ -1,4 +1,4 @@
-"""BCCD on EfficientNet-Lite0: of `leaderboard_detection`, the methods that a convolutional net carries.
+"""BCCD on EfficientNet-Lite0: what a convolutional net carries of `leaderboard_detection`.
 
 AdaptFormer, Mona and VFM-Adapter sit in Transformer blocks, which it does not have. ``bench table bccd`` shows both
 backbones.

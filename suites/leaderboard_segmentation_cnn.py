@@ -1,4 +1,4 @@
-"""Hippocampus slices on EfficientNet-Lite0: of `leaderboard_segmentation`, the methods that a convolutional net carries.
+"""Hippocampus slices on EfficientNet-Lite0: what a convolutional net carries of `leaderboard_segmentation`.
 
 AdaptFormer, Mona and VFM-Adapter sit in Transformer blocks, which it does not have. ``bench table hippocampus_slices``
 shows both backbones.

@@ -90,8 +90,8 @@ def aggregate(
     told = scores or packed_scores(split)
     verdicts = compared(groups, split, told)
     placed = ranked(with_intervals(plain, groups, split, told, columns), verdicts)
-    rows = [marked(placed[key], found, stale, floors(key)) for key, found in groups.items()]
-    rows += averaged(rows)
+    measured = [marked(placed[key], found, stale, floors(key)) for key, found in groups.items()]
+    rows = measured + averaged(measured)
     return Table(
         rows,
         verdicts,
@@ -103,8 +103,8 @@ def aggregate(
             *apart(verdicts),
             *resolution(verdicts),
             *_over_splits(verdicts, groups, placed, split),
-            *(_floorless(rows, floors) if any(row.values for row in rows) else _shut(rows, split)),
-            *_looks(openings, rows),
+            *(_floorless(measured, floors) if any(row.values for row in rows) else _shut(measured, split)),
+            *_looks(openings, measured),
         ],
     )
 

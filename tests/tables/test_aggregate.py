@@ -287,6 +287,7 @@ def test_a_mean_over_protocols_where_the_card_says_so() -> None:
     assert single.low is not None
     assert mean.values["accuracy"].mean - mean.values["accuracy"].low < single.mean - single.low
     assert not [r for r in aggregate(records[:3]).rows if r.key.protocol.startswith("mean")]
+    assert not [note for note in aggregate(records).notes if "mean of" in note]  # floors and looks are a protocol's own
 
 
 def test_only_what_is_separated_stands_out() -> None:
