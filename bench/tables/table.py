@@ -170,21 +170,21 @@ def check_columns(columns: Sequence[str], known: Collection[str], split: str = "
 
 def _intervals(rows: Sequence[Row], columns: Sequence[str], split: str) -> list[str]:
     """What the intervals hold for: each kind once, with its rows where there are several kinds."""
-    kinds: dict[str, tuple[list[str], list[str]]] = {}
+    kinds: dict[str, tuple[dict[str, None], dict[Key, None]]] = {}
     for row in rows:
         for name in columns:
             if name in row.values and row.values[name].low is not None:
-                names, methods = kinds.setdefault(row.values[name].note, ([], []))
-                names += [] if name in names else [name]
-                methods += [] if row.key.method in methods else [row.key.method]
+                names, keys = kinds.setdefault(row.values[name].note, ({}, {}))
+                names[name] = keys[row.key] = None
     return [
-        f"{', '.join(names)}: mean [95 % interval; {split} {kind}]" + (_of_rows(methods) if len(kinds) > 1 else "")
-        for kind, (names, methods) in kinds.items()
+        f"{', '.join(names)}: mean [95 % interval; {split} {kind}]" + (_of_rows(keys) if len(kinds) > 1 else "")
+        for kind, (names, keys) in kinds.items()
     ]
 
 
-def _of_rows(methods: Sequence[str]) -> str:
-    return f" ({', '.join(methods)})" if len(methods) <= 5 else f" ({len(methods)} rows)"
+def _of_rows(keys: Collection[Key]) -> str:
+    methods = dict.fromkeys(key.method for key in keys)
+    return f" ({', '.join(methods)})" if len(methods) <= 5 else f" ({len(keys)} rows)"
 
 
 def _over_splits(

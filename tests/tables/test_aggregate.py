@@ -318,3 +318,10 @@ def test_a_closed_form_fit_on_drawn_images_is_not_deterministic() -> None:
     assert block.pair("pico/knn/stage1", "pico/majority/stage1").test == "crossed t"
     two = aggregate([record for record in records if record.seed < 2])
     assert {row.values["accuracy"].covers for row in two.rows} == {"items"}
+
+
+def test_intervals_count_rows_not_methods() -> None:
+    methods, backbones = ("vpt", "lora", "bitfit", "mora", "dora", "l2_sp"), ("pico", "lite0")
+    names = [f"digits/{backbone}/{method}/quick/seed=0" for backbone in backbones for method in methods]
+    records = [done(name, right=(80,))[0] for name in [*names, "digits/pico/majority/quick/seed=0"]]
+    assert [note for note in aggregate(records).notes if note.endswith("(12 rows)")]
