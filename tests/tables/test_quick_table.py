@@ -15,7 +15,7 @@ from bench.records import Store
 from bench.tasks.classification import Classification
 
 METHODS = ("majority", "knn", "linear_probe", "cladapter[k=5]")
-CELLS = [f"digits[shots=20]/pico[size=32]/{method}/quick[epochs=1]/seed={seed}" for method in METHODS for seed in (0, 1)]
+CELLS = [f"digits[shots=20]/pico[size=32]/{name}/quick[epochs=1]/seed={seed}" for name in METHODS for seed in (0, 1)]
 METRICS = [metric.name for metric in Classification.metrics]
 
 
