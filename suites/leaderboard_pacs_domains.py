@@ -1,6 +1,6 @@
 """PACS, each domain left out in turn: methods on the frozen backbone, and full fine-tuning; 3 seeds.
 
-About 800 training and 200 validation images of the three other domains. ``bench table "pacs[protocol=leave_*]"`` shows
+About 800 training and 200 validation images of the three other domains. ``bench table "pacs[fraction=0.12]"`` shows
 each domain and the average over the four.
 """
 

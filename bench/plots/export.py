@@ -35,7 +35,7 @@ def save(spec: Spec, file: Path, format: str | None = None) -> Path:
 
 
 def png(spec: Spec) -> bytes:
-    """The picture in pixels of 256 colours at most: a seventh of the bytes, and charts hold hardly more."""
+    """The picture in pixels, of 256 colours at most: charts hold hardly more, and a file takes far fewer bytes."""
     import vl_convert
     from PIL import Image
 

@@ -33,6 +33,7 @@ def _was_rounded(name: str, kept: Arrays, array: np.ndarray) -> bool:
 
 
 def _closest(kept: np.ndarray, array: np.ndarray) -> np.ndarray:
+    """Of all roundings of an output, with the floor that the kept one has, the one nearest to it."""
     lowest = kept.min(initial=0)
     floor = lowest if -lowest in NEARER else -np.inf
     found = (np.maximum(form(number), floor) for form, bits in _forms(array) for number in bits)
@@ -62,7 +63,7 @@ def rounded(record: Record, arrays: Arrays) -> Arrays:
 
 
 def _with_floor(name: str, few: np.ndarray, keeps: Callable[[np.ndarray], bool]) -> np.ndarray:
-    """A rounded output, where it is given below each row's largest, with the highest floor that will do."""
+    """A rounded output (n, C), where it is given below each row's largest, with the highest floor that will do."""
     if not (_is_prediction(name) and few.ndim == 2 and few.size and is_rounded(few)) or few.max(1).any():
         return few
     tried = (np.maximum(few, few.dtype.type(-floor)) for floor in NEARER if few.min() < -floor)
