@@ -3,8 +3,8 @@
 The split is the paper's (one fold in five of Photo, Cartoon and Sketch), cut to about 800 training and 200 validation
 images, as VTAB-1k does; all 2,048 test images count. Images are 96 px, backbones EfficientNet-Lite0 and DeiT-Tiny, so
 nothing here compares with the published numbers of ViT-B: the order of the methods does. VPT needs a Vision Transformer
-and is in `leaderboard_pacs_vit`, as DoRA, which cannot split the zero filters that Lite0 has. `leaderboard_pacs_heads` adds
-two seeds of what leaves the backbone as it is.
+and is in `leaderboard_pacs_vit`, as DoRA, which cannot split the zero filters that Lite0 has.
+`leaderboard_pacs_heads` adds two seeds of what leaves the backbone as it is.
 
 ``bench table pacs --stages`` for the numbers, ``bench compare cladapter staged_finetune`` for the adapter's worth.
 """
