@@ -118,6 +118,7 @@ def test_without_a_script_there_are_plain_tables(report: Path, browser: Any) -> 
     with Visit(browser, file_of(report, "claims"), java_script_enabled=False) as visit:
         assert len(visit.names()) == STATIC
         visit.page.get_by_role("link", name="rows on a plain page").click()
+        visit.page.wait_for_url("**/all-claims.html")  # with its load: a long page's rows arrive in pieces
         assert visit.page.locator("tbody tr").count() > STATIC
 
 
