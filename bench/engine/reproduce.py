@@ -17,6 +17,7 @@ from bench.engine.run import carry_out
 from bench.engine.settings import Settings
 from bench.plugins.registry import load
 from bench.records import Record, Store, is_output, openings
+from bench.report.brevity import brief
 from bench.report.rounding import as_kept
 
 Verdict = Literal["equal", "within rounding", "different"]
@@ -27,8 +28,8 @@ class Comparison:
     """A record against its repetition.
 
     Attributes:
-        verdict: "equal": every stored prediction and every curve agrees bit for bit; "within rounding": the same
-            samples, and outputs agree to 1 % of their spread; else "different".
+        verdict: "equal": every stored prediction and every curve agrees bit for bit, in the form that is stored;
+            "within rounding": the same samples, and outputs agree to 1 % of their spread; else "different".
         largest: Largest absolute difference of any output.
         metric: The task's headline metric.
         scores: Its value on the test split, in the record and in the repetition.
@@ -87,7 +88,7 @@ def compare(record: Record, arrays: dict[str, np.ndarray], again: Record, others
     largest = max((_difference(arrays[name], others.get(name)) for name in outputs), default=0.0)
     return Comparison(
         cell=record.cell,
-        verdict=_verdict(record.stages == again.stages, arrays, others),
+        verdict=_verdict(_same_stages(record, again), arrays, others),
         largest=largest,
         metric=headline,
         scores=(record.metrics["test"][headline], again.metrics["test"][headline]),
@@ -97,6 +98,12 @@ def compare(record: Record, arrays: dict[str, np.ndarray], again: Record, others
             {**again.environment, "device": again.hardware.device, "threads": str(again.hardware.threads)},
         ),
     )
+
+
+def _same_stages(record: Record, again: Record) -> bool:
+    """Metrics, items and curves, these in the form that the record has: packed ones are rounded."""
+    kept, made = (one.model_dump(mode="json") for one in (record, again))
+    return kept["stages"] in (made["stages"], brief(made)["stages"])
 
 
 def _has_features(arrays: dict[str, np.ndarray]) -> bool:

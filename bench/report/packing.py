@@ -1,15 +1,19 @@
-"""Smaller results: outputs in few bits (`bench.report.rounding`), predictions by bzip2, records on one line."""
+"""Smaller results: outputs in few bits (`bench.report.rounding`), arrays in few bytes, records on one line and brief
+(`bench.report.brevity`)."""
 
 from __future__ import annotations
 
+import bz2
 import json
+import lzma
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import ZIP_BZIP2, ZipFile, ZipInfo
+from zipfile import ZIP_BZIP2, ZIP_LZMA, ZipFile, ZipInfo
 
 from bench.core.atomic import write_atomic, write_text
 from bench.records import Store
 from bench.records.files import arrays_file
+from bench.report.brevity import brief
 from bench.report.rounding import rounded
 
 
@@ -47,36 +51,44 @@ def pack(store: Store) -> Packed:
         if any(smaller[name] is not array for name, array in arrays.items()):
             store.put(record, smaller)
         packed += squeezed(file)
-        _write_on_one_line(path)
+        _shorten(path)
         after += file.stat().st_size
     return Packed(records, packed, before, after)
 
 
-def _write_on_one_line(path: Path) -> None:
-    """A record without the line breaks that make a single one easy to read: a fifth of its bytes."""
+def _shorten(path: Path) -> None:
+    """A record without the line breaks that make a single one easy to read, and without digits that no one reads."""
     text = path.read_text(encoding="utf-8")
-    short = json.dumps(json.loads(text), separators=(",", ":"), ensure_ascii=False) + "\n"
+    short = json.dumps(brief(json.loads(text)), separators=(",", ":"), ensure_ascii=False) + "\n"
     if short != text:
         write_text(path, short)
 
 
 def squeezed(file: Path) -> bool:
-    """Write an npz again by bzip2, which takes a sixth less for rounded outputs and numpy reads as well.
+    """Write an npz again, each array by bzip2 (rounded outputs) or LZMA (names, labels), whichever is shorter.
 
-    Records keep the digest of arrays, not of the file. Equal arrays are equal bytes: the date is always the same.
+    numpy reads both. Records keep the digest of arrays, not of the file. Equal arrays are equal bytes: the date is
+    always the same.
 
     Returns:
         Whether it was written in another way before.
     """
     with ZipFile(file) as archive:
-        if all(part.compress_type == ZIP_BZIP2 for part in archive.infolist()):
-            return False
         parts = {name: archive.read(name) for name in archive.namelist()}
+        before = {part.filename: part.compress_type for part in archive.infolist()}
+    ways = {name: _shorter_way(content) for name, content in parts.items()}
+    if ways == before:
+        return False
 
     def write(place: Path) -> None:
-        with ZipFile(place, "w", ZIP_BZIP2) as archive:
+        with ZipFile(place, "w") as archive:
             for name, content in parts.items():
-                archive.writestr(ZipInfo(name), content, ZIP_BZIP2)  # ZipInfo has one date for all
+                archive.writestr(ZipInfo(name), content, ways[name])  # ZipInfo has one date for all
 
     write_atomic(file, write)
     return True
+
+
+def _shorter_way(content: bytes) -> int:
+    by_lzma = lzma.compress(content, format=lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1}])
+    return ZIP_LZMA if len(by_lzma) < len(bz2.compress(content)) else ZIP_BZIP2

@@ -6,6 +6,7 @@ import bz2
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import ZIP_BZIP2, ZIP_LZMA, ZipFile
 
 import numpy as np
 import pytest
@@ -48,7 +49,7 @@ def test_packed_predictions_are_smaller_and_hold_the_same_metrics(folder: Path) 
     before = {record.cell: record for record in Store(folder).all()}
     assert "predictions of 6 of 6 records are smaller now" in invoke("results", "pack", "--results", folder).stdout
     for record in Store(folder).all():
-        assert record.model_copy(update={"predictions": None}) == before[record.cell].model_copy(
+        assert record.slim().model_copy(update={"predictions": None}) == before[record.cell].slim().model_copy(
             update={"predictions": None}
         )
         assert Store(folder).path(record.cell).read_text().count("\n") == 1
@@ -58,11 +59,27 @@ def test_packed_predictions_are_smaller_and_hold_the_same_metrics(folder: Path) 
     assert "0 of 6 records" in invoke("results", "pack", "--results", folder).stdout
 
 
+def test_packing_shortens_only_what_is_drawn(tmp_path: Path) -> None:
+    record, arrays = finished(CELL)
+    third = 1 / 3
+    spectrum = {"spectrum": {"head weight": [200 / 3, 1e-7 / 3, 0.0]}, "kept": third}
+    stage = record.stages[-1].model_copy(update={"curves": {"val_loss": [third, None, 2.0]}})
+    record = record.model_copy(update={"stages": [stage], "diagnostics": {"stage1": spectrum}})
+    Store(tmp_path).put(record, arrays)
+    invoke("results", "pack", "--results", tmp_path)
+    (found,) = Store(tmp_path).all()
+    assert found.stages[-1].curves == {"val_loss": [0.333333, None, 2.0]}
+    assert found.diagnostics == {"stage1": {"spectrum": {"head weight": [66.67, 3.333e-8, 0.0]}, "kept": third}}
+    assert found.metrics == record.metrics
+    assert found.stages[-1].items == stage.items
+
+
 def test_packed_arrays_are_the_same_in_fewer_bytes(tmp_path: Path) -> None:
     file, again = tmp_path / "outputs.npz", tmp_path / "again.npz"
     outputs = np.random.default_rng(0).normal(size=(500, 20)).round(2).astype(np.float16)
+    names = np.array([f"patient{i // 7}/slice{i:04d}" for i in range(500)])
     for place in (file, again):
-        np.savez_compressed(place, outputs=outputs, names=np.array(["one", "two"]))
+        np.savez_compressed(place, outputs=outputs, names=names)
     before = file.stat().st_size
     assert squeezed(file)
     assert squeezed(again)
@@ -71,7 +88,9 @@ def test_packed_arrays_are_the_same_in_fewer_bytes(tmp_path: Path) -> None:
     assert file.read_bytes() == again.read_bytes()
     with np.load(file) as found:
         assert np.array_equal(found["outputs"], outputs)
-        assert found["names"].tolist() == ["one", "two"]
+        assert np.array_equal(found["names"], names)
+    with ZipFile(file) as archive:  # the shorter one for each
+        assert [part.compress_type for part in archive.infolist()] == [ZIP_BZIP2, ZIP_LZMA]
 
 
 def test_no_item_changes_its_class_by_packing() -> None:
