@@ -176,7 +176,10 @@ def test_a_failed_cell_is_told_and_kept(tmp_path: Path, plugin_folder: Path) -> 
 def test_an_interruption_leaves_whole_records(tmp_path: Path) -> None:
     results = tmp_path / "runs"
     program = [sys.executable, "-c", "from bench.cli.app import main; main()"]
-    command = [*program, "run", "quick", "-o", "seeds=[0,1,2,3]", "--results", str(results)]
+    cells = [
+        f"digits[shots=5]/pico/{method}/quick/seed={i}" for method in ("majority", "full_finetune") for i in (0, 1)
+    ]
+    command = [*program, "run", *cells, "--results", str(results)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not list(results.rglob("seed=*.json")) and process.poll() is None:
         time.sleep(0.05)
@@ -186,7 +189,7 @@ def test_an_interruption_leaves_whole_records(tmp_path: Path) -> None:
     assert stderr.strip().splitlines()[-1].startswith("bench: stopped.")
     assert "Traceback" not in stderr
     records = list(Store(results).all())
-    assert 0 < len(records) < 32
+    assert 0 < len(records) < len(cells)
     for record in records:
         assert record.status == "done"
         assert Store(results).predictions(record.cell)
