@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
+import bz2
 import json
+import lzma
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import ZIP_BZIP2, ZIP_LZMA, ZipFile, ZipInfo
-
-import numpy as np
 
 from bench.core.atomic import write_atomic, write_text
 from bench.records import Store
@@ -65,32 +65,28 @@ def _shorten(path: Path) -> None:
 
 
 def squeezed(file: Path) -> bool:
-    """Write an npz again, numbers by bzip2 and text by LZMA, the shorter way for each; numpy reads both.
+    """Write an npz again, each array by bzip2 (rounded outputs) or LZMA (names, labels), whichever is shorter.
 
-    Records keep the digest of arrays, not of the file. Equal arrays are equal bytes: the date is always the same.
+    numpy reads both. Records keep the digest of arrays, not of the file. Equal arrays are equal bytes: the date is
+    always the same.
 
     Returns:
         Whether it was written in another way before.
     """
     with ZipFile(file) as archive:
-        before = {part.filename: part.compress_type for part in archive.infolist()}
-        ways = {name: ZIP_LZMA if _is_text(archive, name) else ZIP_BZIP2 for name in before}
-        if ways == before:
+        if all(part.compress_type in (ZIP_BZIP2, ZIP_LZMA) for part in archive.infolist()):
             return False
-        parts = {name: archive.read(name) for name in before}
+        parts = {name: archive.read(name) for name in archive.namelist()}
 
     def write(place: Path) -> None:
         with ZipFile(place, "w") as archive:
             for name, content in parts.items():
-                archive.writestr(ZipInfo(name), content, ways[name])  # ZipInfo has one date for all
+                archive.writestr(ZipInfo(name), content, _shorter_way(content))  # ZipInfo has one date for all
 
     write_atomic(file, write)
     return True
 
 
-def _is_text(archive: ZipFile, name: str) -> bool:
-    """Whether an npy of an npz holds strings, by its header."""
-    with archive.open(name) as content:
-        version = np.lib.format.read_magic(content)
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        return read_header(content)[2].kind == "U"
+def _shorter_way(content: bytes) -> int:
+    by_lzma = lzma.compress(content, format=lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1}])
+    return ZIP_LZMA if len(by_lzma) < len(bz2.compress(content)) else ZIP_BZIP2

@@ -62,14 +62,18 @@ def test_packed_predictions_are_smaller_and_hold_the_same_metrics(folder: Path) 
 def test_packing_shortens_only_what_is_drawn(tmp_path: Path) -> None:
     record, arrays = finished(CELL)
     third = 1 / 3
-    spectrum = {"spectrum": {"head weight": [200 / 3, 1e-7 / 3, 0.0]}, "kept": third}
+    told = {"spectrum": {"head weight": [200 / 3, 1e-7 / 3, 0.0]}, "routing": {"beta": [[third, 2]]}, "strength": third}
+    tuning = [{"lr": 1e-3, "val_accuracy": third}]
     stage = record.stages[-1].model_copy(update={"curves": {"val_loss": [third, None, 2.0]}})
-    record = record.model_copy(update={"stages": [stage], "diagnostics": {"stage1": spectrum}})
+    record = record.model_copy(update={"stages": [stage], "diagnostics": {"stage1": told, "tuning": tuning}})
     Store(tmp_path).put(record, arrays)
     invoke("results", "pack", "--results", tmp_path)
     (found,) = Store(tmp_path).all()
-    assert found.stages[-1].curves == {"val_loss": [0.333333, None, 2.0]}
-    assert found.diagnostics == {"stage1": {"spectrum": {"head weight": [66.67, 3.333e-8, 0.0]}, "kept": third}}
+    assert found.stages[-1].curves == {"val_loss": [0.33333, None, 2.0]}
+    assert found.diagnostics["tuning"] == tuning
+    assert found.diagnostics["stage1"] == {
+        "spectrum": {"head weight": [66.7, 3.33e-8, 0.0]}, "routing": {"beta": [[0.333, 2]]}, "strength": third
+    }  # fmt: skip
     assert found.metrics == record.metrics
     assert found.stages[-1].items == stage.items
 
