@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 import zlib
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ import typer.main
 from made_images import picture
 from typer.testing import CliRunner
 
+from bench.claims import published
 from bench.cli.app import app
 from bench.grid.suite import load_suite
 
@@ -99,6 +101,21 @@ def test_the_readmes_table_is_that_of_the_results() -> None:
     assert {method for method, *_ in shown[2:]} == last.keys()
     for method, *values in shown[2:]:
         assert values == [last[method][name] for name in shown[0][1:]], method
+
+
+def test_the_findings_count_verdicts_as_the_table_has_them() -> None:
+    """Of all published claims; those that the table leaves out were not run."""
+    table = (ROOT / "results/tables/verdicts.md").read_text(encoding="utf-8")
+    verdicts = Counter(cells_of(line)[6] for line in table.splitlines() if line.startswith("| "))
+    del verdicts["verdict"]
+    papers = published.load()
+    claims = sum(len(paper.claims) for paper in papers.values())
+    told = " ".join((ROOT / "docs/findings.md").read_text(encoding="utf-8").split())
+    assert verdicts.keys() == {"not comparable"}, "the findings must say so"
+    assert f"None of the {claims} published numbers of ten papers" in told
+    assert len(papers) == 10
+    assert f"{verdicts['not comparable']} are not comparable" in told
+    assert f"{claims - verdicts.total()} were not run" in told
 
 
 def documented() -> list[str]:
