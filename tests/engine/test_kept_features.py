@@ -50,7 +50,7 @@ def test_a_probe_reads_the_backbone_and_training_moves_it(run_cells: RunCells, t
 
 
 def test_the_picture_is_drawn_and_the_record_reproduces(run_cells: RunCells, weights: Path, tmp_path: Path) -> None:
-    run_cells(tmp_path, ["cladapter[k=2]"], keep_features=True)
+    run_cells(tmp_path, ["cladapter[k=2,tuning=frozen]"], keep_features=True)
     (record,) = Store(tmp_path).all()
     chart = draw("embedding", Request(Store(tmp_path)))
     assert len({point["panel"] for point in chart.points}) == 1 + len(record.stages)
