@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from bench.data.roots import CACHE_VARIABLE
 from bench.engine.run import carry_out
 from bench.engine.settings import Settings
 from bench.plugins.registry import load
-from bench.records import Record, Store, is_output, openings
+from bench.records import Record, StageResult, Store, is_output, openings
 from bench.report.brevity import brief
 from bench.report.rounding import as_kept
 
@@ -28,8 +29,9 @@ class Comparison:
     """A record against its repetition.
 
     Attributes:
-        verdict: "equal": every stored prediction and every curve agrees bit for bit, in the form that is stored;
-            "within rounding": the same samples, and outputs agree to 1 % of their spread; else "different".
+        verdict: "equal": every stored prediction, metric, item's score and curve agrees bit for bit, a packed record's
+            in the form that it has (curves to four digits); "within rounding": the same samples, and outputs agree to
+            1 % of their spread; else "different".
         largest: Largest absolute difference of any output.
         metric: The task's headline metric.
         scores: Its value on the test split, in the record and in the repetition.
@@ -101,9 +103,23 @@ def compare(record: Record, arrays: dict[str, np.ndarray], again: Record, others
 
 
 def _same_stages(record: Record, again: Record) -> bool:
-    """Metrics, items and curves, these in the form that the record has: packed ones are rounded."""
+    """Metrics, items and curves to the last bit; curves of a packed record to the four digits that are sure in it (the
+    fifth is rounded)."""
     kept, made = (one.model_dump(mode="json") for one in (record, again))
-    return kept["stages"] in (made["stages"], brief(made)["stages"])
+    if kept["stages"] == made["stages"]:
+        return True
+    bare = [[{**stage, "curves": None} for stage in one["stages"]] for one in (kept, made)]
+    packed = kept["stages"] == brief(kept)["stages"]
+    return packed and bare[0] == bare[1] and all(map(_same_curves, record.stages, again.stages))
+
+
+def _same_curves(stage: StageResult, again: StageResult) -> bool:
+    names = {name: len(curve) for name, curve in stage.curves.items()}
+    return names == {name: len(curve) for name, curve in again.curves.items()} and all(
+        one == other or (None not in (one, other) and math.isclose(one, other, rel_tol=1e-4))  # type: ignore[arg-type]
+        for name, curve in stage.curves.items()
+        for one, other in zip(curve, again.curves[name], strict=True)
+    )
 
 
 def _has_features(arrays: dict[str, np.ndarray]) -> bool:
@@ -117,7 +133,7 @@ def _verdict(same_stages: bool, arrays: dict[str, np.ndarray], others: dict[str,
     if same_stages and all(np.array_equal(array, other) for _, array, other in pairs):
         return "equal"
     close = all(
-        _difference(array, other) <= 0.01 * float(array.std())
+        _difference(array, other) <= 0.01 * float(array.std(dtype=np.float64))  # of float16 it would overflow
         if is_output(name) and np.issubdtype(array.dtype, np.floating)
         else np.array_equal(array, other)
         for name, array, other in pairs

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from made_results import finished
 
 from bench.cells.cell import Cell
 from bench.core.errors import UsageError
@@ -17,7 +18,8 @@ from bench.engine.plan import Planner
 from bench.engine.reproduce import compare, reproduce
 from bench.engine.settings import Settings
 from bench.grid.resolve import resolve_all
-from bench.records import Store, openings
+from bench.records import Record, Store, openings
+from bench.report.brevity import brief
 from tests.engine.conftest import RunCells
 
 
@@ -46,6 +48,28 @@ def test_verdicts(noise: float, verdict: str, run_cells: RunCells, tmp_path: Pat
     comparison = compare(older, arrays, record, others)
     assert comparison.verdict == verdict
     assert list(comparison.changed) == ["method"]
+
+
+def with_curve(record: Record, value: float) -> Record:
+    stage = record.stages[-1].model_copy(update={"curves": {"val_loss": [value, None, 2.0]}})
+    return record.model_copy(update={"stages": [stage]})
+
+
+def test_curves_are_compared_in_the_digits_that_a_record_has() -> None:
+    made, arrays = finished("digits/pico/lora/quick/seed=0")
+    whole, near, far = (with_curve(made, value) for value in (0.3924747491, 0.3924749, 0.3935))
+    packed = Record.model_validate(brief(whole.model_dump(mode="json")))
+    twice = with_curve(made, 0.39248)  # 0.392475 by six digits
+    verdicts = [compare(one, arrays, other, arrays).verdict for one in (whole, packed, twice) for other in (near, far)]
+    assert verdicts == ["within rounding", "within rounding", "equal", "within rounding", "equal", "within rounding"]
+    assert compare(whole, arrays, whole, arrays).verdict == "equal"
+
+
+def test_the_spread_of_half_precision_is_finite() -> None:
+    record, arrays = finished("digits/pico/lora/quick/seed=0")
+    large = {name: (array * 2000).astype(np.float16) if "logits" in name else array for name, array in arrays.items()}
+    others = {name: -array if "logits" in name else array for name, array in large.items()}
+    assert compare(record, large, record, others).verdict == "different"
 
 
 def test_what_is_no_record_is_refused(tmp_path: Path) -> None:
