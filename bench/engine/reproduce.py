@@ -114,8 +114,8 @@ def _same_stages(record: Record, again: Record) -> bool:
 
 
 def _same_curves(stage: StageResult, again: StageResult) -> bool:
-    names = {name: len(curve) for name, curve in stage.curves.items()}
-    return names == {name: len(curve) for name, curve in again.curves.items()} and all(
+    lengths, others = ({name: len(curve) for name, curve in one.curves.items()} for one in (stage, again))
+    return lengths == others and all(
         one == other or (None not in (one, other) and math.isclose(one, other, rel_tol=1e-4))  # type: ignore[arg-type]
         for name, curve in stage.curves.items()
         for one, other in zip(curve, again.curves[name], strict=True)

@@ -142,7 +142,8 @@ def _path(target: str | Path) -> Path:
     text = str(target)
     if text.endswith(".py") or "/" in text:
         if not Path(text).is_file():
-            raise UsageError(f"There is no suite file {text}.")
+            seed = f" A cell's name ends with its seed: {text}/seed=0." if text.count("/") == 3 else ""
+            raise UsageError(f"There is no suite file {text}.{seed}")
         return Path(text).absolute()
     return registry.find("suites", text).path
 

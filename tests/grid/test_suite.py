@@ -180,6 +180,8 @@ def test_targets_are_suites_files_and_cells(suite: Path) -> None:
         load_targets(["quik"])
     with pytest.raises(UsageError, match="no suite file"):
         load_targets(["./gone.py"])
+    with pytest.raises(UsageError, match=r"ends with its seed: digits/pico/knn/quick/seed=0\."):
+        load_targets(["digits/pico/knn/quick"])
 
 
 def test_own_suites_join(plugin_folder: Path) -> None:
