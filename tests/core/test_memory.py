@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -23,29 +26,46 @@ def use(megabytes: int) -> None:
     del held
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system does not tell a process's memory")
-@pytest.mark.parametrize("counter", [None, memory._Sampled], ids=["chosen", "sampled"])
-def test_a_later_block_forgets_the_peak_of_an_earlier_one(counter: type[memory._Sampled] | None) -> None:
-    def peak(megabytes: int) -> int:
-        meter = MemoryMeter(CPU)
-        if counter is not None:
-            meter._counter = counter()
-        with meter:
-            use(megabytes)
-        use(400)  # what comes after the block is not the block's either
-        return meter.peak
-
-    large, small = peak(200), peak(20)
-    assert 120 * MB < large - small < 240 * MB
+def peak_of(megabytes: int, counter: type[memory._Sampled] | None) -> int:
+    meter = MemoryMeter(CPU)
+    if counter is not None:
+        meter._counter = counter()
+    with meter:
+        use(megabytes)
+    use(400)  # what comes after the block is not the block's either
+    return meter.peak
 
 
-def test_inside_a_block_the_peak_so_far() -> None:
+def peaks_inside() -> tuple[str, int, int, int]:
+    """What is measured, and the peak at the beginning of a block, near its end and after it."""
     with MemoryMeter(CPU) as meter:
         first = meter.peak
         use(100)
-        assert meter.peak > first + 50 * MB
-    assert meter.peak > first + 50 * MB
-    assert meter.kind in ("resident", "sampled")
+        inside = meter.peak
+    return meter.kind, first, inside, meter.peak
+
+
+@pytest.fixture(scope="module")
+def fresh() -> Iterator[ProcessPoolExecutor]:
+    """A process in which nothing else gives memory back meanwhile, as what earlier tests left behind would."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        yield pool
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system does not tell a process's memory")
+@pytest.mark.parametrize("counter", [None, memory._Sampled], ids=["chosen", "sampled"])
+def test_a_later_block_forgets_the_peak_of_an_earlier_one(
+    counter: type[memory._Sampled] | None, fresh: ProcessPoolExecutor
+) -> None:
+    large, small = (fresh.submit(peak_of, megabytes, counter).result() for megabytes in (200, 20))
+    assert 120 * MB < large - small < 240 * MB
+
+
+def test_inside_a_block_the_peak_so_far(fresh: ProcessPoolExecutor) -> None:
+    kind, first, inside, after = fresh.submit(peaks_inside).result()
+    assert inside > first + 50 * MB
+    assert after > first + 50 * MB
+    assert kind in ("resident", "sampled")
 
 
 def test_without_a_counter_the_figure_says_that_it_is_the_processs() -> None:
