@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -51,34 +52,35 @@ class Runs:
             return None
         cell = Cell.parse(f"{claim.cell}/seed=0")
         groups = self._groups.get((cell.dataset.name, cell.method.name), {})
-        found = [ours for records in groups.values() if (ours := self._measured(claim, records)) is not None]
+        found = [(ours, records) for records in groups.values() if (ours := self._measured(claim, records)) is not None]
+        if not found:
+            return None
         wanted = expected(claim)
-        return min(found, key=lambda ours: (len(differing(wanted, ours.identity)), -ours.seeds), default=None)
+        ours, records = min(found, key=lambda one: (len(differing(wanted, one[0].identity)), -one[0].seeds))
+        # of the nearest alone, for it is computed from predictions many times over
+        return replace(ours, item_variance=self._item_variance(claim, *_runs(claim, records)[0]))
 
     def _measured(self, claim: Claim, records: Sequence[Record]) -> Ours | None:
-        runs = [(record, stage) for record in records if (stage := _stage(record, claim.stage)) is not None]
+        runs = _runs(claim, records)
         values = [(record, _value(claim, record, stage)) for record, stage in runs]
         known = [(record, value) for record, value in values if value is not None]
         if not known:
             return None
         record, stage = runs[0]
-        counted = claim.definition in COUNTS
-        identical = bool(claim.split_identical)
         return Ours(
             values=per_seed(known),
             n_test=stage.n.get("test"),
             identity=_identity(claim, record, stage),
-            identical_split=identical,
-            item_variance=None if identical or counted else self._item_variance(claim, record, stage),
-            deterministic=counted,
+            identical_split=bool(claim.split_identical),
+            deterministic=claim.definition in COUNTS,
             opened=min((self._opened[r.cell] for r, _ in known if r.cell in self._opened), default=None),
             cells=tuple(r.cell for r, _ in known),
         )
 
     def _item_variance(self, claim: Claim, record: Record, stage: StageResult) -> float | None:
-        """Of a metric without a formula, from one run's predictions; None for an accuracy, which has one, and where
-        the predictions are damaged, which the store then notes."""
-        if claim.definition == "accuracy":
+        """Of a metric without a formula, from one run's predictions; None for an accuracy, which has one, where none is
+        needed, and where the predictions are damaged, which the store then notes."""
+        if claim.split_identical or claim.definition in COUNTS or claim.definition == "accuracy":
             return None
         try:
             arrays, task = self.store.predictions(record.cell), load("tasks", record.task)()
@@ -154,6 +156,11 @@ def _identity(claim: Claim, record: Record, stage: StageResult) -> dict[str, str
     if record.flags.test_selected and wanted.get("selection") != "test":
         identity["selection"] = "test"
     return identity
+
+
+def _runs(claim: Claim, records: Sequence[Record]) -> list[tuple[Record, StageResult]]:
+    """Those that have the stage which a claim speaks of, with it."""
+    return [(record, stage) for record in records if (stage := _stage(record, claim.stage)) is not None]
 
 
 def _stage(record: Record, name: str) -> StageResult | None:

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import torch
 
-from bench.engine.cost import size, trunk_macs
+from bench.engine.cost import shared_trunk_macs, size
 from bench.engine.evidence import SPLITS, flags, identity_fields, kept_features, predictions, stage_result
 from bench.engine.plan import Planned
 from bench.methods.base import FeatureMethod, Fitted
@@ -45,7 +45,7 @@ def fit_record(
     wanted = context.head_spec(planned.resolved.recipe).outputs, author(method)
     there = [name for name in splits if len(context.prepared.rows(name))]
     outputs = {name: _outputs(fitted, context, name, x(name), wanted) for name in there}
-    total, macs = (0, 0) if method.measures else (size(context.trunk), trunk_macs(context.trunk))
+    total, macs = (0, 0) if method.measures else (size(context.trunk), shared_trunk_macs(context.trunk))
     by = str((fitted.chosen or {}).get("by", "none"))
     record = Record(
         **identity_fields(planned),

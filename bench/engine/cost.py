@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
@@ -42,6 +43,16 @@ def macs(module: nn.Module, *inputs: object) -> int:
 def trunk_macs(backbone: Backbone) -> int:
     """MACs of a backbone for one input."""
     return macs(backbone, torch.zeros(1, *backbone.input_shape, device="meta"))
+
+
+def shared_trunk_macs(backbone: Backbone) -> int:
+    """`trunk_macs` of a trunk that many cells share and none changes, counted once."""
+    if backbone not in _counted:
+        _counted[backbone] = trunk_macs(backbone)
+    return _counted[backbone]
+
+
+_counted: WeakKeyDictionary[Backbone, int] = WeakKeyDictionary()
 
 
 def head_macs(model: Model) -> int:

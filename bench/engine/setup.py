@@ -12,7 +12,7 @@ from bench.data.cache import decoded
 from bench.data.readers import Reader, box_reader, input_reader, target_reader
 from bench.data.roots import cache_root
 from bench.data.vectors import PassOn, vector_reader
-from bench.engine.cost import added, model_macs, size
+from bench.engine.cost import added, head_macs, shared_trunk_macs, size, trunk_macs
 from bench.engine.plan import Planned, Planner
 from bench.engine.settings import Settings
 from bench.features.shelf import Shelf
@@ -120,6 +120,6 @@ def account(planned: Planned, context: Context, trainable: int) -> tuple[Paramet
     reseed(planned.cell.seed, "init")
     backbone = context.own_trunk() if method.injects else context.trunk
     model = build_model(backbone, method, context.head_spec(planned.resolved.recipe))
-    backbone_macs, head_macs = model_macs(model)
+    backbone_macs = trunk_macs(backbone) if method.injects else shared_trunk_macs(backbone)
     parameters = Parameters(trainable=trainable, added=added(model, context.trunk), total=size(model))
-    return parameters, Macs(backbone=backbone_macs, head=head_macs)
+    return parameters, Macs(backbone=backbone_macs, head=head_macs(model))

@@ -7,7 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from bench.records import Record, is_output
+from bench.records import Record, is_output, prediction_key
+from bench.report.coarse import IN_BITS, coarse_forms, coarser, is_coarse, may_be_coarse
 from bench.report.recomputed import Arrays, contradicted
 
 FARTHEST = 24.0  # below the largest output of a row: exp(-24) of its probability
@@ -23,7 +24,7 @@ def as_kept(kept: Arrays, arrays: Arrays) -> Arrays:
     Where an output is kept rounded, the rounding of the repetition's that comes closest stands for it, in whichever
     number of bits: which one keeps a metric may change with the rule and with the last digit of an output.
     """
-    return {name: _closest(kept[name], array) if _was_rounded(name, kept, array) else array
+    return {name: _closest(kept[name], array, _targets(name, kept)) if _was_rounded(name, kept, array) else array
             for name, array in arrays.items()}  # fmt: skip
 
 
@@ -32,12 +33,18 @@ def _was_rounded(name: str, kept: Arrays, array: np.ndarray) -> bool:
     return there is not None and there.shape == array.shape and _may_shrink(name, array) and is_rounded(there)
 
 
-def _closest(kept: np.ndarray, array: np.ndarray) -> np.ndarray:
+def _closest(kept: np.ndarray, array: np.ndarray, targets: np.ndarray | None) -> np.ndarray:
     """Of all roundings of an output, with the floor that the kept one has, the one nearest to it."""
     lowest = kept.min(initial=0)
     floor = lowest if -lowest in NEARER else -np.inf
-    found = (np.maximum(form(number), floor) for form, bits in _forms(array) for number in bits)
+    floored = (np.maximum(form(number), floor) for form, bits in _forms(array) for number in bits)
+    found = (few for one in floored for few in coarse_forms(one, targets))
     return min(found, key=lambda few: float(np.abs(few.astype(np.float64) - kept).max(initial=0.0)))
+
+
+def _targets(name: str, arrays: Arrays) -> np.ndarray | None:
+    """Those of an output's split."""
+    return arrays.get(prediction_key(name.split("/")[-2], "targets"))
 
 
 def is_rounded(array: np.ndarray) -> bool:
@@ -50,7 +57,8 @@ def rounded(record: Record, arrays: Arrays) -> Arrays:
 
     Metrics as printed and item scores stay those of the record. Outputs (n, C) are kept below each row's largest where
     these depend on differences within a row alone; else, and for other shapes, as they are but for the bits. An output
-    that no number of bits keeps so stays. What is far below a row's largest becomes one number.
+    that no number of bits keeps so stays. What is far below a row's largest becomes one number, and what is neither
+    first, second nor target is kept in fewer bits (`bench.report.coarse`).
     """
     found = dict(arrays)
     for name, array in arrays.items():
@@ -58,16 +66,28 @@ def rounded(record: Record, arrays: Arrays) -> Arrays:
         if _may_shrink(name, array):
             tried = (_fewest(form, bits, keeps) for form, bits in _forms(array))
             found[name] = next((few for few in tried if few is not None), array)
-        found[name] = _with_floor(name, found[name], keeps)
+        if _is_below_largest(name, found[name]) and not is_coarse(found[name], _targets(name, arrays)):
+            found[name] = _coarsest(_with_floor(found[name], keeps), _targets(name, arrays), keeps)
     return found
 
 
-def _with_floor(name: str, few: np.ndarray, keeps: Callable[[np.ndarray], bool]) -> np.ndarray:
-    """A rounded output (n, C), where it is given below each row's largest, with the highest floor that will do."""
-    if not (_is_prediction(name) and few.ndim == 2 and few.size and is_rounded(few)) or few.max(1).any():
-        return few
+def _is_below_largest(name: str, few: np.ndarray) -> bool:
+    """Whether an array is a rounded output (n, C), given below each row's largest."""
+    return _is_prediction(name) and few.ndim == 2 and few.size > 0 and is_rounded(few) and not few.max(1).any()
+
+
+def _with_floor(few: np.ndarray, keeps: Callable[[np.ndarray], bool]) -> np.ndarray:
+    """With the highest floor that will do."""
     tried = (np.maximum(few, few.dtype.type(-floor)) for floor in NEARER if few.min() < -floor)
     return next((floored for floored in tried if keeps(floored)), few)
+
+
+def _coarsest(few: np.ndarray, targets: np.ndarray | None, keeps: Callable[[np.ndarray], bool]) -> np.ndarray:
+    """With the fewest bits that will do where a row's entry is neither of its largest nor its target."""
+    if targets is None or not may_be_coarse(few, targets):
+        return few
+    found = next(filter(keeps, (coarser(few, targets, bits) for bits in IN_BITS)), few)
+    return few if np.array_equal(found, few) else found
 
 
 def _fewest(form: Form, bits: range, keeps: Callable[[np.ndarray], bool]) -> np.ndarray | None:

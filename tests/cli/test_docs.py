@@ -35,7 +35,7 @@ def test_two_commands_set_everything_up() -> None:
     assert len(setup) == 2
     run, test = setup
     assert run.endswith("bench run quick")
-    assert test.endswith("tox")
+    assert test.endswith("tox -p -o")
     assert test in (ROOT / ".ci" / "run").read_text().splitlines()
 
 

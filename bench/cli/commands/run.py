@@ -78,7 +78,7 @@ def run(
 
 def external(settings: Settings, cells: list[str]) -> str:
     """The table of the external test data, where some were given."""
-    found = external_cells(Store(settings.results), cells)
+    found = external_cells(Store(settings.results).readable(), cells)
     return f"\n{EXTERNAL_TITLE}\n{render(make(Store(settings.results), found, split='external'))}\n" if found else ""
 
 

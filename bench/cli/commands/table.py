@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from bench.records import Store
+from bench.records import Record, Store
 from bench.records.openings import read
 from bench.tables import Table, aggregate, render
 from bench.tables.damage import records_of, with_damage
@@ -19,10 +19,11 @@ EXTERNAL_TITLE = "On the external test data, which were opened together with the
 
 def make(
     store: Store, filter: str | Collection[str] | None, columns: Sequence[str] = (), stages: bool = False,
-    split: str = "test",
+    split: str = "test", records: Sequence[Record] = (),
 ) -> Table:  # fmt: skip
-    """The table of a results folder; arguments and errors are those of `table`, ``columns`` its metrics as a list."""
-    records = records_of(store)
+    """The table of a results folder; arguments and errors are those of `table`, ``columns`` its metrics as a list, and
+    ``records`` those of the folder where they have been read already."""
+    records = records or records_of(store)
     openings, scores = list(read(store.folder)), scores_of(store, split)
     table = aggregate(records, filter, columns, stages, split, stale_reason, openings, scores)
     return with_damage(with_standing(with_unknown(table), store), store)
@@ -54,16 +55,17 @@ def shown(
     store: Store, filter: str | Collection[str] | None, columns: Sequence[str], stages: bool, split: str, format: str
 ) -> str:
     """The table as text; behind one of the test split, for people, that of external test data where there are some."""
-    text = render(make(store, filter, columns, stages, split), format)
-    cells = external_cells(store, filter) if split == "test" and format in FOR_PEOPLE else []
+    records = records_of(store)
+    text = render(make(store, filter, columns, stages, split, records), format)
+    cells = external_cells(records, filter) if split == "test" and format in FOR_PEOPLE else []
     if not cells:
         return text
-    return f"{text}\n\n{EXTERNAL_TITLE}\n{render(make(store, cells, columns, stages, 'external'), format)}"
+    return f"{text}\n\n{EXTERNAL_TITLE}\n{render(make(store, cells, columns, stages, 'external', records), format)}"
 
 
-def external_cells(store: Store, filter: str | Collection[str] | None) -> list[str]:
+def external_cells(records: Iterable[Record], filter: str | Collection[str] | None) -> list[str]:
     """The cells that were also tested on external data."""
-    return [record.cell for record in select(store.readable(), filter) if "external" in record.metrics]
+    return [record.cell for record in select(records, filter) if "external" in record.metrics]
 
 
 def listed(metrics: str | None) -> list[str]:
