@@ -21,11 +21,13 @@ settings.register_profile("patient", deadline=None, max_examples=60)
 settings.load_profile("patient")
 
 
-# Whole runs, killed runs, processes and browsers: what `pytest -m "not slow"` leaves out while one is writing.
+# Whole runs, killed runs, backbones made 3D, processes and browsers: what `pytest -m "not slow"` leaves out while one
+# is writing.
 SLOW = (
-    "engine", "executors", "extending", "backbones/test_video.py", "claims/test_command.py",
-    "claims/test_simulation.py", "cli/test_newcomer.py", "cli/test_own_images.py", "cli/test_run.py",
-    "core/test_full_disk.py", "core/test_hostile.py", "data/test_real_data.py", "grid/test_fuzz.py",
+    "engine", "executors", "extending", "backbones/test_lift.py", "backbones/test_video.py",
+    "backbones/test_weights.py", "claims/test_command.py", "claims/test_simulation.py", "cli/test_light.py", "cli/test_new_check.py",
+    "cli/test_newcomer.py", "cli/test_own_images.py", "cli/test_run.py", "core/test_full_disk.py",
+    "core/test_hostile.py", "data/test_real_data.py", "grid/test_fuzz.py", "methods/test_core_is_general.py",
     "report/test_pages.py", "stats/test_simulation.py", "tables/test_quick_table.py",
 )  # fmt: skip
 
