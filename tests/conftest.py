@@ -25,10 +25,11 @@ settings.load_profile("patient")
 # is writing.
 SLOW = (
     "engine", "executors", "extending", "backbones/test_lift.py", "backbones/test_video.py",
-    "backbones/test_weights.py", "claims/test_command.py", "claims/test_simulation.py", "cli/test_light.py", "cli/test_new_check.py",
-    "cli/test_newcomer.py", "cli/test_own_images.py", "cli/test_run.py", "core/test_full_disk.py",
-    "core/test_hostile.py", "data/test_real_data.py", "grid/test_fuzz.py", "methods/test_core_is_general.py",
-    "report/test_pages.py", "stats/test_simulation.py", "tables/test_quick_table.py",
+    "backbones/test_weights.py", "claims/test_command.py", "claims/test_simulation.py", "cli/test_light.py",
+    "cli/test_new_check.py", "cli/test_newcomer.py", "cli/test_own_images.py", "cli/test_run.py",
+    "core/test_full_disk.py", "core/test_hostile.py", "data/test_real_data.py", "grid/test_fuzz.py",
+    "methods/test_core_is_general.py", "report/test_pages.py", "stats/test_simulation.py",
+    "tables/test_quick_table.py",
 )  # fmt: skip
 
 
