@@ -1,0 +1,6 @@
+"""`leaderboard_tiny_imagenet`, the methods that leave the backbone as it is: five seeds, for they cost little."""
+
+_base_ = "leaderboard_tiny_imagenet.py"
+
+methods = ["majority", "knn", "ridge", "linear_probe", "cladapter[tuning=frozen]"]
+seeds = [0, 1, 2, 3, 4]
