@@ -58,9 +58,11 @@ class BackboneFamily(Params):
     """Base of all families.
 
     Attributes:
+        version: Raised when the same weights give other features.
         fallback: Asked only when no other family knows a name.
     """
 
+    version: ClassVar[int] = 1
     fallback: ClassVar[bool] = False
 
     size: PositiveInt | None = Field(

@@ -182,9 +182,12 @@ PRESETS: dict[str, Preset] = {
 
 
 def fingerprint(recipe: Recipe, name: str) -> str:
-    """Hash of the fields that one of `FINGERPRINTS` covers."""
+    """Hash of the fields that one of `FINGERPRINTS` covers and that differ from their defaults.
+
+    A new field whose default changes nothing leaves every fingerprint as it is.
+    """
     fields = FINGERPRINTS[name]
-    values = recipe.model_dump(mode="json", include=None if fields is None else set(fields))
+    values = recipe.model_dump(mode="json", exclude_defaults=True, include=None if fields is None else set(fields))
     text = ",".join(f"{key}={format_value(value)}" for key, value in sorted(values.items()))
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 

@@ -1,4 +1,5 @@
-"""The version of what the core computes."""
+"""The version of what the engine computes."""
 
-# Raised by hand whenever the same cell gives other numbers than before: every older record becomes stale.
-NUMERICS_VERSION = 2
+# Raised by hand whenever the same cell gives other numbers than before, whatever its plug-ins: every older record
+# becomes stale.
+ENGINE_VERSION = 2

@@ -55,6 +55,7 @@ class Dataset(Params):
     Its own pydantic fields become parameters of the cell's name.
     """
 
+    version: ClassVar[int] = 1  # raised when the same files give other samples
     homepage: ClassVar[str] = ""
     licence: ClassVar[str] = ""
     citation: ClassVar[str] = ""

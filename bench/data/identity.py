@@ -22,7 +22,7 @@ from bench.core.errors import DataError
 from bench.data.base import CARD_FIELDS, Dataset, rows_of
 from bench.data.folders import printable
 from bench.data.roots import cache_root
-from bench.plugins.fingerprint import source_fingerprint
+from bench.plugins.fingerprint import code_identity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,7 +84,7 @@ def data_identity(
         text: The text features that the data set brings.
     """
     used = (table["split"] != "").to_numpy()
-    digest = hashlib.sha256(source_fingerprint(type(dataset), CARD_FIELDS).encode())
+    digest = hashlib.sha256(code_identity(type(dataset), CARD_FIELDS).encode())
     _feed(digest, "reading", _reading(dataset))
     for column in sorted(table.columns):
         _feed(digest, column, table.loc[used, column].tolist())
@@ -115,7 +115,7 @@ def _adapter(dataset: Dataset) -> list[object]:
     """The adapter's code, its own fields, and the libraries it names."""
     fields = dataset.model_dump(mode="json", exclude=set(Dataset.model_fields))
     facts = [json.dumps(facts, sort_keys=True)] if (facts := dataset.reading()) else []
-    return [source_fingerprint(type(dataset), CARD_FIELDS), json.dumps(fields, sort_keys=True), *facts]
+    return [code_identity(type(dataset), CARD_FIELDS), json.dumps(fields, sort_keys=True), *facts]
 
 
 def _feed(digest: hashlib._Hash, name: str, values: Iterable[object]) -> None:

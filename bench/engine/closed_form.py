@@ -51,7 +51,7 @@ def fit_record(
         **identity_fields(planned),
         stages=[stage_result(context, STAGE, outputs, selection=by, trainable=fitted.parameters)],
         selection=_selection(fitted, by, looked_at, context),
-        test_openings=int("test" in outputs) + int(looked_at == "test"),
+        test_evaluations=int("test" in outputs) + int(looked_at == "test"),
         parameters=Parameters(trainable=fitted.parameters, added=fitted.parameters, total=total + fitted.parameters),
         macs=Macs(backbone=macs, head=None),
         flags=flags(planned, []),

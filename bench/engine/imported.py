@@ -18,13 +18,13 @@ from bench.cells.cell import Cell
 from bench.cells.notation import Spec
 from bench.core.environment import environment, git_revision
 from bench.core.errors import UsageError, nearest
-from bench.core.numerics import NUMERICS_VERSION
+from bench.core.numerics import ENGINE_VERSION
 from bench.data.base import Dataset
 from bench.data.prepare import Prepared, class_name, prepare
 from bench.data.splits import EXTERNAL
 from bench.engine.evidence import items_told
 from bench.plugins import registry
-from bench.plugins.fingerprint import source_fingerprint
+from bench.plugins.fingerprint import code_identity
 from bench.records import Flags, Part, Record, Selection, StageResult, Store, prediction_key
 from bench.records.openings import Opening, append, now
 from bench.records.schema import CLASS_NAMES, IMPORTED
@@ -185,14 +185,14 @@ def _told(
         data_seed=parsed.data_seed_value,
         stages=[stage],
         selection=Selection(criterion=IMPORTED, by="none"),
-        test_openings=1,
+        test_evaluations=1,
         flags=Flags(
             partial=bool(prepared.differences), differences=prepared.differences, leaks=list(dataset.rule.leaks),
             notes=list(prepared.notes),
         ),
         diagnostics={STAGE: {"file": file.name, "sha256": digest, "scores": kind}},
         fingerprints={
-            "task": source_fingerprint(type(task)), "data": prepared.identity, "numerics": str(NUMERICS_VERSION)
+            "task": code_identity(type(task)), "data": prepared.identity, "engine": str(ENGINE_VERSION)
         },
         git_revision=git_revision(),
         environment=environment(),

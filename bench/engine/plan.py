@@ -14,14 +14,14 @@ from bench.backbones.local import weights_folder
 from bench.cells.cell import Cell
 from bench.cells.recipes import STREAM_FIELDS, fingerprint, sized, trials
 from bench.core.errors import DataError, NonFiniteLoss, UsageError
-from bench.core.numerics import NUMERICS_VERSION
+from bench.core.numerics import ENGINE_VERSION
 from bench.data.prepare import Prepared, prepare
 from bench.data.roots import data_root
 from bench.engine.kept_facts import are_kept
 from bench.engine.settings import Settings
 from bench.grid.resolve import Resolved
 from bench.methods.base import FeatureMethod, Method
-from bench.plugins.fingerprint import source_fingerprint
+from bench.plugins.fingerprint import code_identity
 from bench.records import Record, Store
 from bench.records.store import Reliable
 from bench.tasks.base import Metric, Task
@@ -79,7 +79,7 @@ class Planned:
         trunk = [self.weights.arch, self.weights.digest, self.resolved.backbone.model_dump(mode="json")]
         task = [self.resolved.dataset.task, self.fingerprints["task"]]
         shape = list(self.input_shape)
-        parts = [task, self.prepared.identity, trunk, shape, recipe, self.cell.data_seed_value, NUMERICS_VERSION]
+        parts = [task, self.prepared.identity, trunk, shape, recipe, self.cell.data_seed_value, ENGINE_VERSION]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
     @cached_property
@@ -194,12 +194,12 @@ class Planner:
             name: fingerprint(resolved.recipe, name),
             "backbone": self._source(type(resolved.backbone)),
             "weights": weights.digest,
-            "numerics": str(NUMERICS_VERSION),
+            "engine": str(ENGINE_VERSION),
         }
 
     def _source(self, plugin: type) -> str:
         if plugin not in self._sources:
-            self._sources[plugin] = source_fingerprint(plugin)
+            self._sources[plugin] = code_identity(plugin)
         return self._sources[plugin]
 
 

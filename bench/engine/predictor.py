@@ -29,7 +29,7 @@ from bench.grid.resolve import Resolved, resolve
 from bench.methods.base import FeatureMethod, Method
 from bench.methods.build import build_model
 from bench.methods.model import Model
-from bench.plugins.fingerprint import source_fingerprint
+from bench.plugins.fingerprint import code_identity
 from bench.tasks.base import FeatureSplit, HeadSpec
 from bench.training.context import EVAL_BATCH
 from bench.training.learner import autocast
@@ -106,7 +106,7 @@ class Predictor:
     @property
     def changed(self) -> bool:
         """Whether the method's source has changed since the weights were kept."""
-        return source_fingerprint(type(self.resolved.method)) != self.facts.source
+        return code_identity(type(self.resolved.method)) != self.facts.source
 
     @property
     def takes_images(self) -> bool:

@@ -6,7 +6,7 @@ import torch
 
 from bench.core.environment import environment
 from bench.core.errors import UsageError
-from bench.core.numerics import NUMERICS_VERSION
+from bench.core.numerics import ENGINE_VERSION
 from bench.data.augment import Preprocess
 from bench.data.cache import decoded
 from bench.data.readers import Reader, box_reader, input_reader, target_reader
@@ -104,7 +104,7 @@ def bank_identity(planned: Planned, reader: Reader, device: torch.device) -> dic
         "backbone": planned.resolved.backbone.model_dump(mode="json"), "shape": list(planned.input_shape),
         "batch": EVAL_BATCH, "normalisation": recipe.normalisation, "precision": recipe.precision,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        "threads": torch.get_num_threads(), "numerics": NUMERICS_VERSION,
+        "threads": torch.get_num_threads(), "engine": ENGINE_VERSION,
         **{name: environment().get(name, "") for name in ("processor", "torch", "timm", "pillow")},
     }  # fmt: skip
 

@@ -89,6 +89,7 @@ class Method(Params):
     `head`, `stages`, `inject`, `extra_loss` and `families`.
     """
 
+    version: ClassVar[int] = 1  # raised when the same cell gives other numbers; see `bench.plugins.fingerprint`
     families: ClassVar[tuple[Family, ...]] = FAMILIES  # backbones the idea applies to
     stage_only: ClassVar[frozenset[str]] = frozenset()  # fields that choose stages but change neither head nor backbone
     needs_tokens: ClassVar[bool] = True  # False: the head reads only `Features.pooled`, so tokens need not be kept
@@ -152,6 +153,7 @@ class FeatureMethod(Params):
         floor: Place among the floors that every trained method should beat, the lowest is 1; 0: it is no floor.
     """
 
+    version: ClassVar[int] = 1  # as of `Method`
     families: ClassVar[tuple[Family, ...]] = FAMILIES
     single_label: ClassVar[bool] = True
     needs_text: ClassVar[bool] = False

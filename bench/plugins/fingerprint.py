@@ -1,4 +1,8 @@
-"""Fingerprints: what a record must agree with to be up to date. Code counts by what it computes, not by its layout."""
+"""What a record must agree with to be up to date: versions of built-in plug-ins, and the source of everybody else's.
+
+A built-in plug-in states its `version`, a number that a person raises when the same cell gives other numbers; goldens
+in the tests notice when somebody forgot. A plug-in of a user's own folder has no goldens, so its source counts.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +17,61 @@ from pathlib import Path
 from bench.core.errors import UsageError
 from bench.core.places import is_library
 from bench.plugins import syntax
-from bench.plugins.folders import LINKED, package_of
+from bench.plugins.folders import builtin_folder, builtin_folders, package_of
 from bench.plugins.imports import Imported, files_of, imports_of, installed_package
+from bench.plugins.lineage import lineage
 
-_LINKED_PARTS = [(kind,) for kind in LINKED]
 _IGNORED_FIELDS = {"kind", "type_comment", "type_ignores", "ctx"}
+
+
+def code_identity(plugin: type | Path, ignore: Iterable[str] = ()) -> str:
+    """What a record remembers of a plug-in's code.
+
+    Args:
+        plugin: A plug-in class or its file.
+        ignore: As for `source_fingerprint`.
+
+    Returns:
+        The version of a built-in plug-in, such as "1"; else the `source_fingerprint`.
+
+    Raises:
+        UsageError: As `source_fingerprint`.
+    """
+    file = _file(plugin)
+    return str(version_of(file)) if is_builtin(file) else source_fingerprint(file, ignore)
+
+
+def is_builtin(file: Path) -> bool:
+    """Whether a file is part of this package, its plug-in folders included."""
+    return file.is_relative_to(syntax.PACKAGE) or any(map(file.is_relative_to, builtin_folders()))
+
+
+def version_of(file: Path) -> int:
+    """The version of a built-in plug-in: of its class, or of the nearest ancestor that states one; nothing is imported.
+
+    Raises:
+        UsageError: The version is not a whole number as it is written.
+    """
+    with _named(file):
+        found = [_stated(file, node) for node in syntax.public_classes(syntax.parse(file))]
+    return max(found, default=1)
+
+
+def _stated(file: Path, node: ast.ClassDef) -> int:
+    value = syntax.class_variables(lineage(file, node)).get("version")
+    if value is None:
+        return 1
+    if not (isinstance(value, ast.Constant) and isinstance(value.value, int)):
+        raise UsageError(f"{file}:{value.lineno}: version must be a whole number, such as version = 2.")
+    return value.value
 
 
 def source_fingerprint(plugin: type | Path, ignore: Iterable[str] = ()) -> str:
     """Hash the source of a plug-in and of everything it imports: see `source_files`.
 
     Comments, docstrings, layout and type comments do not count, nor does where the files lie. The hash is made from
-    the syntax tree's non-empty fields, so that it is the same for every supported Python.
+    the syntax tree's non-empty fields, so that it is the same for every supported Python. Built-in plug-ins that it
+    imports count by their version.
 
     Args:
         plugin: A plug-in class or its file.
@@ -37,20 +84,24 @@ def source_fingerprint(plugin: type | Path, ignore: Iterable[str] = ()) -> str:
         UsageError: The class was not defined in a file, or the file cannot be read as Python.
     """
     ignored = frozenset(ignore)
-    hashes = sorted((file.name, _hash_file(file, file.stat().st_mtime_ns, ignored)) for file in source_files(plugin))
+    hashes = sorted((file.name, _hash(file, ignored)) for file in source_files(plugin))
     return hashlib.sha256(b"".join(name.encode() + b"\0" + found for name, found in hashes)).hexdigest()
+
+
+def _hash(file: Path, ignore: frozenset[str]) -> bytes:
+    return str(version_of(file)).encode() if is_builtin(file) else _hash_file(file, file.stat().st_mtime_ns, ignore)
 
 
 def source_files(plugin: type | Path) -> set[Path]:
     """The file of a plug-in and every file it imports, directly or through another.
 
     Left out are the standard library, installed packages (except the one that the plug-in itself belongs to) and this
-    package's core, for which `NUMERICS_VERSION` speaks; its plug-in folders are not left out.
+    package's core, for which `ENGINE_VERSION` speaks; its plug-in folders are not left out.
 
     Raises:
         UsageError: The class was not defined in a file, or a file cannot be read as Python.
     """
-    start = (plugin if isinstance(plugin, Path) else _file_of(plugin)).resolve()
+    start = _file(plugin)
     own = installed_package(start.parent)
     found: set[Path] = set()
     waiting = [start, *_packages(start)]
@@ -60,6 +111,10 @@ def source_files(plugin: type | Path) -> set[Path]:
             found.add(file)
             waiting += [reached for reached in _reached(file, start.parent) if _counts(reached, own)]
     return found
+
+
+def _file(plugin: type | Path) -> Path:
+    return (plugin if isinstance(plugin, Path) else _file_of(plugin)).resolve()
 
 
 def _file_of(cls: type) -> Path:
@@ -89,12 +144,18 @@ def _reached(file: Path, beside: Path) -> Iterator[Path]:
 
 def _of_the_core(wanted: Imported) -> bool:
     """What `_counts` would drop again, known by its name: most of what a plug-in imports."""
-    return not wanted.level and wanted.parts[0] == syntax.PACKAGE.name and wanted.parts[1:2] not in _LINKED_PARTS
+    return (
+        not wanted.level
+        and wanted.parts[0] == syntax.PACKAGE.name
+        and builtin_folder("".join(wanted.parts[1:2])) is None
+    )
 
 
 def _counts(file: Path, own: Path | None) -> bool:
+    if any(map(file.is_relative_to, builtin_folders())):
+        return True
     if file.is_relative_to(syntax.PACKAGE):
-        return file.relative_to(syntax.PACKAGE).parts[0] in LINKED
+        return False
     return not is_library(file) or (own is not None and file.is_relative_to(own))
 
 

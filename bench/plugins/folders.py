@@ -19,6 +19,17 @@ LINKED = ("datasets", "baselines", "suites")  # folders of this package that hol
 _named: list[Path] = []
 
 
+def builtin_folder(kind: str) -> Path | None:
+    """The folder of this package that holds the plug-ins of a kind and nothing else, if there is one."""
+    return (PACKAGE / kind).resolve() if kind in LINKED else None
+
+
+@lru_cache(maxsize=1)
+def builtin_folders() -> tuple[Path, ...]:
+    """All of them."""
+    return tuple(folder for kind in LINKED if (folder := builtin_folder(kind)))
+
+
 def use_folders(folders: list[Path]) -> None:
     """Set the user's plug-in folders (those of ``BENCH_PLUGINS`` join by themselves).
 
@@ -44,7 +55,7 @@ def foreign_folders() -> list[Path]:
 
 def plugin_folders() -> list[Path]:
     """All folders that hold plug-ins only: the built-in ones and everybody else's."""
-    return [*(PACKAGE / kind for kind in LINKED), *foreign_folders()]
+    return [*builtin_folders(), *foreign_folders()]
 
 
 def package_of(folder: Path) -> str:

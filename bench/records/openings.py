@@ -1,6 +1,6 @@
 """The log of every opening of a test split: append-only, so that no rerun and no deleted record makes one forgotten.
 
-``openings.jsonl`` in a results folder holds a line an opening. Several processes may append at once; a line that a
+``test_evaluations.jsonl`` in a results folder holds a line an opening. Several processes may append at once; a line that a
 killed process has left half written is passed over, and the next one begins on a line of its own.
 """
 
@@ -20,7 +20,7 @@ from bench.cells.notation import Spec
 from bench.core import appending
 from bench.core.errors import UsageError
 
-FILE = "openings.jsonl"
+FILE = "test_evaluations.jsonl"
 
 
 @dataclass(frozen=True)

@@ -178,23 +178,24 @@ class Record(Block):
     Attributes:
         cell: Canonical name, the record's address.
         task: The task plug-in that judged it.
-        floor: The method's place among the floors, from 1; 0 when it is none.
+        trivial_baseline: The method's place among the trivial baselines, from 1; 0 when it is none.
         metrics: Split -> metrics of the last stage (filled from `stages`).
         n: Split -> samples of the last stage (filled from `stages`).
-        test_openings: How often the test split was looked at: once per reported stage.
+        test_evaluations: How often the test split was looked at: once per reported stage.
         fingerprints: `method`, `task`, `data`, `recipe` (`preprocessing` for methods fitted on frozen features),
-            `backbone` (the family's source), `weights`, `numerics` -> hash; a change makes it stale.
+            `backbone` (the family) and `engine` -> version, or hash of a user's source; `weights` -> digest. A change
+            makes it stale.
         predictions: sha256 of the prediction arrays' contents, set by the store; None for failures.
     """
 
-    schema_version: Literal[2] = 2  # raised when a field changes its meaning
+    schema_version: Literal[3] = 3  # raised when a field changes its meaning
     cell: str
     task: str
     dataset: Part
     protocol: str
     backbone: Part
     method: Part
-    floor: int = 0
+    trivial_baseline: int = 0
     recipe: Part
     seed: int
     data_seed: int
@@ -204,7 +205,7 @@ class Record(Block):
     metrics: dict[str, Metrics] = {}
     n: dict[str, int] = {}
     selection: Selection | None = None
-    test_openings: int = 0
+    test_evaluations: int = 0
     parameters: Parameters = Parameters()
     macs: Macs = Macs()
     budget: Budget = Budget()

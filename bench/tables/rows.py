@@ -155,7 +155,9 @@ def _stages(record: Record, every: bool) -> list[str]:
 def _key(record: Record, stage: str) -> Key:
     dataset, backbone, method, recipe = cell_parts(record.cell)
     selected = record.flags.test_selected
-    return Key(record.task, dataset, record.protocol, backbone, recipe, method, stage, selected, record.floor)
+    return Key(
+        record.task, dataset, record.protocol, backbone, recipe, method, stage, selected, record.trivial_baseline
+    )
 
 
 @lru_cache(maxsize=1 << 16)

@@ -8,9 +8,9 @@ from functools import lru_cache
 from bench.cells import recipes
 from bench.cells.notation import Spec
 from bench.core.errors import UsageError
-from bench.core.numerics import NUMERICS_VERSION
+from bench.core.numerics import ENGINE_VERSION
 from bench.plugins import registry
-from bench.plugins.fingerprint import source_fingerprint
+from bench.plugins.fingerprint import code_identity
 from bench.plugins.scan import Kind
 from bench.records import Record
 from bench.tables.rows import cell_parts
@@ -20,7 +20,7 @@ from bench.tables.table import Table
 def stale_reason(record: Record) -> str:
     """What has changed since the record was made, or an empty string.
 
-    Compares the method's code, the recipe and the core's numerics, which needs neither plug-in imports nor images;
+    Compares the method's code, the recipe and the engine, which needs neither plug-in imports nor images;
     `bench run --dry-run` compares data and weights too. What is not known here, such as a method whose plug-in folder
     was not named, is not judged.
     """
@@ -28,7 +28,7 @@ def stale_reason(record: Record) -> str:
         "method": _plugin("baselines", record.method.name),
         "task": _plugin("tasks", record.task),
         **{n: _recipe(cell_parts(record.cell)[3], n) for n in recipes.FINGERPRINTS if n in record.fingerprints},
-        "numerics": str(NUMERICS_VERSION),
+        "engine": str(ENGINE_VERSION),
     }
     changed = [name for name, value in current.items() if value and record.fingerprints.get(name) != value]
     return f"{', '.join(changed)} changed since; run it again" if changed else ""
@@ -45,7 +45,7 @@ def with_unknown(table: Table) -> Table:
 @lru_cache(maxsize=256)
 def _plugin(kind: Kind, name: str) -> str:
     try:
-        return source_fingerprint(registry.find(kind, name).path)
+        return code_identity(registry.find(kind, name).path)
     except UsageError:
         return ""
 

@@ -89,6 +89,7 @@ class Task:
     """Base of all tasks; stateless.
 
     Attributes:
+        version: Raised when the same predictions are judged, or the same cell is trained, otherwise.
         metrics: All metrics; the first is the headline: selection, floors and ranking go by it.
         single_label: Every sample has one class number in the table's column ``label``: splits are balanced over it,
             ``shots`` counts it, classes without a training sample are refused.
@@ -102,6 +103,7 @@ class Task:
         facts: Facts of a run that its tables show without being asked; see `bench.tables.rows.FACTS`.
     """
 
+    version: ClassVar[int] = 1
     metrics: ClassVar[tuple[Metric, ...]] = ()
     single_label: ClassVar[bool] = False
     target: ClassVar[Literal["table", "map", "boxes"]] = "table"

@@ -25,7 +25,7 @@ from bench.training.memory import is_out_of_memory
 from bench.training.prefetch import ahead
 from bench.training.streams import generator
 
-# Also the fixed batch shape of banked features: a change changes bits, so it goes with NUMERICS_VERSION.
+# Also the fixed batch shape of banked features: a change changes bits, so it goes with ENGINE_VERSION.
 EVAL_BATCH = 128
 
 TrainingBatch = tuple[Tensor, Tensor]  # inputs (B, *input_shape) and targets (B, ...)

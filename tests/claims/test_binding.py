@@ -168,7 +168,7 @@ def test_openings_before_the_plan_are_refused(tmp_path: Path) -> None:
     one = claim()
     write(tmp_path / "plan.json", [one], set())
     cells = [put(tmp_path, NAME, seed, 1872) for seed in range(3)]
-    log = tmp_path / "openings.jsonl"
+    log = tmp_path / "test_evaluations.jsonl"
     looks = [Opening(cell, "stage1", {}, "paper", 1, "2020-01-01T00:00:00+00:00") for cell in cells]
     half = '{"cell": "half a li'  # whose writer was killed
     log.write_text("".join(json.dumps(asdict(look)) + "\n" for look in looks) + half)

@@ -50,8 +50,8 @@ def test_staged_reports_the_frozen_cell_as_its_first_stage(run_cells: RunCells, 
     assert staged.diagnostics["stage1"]["routing"] == frozen.diagnostics["stage1"]["routing"]
     assert np.shape(staged.diagnostics["stage2"]["routing"]["beta"]) == (10, 2)
     assert staged.diagnostics["stage2"]["routing"] != staged.diagnostics["stage1"]["routing"]
-    assert staged.test_openings == 2
-    assert frozen.test_openings == 1
+    assert staged.test_evaluations == 2
+    assert frozen.test_evaluations == 1
 
 
 def test_shared_stages_train_once(run_cells: RunCells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +86,7 @@ def test_learning_rate_grid_is_chosen_on_validation_and_opens_test_once(run_cell
         trials[1]["val_accuracy"] == max(trial["val_accuracy"] for trial in trials) == tuned.metrics["val"]["accuracy"]
     )
     assert tuned.stages == alone.stages
-    assert tuned.test_openings == 1
+    assert tuned.test_evaluations == 1
 
 
 def test_bf16_runs_and_differs(run_cells: RunCells, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A tiny run gives the numbers it always gave: when it does not, ``NUMERICS_VERSION`` must rise.
+"""A tiny run gives the numbers it always gave: when it does not, ``ENGINE_VERSION`` must rise.
 
 After a meant change: raise it in ``bench/core/numerics.py``, then record anew with
 ``BENCH_RECORD_GOLDEN=1 pytest tests/engine/test_golden.py``.
@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bench.core.numerics import NUMERICS_VERSION
+from bench.core.numerics import ENGINE_VERSION
 from bench.records import Store
 from tests.engine.conftest import RunCells
 
@@ -37,9 +37,9 @@ def numbers(run_cells: RunCells, tmp_path: Path) -> dict[str, Any]:
 def test_a_tiny_run_gives_the_numbers_of_this_version(numbers: dict[str, Any]) -> None:
     """To within rounding, which other machines and libraries change; a changed stream or rule is far beyond it."""
     if os.environ.get("BENCH_RECORD_GOLDEN"):
-        GOLDEN.write_text(json.dumps({"numerics": NUMERICS_VERSION, "numbers": numbers}, indent=1) + "\n")
+        GOLDEN.write_text(json.dumps({"engine": ENGINE_VERSION, "numbers": numbers}, indent=1) + "\n")
     golden = json.loads(GOLDEN.read_text())
-    assert golden["numerics"] == NUMERICS_VERSION, "record the golden run of the new version"
+    assert golden["engine"] == ENGINE_VERSION, "record the golden run of the new version"
     assert numbers.keys() == golden["numbers"].keys()
     for method, stages in golden["numbers"].items():
         for found, expected in zip(numbers[method], stages, strict=True):

@@ -45,7 +45,7 @@ def done(
             )
         )
     selection = Selection(criterion="val_best", by="test" if _test_selected(fields) else "val")
-    return record(name, stages=stages, selection=selection, test_openings=len(right), **fields), arrays
+    return record(name, stages=stages, selection=selection, test_evaluations=len(right), **fields), arrays
 
 
 def varied(records: list[Record], kind: str, field: str, values: list[float | None]) -> list[Record]:
@@ -81,7 +81,7 @@ def record(name: str, **fields: Any) -> Record:
     parts = {kind: _part(getattr(cell, kind)) for kind in ("dataset", "backbone", "method", "recipe")}
     protocol = str(cell.dataset.params.get("protocol", "paper"))
     seeds = {"seed": cell.seed, "data_seed": cell.data_seed_value}
-    fields = {"task": "classification", "floor": FLOORS.get(cell.method.name, 0), **fields}
+    fields = {"task": "classification", "trivial_baseline": FLOORS.get(cell.method.name, 0), **fields}
     return Record(cell=name, protocol=protocol, **parts, **seeds, **fields)
 
 

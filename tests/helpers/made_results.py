@@ -94,12 +94,12 @@ def finished(name: str, n: int = 140, classes: int = 7, **fields: Any) -> tuple[
     )  # fmt: skip
     record = Record(
         cell=name, task="classification", protocol=parts["dataset"].params.get("protocol", "paper"), **parts,
-        floor=FLOORS.get(cell.method.name, 0), seed=cell.seed, data_seed=cell.data_seed_value, stages=[stage],
-        selection=Selection(criterion="val_best", by="val"), test_openings=1,
+        trivial_baseline=FLOORS.get(cell.method.name, 0), seed=cell.seed, data_seed=cell.data_seed_value, stages=[stage],
+        selection=Selection(criterion="val_best", by="val"), test_evaluations=1,
         parameters=Parameters(trainable=trainable, added=trainable, total=85_800_000 + trainable),
         macs=Macs(backbone=17_580_000_000, head=trainable),
         diagnostics={**_tuning(cell), **_routing(cell, classes)},
-        fingerprints={"method": f"m-{cell.method.name}", "data": f"d-{cell.dataset}", "recipe": "r1", "numerics": "2"},
+        fingerprints={"method": f"m-{cell.method.name}", "data": f"d-{cell.dataset}", "recipe": "r1", "engine": "2"},
         git_revision="0123abcd", environment={"python": "3.11.9", "torch": "2.8.0", "gpu": "none"},
         hardware=Hardware(seconds=seconds, device="cpu", threads=1),
         **{"flags": Flags(assumed=["schedule"]), **fields},

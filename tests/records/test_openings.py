@@ -78,7 +78,7 @@ def test_val_only_never_opens_the_test_split(run_cells: RunCells, tmp_path: Path
     assert not list(read(tmp_path))
     for record in Store(tmp_path).all():
         assert set(record.metrics) == {"val"}
-        assert record.test_openings == 0
+        assert record.test_evaluations == 0
         assert not any(
             name.startswith("test/") or "/test/" in name for name in Store(tmp_path).predictions(record.cell)
         )

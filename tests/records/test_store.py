@@ -122,8 +122,8 @@ def test_a_corrupt_record_is_named(store: Store, text: str) -> None:
 def test_a_newer_schema_is_refused(store: Store) -> None:
     store.put(*done(NAME))
     path = store.path(NAME)
-    path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 3'))
-    with pytest.raises(CorruptRecord, match="Input should be 2"):
+    path.write_text(path.read_text().replace('"schema_version": 3', '"schema_version": 4'))
+    with pytest.raises(CorruptRecord, match="Input should be 3"):
         store.get(NAME)
 
 

@@ -27,16 +27,16 @@ def current(record: Record) -> Record:
     """With the fingerprints of the code that is here, which made records do not have."""
     from bench.cells import recipes
     from bench.cells.notation import Spec
-    from bench.core.numerics import NUMERICS_VERSION
+    from bench.core.numerics import ENGINE_VERSION
     from bench.plugins import registry
-    from bench.plugins.fingerprint import source_fingerprint
+    from bench.plugins.fingerprint import code_identity
 
     recipe = recipes.resolve(Spec.parse(record.cell.split("/")[3]))
     found = {
-        "method": source_fingerprint(registry.find("baselines", record.method.name).path),
-        "task": source_fingerprint(registry.find("tasks", record.task).path),
+        "method": code_identity(registry.find("baselines", record.method.name).path),
+        "task": code_identity(registry.find("tasks", record.task).path),
         "recipe": recipes.fingerprint(recipe, "recipe"),
-        "numerics": str(NUMERICS_VERSION),
+        "engine": str(ENGINE_VERSION),
         "data": "d1",
     }
     return record.model_copy(update={"fingerprints": found})

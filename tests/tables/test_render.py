@@ -127,23 +127,23 @@ def test_the_command(tmp_path: Path) -> None:
     assert len(json.loads(command(Store(tmp_path), {f"{SETTING}knn/quick/seed=0"}, "json"))) == 1
 
 
-def test_staleness_follows_code_recipe_and_numerics() -> None:
+def test_staleness_follows_versions_recipe_and_engine() -> None:
     from bench.cells import recipes
     from bench.cells.notation import Spec
-    from bench.core.numerics import NUMERICS_VERSION
+    from bench.core.numerics import ENGINE_VERSION
     from bench.plugins import registry
-    from bench.plugins.fingerprint import source_fingerprint
+    from bench.plugins.fingerprint import code_identity
 
     current = {
-        "method": source_fingerprint(registry.find("baselines", "knn").path),
-        "task": source_fingerprint(registry.find("tasks", "classification").path),
+        "method": code_identity(registry.find("baselines", "knn").path),
+        "task": code_identity(registry.find("tasks", "classification").path),
         "recipe": recipes.fingerprint(recipes.resolve(Spec("quick", {"epochs": 4})), "recipe"),
-        "numerics": str(NUMERICS_VERSION),
+        "engine": str(ENGINE_VERSION),
         "data": "not judged here",
     }
     name = f"{SETTING}knn/quick[epochs=4]/seed=0"
     assert stale_reason(done(name, fingerprints=current)[0]) == ""
-    for kind in ("method", "recipe", "numerics"):
+    for kind in ("method", "recipe", "engine"):
         older = done(name, fingerprints={**current, kind: "older"})[0]
         assert stale_reason(older) == f"{kind} changed since; run it again"
     unknown = done(f"{SETTING}somebody_elses/quick[epochs=4]/seed=0", fingerprints=current)[0]
