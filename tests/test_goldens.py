@@ -79,7 +79,7 @@ def test_methods(world: World) -> None:
     )
 
 
-@pytest.mark.parametrize("name", [one for one in golden_runs.names("tasks")])
+@pytest.mark.parametrize("name", golden_runs.names("tasks"))
 def test_tasks(name: str) -> None:
     if any(world.heavy for world in WORLDS if world.task == name):
         pytest.skip("among the slow ones")

@@ -1,7 +1,7 @@
 """The log of every opening of a test split: append-only, so that no rerun and no deleted record makes one forgotten.
 
-``test_evaluations.jsonl`` in a results folder holds a line an opening. Several processes may append at once; a line that a
-killed process has left half written is passed over, and the next one begins on a line of its own.
+``test_evaluations.jsonl`` in a results folder holds a line an opening. Several processes may append at once; a line
+that a killed process has left half written is passed over, and the next one begins on a line of its own.
 """
 
 from __future__ import annotations

@@ -94,7 +94,8 @@ def finished(name: str, n: int = 140, classes: int = 7, **fields: Any) -> tuple[
     )  # fmt: skip
     record = Record(
         cell=name, task="classification", protocol=parts["dataset"].params.get("protocol", "paper"), **parts,
-        trivial_baseline=FLOORS.get(cell.method.name, 0), seed=cell.seed, data_seed=cell.data_seed_value, stages=[stage],
+        seed=cell.seed, data_seed=cell.data_seed_value, stages=[stage],
+        trivial_baseline=FLOORS.get(cell.method.name, 0),
         selection=Selection(criterion="val_best", by="val"), test_evaluations=1,
         parameters=Parameters(trainable=trainable, added=trainable, total=85_800_000 + trainable),
         macs=Macs(backbone=17_580_000_000, head=trainable),
