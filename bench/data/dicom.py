@@ -1,43 +1,64 @@
-"""DICOM: a folder with one series as a volume, through torchio, and single files as images, through SimpleITK."""
+"""DICOM, through SimpleITK: a folder with one series as a volume, and single files as images.
+
+A series is read slice by slice, since each may have its own slope and intercept, as those of PET have: the library's
+reader of series keeps all slices in the type of the first one's numbers, and its affine knows no tilted gantry.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bench.core.errors import DataError
+from bench.data.axes import check_axes
 from bench.data.folders import printable
-from bench.data.generators import generators_kept
 from bench.data.nifti import Volume, check_values
 
 _POSITION, _ORIENTATION = "0020|0032", "0020|0037"  # of a slice, in mm and as direction cosines
 SUFFIX = ".dcm"
-_UNEVEN = 0.01  # of the usual distance between slices
+_UNEVEN, _SIDEWAYS = 0.01, 0.1  # of the usual distance between slices: along their normal, and across it
+_TURNED = 1e-3  # of a direction cosine
+_TO_RAS = np.diag([-1.0, -1.0, 1.0])  # DICOM's x and y run left and back
+
+
+@dataclass(frozen=True)
+class _Slice:
+    """One slice.
+
+    Attributes:
+        values: (X, Y) float32, slope and intercept of its own header applied.
+        spacing: Pixel sides along X and Y in mm.
+        axes: (2, 3), where X and Y point, left-posterior-superior positive.
+        position: (3,), where its first pixel lies, in mm.
+        file: Its name.
+    """
+
+    values: np.ndarray
+    spacing: tuple[float, float]
+    axes: np.ndarray
+    position: np.ndarray
+    file: str
 
 
 def read_dicom(folder: Path) -> Volume:
-    """Read the series.
+    """Read the series; the values of each slice are scaled as its own header says.
 
     Raises:
-        DataError: The folder holds no series or several, a slice is missing or unreadable, or the volume is constant or
-            not finite; the message names the folder and the fix.
+        DataError: The folder holds no series or several, a slice is missing, unreadable or unlike the others, slices
+            are not stacked at a right angle (a tilted gantry), or the volume is constant or not finite; the message
+            names the folder and the fix.
     """
-    import torchio
-
     name = printable(folder)
-    files = _series(folder, name)
-    _check_complete(files, name)
-    try:
-        with generators_kept():
-            image = torchio.ScalarImage(folder)
-            values, affine = image.numpy(), image.affine
-    except RuntimeError as error:
-        raise _unreadable(name, error) from error
-    if values.shape[0] != 1:
-        raise DataError(f"{name} holds {values.shape[0]} channels, not grey values. Convert it.")
-    volume = Volume(values[0].astype(np.float32), affine, name)
+    slices = [_slice(file, name) for file in _series(folder, name)]
+    _check_alike(slices, name)
+    _check_complete(slices, name)
+    affine = _affine(slices)
+    check_axes(affine, name)
+    volume = Volume(np.stack([one.values for one in slices], axis=-1), affine, name)
     check_values(volume)
     return volume
 
@@ -119,33 +140,71 @@ def _series(folder: Path, name: str) -> tuple[str, ...]:
     return tuple(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), series[0]))
 
 
-def _check_complete(files: tuple[str, ...], name: str) -> None:
-    """Slices must be evenly spaced along the axis they are stacked on: a gap is a lost file."""
-    if len(files) < 2:
-        raise DataError(f"{name} holds a single slice, no volume. Restore the series' other files.")
-    places = [_place(file, name) for file in files]
-    steps = np.abs(np.diff(places))
-    usual = float(np.median(steps))
-    uneven = np.flatnonzero(np.abs(steps - usual) > _UNEVEN * usual)
-    if usual == 0 or len(uneven):
-        at = Path(files[int(uneven[0]) + 1]).name if len(uneven) else Path(files[0]).name
-        raise DataError(f"{name}: slices are not evenly spaced before {at}. Restore the missing files of the series.")
-
-
-def _place(file: str, name: str) -> float:
-    """Where a slice lies along its own normal, in mm."""
+def _slice(file: str, name: str) -> _Slice:
     import SimpleITK as sitk
 
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(file)
+    reader = _header(Path(file))
     try:
-        reader.ReadImageInformation()
+        values = sitk.GetArrayFromImage(reader.Execute())
+        if values.ndim != 3:
+            raise DataError(f"{name} holds {values.shape[-1]} channels, not grey values. Convert it.")
+        if len(values) != 1:
+            raise DataError(f"{name}: {Path(file).name} holds {len(values)} slices. Write each into its own file.")
         position, cosines = (
             np.array([float(part) for part in reader.GetMetaData(key).split("\\")]) for key in (_POSITION, _ORIENTATION)
         )
     except (RuntimeError, ValueError) as error:
         raise _unreadable(name, error) from error
-    return float(np.cross(cosines[:3], cosines[3:]) @ position)
+    x, y = reader.GetSpacing()[:2]
+    return _Slice(values[0].T.astype(np.float32), (x, y), cosines.reshape(2, 3), position, Path(file).name)
+
+
+def _check_alike(slices: list[_Slice], name: str) -> None:
+    """All slices must have one size, one spacing and one orientation: else they are of several volumes."""
+    first = slices[0]
+    for one in slices[1:]:
+        for what, differs in (
+            ("size", one.values.shape != first.values.shape),
+            ("pixel spacing", not np.allclose(one.spacing, first.spacing, rtol=_TURNED, atol=0)),
+            ("orientation", np.abs(one.axes - first.axes).max() > _TURNED),
+        ):
+            if differs:
+                raise DataError(
+                    f"{name}: {one.file} has another {what} than {first.file}. Put each volume into its own folder."
+                )
+
+
+def _check_complete(slices: list[_Slice], name: str) -> None:
+    """Slices must be evenly spaced along one line: a gap is a lost file."""
+    if len(slices) < 2:
+        raise DataError(f"{name} holds a single slice, no volume. Restore the series' other files.")
+    steps = np.array([after.position - before.position for before, after in pairwise(slices)])
+    normal = _normal(slices[0])
+    along = np.abs(steps @ normal)
+    usual = float(np.median(along))
+    across = steps - np.outer(steps @ normal, normal)
+    sideways = np.linalg.norm(across - np.median(across, axis=0), axis=1)
+    if same := np.flatnonzero(along <= _UNEVEN * usual).tolist():
+        both = " and ".join(one.file for one in slices[same[0] : same[0] + 2])
+        raise DataError(f"{name}: {both} lie at the same place. Keep one volume's slices in the folder.")
+    wrong = (np.abs(along - usual) > _UNEVEN * usual) | (sideways > _SIDEWAYS * usual)
+    if wrong.any():
+        at = slices[int(np.argmax(wrong)) + 1].file
+        raise DataError(f"{name}: slices are not evenly spaced before {at}. Restore the missing files of the series.")
+
+
+def _affine(slices: list[_Slice]) -> np.ndarray:
+    """(4, 4), voxel numbers to millimetres, right-anterior-superior positive."""
+    first, last = slices[0], slices[-1]
+    step = (last.position - first.position) / (len(slices) - 1)
+    affine = np.eye(4)
+    affine[:3, :3] = _TO_RAS @ np.stack([*(first.axes.T * first.spacing).T, step], axis=-1)
+    affine[:3, 3] = _TO_RAS @ first.position
+    return affine
+
+
+def _normal(one: _Slice) -> np.ndarray:
+    return np.cross(one.axes[0], one.axes[1])
 
 
 def _unreadable(name: str, error: Exception) -> DataError:

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.core.errors import DataError
+from bench.data.axes import check_axes, orientation, spacing_of
 from bench.data.folders import printable
 
 if TYPE_CHECKING:
     import nibabel as nib
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
-_SHEAR = 1e-3  # cosine between two voxel axes; headers written with few digits stay below it
+_MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # by the header's code: not said, metre, millimetre, micrometre
+_UNIT_BITS = 7  # of xyzt_units; the others are the unit of time
+_SPACINGS_DIFFER = 0.01  # of a voxel's side
 _NIFTI2_HEADER = 540  # bytes, which a NIfTI-2 file states first; a NIfTI-1 file states 348
 _HEADER_BYTES = 1024
 
@@ -104,13 +107,33 @@ def check_geometry(header: Any, name: str) -> None:
             f"{name} does not say how it is oriented (sform_code and qform_code are 0). "
             "Write it again with its affine and a code."
         )
-    axes = header.get_best_affine()[:3, :3]
-    lengths = np.linalg.norm(axes, axis=0)
-    if not np.isfinite(axes).all() or lengths.min() <= 0:
-        raise DataError(f"{name} has a voxel side of {lengths.min():g} mm. Correct its affine.")
-    cosines = np.abs((axes / lengths).T @ (axes / lengths) - np.eye(3)).max()
-    if cosines > _SHEAR:
-        raise DataError(f"{name} is sheared: its voxel axes are not at right angles. Resample it to a straight grid.")
+    if _unit(header) not in _MILLIMETRES:
+        raise DataError(f"{name} gives lengths in an unknown unit (code {_unit(header)} in xyzt_units). Correct it.")
+    check_axes(affine_of(header), name)
+
+
+def affine_of(header: Any) -> np.ndarray:
+    """(4, 4), voxel numbers to millimetres, whatever the header's unit of length; one that says none means them."""
+    affine: np.ndarray = np.array(header.get_best_affine(), dtype=float)
+    affine[:3] *= _MILLIMETRES[_unit(header)]
+    return affine
+
+
+def contradicts_itself(header: Any) -> bool:
+    """Whether the header states two affines of different voxel sides or orientations; the sform is the one used.
+
+    Where the body lies may differ, as it does once a volume is registered: nothing here depends on it.
+    """
+    if not (int(header["sform_code"]) and int(header["qform_code"])):
+        return False
+    try:
+        sform, qform = header.get_sform(), header.get_qform()
+    except ValueError:  # no rotation: what the qform states cannot be
+        return True
+    sides = np.array(spacing_of(sform)), np.array(spacing_of(qform))
+    return bool((np.abs(sides[0] - sides[1]) > _SPACINGS_DIFFER * sides[0]).any()) or (
+        orientation(sform) != orientation(qform)
+    )
 
 
 def check_values(volume: Volume) -> None:
@@ -122,12 +145,6 @@ def check_values(volume: Volume) -> None:
     _check_finite(volume)
     if volume.values.min() == volume.values.max():
         raise DataError(f"{volume.name} is constant: every voxel is {volume.values.min():g}. Restore or remove it.")
-
-
-def spacing_of(affine: np.ndarray) -> tuple[float, float, float]:
-    """Voxel sides in mm, rounded to a nanometre so that copies in another orientation have the very same."""
-    x, y, z = (round(float(side), 6) for side in np.linalg.norm(affine[:3, :3], axis=0))
-    return x, y, z
 
 
 def _read(path: Path) -> Volume:
@@ -146,7 +163,11 @@ def _read(path: Path) -> Volume:
         values = image.get_fdata(dtype=np.float32, caching="unchanged")
     except _problems() as error:
         raise _unreadable(path, error) from error
-    return Volume(values.reshape(_without_ones(values.shape)), image.affine, name)
+    return Volume(values.reshape(_without_ones(values.shape)), affine_of(header), name)
+
+
+def _unit(header: Any) -> int:
+    return int(header["xyzt_units"]) & _UNIT_BITS
 
 
 def _header_of(content: bytes) -> Any:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.core.errors import DataError
-from bench.data.nifti import check_geometry, read_header, spacing_of
+from bench.data.axes import orientation, spacing_of
+from bench.data.nifti import affine_of, check_geometry, contradicts_itself, read_header
 
 _SHOWN = 3
 
@@ -24,6 +25,7 @@ class Header:
         orientation: Where the axes point, e.g. "RAS"; "" where the file does not say.
         dtype: Of the stored numbers.
         problem: Why the file will be refused, or "".
+        contradicts: Whether its two affines (sform, qform) give other voxel sides or orientations.
     """
 
     id: str
@@ -32,6 +34,7 @@ class Header:
     orientation: str = ""
     dtype: str = ""
     problem: str = ""
+    contradicts: bool = False
 
 
 def survey(files: Mapping[str, Path]) -> list[Header]:
@@ -40,7 +43,8 @@ def survey(files: Mapping[str, Path]) -> list[Header]:
 
 
 def remarks(headers: Iterable[Header]) -> list[str]:
-    """Lines for the audit: several spacings, orientations or types in one set, and files that will be refused."""
+    """Lines for the audit: several spacings, orientations or types in one set, headers that contradict themselves, and
+    files that will be refused."""
     headers = list(headers)
     sound = [header for header in headers if not header.problem]
     kinds = {
@@ -49,7 +53,14 @@ def remarks(headers: Iterable[Header]) -> list[str]:
         "types of number": Counter(header.dtype for header in sound),
     }
     lines = [f"{len(found)} {what}: {_most(found)}" for what, found in kinds.items() if len(found) > 1]
-    return [*lines, *_refused(headers)]
+    return [*lines, *_contradictory(sound), *_refused(headers)]
+
+
+def _contradictory(headers: list[Header]) -> Iterator[str]:
+    found = [header.id for header in headers if header.contradicts]
+    if found:
+        shown = ", ".join(found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
+        yield f"{len(found)} headers whose sform and qform contradict each other; the sform is used: {shown}"
 
 
 def _refused(headers: list[Header]) -> Iterator[str]:
@@ -64,16 +75,17 @@ def _most(found: Counter[str]) -> str:
 
 
 def _look(name: str, path: Path) -> Header:
-    from nibabel.orientations import aff2axcodes, io_orientation
+    from nibabel.orientations import io_orientation
 
     try:
         header = read_header(path)
         check_geometry(header, str(path))
     except DataError as error:
         return Header(name, problem=str(error))
-    affine = header.get_best_affine()
+    affine = affine_of(header)
     stored = spacing_of(affine)
     order = [int(axis) for axis in io_orientation(affine)[:, 0]]
     spacing = tuple(stored[order.index(axis)] for axis in range(3))
     shape = tuple(int(side) for side in header.get_data_shape())
-    return Header(name, shape, spacing, "".join(aff2axcodes(affine)), str(header.get_data_dtype()))
+    dtype = str(header.get_data_dtype())
+    return Header(name, shape, spacing, orientation(affine), dtype, contradicts=contradicts_itself(header))

@@ -14,19 +14,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.core.errors import UsageError
+from bench.core.errors import DataError, UsageError
+from bench.data.axes import spacing_of
 from bench.data.contrast import Contrast
 from bench.data.dicom import read_dicom
 from bench.data.generators import generators_kept
-from bench.data.nifti import Volume, read_label_map, read_nifti, spacing_of
+from bench.data.nifti import Volume, read_label_map, read_nifti
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torchio import Subject
 
 Triple = tuple[float, float, float]
-_FORMAT = 1  # raise when the meaning of the same fields changes
+_FORMAT = 2  # raise when the meaning of the same fields changes
 _ROUNDING = 1e-3  # of a voxel
+_MOST_VOXELS = 2**30  # of a resampled volume: 4 GB
 _IMAGE, _LABELS = "image", "labels"
 
 
@@ -68,7 +70,8 @@ class Grid:
             (D, H, W), uint8 or float16 as the contrast says.
 
         Raises:
-            DataError: See `bench.data.nifti.read_nifti` and `bench.data.dicom.read_dicom`.
+            DataError: See `bench.data.nifti.read_nifti` and `bench.data.dicom.read_dicom`, or `spacing` leaves an axis
+                less than two voxels, or the volume more than memory holds.
         """
         volume = read_dicom(path) if path.is_dir() else read_nifti(path)
         bounds = self.contrast.bounds(volume.values, volume.name)
@@ -79,7 +82,7 @@ class Grid:
         """Read a map of labels onto the same grid, by nearest neighbours: (D, H, W) int32; padding is 0.
 
         Raises:
-            DataError: See `bench.data.nifti.read_label_map`.
+            DataError: See `bench.data.nifti.read_label_map`, and `read` of the spacing.
         """
         return self._placed(read_label_map(path), _LABELS, 0)
 
@@ -89,7 +92,7 @@ class Grid:
         with generators_kept():  # torchio draws a number even where there is no chance
             subject = _canonical(volume, kind)
             if self.spacing is not None:
-                subject = _resampled(subject, self.spacing, smooth=kind == _IMAGE)
+                subject = _resampled(subject, self.spacing, kind == _IMAGE, volume.name)
             if self.shape is not None:
                 depth, height, width = self.shape
                 subject = torchio.CropOrPad((width, height, depth), padding_mode=background)(subject)
@@ -98,7 +101,7 @@ class Grid:
         return np.ascontiguousarray(kept.transpose(2, 1, 0))
 
 
-def _resampled(subject: Subject, spacing: Triple, smooth: bool) -> Subject:
+def _resampled(subject: Subject, spacing: Triple, smooth: bool, name: str) -> Subject:
     """The subject's image on a grid with other voxel sides and the same middle, which lies within the old one.
 
     The grid is given in full: from a spacing alone, torchio counts the voxels of an axis that keeps its own in floating
@@ -109,12 +112,28 @@ def _resampled(subject: Subject, spacing: Triple, smooth: bool) -> Subject:
     image = subject.get_first_image()
     old, new = np.array(image.spacing), np.array(spacing[::-1])
     size = np.array(image.spatial_shape)
-    count = np.maximum(1, np.floor(size * old / new + _ROUNDING)).astype(int)
+    count = _count(size, old, new, name)
     affine = np.diag([*new, 1.0])
     affine[:3, 3] = ((size - 1) * old - (count - 1) * new) / 2
     if smooth:
         image.set_data(_tensor(_smoothed(image.numpy()[0], new / old))[None])
     return torchio.Resample((tuple(count.tolist()), affine))(subject)
+
+
+def _count(size: np.ndarray, old: np.ndarray, new: np.ndarray, name: str) -> np.ndarray:
+    """Voxels along each axis (X, Y, Z) once its sides are ``new`` mm instead of ``old``.
+
+    Raises:
+        DataError: Nothing of an axis is left, or far too much; one of the two spacings has the wrong unit.
+    """
+    count = np.floor(size * old / new + _ROUNDING)
+    if count.min() < 2 or count.prod() > _MOST_VOXELS:
+        was, becomes, sides = (" x ".join(f"{value:g}" for value in axes[::-1]) for axes in (size, count, old))
+        raise DataError(
+            f"{name}: its {was} voxels of {sides} mm would become {becomes} (depth x height x width). "
+            "Correct spacing, or the lengths or their unit in the file's header."
+        )
+    return count.astype(int)
 
 
 def _smoothed(values: np.ndarray, factors: np.ndarray) -> np.ndarray:

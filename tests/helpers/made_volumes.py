@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import locale
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import nibabel as nib
@@ -46,8 +47,15 @@ def saved(path: Path, values: np.ndarray, matrix: np.ndarray | None = None, axes
     return path
 
 
-def dicom(folder: Path, values: np.ndarray, uid: str = "1.2.3.4", skip: tuple[int, ...] = ()) -> Path:
-    """Write a series of uint16 slices (x, y, z) with SPACING; ``skip`` leaves slices out."""
+def dicom(
+    folder: Path,
+    values: np.ndarray,
+    uid: str = "1.2.3.4",
+    skip: tuple[int, ...] = (),
+    changed: Callable[[int], Mapping[str, str]] = lambda number: {},
+) -> Path:
+    """Write a series of uint16 slices (x, y, z) with SPACING; ``skip`` leaves slices out, ``changed`` gives the tags of
+    one of them that are to be others."""
     known = locale.setlocale(locale.LC_ALL)
     folder.mkdir(parents=True, exist_ok=True)
     writer = sitk.ImageFileWriter()
@@ -62,7 +70,7 @@ def dicom(folder: Path, values: np.ndarray, uid: str = "1.2.3.4", skip: tuple[in
             "0020|000d": "1.2.3", "0020|000e": uid, "0020|0013": str(number),
             "0020|0032": f"-3.5\\4.25\\{SPACING[2] * number}", "0020|0037": "1\\0\\0\\0\\1\\0",
         }  # fmt: skip
-        for tag, value in tags.items():
+        for tag, value in {**tags, **changed(number)}.items():
             piece.SetMetaData(tag, value)
         writer.SetFileName(str(folder / f"{uid}-{number:03d}.dcm"))
         writer.Execute(piece)
