@@ -106,10 +106,13 @@ bench run quick3d --data data -o 'backbone=pico[lift=slices,size=64,depth=64]' \
     -o 'dataset=nifti_folder[path="brains/participants.tsv",protocol=grouped,spacing=[1,1,1],shape=[64,64,64]]'
 ```
 
-Files are read whole and checked: half a file, one that does not say how it is oriented, a sheared or constant one, one
-with several volumes or with values that are no numbers is refused by name. Orientation is made the same (slices from
-below to above, rows from back to front, columns from left to right), then spacing and shape; `contrast` says how
-intensities become bytes. Backbones, augmentation and floors for volumes: [volumes.md](volumes.md).
+Files are read whole and checked: half a file, one that does not say how it is oriented, a sheared or constant one (so
+also a CT with a tilted gantry), one with several volumes or with values that are no numbers is refused by name. Lengths
+count in the unit of the header, each DICOM slice has its own slope and intercept, and a `spacing` that leaves an axis
+less than two voxels is refused. The audit names headers whose sform and qform contradict each other; the sform is
+used. Orientation is made the same (slices from below to above, rows from back to front, columns from left to right),
+then spacing and shape; `contrast` says how intensities become bytes. Backbones, augmentation and floors for volumes:
+[volumes.md](volumes.md).
 
 A data set that others will use deserves an adapter: `bench new dataset NAME` writes a file that works,
 `bench check FILE` tells what it still lacks, such as the texts of its card.
