@@ -77,7 +77,7 @@ def synthetic(planned: Planned, rng: np.random.Generator, predictions: str) -> R
     return Record(
         **identity_fields(planned),
         stages=[stage("stage1"), stage("stage2")],
-        test_openings=2,
+        test_evaluations=2,
         predictions=predictions,
         parameters=Parameters(trainable=10**6, added=10**6, total=4 * 10**6),
     )
