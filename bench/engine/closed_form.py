@@ -69,6 +69,11 @@ def _read(method: FeatureMethod, context: Context, split: str) -> np.ndarray:
     return np.concatenate([method.measure(context.cached(rows[part])) for part in parts(len(rows))])
 
 
+def read_split(method: FeatureMethod, context: Context, split: str) -> FeatureSplit:
+    """What the method is fitted on of a split: (n, d) features or measurements, with targets."""
+    return _split(lambda name: _read(method, context, name), context, split)
+
+
 def _split(x: Callable[[str], np.ndarray], context: Context, split: str) -> FeatureSplit:
     return FeatureSplit(x(split), context.targets(context.prepared.rows(split)).cpu().numpy())
 

@@ -6,7 +6,6 @@ import json
 import os
 import platform
 import time
-import traceback
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from bench.core.atomic import DiskFull, write_text
 from bench.core.errors import BenchError, TimeLimit
 from bench.core.locks import held
 from bench.core.memory import MemoryMeter
-from bench.core.places import place_of
 from bench.core.progress import Reporter
 from bench.engine.closed_form import STAGE, fit_record, selects_on
 from bench.engine.evidence import SPLITS, failed_record, trained_record
@@ -26,26 +24,19 @@ from bench.engine.plan import Planned, Planner, still_open
 from bench.engine.settings import Settings
 from bench.engine.setup import account, build_context
 from bench.engine.status import AT_IT, AtIt
-from bench.methods.base import Method
-from bench.plugins.folders import plugin_folders
+from bench.methods.base import FeatureMethod, Method
 from bench.records import Hardware, Store
 from bench.records.openings import Opening, append, now
 from bench.training import checkpoint
 from bench.training.checkpoint import Pace
 from bench.training.context import Context
+from bench.training.failures import typed
 from bench.training.job import StageJob
 from bench.training.learner import Learner
-from bench.training.memory import OutOfMemory, is_out_of_memory
 from bench.training.stages import StageRunner, Trained
 from bench.training.trials import Trial, choose, halving
 
 Results = dict[str, Trained | BenchError]
-
-
-class CellError(BenchError):
-    """An unexpected error inside one cell; the suite goes on, and the record says what and where."""
-
-    kind = "error"
 
 
 @dataclass
@@ -110,7 +101,7 @@ class GroupRun:
             raise
         except Exception as error:  # images, weights or memory that all cells of the group would have used
             for planned in cells:
-                self._fail(planned, self._typed(error))
+                self._fail(planned, typed(error))
             return
         settings = self.settings
         pace = Pace(settings.checkpoint_every)
@@ -133,7 +124,7 @@ class GroupRun:
         except DiskFull:
             raise  # no cell's fault, and no record of it could be written
         except Exception as error:  # a method's own code may raise anything; the suite goes on
-            self._fail(planned, self._typed(error))
+            self._fail(planned, typed(error))
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -163,7 +154,7 @@ class GroupRun:
         unique = {job.key: job for planned in cells for job in planned.jobs if job.shares_trunk}
         if unique:
             self.reporter.working(f"{len(unique)} heads on one trunk" if len(unique) > 1 else str(cells[0].cell.method))
-            self.results.update(guarded(runner, list(unique.values()), self.settings.debug))
+            self.results.update(guarded(runner, list(unique.values())))
         self._report_together(cells, runner)
 
     def _report_together(self, cells: list[Planned], runner: StageRunner) -> None:
@@ -231,7 +222,7 @@ class GroupRun:
             limit = until if job is jobs[-1] else None
             if not self._reached(job, limit):
                 self.reporter.working(f"{planned.cell.method} {job.stage.name}")
-                self.results.update(guarded(runner, [job], self.settings.debug, limit))
+                self.results.update(guarded(runner, [job], limit))
             result = self.results[job.key]
             if not isinstance(result, Trained):
                 self.results.update({later.key: result for later in jobs if later.key not in self.results})
@@ -246,18 +237,16 @@ class GroupRun:
         return result is not None and (not isinstance(result, Trained) or result.progress.epoch >= epochs)
 
     def _fit(self, planned: Planned, context: Context) -> None:
-        began = time.perf_counter()
+        began, method = time.perf_counter(), planned.resolved.method
+        assert isinstance(method, FeatureMethod)
         self._open_for(planned, [(STAGE, 1)])
         record, arrays = fit_record(planned, context, self.splits, self.settings.keep_features)
         hardware = self._hardware(time.perf_counter() - began)
         stored = self.store.put(record.model_copy(update={"hardware": hardware}), arrays)
         if self.settings.keep_weights:
-            tensors = fitted_tensors(context, selects_on(planned, self.splits))
+            tensors = fitted_tensors(context, method, selects_on(planned, self.splits))
             keep(self.store, stored, planned, context, tensors)
         self.reporter.cell(planned.name)
-
-    def _typed(self, error: Exception) -> BenchError:
-        return typed(error, self.settings.debug)
 
     def _fail(self, planned: Planned, error: BenchError) -> None:
         self.store.put_failure(failed_record(planned, error, self._hardware(0.0)))
@@ -269,25 +258,11 @@ class GroupRun:
         return Hardware(seconds=seconds, peak_memory=memory, device=str(self.device), threads=torch.get_num_threads())
 
 
-def typed(error: Exception, debug: bool = False) -> BenchError:
-    """The error of a cell: as it is, as lack of memory, or as an unexpected exception with its place."""
-    if debug:
-        traceback.print_exception(error)
-    if isinstance(error, BenchError):
-        return error.with_traceback(None)  # its frames would keep the learners, and their memory, alive
-    if is_out_of_memory(error):
-        return OutOfMemory("Out of memory outside of a training step. Use a smaller size or another device.")
-    return CellError(f"{type(error).__name__}: {error} ({place_of(error, plugin_folders())})")
-
-
-def guarded(runner: StageRunner, jobs: list[StageJob], debug: bool = False, until: int | None = None) -> Results:
-    """Train jobs; after an error that names no job, a group is repeated one by one, so that the culprit fails alone."""
+def guarded(runner: StageRunner, jobs: list[StageJob], until: int | None = None) -> Results:
+    """Train jobs; what none of them is at fault for alone (images, the shared trunk) ends all of them."""
     try:
         return runner.train(jobs, until)
     except DiskFull:
         raise
-    except Exception as error:  # a method's own code may raise anything; the record of the failed cell says what
-        problem = typed(error, debug)
-    if len(jobs) == 1:
-        return {jobs[0].key: problem}
-    return {key: result for job in jobs for key, result in guarded(runner, [job], debug, until).items()}
+    except Exception as error:  # the record of each failed cell says what
+        return {job.key: typed(error) for job in jobs}

@@ -15,9 +15,10 @@ from safetensors.torch import save
 from torch import Tensor
 
 from bench.core.atomic import write_atomic
+from bench.engine.closed_form import read_split
 from bench.engine.kept_facts import KEY, Facts
 from bench.engine.plan import Planned
-from bench.methods.base import Method
+from bench.methods.base import FeatureMethod, Method
 from bench.methods.build import build_model
 from bench.records import Record, Store
 from bench.records.files import weights_beside
@@ -74,14 +75,18 @@ def trained_tensors(context: Context, method: Method, jobs: list[StageJob], chec
     return {**{MODEL + name: tensor for name, tensor in found.items()}, **_text(spec), **supports}
 
 
-def fitted_tensors(context: Context, selects_on: str) -> dict[str, Tensor]:
-    """What a method fitted on features is fitted on.
+def fitted_tensors(context: Context, method: FeatureMethod, selects_on: str) -> dict[str, Tensor]:
+    """What a method fitted on features, or on its own measurements, is fitted on.
 
     Args:
         selects_on: The split that chooses its strength, where there is one.
     """
-    chosen = _split("val", context.feature_split(selects_on)) if len(context.prepared.rows(selects_on)) else {}
-    return {**_split("train", context.feature_split("train")), **chosen, **_text(context.head_spec(context.recipe))}
+    chosen = _split("val", read_split(method, context, selects_on)) if len(context.prepared.rows(selects_on)) else {}
+    return {
+        **_split("train", read_split(method, context, "train")),
+        **chosen,
+        **_text(context.head_spec(context.recipe)),
+    }
 
 
 def _split(name: str, features: FeatureSplit) -> dict[str, Tensor]:

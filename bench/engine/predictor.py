@@ -32,11 +32,12 @@ from bench.methods.model import Model
 from bench.plugins.fingerprint import code_identity
 from bench.tasks.base import FeatureSplit, HeadSpec
 from bench.training.context import EVAL_BATCH
+from bench.training.job import shares_trunk
 from bench.training.learner import autocast
 from bench.training.streams import reseed
 
 Item = TypeVar("Item")
-Scores = Callable[[Tensor], Tensor]
+Scores = Callable[[list[np.ndarray]], Tensor]
 
 
 def load_model(path: Path | str, weights: Path | None = None, device: str | None = None) -> Predictor:
@@ -148,13 +149,13 @@ class Predictor:
 
     @torch.no_grad()
     def _probabilities(self, arrays: Iterable[np.ndarray]) -> np.ndarray:
-        found = []
         with determinism():
-            for some in batches(arrays):
-                # one by one, since native sizes may differ until the device has enlarged them
-                inputs = torch.cat([self._preprocess(torch.from_numpy(array[None].copy())) for array in some])
-                found.append(self._scores(inputs).double().softmax(1).cpu().numpy())
+            found = [self._scores(some).double().softmax(1).cpu().numpy() for some in batches(arrays)]
         return np.concatenate(found)
+
+    def _inputs(self, arrays: list[np.ndarray]) -> Tensor:
+        """Decoded arrays as the backbone takes them; one by one, since sizes may differ until they are enlarged."""
+        return torch.cat([self._preprocess(torch.from_numpy(array[None].copy())) for array in arrays])
 
     @property
     def _device(self) -> torch.device:
@@ -179,7 +180,7 @@ class Predictor:
 
     @cached_property
     def _scores(self) -> Scores:
-        """From normalised inputs to logits (B, C), float32."""
+        """From decoded inputs to logits (B, C), float32."""
         method = self.resolved.method
         return self._fitted(method) if isinstance(method, FeatureMethod) else self._trained()
 
@@ -199,25 +200,37 @@ class Predictor:
         return model
 
     def _trained(self) -> Scores:
-        model, precision = self.model, self.resolved.recipe.precision
+        model, precision, method = self.model, self.resolved.recipe.precision, self.resolved.method
+        assert isinstance(method, Method)
+        stages = method.stages()
+        frozen = shares_trunk(method, stages[-1], len(stages) - 1)
 
-        def scores(inputs: Tensor) -> Tensor:
+        def scores(arrays: list[np.ndarray]) -> Tensor:
             with autocast(precision, self._device):
-                features = model.backbone(inputs).map(lambda tensor: tensor.float())
-                return model.head(features).float()
+                features = model.backbone(self._inputs(arrays))
+                # a frozen backbone's features were kept in float32; one that trained handed them on as they came
+                return model.head(features.map(lambda tensor: tensor.float()) if frozen else features).float()
 
         return scores
 
     def _fitted(self, method: FeatureMethod) -> Scores:
         val = self._features("val") if "val.x" in self.tensors else None
         fitted = method.fit(self._features("train"), val, self._spec)
+        read = self._measured if method.measures else self._pooled
+        return lambda arrays: torch.from_numpy(np.asarray(fitted.predict(read(arrays)), dtype=np.float32))
 
-        def scores(inputs: Tensor) -> Tensor:
-            with autocast(self.resolved.recipe.precision, self._device):
-                pooled = self.backbone(inputs).pooled.float()
-            return torch.from_numpy(np.asarray(fitted.predict(pooled.cpu().numpy()), dtype=np.float32))
+    def _pooled(self, arrays: list[np.ndarray]) -> np.ndarray:
+        """The backbone's features (n, d) of decoded inputs."""
+        with autocast(self.resolved.recipe.precision, self._device):
+            pooled: np.ndarray = self.backbone(self._inputs(arrays)).pooled.float().cpu().numpy()
+        return pooled
 
-        return scores
+    def _measured(self, arrays: list[np.ndarray]) -> np.ndarray:
+        """What a method that looks at the inputs themselves reads of them, (n, d)."""
+        method = self.resolved.method
+        assert isinstance(method, FeatureMethod)
+        whole = len(self.backbone.input_shape)
+        return np.concatenate([method.measure((one if one.ndim == whole else one[..., None])[None]) for one in arrays])
 
 
 def batches(items: Iterable[Item], size: int = EVAL_BATCH) -> Iterator[list[Item]]:

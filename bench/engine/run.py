@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from bench.cells.cell import Cell
 from bench.core.environment import determinism
 from bench.core.errors import DataError, UsageError
+from bench.core.logs import show_tracebacks
 from bench.core.progress import Reporter
 from bench.data.augment import check_augment
 from bench.data.cache import decoded
@@ -55,6 +56,8 @@ def run(cells: Iterable[Resolved], settings: Settings) -> Done:
         UsageError, DataError: The request cannot be carried out; nothing has been written.
         KeyboardInterrupt: Stopped; finished cells are stored, others continue from their last epoch.
     """
+    if settings.debug:
+        show_tracebacks()
     with determinism():
         return _run(cells, settings)
 

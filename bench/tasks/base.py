@@ -6,6 +6,7 @@ Training, evidence and tables speak through this contract only, so that adding a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -267,5 +268,7 @@ def check_count(outputs: Outputs, samples: int, who: str) -> None:
 
 
 def better(metric: Metric, one: float, other: float) -> bool:
-    """Whether a value of the metric is better than another; NaN is better than nothing."""
+    """Whether a value of the metric is better than another; any number is better than NaN."""
+    if math.isnan(one) or math.isnan(other):
+        return math.isnan(other) and not math.isnan(one)
     return one > other if metric.higher_is_better else one < other

@@ -60,16 +60,29 @@ def finish(folder: Path, learner: Learner) -> None:
 
 
 def _save_best(folder: Path, learner: Learner, files: dict[str, str]) -> None:
-    """Write the best state so far, then the JSON that names it and ``files``; files of earlier checkpoints go."""
+    """Write the best state so far, then the JSON that names it and ``files``; files of earlier checkpoints go.
+
+    A file that is there but that no JSON names was left by a kill, and its process may have had other digits (another
+    number of threads): it is written again.
+    """
     progress = learner.progress
     files = {**files, "best": f"best-{progress.best_epoch}.safetensors"}
-    if not (folder / files["best"]).exists():
+    if files["best"] != _named_best(folder):
         best = {f"model.{k}": v for k, v in learner.best.items()} | _of_outputs(learner.best_outputs)
         write_atomic(folder / files["best"], lambda path: save_file(_packed(best), path), point="best")
     write_text(folder / "progress.json", json.dumps({"files": files, "progress": asdict(progress)}), point="progress")
     for file in folder.glob("*.safetensors"):
         if file.name not in files.values():
             file.unlink()
+
+
+def _named_best(folder: Path) -> str:
+    """The file of the best state that the last whole checkpoint names; empty where there is none."""
+    try:
+        saved = json.loads((folder / "progress.json").read_text())
+    except FileNotFoundError:
+        return ""
+    return str(saved["files"]["best"])
 
 
 def restore(folder: Path, learner: Learner) -> bool:

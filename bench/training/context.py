@@ -20,8 +20,8 @@ from bench.features.bank import Banked, FeatureBank, pinned
 from bench.features.shelf import Layout, Shelf
 from bench.features.views import view_inputs
 from bench.tasks.base import FeatureSplit, HeadSpec, Task
+from bench.training.failures import is_out_of_memory
 from bench.training.learner import autocast
-from bench.training.memory import is_out_of_memory
 from bench.training.prefetch import ahead
 from bench.training.streams import generator
 

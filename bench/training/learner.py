@@ -13,10 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from bench.backbones.features import Features
+from bench.core.atomic import DiskFull
 from bench.core.errors import BenchError, NonFiniteLoss, TimeLimit, UsageError
 from bench.methods.base import Batch
 from bench.methods.model import Model
 from bench.tasks.base import Outputs, Task, better, check_shape
+from bench.training.failures import is_out_of_memory, typed
 from bench.training.job import StageJob
 from bench.training.optim import build_optimizer
 from bench.training.schedules import learning_rate
@@ -118,12 +120,14 @@ class Learner:
             set_modes(self.model, self.trainable)
 
     def step(self, inputs: Features | Tensor, targets: Tensor, epoch: int, step: int) -> None:
-        """One optimiser step; no value leaves the device.
+        """One optimiser step, unless the learner has failed; no value leaves the device.
 
         Args:
             inputs: The shared trunk's features, or normalised inputs (B, *input_shape) for the learner's own backbone.
             targets: (B, ...) as the task gives them.
         """
+        if self.failure is not None:
+            return
         job, recipe = self.job, self.job.recipe
         rate = learning_rate(
             recipe.schedule, job.base_lr, job.epochs, recipe.warmup_epochs, self.steps_per_epoch, epoch, step
@@ -143,6 +147,18 @@ class Learner:
             nn.utils.clip_grad_norm_(self.parameters, recipe.clip_norm)
         self.optimizer.step()
         self._seen += len(targets)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """What goes wrong inside ends this learner and none beside it; a lack of memory or disk is everybody's."""
+        try:
+            yield
+        except DiskFull:
+            raise
+        except Exception as error:  # a method's own code may raise anything; the record of its cell says what
+            if is_out_of_memory(error):
+                raise
+            self.failure = typed(error)
 
     @contextmanager
     def clock(self) -> Iterator[None]:
@@ -226,7 +242,7 @@ class Learner:
 
     def _improves(self, score: float) -> bool:
         best = self.progress.best_score
-        if best is None or (math.isnan(best) and not math.isnan(score)):
+        if best is None:
             return True
         return better(self.selects, score, best) or (score == best and self.job.recipe.ties == "later")
 

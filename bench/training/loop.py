@@ -61,9 +61,9 @@ def train(
         current = [learner for learner in active if learner.progress.epoch == epoch]
         began, booked_before = time.perf_counter(), own_seconds(current)
         train_epoch(context, current, epoch, shared)
-        outcomes = validate(context, current)
+        outcomes = validate(context, [learner for learner in current if learner.failure is None])
         common = time.perf_counter() - began - (own_seconds(current) - booked_before)
-        for learner, (predicted, score) in zip(current, outcomes, strict=True):
+        for learner, predicted, score in outcomes:
             learner.progress.seconds += max(common, 0.0) / len(current)
             learner.progress.note(**{f"val_{name}": value for name, value in predicted.others.items()})
             # the frozen trunk's features are kept, so predicting again costs little; an own trunk's are not
@@ -86,7 +86,7 @@ def train_epoch(context: Context, learners: list[Learner], epoch: int, shared: b
     for bank, together in sources(context, learners, epoch, shared):
         for step, (inputs, targets) in enumerate(batches_of(context, stage, epoch, shared, bank)):
             for learner in together:
-                with learner.clock():
+                with learner.clock(), learner.alone():
                     learner.step(inputs, targets, epoch, step)
 
 
@@ -123,29 +123,31 @@ def batches_of(
         yield (context.features(inputs) if shared else inputs), targets
 
 
-def validate(context: Context, learners: list[Learner]) -> list[tuple[Predicted, float]]:
-    """Predictions of each learner on its selection split, and the metric that selects; NaN where there is none.
+def validate(context: Context, learners: list[Learner]) -> list[tuple[Learner, Predicted, float]]:
+    """Each learner's predictions on its selection split, and the metric that selects; NaN where there is none.
 
     Learners of one trunk may select on different splits: one cell's protocol selects on the test split, another's does
-    not.
+    not. A learner that fails on the way is left out.
     """
     splits = [selection_split(context, learner) for learner in learners]
-    found: dict[int, tuple[Predicted, float]] = {}
+    found: list[tuple[Learner, Predicted, float]] = []
     for split in dict.fromkeys(splits):
-        chosen = [number for number, own in enumerate(splits) if own == split]
-        judged = _validate_on(context, [learners[number] for number in chosen], split)
-        found |= dict(zip(chosen, judged, strict=True))
-    return [found[number] for number in range(len(learners))]
+        chosen = [learner for learner, own in zip(learners, splits, strict=True) if own == split]
+        found += _validate_on(context, chosen, split)
+    return found
 
 
-def _validate_on(context: Context, learners: list[Learner], split: str | None) -> list[tuple[Predicted, float]]:
+def _validate_on(
+    context: Context, learners: list[Learner], split: str | None
+) -> list[tuple[Learner, Predicted, float]]:
     if split is None:
-        return [(Predicted({}, NOTHING, _others(learner, {})), NOTHING) for learner in learners]
+        return [(learner, Predicted({}, NOTHING, _others(learner, {})), NOTHING) for learner in learners]
     targets = context.targets(context.prepared.rows(split)).cpu().numpy()
-    return [
-        _judged(learner, targets, predicted)
-        for learner, predicted in zip(learners, predict(context, learners, split), strict=True)
-    ]
+    found = []
+    for learner, predicted in zip(learners, predict(context, learners, split), strict=True):
+        with learner.alone():
+            found.append((learner, *_judged(learner, targets, predicted)))
+    return found
 
 
 def _judged(learner: Learner, targets: np.ndarray, predicted: Predicted) -> tuple[Predicted, float]:
@@ -182,23 +184,41 @@ def selection_split(context: Context, learner: Learner) -> str | None:
 
 @torch.no_grad()
 def predict(context: Context, learners: list[Learner], split: str) -> list[Predicted]:
-    """What each learner predicts on a split, in fixed batches, in evaluation mode."""
+    """What each learner predicts on a split, in fixed batches, in evaluation mode; nothing of one that fails."""
     for learner in learners:
         learner.eval_mode()
     tokens = any(learner.job.method.needs_tokens for learner in learners)
     rows, at = context.prepared.rows(split), 0
-    kept: list[list[dict[str, Tensor]]] = [[] for _ in learners]
-    losses = [torch.zeros((), dtype=torch.float64, device=context.device) for _ in learners]
-    for inputs in inputs_of_split(context, split, learners[0].job.shares_trunk, tokens):
+    sums = [_Predictions(learner) for learner in learners]
+    for inputs in inputs_of_split(context, split, learners[0].job.shares_trunk, tokens) if learners else ():
         count = len(inputs.pooled if isinstance(inputs, Features) else inputs)
         targets, at = context.targets(rows[at : at + count]), at + count
-        for number, learner in enumerate(learners):
-            with learner.clock():
-                for part in parts(count, at_once(learner, count)):
-                    outputs, wanted = learner.forward(inputs[part]), targets[part]
-                    losses[number] += learner.task.loss(outputs, wanted, learner.job.recipe).double() * len(wanted)
-                    kept[number].append(learner.task.kept(outputs, wanted))
-    return [Predicted(stacked(k), float(loss) / max(len(rows), 1)) for k, loss in zip(kept, losses, strict=True)]
+        for one in sums:
+            with one.learner.clock(), one.learner.alone():
+                one.add(inputs, targets)
+    return [one.predicted(len(rows)) for one in sums]
+
+
+class _Predictions:
+    """One learner's predictions, batch by batch."""
+
+    def __init__(self, learner: Learner) -> None:
+        self.learner, self.kept = learner, list[dict[str, Tensor]]()
+        self.loss = torch.zeros((), dtype=torch.float64, device=learner.device)
+
+    def add(self, inputs: Inputs, targets: Tensor) -> None:
+        """Predict a batch, unless the learner has failed."""
+        task, count = self.learner.task, len(targets)
+        for part in parts(count, at_once(self.learner, count)) if self.learner.failure is None else ():
+            outputs, wanted = self.learner.forward(inputs[part]), targets[part]
+            self.loss += task.loss(outputs, wanted, self.learner.job.recipe).double() * len(wanted)
+            self.kept.append(task.kept(outputs, wanted))
+
+    def predicted(self, samples: int) -> Predicted:
+        """All of them."""
+        if self.learner.failure is not None:
+            return Predicted({}, NOTHING)
+        return Predicted(stacked(self.kept), float(self.loss) / max(samples, 1))
 
 
 def at_once(learner: Learner, count: int) -> int:

@@ -23,10 +23,10 @@ from bench.methods.spectrum import spectrum
 from bench.tasks.base import Outputs
 from bench.training import checkpoint
 from bench.training.context import Context
+from bench.training.failures import OutOfMemory, is_out_of_memory, typed
 from bench.training.job import StageJob
 from bench.training.learner import Learner, Progress, State
 from bench.training.loop import inputs_of_split, predict, selection_split, train
-from bench.training.memory import OutOfMemory, is_out_of_memory
 from bench.training.seen import featured, seen
 from bench.training.streams import reseed
 
@@ -133,15 +133,29 @@ class StageRunner:
         return self._fit_in_memory(jobs, min(2 * micro_batches, self.context.recipe.batch_size), until)
 
     def _train(self, jobs: list[StageJob], micro_batches: int, until: int | None) -> dict[str, Trained | BenchError]:
-        learners = [self._learner(job) for job in jobs]
+        built, failed = self._learners(jobs)
+        learners = list(built.values())
         for learner in learners:
             checkpoint.restore(self.checkpoints / learner.job.key, learner)
             self.pace.begin(learner.job.key)
             learner.progress.micro_batches = max(micro_batches, learner.progress.micro_batches)
             if micro_batches > 1 and learner.updates_batch_norm():
                 raise OutOfMemory("Out of memory, and train-mode batch norm forbids micro-batches. Lower batch_size.")
-        train(self.context, learners, self._time_left(jobs[0]), self._book, until)
-        return {learner.job.key: learner.failure or self._outcome(learner) for learner in learners}
+        if learners:
+            train(self.context, learners, self._time_left(jobs[0]), self._book, until)
+        return {**failed, **{key: learner.failure or self._outcome(learner) for key, learner in built.items()}}
+
+    def _learners(self, jobs: list[StageJob]) -> tuple[dict[str, Learner], dict[str, BenchError]]:
+        """Learners of jobs, and what went wrong in the making of others."""
+        built, failed = dict[str, Learner](), dict[str, BenchError]()
+        for job in jobs:
+            try:
+                built[job.key] = self._learner(job)
+            except Exception as error:  # a method's own code may raise anything; the others go on
+                if is_out_of_memory(error):
+                    raise
+                failed[job.key] = typed(error)
+        return built, failed
 
     def _outcome(self, learner: Learner) -> Trained:
         if learner.finished:
@@ -201,6 +215,9 @@ class StageRunner:
                 found = [{**f, split: one[split]} for f, one in zip(found, known, strict=True)]
             else:
                 predicted = predict(self.context, learners, split)
+                for learner in learners:
+                    if learner.failure is not None:
+                        raise learner.failure
                 found = [{**f, split: one.outputs} for f, one in zip(found, predicted, strict=True)]
         return {
             stage.job.key: self._keep_reported(stage, learner, outputs)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.core.errors import BenchError, NonFiniteLoss
+from bench.core.errors import BenchError, DataError, NonFiniteLoss
 from bench.tasks.base import Metric, better
 from bench.training.learner import Progress
 from bench.training.stages import Trained
@@ -111,10 +111,11 @@ def _final(trial: Trial, went_on: bool) -> Trial:
 def choose(trials: list[Trial], selecting: Metric) -> tuple[Trial, Tuning]:
     """Return the trial with the best validation score (the first of equals), and what the search took.
 
-    A trial that diverged (a non-finite loss) has lost; any other failure would make the choice depend on the machine,
-    so the cell fails with it.
+    A trial that diverged (a non-finite loss) has lost, and so has one whose score is not a number. Any other failure
+    would make the choice depend on the machine, so the cell fails with it.
 
     Raises:
+        DataError: No trial's score is a number, so that nothing chooses.
         BenchError: A trial failed otherwise, or all diverged.
     """
     whole = [trial for trial in trials if trial.error is None and not trial.stopped]
@@ -126,6 +127,11 @@ def choose(trials: list[Trial], selecting: Metric) -> tuple[Trial, Tuning]:
     for trial in whole[1:]:
         if better(selecting, trial.score, best.score):
             best = trial
+    if len(whole) > 1 and math.isnan(best.score):
+        raise DataError(
+            f"No trial can be chosen: {selecting.name} is undefined on the validation split for all {len(whole)}. "
+            "Select by another metric (-o select=NAME), or give more validation samples."
+        )
     return best, _tuning(trials, best, selecting)
 
 

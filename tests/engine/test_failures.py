@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -265,3 +266,53 @@ def test_wrong_settings_are_said_before_anything_is_written(
     with pytest.raises(UsageError, match=word):
         run_cells(tmp_path / "results", ["linear_probe"], **settings)
     assert not (tmp_path / "results").exists()
+
+
+COUNTING = '''
+from pathlib import Path
+
+from bench.methods import Method
+from bench.methods.parts import plain_head
+
+class Counting(Method):
+    """A linear probe that writes a line a step, and may fail in its third or in the making of its head."""
+
+    log: str = ""
+    fails: str = ""
+
+    def head(self, spec):
+        if self.fails == "head":
+            raise ArithmeticError("no head")
+        return plain_head(spec)
+
+    def extra_loss(self, model, batch):
+        if not model.training:
+            return None
+        lines = Path(self.log).read_text().splitlines() if Path(self.log).exists() else []
+        Path(self.log).write_text("\\n".join([*lines, "step"]))
+        if self.fails == "step" and len(lines) == 2:
+            raise ArithmeticError("third step")
+        return None
+'''
+
+
+@pytest.mark.parametrize("fails", ["step", "head"])
+def test_one_faulty_head_falls_out_and_the_others_train_once(
+    fails: str, plugin_folder: Path, run_cells: RunCells, tmp_path: Path
+) -> None:
+    """The others go on in the same pass, with the digits that they have alone."""
+    (plugin_folder / "counting.py").write_text(COUNTING)
+    use_folders([plugin_folder])
+    try:
+        good, bad = (f"counting[log={json.dumps(str(tmp_path / name))}" for name in ("good", "bad"))
+        run_cells(tmp_path / "both", [f"{good}]", f"{bad},fails={fails}]", "linear_probe"])
+        steps = len((tmp_path / "good").read_text().splitlines())
+        (tmp_path / "good").unlink()
+        run_cells(tmp_path / "alone", [f"{good}]", "linear_probe"])
+        assert steps == len((tmp_path / "good").read_text().splitlines())
+    finally:
+        use_folders([])
+    assert failures(tmp_path / "both") == {"counting": "error"}
+    both, alone = (list(Store(tmp_path / name).all()) for name in ("both", "alone"))
+    done = {record.cell: record.comparable() for record in both if record.status == "done"}
+    assert done == {record.cell: record.comparable() for record in alone}

@@ -16,13 +16,14 @@ from safetensors.torch import load_file, save_file
 import bench
 from bench.backbones.local import metadata
 from bench.baselines.cladapter import CLAdapterHead
-from bench.conformance.tiny import tiny_weights
+from bench.conformance.tiny import tiny_volumes, tiny_weights
 from bench.core.errors import DataError, UsageError
 from bench.data.base import rows_of
 from bench.data.prepare import prepare
 from bench.records import Record, Store, prediction_key
 from bench.records.files import weights_beside
 from bench.stats.softmax import softmax
+from bench.training.context import EVAL_BATCH
 from tests.engine.conftest import RunCells
 
 METHODS = ["knn", "logistic", "linear_probe", "cladapter[k=2]", "full_finetune", "lora"]
@@ -46,6 +47,32 @@ def test_every_kind_of_method_predicts_as_its_record_says(run_cells: RunCells, w
         given = [model.resolved.dataset.read(sample) for sample in rows_of(prepared.dataset, test, tmp_path)]
         np.testing.assert_allclose(model(given), probabilities(store, record)[:30], atol=2e-6, err_msg=record.cell)
         assert not model.changed
+
+
+def test_under_bf16_a_model_hands_its_head_what_training_did(
+    run_cells: RunCells, weights: Path, tmp_path: Path
+) -> None:
+    """Features of a frozen backbone in float32, those of one that trained in bfloat16."""
+    methods = ["linear_probe", "full_finetune", "lora", "cladapter[k=2]"]
+    run_cells(tmp_path, methods, recipe="quick[epochs=1,precision=bf16]", keep_weights=True)
+    store = Store(tmp_path)
+    for record in store.all():
+        model = bench.load_model(weights_beside(store.path(record.cell)), weights, "cpu")
+        prepared = prepare(model.resolved.dataset, tmp_path, record.data_seed)
+        test = prepared.table.iloc[prepared.rows("test")[:EVAL_BATCH]]
+        given = [model.resolved.dataset.read(sample) for sample in rows_of(prepared.dataset, test, tmp_path)]
+        expected = probabilities(store, record)[:EVAL_BATCH]
+        np.testing.assert_allclose(model(given), expected, rtol=1e-12, err_msg=record.cell)  # bfloat16 has 1e-2
+
+
+def test_a_method_that_measures_predicts_by_its_measurements(weights: Path, tmp_path: Path) -> None:
+    cell = f"{tiny_volumes(tmp_path)}/tiny_vit[lift=slices,depth=8]/geometry/quick/seed=0"
+    bench.run(cell, results=tmp_path / "runs", data=tmp_path, weights=weights, quiet=True, keep_weights=True)
+    store = Store(tmp_path / "runs")
+    (record,) = store.all()
+    model = bench.load_model(weights_beside(store.path(record.cell)), weights, "cpu")
+    files = [tmp_path / "volumes" / name for name in store.predictions(record.cell)["test/ids"]]
+    np.testing.assert_allclose(model(files), probabilities(store, record), atol=1e-6)
 
 
 def test_an_up_to_date_cell_runs_again_to_keep_what_it_has_not(run_cells: RunCells, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_what_geometry_costs_is_its_own_numbers_alone(run_volumes: RunCells, tmp
     run_volumes(tmp_path / "runs", ["geometry", "knn"], "quick", SLICES)
     records = {record.method.name: record for record in Store(tmp_path / "runs").all()}
     geometry, knn = records["geometry"], records["knn"]
-    assert (geometry.floor, knn.floor) == (3, 2)
+    assert (geometry.trivial_baseline, knn.trivial_baseline) == (3, 2)
     assert geometry.parameters.total == geometry.parameters.trainable == 3 * (4 + 1)
     assert (geometry.macs.backbone, knn.parameters.total > 10_000) == (0, True)
     assert geometry.diagnostics["fit"]["by"] == "validation"

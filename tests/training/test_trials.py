@@ -10,12 +10,13 @@ import pytest
 
 from bench.cells.notation import Spec
 from bench.cells.recipes import PRESETS, preset, resolve, sized, trials
-from bench.core.errors import NonFiniteLoss, UsageError
+from bench.core.errors import DataError, NonFiniteLoss, UsageError
 from bench.engine.run import Done
 from bench.methods.base import Method
 from bench.plugins import registry
 from bench.records import Store
 from bench.tables import aggregate
+from bench.tasks.base import Metric, better
 from bench.tasks.classification import Classification
 from bench.training.job import stage_jobs
 from bench.training.learner import Progress
@@ -161,3 +162,30 @@ def test_large_sets_get_fewer_epochs_in_proportion() -> None:
     found = {train: (sized(recipe, train).epochs, sized(recipe, train).head_epochs) for train in (120, 400, 1200, 9000)}
     assert found == {120: (10, 20), 400: (10, 20), 1200: (3, 6), 9000: (1, 2)}
     assert sized(preset("paper"), 9000) == preset("paper")
+
+
+NAN = float("nan")
+
+
+def scored(*scores: float) -> list[Trial]:
+    """Whole trials with these validation scores."""
+    job = SimpleNamespace(key="k", epochs=1)
+    return [
+        Trial(10.0**-number, [Trained(job, Progress(epoch=1, best_score=score), 1)], None)  # type: ignore[arg-type]
+        for number, score in enumerate(scores)
+    ]
+
+
+@pytest.mark.parametrize("scores", [(NAN, 0.9), (NAN, NAN, 0.9), (0.9, NAN), (0.1, NAN, 0.9)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_score_that_is_no_number_never_wins(scores: tuple[float, ...], sign: int) -> None:
+    metric = Metric("m", higher_is_better=sign > 0)
+    best, _ = choose(scored(*(sign * score for score in scores)), metric)
+    assert best.score == sign * 0.9
+    assert [better(metric, NAN, 0.5), better(metric, 0.5, NAN), better(metric, NAN, NAN)] == [False, True, False]
+
+
+def test_where_no_score_is_a_number_nothing_is_chosen() -> None:
+    with pytest.raises(DataError, match="accuracy is undefined"):
+        choose(scored(NAN, NAN), HEADLINE)
+    assert choose(scored(NAN), HEADLINE)[1].number == 1  # one trial needs no choice
