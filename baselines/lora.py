@@ -8,7 +8,6 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from bench.backbones.attention import updated_layers
 from bench.backbones.base import Backbone
-from bench.core.errors import UsageError
 from bench.methods import Method
 
 
@@ -31,10 +30,8 @@ class LoRA(Method):
     )
 
     def inject(self, backbone: Backbone) -> None:
-        try:
-            from peft import LoraConfig, inject_adapter_in_model
-        except ImportError as error:
-            raise UsageError(f"{self.plugin_name()} needs the peft library: pip install 'adaptbench[peft]'.") from error
+        from peft import LoraConfig, inject_adapter_in_model
+
         config = LoraConfig(
             r=self.rank,
             lora_alpha=self.alpha,  # type: ignore[arg-type]

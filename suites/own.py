@@ -4,8 +4,8 @@
 
 Floors, closed-form classifiers and four trained methods, on a CNN (`lite0`) and a Vision Transformer (`deit_tiny`)
 that come with the package, at 112 px, three seeds. Recipe `own` gives fewer epochs the more images there are. The last
-line says what was best and what cannot be told apart from it. `lora` needs the extra ``peft``; without it name other
-methods, ``-o methods=[knn,ridge,linear_probe,full_finetune]``. ``-o seeds=[0]`` takes a third of the time.
+line says what was best and what cannot be told apart from it. ``-o seeds=[0]`` takes a third of the time, and
+``-o methods=[knn,ridge,linear_probe,full_finetune]`` leaves methods out.
 """
 
 dataset = "image_folder"

@@ -14,8 +14,8 @@ Art Painting is the test domain (2,048 images); published top-1 accuracy in perc
     CLAdapter (cladapter)       91.41
 
 89.09 is not k/2048 for any whole number of images k, 88.91 only when truncated. The paper states no parameters of the
-methods compared with (ranks, prompts, strengths); ours are the usual ones. LoRA and DoRA need the extra ``peft``. VPT
-needs a Vision Transformer; for another backbone name the methods, ``-o methods=[linear_probe,cladapter]``.
+methods compared with (ranks, prompts, strengths); ours are the usual ones. VPT needs a Vision Transformer; for another
+backbone name the methods, ``-o methods=[linear_probe,cladapter]``.
 """
 
 dataset = "pacs"

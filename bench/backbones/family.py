@@ -60,10 +60,12 @@ class BackboneFamily(Params):
     Attributes:
         version: Raised when the same weights give other features.
         fallback: Asked only when no other family knows a name.
+        libraries: Import names of what it needs beyond what every installation has.
     """
 
     version: ClassVar[int] = 1
     fallback: ClassVar[bool] = False
+    libraries: ClassVar[tuple[str, ...]] = ()
 
     size: PositiveInt | None = Field(
         None, le=SIDE_LIMIT, description="side of the input in pixels; none: that of the weights"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, field_validator
 
@@ -12,6 +11,7 @@ from bench.backbones.family import BackboneFamily, WeightsInfo
 from bench.backbones.local import file_digest, local_weights, metadata, readable
 from bench.backbones.open_clip_facts import CONFIG, MEAN, STD, facts_of
 from bench.backbones.tags import trained_on
+from bench.core import extras
 from bench.core.errors import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ class OpenClip(BackboneFamily):
     quick_gelu) and ``trained_quick_gelu`` (true or false) are known by their stem. An architecture whose activation
     differs from the one that the weights were trained with is refused: it loads, and is quietly wrong.
     """
+
+    libraries: ClassVar[tuple[str, ...]] = ("open_clip",)
 
     template: str = Field("a photo of a {}.", description="prompt of a class name, which replaces {}")
 
@@ -50,8 +52,7 @@ class OpenClip(BackboneFamily):
         return name.startswith(PREFIX) or name in cls.names(folder)
 
     def find(self, name: str, folder: Path | None) -> WeightsInfo:
-        if find_spec("open_clip") is None:
-            raise UsageError(f"{name} needs the open_clip library: pip install 'adaptbench[vlm]'.")
+        extras.check("open_clip", name)
         return from_hub(name) if name.startswith(PREFIX) else from_file(name, local_weights(folder)[name])
 
     def load(self, name: str, info: WeightsInfo, pretrained: bool = True) -> Backbone:

@@ -60,6 +60,7 @@ class Dataset(Params):
     licence: ClassVar[str] = ""
     citation: ClassVar[str] = ""
     task: ClassVar[str] = ""  # the name of a task plug-in; every data set states it
+    libraries: ClassVar[tuple[str, ...]] = ()  # that reading it needs, beyond what every installation has
     forbidden_flips: ClassVar[tuple[Flip, ...]] = ()  # axes along which a mirrored sample would be another thing
     folder: ClassVar[str] = ""  # below the data root; empty: the data are embedded or come from a field
     download: ClassVar[str] = ""  # what to get, from where; part of the missing-data message

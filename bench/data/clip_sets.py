@@ -16,6 +16,7 @@ class ClipSet(Dataset):
     averages their features (`bench.backbones.views`).
     """
 
+    libraries = ("av",)
     forbidden_flips = ("depth",)  # an action backwards is another one
 
     frames: PositiveInt = Field(16, description="frames of a clip")

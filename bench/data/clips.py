@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import PIL
 
-from bench.core.errors import DataError, UsageError
+from bench.core import extras
+from bench.core.errors import DataError
 from bench.data.folders import printable
 from bench.data.images import resized
 
@@ -101,10 +102,9 @@ def _frames(path: Path) -> Iterator[Iterator[av.VideoFrame]]:
 
 
 def _pyav() -> Any:
-    try:
-        import av
-    except ImportError as error:
-        raise UsageError("Videos are read with PyAV: pip install 'adaptbench[video]'.") from error
+    extras.check("av", "Reading videos")
+    import av
+
     return av
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.core.errors import DataError, UsageError
+from bench.core import extras
+from bench.core.errors import DataError
 from bench.data.boxes import WIDTH
 from bench.data.folders import printable
 
@@ -129,10 +130,9 @@ def read_coco(file: Path) -> CocoFile:
 
 def _mask(one: dict[str, Any], extent: tuple[int, int], name: str) -> np.ndarray:
     """The mask (H, W) bool of one annotation."""
-    try:
-        from faster_coco_eval.core import mask as rle
-    except ImportError as error:
-        raise UsageError("COCO masks need an extra: pip install 'adaptbench[dense]'.") from error
+    extras.check("faster_coco_eval", f"A mask of {name}")
+    from faster_coco_eval.core import mask as rle
+
     shape = one.get("segmentation")
     if isinstance(shape, list):
         codes = rle.merge(rle.frPyObjects(shape, *extent)) if shape else None

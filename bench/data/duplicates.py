@@ -6,9 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
 from bench.data.findings import SHOWN, Problem, Status, View
 from bench.data.inspection import Inspection
-from bench.data.near import BITS, NEAR, near_pairs
+from bench.data.near import BITS, NEAR, Pair, near_links
 
 CONFLICT = "conflicting_labels"
 
@@ -44,28 +48,71 @@ def _told(sets: list[list[str]], views: list[View]) -> list[dict[str, Any]]:
 
 
 def look_alikes_of(seen: list[Inspection], views: list[View]) -> list[dict[str, Any]]:
-    """Pairs that look alike although their pixels differ, the nearest first."""
-    alike = near_pairs([one.small for one in seen])
-    pairs = [pair for pair in alike if seen[pair.one].pixels != seen[pair.other].pixels]
-    pairs.sort(key=lambda pair: (pair.distance, -pair.alike))
-    told = _told([[seen[pair.one].id, seen[pair.other].id] for pair in pairs], views)
-    facts = ({"distance": pair.distance, "correlation": round(pair.alike, 4)} for pair in pairs)
-    return [{**one, **fact} for one, fact in zip(told, facts, strict=True)]
+    """Connected sets of samples that look alike although their pixels differ, those with the nearest pair first.
+
+    Each has the ``links`` that join it, the nearest first: pairs of samples, as many as it has different pixels less
+    one. Samples with the same pixels are in it together.
+    """
+    same: dict[str, list[int]] = defaultdict(list)
+    for place, sample in enumerate(seen):
+        same[sample.pixels].append(place)
+    links = near_links([one.small if same[one.pixels][0] == place else None for place, one in enumerate(seen)])
+    joined = _joined(len(seen), links)
+    sets: dict[int, list[Pair]] = defaultdict(list)
+    for link in links:
+        sets[joined[link.one]].append(link)
+    return _told_sets([(_members(pairs, seen, same), pairs) for pairs in sets.values()], seen, views)
+
+
+def _joined(count: int, links: list[Pair]) -> list[int]:
+    """The number of each sample's connected set."""
+    ends = np.array([(link.one, link.other) for link in links], dtype=np.int64).reshape(-1, 2)
+    graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(count, count))
+    numbers: list[int] = connected_components(graph, directed=False)[1].tolist()
+    return numbers
+
+
+def _members(pairs: list[Pair], seen: list[Inspection], same: dict[str, list[int]]) -> list[str]:
+    places = {place for pair in pairs for end in (pair.one, pair.other) for place in same[seen[end].pixels]}
+    return [seen[place].id for place in sorted(places)]
+
+
+def _told_sets(
+    sets: list[tuple[list[str], list[Pair]]], seen: list[Inspection], views: list[View]
+) -> list[dict[str, Any]]:
+    told = _told([ids for ids, _ in sets], views)
+    return [{**one, "links": [_link(pair, seen) for pair in pairs]} for one, (_, pairs) in zip(told, sets, strict=True)]
+
+
+def _link(pair: Pair, seen: list[Inspection]) -> dict[str, Any]:
+    samples = [seen[pair.one].id, seen[pair.other].id]
+    return {"samples": samples, "distance": pair.distance, "correlation": round(pair.alike, 4)}
 
 
 def look_alike_problems(views: list[View], near: list[dict[str, Any]]) -> Iterator[Problem]:
-    """Pairs across and within the splits of each protocol."""
+    """Sets across and within the splits of each protocol."""
     how = f"at most {NEAR} of {BITS} bits of their perceptual hashes differ"
     for view in views:
         protocol = view.dataset.protocol
-        used = [one for one in near if all(one["splits"][protocol])]
-        across = [one for one in used if len(set(one["splits"][protocol])) > 1]
-        within = [one for one in used if len(set(one["splits"][protocol])) == 1]
+        across: list[tuple[int, str]] = []  # images of a set, and a pair of it
+        within: list[tuple[int, str]] = []
+        for one in near:
+            splits = {name: split for name, split in zip(one["samples"], one["splits"][protocol], strict=True) if split}
+            if len(splits) > 1:
+                (across if len(set(splits.values())) > 1 else within).append((len(splits), _example(one, splits)))
         for kind, found in (("across splits", across), ("within a split", within)):
             if found:
-                shown = tuple(f"{' ~ '.join(one['samples'])} ({one['distance']})" for one in found[:SHOWN])
-                detail = f"protocol {protocol}: pairs {kind} that look alike ({how})"
+                images = sum(count for count, _ in found)
+                detail = f"protocol {protocol}: {images} images in {len(found)} sets look alike {kind} ({how})"
+                shown = tuple(example for _, example in found[:SHOWN])
                 yield Problem("near_duplicate", "warning", detail, len(found), shown)
+
+
+def _example(one: dict[str, Any], splits: dict[str, str]) -> str:
+    """The nearest pair of a set, one of several splits where there is one."""
+    crossing = [link for link in one["links"] if len({splits.get(name) for name in link["samples"]} - {None}) > 1]
+    link = (crossing or one["links"])[0]
+    return f"{' ~ '.join(link['samples'])} ({link['distance']})"
 
 
 def conflicts(views: list[View], duplicates: list[dict[str, Any]]) -> Iterator[Problem]:

@@ -48,7 +48,7 @@ def examples(record: Record, root: Path, folder: Path) -> tuple[list[tuple[str, 
 
 
 def look_alikes(record: Record, root: Path, folder: Path, audit: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Write the nearest pairs that an audit of a record's data set found, each as one picture, side by side.
+    """Write the nearest pair of each set that an audit of a record's data set found to look alike, side by side.
 
     Returns:
         (file name, what it shows) for each; none where the licence does not let images be passed on, or the data are
@@ -69,7 +69,8 @@ def pairs_of(dataset: Dataset, root: Path, folder: Path, audit: Mapping[str, Any
         DataError: The data are not there, or one of a pair cannot be read.
     """
     samples = {sample.id: sample for sample in rows_of(dataset, dataset.samples(root), root)}
-    pairs = [one for one in audit.get("near_duplicates", ()) if set(one["samples"]) <= samples.keys()][:MOST]
+    nearest = [one.get("links", [one])[0] for one in audit.get("near_duplicates", ())]  # version 0.1 listed pairs
+    pairs = [one for one in nearest if set(one["samples"]) <= samples.keys()][:MOST]
     return [_side_by_side(dataset, samples, one, folder, number) for number, one in enumerate(pairs)]
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.core.errors import DataError, UsageError
+from bench.core import extras
+from bench.core.errors import DataError
 
 SUFFIXES = (".xlsx", ".xlsm")
 OLD = (".xls", ".xlsb", ".ods")
@@ -30,10 +31,9 @@ def read_excel(file: Path, worksheet: str = "") -> pd.DataFrame:
     """
     if file.suffix.lower() in OLD:
         raise DataError(f"{file}: save it as .xlsx or .csv; {file.suffix} is not read here.")
+    extras.check("openpyxl", f"Reading {file}")
     try:
         found = pd.read_excel(file, sheet_name=None, dtype=object, keep_default_na=False, engine="openpyxl")
-    except ImportError as error:
-        raise UsageError(f"To read {file}, install the extra excel: pip install 'adaptbench[excel]'.") from error
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise DataError(f"Cannot read {file}: {error}. It must be an Excel workbook.") from error
     filled = {name: sheet for name, sheet in found.items() if len(sheet.columns)}

@@ -7,6 +7,7 @@ at 32 x 32 pixels, since smooth images share low frequencies by chance, and kept
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,7 +22,8 @@ BITS = FREQUENCIES**2
 NEAR = 6  # differing bits
 ALIKE = 0.9  # correlation of the 32 x 32 pixels
 _FLAT = 4.0  # standard deviation of grey values below which there is nothing to compare
-_ROWS = 512  # compared at a time with all others
+_AT_ONCE = 4096  # images compared with one
+_PIECES = np.array_split(np.arange(BITS, dtype=np.uint64), NEAR + 1)  # bits of a hash
 
 
 @dataclass(frozen=True)
@@ -61,20 +63,67 @@ def perceptual_hash(small: np.ndarray) -> int:
     return int(np.packbits(bits).view(">u8")[0])
 
 
-def near_pairs(thumbnails: list[np.ndarray | None]) -> Iterator[Pair]:
-    """All pairs that look alike, in order of their places."""
-    places = np.array([place for place, small in enumerate(thumbnails) if small is not None], dtype=np.int64)
-    kept = [small for small in thumbnails if small is not None]
-    hashes = np.array([perceptual_hash(small) for small in kept], dtype=np.uint64)
-    flat = np.array([_unit(small) for small in kept]).reshape(len(kept), SIDE * SIDE)
-    for begin in range(0, len(kept), _ROWS):
-        distances = np.bitwise_count(hashes[begin : begin + _ROWS, None] ^ hashes[None, begin:])
-        for row, column in np.argwhere(distances <= NEAR):
-            if row < column:
-                alike = float(flat[begin + row] @ flat[begin + column])
+def near_links(thumbnails: list[np.ndarray | None]) -> list[Pair]:
+    """Pairs that look alike, as few as join each connected set of images that do: n - 1 of n, the nearest first."""
+    places = [place for place, small in enumerate(thumbnails) if small is not None]
+    search = _Search([small for small in thumbnails if small is not None])
+    links: list[Pair] = []
+    for begin in range(len(places)):
+        waiting = [begin] if search.take(begin) else []
+        while waiting:
+            one = waiting.pop()
+            for other, distance, alike in search.taken_near(one):
+                waiting.append(other)
+                first, second = sorted((places[one], places[other]))
+                links.append(Pair(first, second, distance, alike))
+    return sorted(links, key=lambda link: (link.distance, -link.alike, link.one, link.other))
+
+
+class _Search:
+    """Images that no set has taken yet, found by the pieces of their hashes; whoever is taken is not compared again."""
+
+    def __init__(self, thumbnails: list[np.ndarray]) -> None:
+        self.thumbnails = thumbnails
+        self.hashes = np.array([perceptual_hash(small) for small in thumbnails], dtype=np.uint64)
+        self.free = np.ones(len(thumbnails), dtype=bool)
+        self.shelves = [_shelf(self.hashes, piece) for piece in _PIECES]
+
+    def take(self, one: int) -> bool:
+        """Take an image for a new set; False: a set has it already."""
+        was = bool(self.free[one])
+        self.free[one] = False
+        return was
+
+    def taken_near(self, one: int) -> Iterator[tuple[int, int, float]]:
+        """Take all free images that look like one, each with the bits that differ and the correlation."""
+        for shelf, piece in zip(self.shelves, _PIECES, strict=True):
+            key = int(_piece(self.hashes[one], piece))
+            shelf[key] = shelf[key][self.free[shelf[key]]]
+            distances = np.bitwise_count(self.hashes[shelf[key]] ^ self.hashes[one])
+            near = distances <= NEAR
+            alikes = self._alike(one, shelf[key][near])
+            for other, distance, alike in zip(shelf[key][near].tolist(), distances[near].tolist(), alikes, strict=True):
                 if alike >= ALIKE:
-                    one, other = int(places[begin + row]), int(places[begin + column])
-                    yield Pair(one, other, int(distances[row, column]), alike)
+                    self.free[other] = False
+                    yield other, distance, alike
+
+    def _alike(self, one: int, others: np.ndarray) -> Iterator[float]:
+        unit = _unit(self.thumbnails[one])
+        for begin in range(0, len(others), _AT_ONCE):
+            units = [_unit(self.thumbnails[other]) for other in others[begin : begin + _AT_ONCE]]
+            yield from (np.stack(units) @ unit).tolist()
+
+
+def _shelf(hashes: np.ndarray, piece: np.ndarray) -> dict[int, np.ndarray]:
+    """Value of a piece of the hash -> the images that have it."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for place, value in enumerate(_piece(hashes, piece).tolist()):
+        found[value].append(place)
+    return {value: np.array(places) for value, places in found.items()}
+
+
+def _piece(hashes: np.ndarray, bits: np.ndarray) -> np.ndarray:
+    return (hashes >> bits[0]) & np.uint64(2 ** len(bits) - 1)
 
 
 def _unit(small: np.ndarray) -> np.ndarray:

@@ -59,10 +59,13 @@ def count(cells: Iterable[Resolved], weights: Path | None, data: Path | None) ->
         data: Data root, for data sets whose classes depend on their folder.
 
     Raises:
-        UsageError: A name is wrong, or a method has nothing to count before it is fitted.
+        UsageError: A name is wrong, a library is not installed, or a method has nothing to count before it is fitted.
     """
     trunks: dict[str, tuple[Backbone, int]] = {}
     counts: dict[tuple[str, str, int], Count] = {}
+    cells = list(cells)
+    for resolved in cells:
+        resolved.check_libraries()
     for resolved in cells:
         cell = resolved.cell
         names = resolved.dataset.class_names(data_root(data))

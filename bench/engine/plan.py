@@ -134,7 +134,7 @@ class Planner:
         """Prepare one cell's data and take fingerprints; its `reason` is left empty.
 
         Raises:
-            UsageError: The method cannot learn the data set's task, or the weights are not known.
+            UsageError: The method cannot learn the data set's task, a library is missing, or the weights are not known.
             DataError: Its data are missing or do not match.
         """
         check_task(resolved)
@@ -156,7 +156,9 @@ class Planner:
         Raises:
             UsageError, DataError: See `planned`.
         """
-        found: dict[str, Planned] = {}
+        cells, found = list(cells), dict[str, Planned]()
+        for resolved in cells:  # all of them, before the data of the first are read
+            check_task(resolved)
         for resolved in cells:
             try:
                 found.setdefault(resolved.name, self.planned(resolved))
@@ -204,8 +206,9 @@ class Planner:
 
 
 def check_task(resolved: Resolved) -> None:
-    """Raise UsageError when the task lacks what the recipe asks for (head, metric, weights), or the method cannot learn
-    it."""
+    """Raise UsageError when a library that the cell needs is not installed, the task lacks what the recipe asks for
+    (head, metric, weights), or the method cannot learn it."""
+    resolved.check_libraries()
     method, task = resolved.method, resolved.task
     task.check_head(resolved.recipe.head)
     task.selecting(resolved.recipe.select)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from bench.core import extras
 from bench.core.errors import UsageError
 from bench.engine.groups import Group
 from bench.engine.settings import Settings
@@ -18,10 +19,9 @@ def submitter(folder: Path, cluster: str) -> Any:
     Raises:
         UsageError: submitit or Slurm is not here.
     """
-    try:
-        import submitit
-    except ImportError as error:
-        raise UsageError("The executor slurm needs an extra: pip install 'adaptbench[slurm]'.") from error
+    extras.check("submitit", "The executor slurm")
+    import submitit
+
     try:
         return submitit.AutoExecutor(folder=folder, cluster=cluster)
     except RuntimeError as error:

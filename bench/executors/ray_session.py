@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from bench.core import extras
 from bench.core.errors import UsageError
 
 STORE = 80 * 2**20  # bytes of Ray's object store, the least it takes: everything large goes through the results folder
@@ -27,10 +28,9 @@ def connected(address: str, cpus: int | None, debug: bool) -> Iterator[Any]:
     if local:
         os.environ.update(ONE_MACHINE)
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # else Ray keeps one in the home folder
-    try:
-        import ray
-    except ImportError as error:
-        raise UsageError("The executor ray needs an extra: pip install 'adaptbench[ray]'.") from error
+    extras.check("ray", "The executor ray")
+    import ray
+
     if ray.is_initialized():
         yield ray
         return

@@ -13,6 +13,7 @@ from bench.cells import recipes
 from bench.cells.cell import Cell
 from bench.cells.notation import Spec
 from bench.cells.recipes import Recipe
+from bench.core import extras
 from bench.plugins.registry import load, refresh
 from bench.tasks.base import Task
 
@@ -38,6 +39,17 @@ class Resolved:
     def name(self) -> str:
         """The canonical name."""
         return str(self.cell)
+
+    def check_libraries(self) -> None:
+        """Raise UsageError, with the command that installs it, when a library that a part needs is not installed."""
+        cell = self.cell
+        parts = ((cell.dataset, self.dataset), (cell.backbone, self.backbone), (cell.method, self.method))
+        for spec, part in parts:
+            for library in part.libraries:
+                extras.check(library, spec.name)
+        for library, head in self.task.libraries.items():
+            if head in ("", self.recipe.head):
+                extras.check(library, f"head={head}" if head else f"{cell.dataset.name} ({self.dataset.task})")
 
 
 def resolve(cell: Cell, weights: Path | None = None) -> Resolved:

@@ -7,6 +7,7 @@ from torch.nn.functional import interpolate
 
 from bench.backbones.features import Features
 from bench.backbones.pyramid import MapNorm, Pyramid, channels_of
+from bench.core import extras
 from bench.core.errors import UsageError
 from bench.tasks.base import HeadSpec
 
@@ -60,10 +61,9 @@ class SegFormerHead(nn.Module):
 
 
 def _decoder(channels: list[int]) -> nn.Module:
-    try:
-        from segmentation_models_pytorch.decoders.segformer.decoder import SegformerDecoder
-    except ImportError as error:
-        raise UsageError("head=segformer needs an extra: pip install 'adaptbench[dense]'.") from error
+    extras.check("segmentation_models_pytorch", "head=segformer")
+    from segmentation_models_pytorch.decoders.segformer.decoder import SegformerDecoder
+
     if len(channels) < 3:
         raise UsageError(f"head=segformer needs three maps or more; this backbone has {len(channels)}. Leave it out.")
     return SegformerDecoder([3, *channels], encoder_depth=len(channels), segmentation_channels=WIDTH)

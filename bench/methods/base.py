@@ -90,6 +90,7 @@ class Method(Params):
     """
 
     version: ClassVar[int] = 1  # raised when the same cell gives other numbers; see `bench.plugins.fingerprint`
+    libraries: ClassVar[tuple[str, ...]] = ()  # that it needs, by import name, beyond what every installation has
     families: ClassVar[tuple[Family, ...]] = FAMILIES  # backbones the idea applies to
     stage_only: ClassVar[frozenset[str]] = frozenset()  # fields that choose stages but change neither head nor backbone
     needs_tokens: ClassVar[bool] = True  # False: the head reads only `Features.pooled`, so tokens need not be kept
@@ -154,6 +155,7 @@ class FeatureMethod(Params):
     """
 
     version: ClassVar[int] = 1  # as of `Method`
+    libraries: ClassVar[tuple[str, ...]] = ()
     families: ClassVar[tuple[Family, ...]] = FAMILIES
     single_label: ClassVar[bool] = True
     needs_text: ClassVar[bool] = False

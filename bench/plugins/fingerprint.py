@@ -75,7 +75,7 @@ def source_fingerprint(plugin: type | Path, ignore: Iterable[str] = ()) -> str:
 
     Args:
         plugin: A plug-in class or its file.
-        ignore: Names whose class-level assignments do not count (a data set's homepage, say).
+        ignore: Names whose class-level assignments do not count (a data set's homepage, say), beside `libraries`.
 
     Returns:
         The sha256 as 64 hexadecimal digits.

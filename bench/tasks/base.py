@@ -100,6 +100,8 @@ class Task:
         needs_levels: Heads read `Features.levels`.
         at_once: Most samples whose outputs are held together in evaluation; None: a whole evaluation batch.
         weighs_classes: The loss heeds a recipe's ``class_weight``.
+        libraries: Import names of what it needs beyond what every installation has -> the head that needs it, empty
+            where every head does.
         deterministic: Every operation has an algorithm that gives the same bits each time; records say if not.
         facts: Facts of a run that its tables show without being asked; see `bench.tables.rows.FACTS`.
     """
@@ -114,6 +116,7 @@ class Task:
     weighs_classes: ClassVar[bool] = False
     deterministic: ClassVar[bool] = True
     facts: ClassVar[tuple[str, ...]] = ()
+    libraries: ClassVar[dict[str, str]] = {}
 
     @classmethod
     def plugin_name(cls) -> str:

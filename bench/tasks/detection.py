@@ -29,6 +29,7 @@ class Detection(Task):
     target = "boxes"
     heads = ("faster_rcnn", "wide")
     needs_levels = True
+    libraries = {"faster_coco_eval": ""}
     at_once = 8
 
     def head(self, features: FeatureSpec, outputs: int, names: tuple[str, ...], kind: str = "") -> HeadSpec:

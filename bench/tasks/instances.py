@@ -37,6 +37,7 @@ class Instances(Task):
     target = "map"
     heads = ("mask_rcnn", "wide")
     needs_levels = True
+    libraries = {"faster_coco_eval": ""}
     at_once = 8
 
     def head(self, features: FeatureSpec, outputs: int, names: tuple[str, ...], kind: str = "") -> HeadSpec:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bench.core.errors import UsageError
+from bench.core import extras
 from bench.stats.pseudo import pseudo_values
 
 MOST = 100  # detections an image that count
@@ -65,10 +65,9 @@ def match(truths: list[Item], found: list[Item], images: int, classes: int, kind
     Raises:
         UsageError: faster-coco-eval is not installed.
     """
-    try:
-        from faster_coco_eval import COCOeval_faster
-    except ImportError as error:
-        raise UsageError("Average precision needs an extra: pip install 'adaptbench[dense]'.") from error
+    extras.check("faster_coco_eval", "Average precision")
+    from faster_coco_eval import COCOeval_faster
+
     evaluation = COCOeval_faster(
         _index(truths, images, classes), _index(found, images, classes), kind, print_function=_silent,
         separate_eval=True,

@@ -36,6 +36,7 @@ class Segmentation(Task):
     target = "map"
     heads = ("linear", "segformer")
     needs_levels = True
+    libraries = {"segmentation_models_pytorch": "segformer"}
     at_once = 8
 
     def head(self, features: FeatureSpec, outputs: int, names: tuple[str, ...], kind: str = "") -> HeadSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,11 @@ from typer.testing import CliRunner
 from bench.cli.app import app
 from bench.data.audit import audit, is_clean
 from bench.data.examples import look_alikes, pairs_of
-from bench.data.near import NEAR, Pair, near_pairs, perceptual_hash, thumbnail
+from bench.data.near import ALIKE, NEAR, SIDE, Pair, near_links, perceptual_hash, thumbnail
 from bench.datasets.image_folder import ImageFolder
 from bench.records import Part
+
+BOX = Image.Resampling.BOX
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,7 @@ def photographs() -> list[Image.Image]:
 
 
 def pairs(images: list[Image.Image]) -> list[Pair]:
-    return list(near_pairs([thumbnail(np.asarray(image)) for image in images]))
+    return near_links([thumbnail(np.asarray(image)) for image in images])
 
 
 def test_a_changed_copy_is_near_and_another_picture_is_not(photographs: list[Image.Image], tmp_path: Path) -> None:
@@ -59,7 +62,7 @@ def test_what_is_too_small_too_flat_or_a_volume_is_not_compared() -> None:
     assert thumbnail(pixels(0, 31, 40)) is None
     assert thumbnail(np.full((64, 64, 3), 7, np.uint8)) is None
     assert thumbnail(pixels(0, 64, 64, 40)) is None
-    assert list(near_pairs([None, None])) == []
+    assert near_links([None, None]) == []
     deep = thumbnail(pixels(0, 64, 64)[..., 0].astype(np.uint16) * 100)
     assert deep is not None
     assert np.abs(deep.astype(int) - thumbnail(pixels(0, 64, 64)[..., 0])).max() <= 2  # type: ignore[operator]
@@ -83,7 +86,7 @@ def test_the_audit_warns_within_and_across_splits(folder: Path) -> None:
     warnings = [problem for problem in report["problems"] if problem["kind"] == "near_duplicate"]
     assert {problem["status"] for problem in warnings} == {"warning"}
     across, within = warnings
-    assert "across splits" in across["detail"]
+    assert "2 images in 1 sets look alike across splits" in across["detail"]
     assert f"at most {NEAR} of 64 bits" in across["detail"]
     assert across["samples"][0].startswith("test/a/again.png ~ train/a/0.png (")
     assert "within a split" in within["detail"]
@@ -91,7 +94,7 @@ def test_the_audit_warns_within_and_across_splits(folder: Path) -> None:
     assert is_clean(report)
     asked = ["data", "audit", "image_folder[path=own,protocol=split]", "--data", str(folder)]
     shown = CliRunner().invoke(app, asked)
-    assert (shown.exit_code, "2 pairs look alike" in shown.output) == (0, True)
+    assert (shown.exit_code, "4 images in 2 sets look alike" in shown.output) == (0, True)
 
 
 def test_equal_pixels_are_no_near_duplicates(folder: Path, photographs: list[Image.Image]) -> None:
@@ -120,3 +123,76 @@ def test_the_report_shows_the_nearest_pairs_where_the_licence_lets_it(folder: Pa
     assert text.endswith("bits apart")
     with Image.open(folder / "images" / file) as image:
         assert image.size == (192, 96)
+
+
+def drifting(count: int, seed: int, noise: float = 3) -> list[np.ndarray]:
+    """Frames of a camera that moves by a third of a pixel: neighbours mostly look alike, those far apart do not."""
+    rng = np.random.default_rng(seed)
+    view = Image.fromarray(rng.integers(0, 255, (8, 8 + count // 12 + 1), dtype=np.uint8))
+    view = view.resize((12 * view.width, SIDE), Image.Resampling.BICUBIC)
+    cuts = [view.crop((place, 0, place + 3 * SIDE, SIDE)).resize((SIDE, SIDE), BOX) for place in range(count)]
+    frames = [np.asarray(cut) + rng.normal(0, noise, (SIDE, SIDE)) for cut in cuts]
+    return [np.clip(frame, 0, 255).astype(np.uint8) for frame in frames]
+
+
+def sets_of(links: list[Pair], count: int) -> set[frozenset[int]]:
+    found = [frozenset([place]) for place in range(count)]
+    for link in links:
+        joined = found[link.one] | found[link.other]
+        for place in joined:
+            found[place] = joined
+    return {one for one in found if len(one) > 1}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_sets_are_those_of_all_pairs_and_links_are_as_few_as_join_them(seed: int) -> None:
+    images = [image for part in range(3) for image in drifting(60, 10 * seed + part, noise=10)]
+    thumbnails = [thumbnail(image) for image in images]
+    hashes = [perceptual_hash(image) for image in thumbnails if image is not None]
+    assert len(hashes) == len(images)
+    alike = np.corrcoef(np.stack(images).reshape(len(images), -1))
+    every = [
+        Pair(one, other, distance, float(alike[one, other]))
+        for one in range(len(images))
+        for other in range(one + 1, len(images))
+        if (distance := (hashes[one] ^ hashes[other]).bit_count()) <= NEAR and alike[one, other] >= ALIKE
+    ]
+    links = near_links(thumbnails)
+    expected = sets_of(every, len(images))
+    assert sets_of(links, len(images)) == expected
+    assert len(links) == sum(len(one) - 1 for one in expected) < len(every)
+    known = {(pair.one, pair.other): pair for pair in every}
+    assert all(known[link.one, link.other].distance == link.distance for link in links)
+    assert [link.distance for link in links] == sorted(link.distance for link in links)
+
+
+def film(folder: Path, count: int) -> Path:
+    """Frames of one film in two splits, two of another in one, and a picture for itself."""
+    for number, frame in enumerate([*drifting(1, 0) * count, *drifting(1, 1) * 2, *drifting(1, 2)]):
+        split = "test" if number in (0, 7) else "train"
+        place = folder / "own" / split / "ab"[number % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        noise = np.random.default_rng(number).normal(0, 1, frame.shape)
+        Image.fromarray(np.clip(frame + noise, 0, 255).astype(np.uint8)).save(place / f"{number:03d}.png")
+    return folder
+
+
+def test_a_film_is_one_set_and_the_report_grows_with_its_frames(tmp_path: Path) -> None:
+    report = audit(ImageFolder(path="own", protocol="split_without_val"), film(tmp_path, 40))
+    assert sorted(len(one["samples"]) for one in report["near_duplicates"]) == [2, 40]
+    assert sorted(len(one["links"]) for one in report["near_duplicates"]) == [1, 39]
+    across, within = [problem for problem in report["problems"] if problem["kind"] == "near_duplicate"]
+    assert "40 images in 1 sets look alike across splits" in across["detail"]
+    assert "2 images in 1 sets look alike within a split" in within["detail"]
+    assert across["count"] == within["count"] == 1
+    one, other = across["samples"][0].rpartition(" (")[0].split(" ~ ")
+    assert {one.split("/")[0], other.split("/")[0]} == {"train", "test"}
+
+
+def test_a_set_holds_all_samples_of_the_same_pixels(folder: Path) -> None:
+    shutil.copy(folder / "own" / "train" / "a" / "0.png", folder / "own" / "val" / "a" / "copy.png")
+    report = audit(ImageFolder(path="own", protocol="split", accept_leaks=("duplicate",)), folder)
+    (one,) = [one for one in report["near_duplicates"] if "test/a/again.png" in one["samples"]]
+    assert set(one["samples"]) == {"test/a/again.png", "train/a/0.png", "val/a/copy.png"}
+    assert set(one["splits"]["split"]) == {"train", "val", "test"}
+    assert len(one["links"]) == 1

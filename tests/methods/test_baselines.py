@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import copy
 
 import pytest
@@ -217,19 +216,6 @@ def test_dora_refuses_filters_without_a_direction() -> None:
     check(backbone, LoRA())
     with pytest.raises(UsageError, match=r"filter of zeros in model\.blocks\.0\.attn\.qkv"):
         check(backbone, DoRA())
-
-
-def test_missing_peft_is_said_clearly(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = builtins.__import__
-
-    def without_peft(name: str, *args: object, **options: object) -> object:
-        if name.partition(".")[0] == "peft":
-            raise ImportError("No module named 'peft'")
-        return original(name, *args, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(builtins, "__import__", without_peft)
-    with pytest.raises(UsageError, match=r"pip install 'adaptbench\[peft\]'"):
-        check(tiny_backbone("vit"), LoRA())
 
 
 def test_mora_has_no_more_parameters_than_lora_of_its_rank_and_nearly_as_many() -> None:

@@ -87,7 +87,8 @@ def rendered(report: dict[str, Any]) -> list[RenderableType]:
     if report["duplicates"]:
         lines.append(Text(f"{len(report['duplicates'])} sets of samples share their pixels; --json lists them."))
     if report["near_duplicates"]:
-        lines.append(Text(f"{len(report['near_duplicates'])} pairs look alike; --json lists them."))
+        images = sum(len(one["samples"]) for one in report["near_duplicates"])
+        lines.append(Text(f"{images} images in {len(report['near_duplicates'])} sets look alike; --json lists them."))
     return [protocols, *(lines or [Text("No problems.")])]
 
 
