@@ -18,9 +18,9 @@ from bench.engine.run import carry_out
 from bench.engine.settings import Settings
 from bench.plugins.registry import load
 from bench.records import Record, StageResult, Store, is_output, openings
-from bench.report.brevity import brief
-from bench.report.rounding import as_kept
 
+Arrays = dict[str, np.ndarray]
+FEW_BITS = 18
 Verdict = Literal["equal", "within rounding", "different"]
 
 
@@ -29,10 +29,10 @@ class Comparison:
     """A record against its repetition.
 
     Attributes:
-        verdict: "equal": every stored prediction, metric, item's score and curve agrees bit for bit, a packed record's
-            in the form that it has (curves to four digits); "within rounding": the same samples, and outputs agree to
-            1 % of their spread; else "different".
-        largest: Largest absolute difference of any output.
+        verdict: "equal": every metric, item's score, curve and prediction agrees in the digits that the record has
+            (outputs that an earlier version kept in a few bits only are judged by metrics and items alone); "within
+            rounding": the same samples, and outputs agree to 1 % of their spread; else "different".
+        largest: Largest absolute difference of any output that can be compared.
         metric: The task's headline metric.
         scores: Its value on the test split, in the record and in the repetition.
         changed: Fingerprints that differ: why a result may rightly be different.
@@ -63,10 +63,10 @@ def reproduce(file: Path, settings: Settings) -> Comparison:
         for look in openings.read(Path(folder)):  # it has been looked at, whatever came of it
             openings.append(Store.folder_of(file), look)
         again, others = Store(Path(folder)).pair(record.cell)
-        return compare(record, arrays, again, as_kept(arrays, others))
+        return compare(record, arrays, again, others)
 
 
-def read(file: Path) -> tuple[Record, dict[str, np.ndarray]]:
+def read(file: Path) -> tuple[Record, Arrays]:
     """A finished record and its predictions, by the record's file.
 
     Raises:
@@ -83,10 +83,10 @@ def read(file: Path) -> tuple[Record, dict[str, np.ndarray]]:
     return found, store.predictions(found.cell)
 
 
-def compare(record: Record, arrays: dict[str, np.ndarray], again: Record, others: dict[str, np.ndarray]) -> Comparison:
+def compare(record: Record, arrays: Arrays, again: Record, others: Arrays) -> Comparison:
     """Compare two records of one cell with their predictions."""
-    headline = load("tasks", record.task)().headline.name
-    outputs = [name for name in arrays if is_output(name)]
+    headline, others = load("tasks", record.task)().headline.name, _as_kept(arrays, others)
+    outputs = [name for name in arrays if is_output(name) and not _in_few_bits(arrays[name])]
     largest = max((_difference(arrays[name], others.get(name)) for name in outputs), default=0.0)
     return Comparison(
         cell=record.cell,
@@ -102,35 +102,59 @@ def compare(record: Record, arrays: dict[str, np.ndarray], again: Record, others
     )
 
 
-def _same_stages(record: Record, again: Record) -> bool:
-    """Metrics, items and curves to the last bit; curves of a packed record to the four digits that are sure in it (the
-    fifth is rounded)."""
-    kept, made = (one.model_dump(mode="json") for one in (record, again))
-    if kept["stages"] == made["stages"]:
+def _as_kept(arrays: Arrays, others: Arrays) -> Arrays:
+    """A repetition's arrays in the types in which a record keeps its own."""
+    return {
+        name: other.astype(arrays[name].dtype) if is_output(name) and name in arrays else other
+        for name, other in others.items()
+    }
+
+
+def _in_few_bits(array: np.ndarray) -> bool:
+    """Whether an output is kept in so few bits that another one cannot be compared with it.
+
+    Version 0.1 kept logits below each row's largest, those of classes that decide nothing in a few bits; other outputs
+    in at most 18 significant bits.
+    """
+    if array.dtype.kind != "f" or not array.size:
+        return False
+    if array.ndim == 2 and not array.max(1).any():
         return True
-    bare = [[{**stage, "curves": None} for stage in one["stages"]] for one in (kept, made)]
-    packed = kept["stages"] == brief(kept)["stages"]
-    return packed and bare[0] == bare[1] and all(map(_same_curves, record.stages, again.stages))
+    fraction = np.frexp(array.astype(np.float64))[0] * 2.0**FEW_BITS
+    return array.dtype == np.float32 and bool(np.array_equal(fraction, np.round(fraction)))
+
+
+def _same_stages(record: Record, again: Record) -> bool:
+    """Metrics and items to the last bit; curves to the five significant digits that some records have."""
+    kept, made = (
+        [{**stage.model_dump(mode="json"), "curves": None} for stage in one.stages] for one in (record, again)
+    )
+    return kept == made and all(map(_same_curves, record.stages, again.stages))
 
 
 def _same_curves(stage: StageResult, again: StageResult) -> bool:
     lengths, others = ({name: len(curve) for name, curve in one.curves.items()} for one in (stage, again))
     return lengths == others and all(
-        one == other or (None not in (one, other) and math.isclose(one, other, rel_tol=1e-4))  # type: ignore[arg-type]
+        one == other or (one is not None and other is not None and _in_fewer_digits(one, other))
         for name, curve in stage.curves.items()
         for one, other in zip(curve, again.curves[name], strict=True)
     )
 
 
-def _has_features(arrays: dict[str, np.ndarray]) -> bool:
+def _in_fewer_digits(kept: float, again: float) -> bool:
+    """Whether a number that is kept in five significant digits, the fifth rounded, is another one."""
+    return kept == float(f"{kept:.5g}") and math.isclose(kept, again, rel_tol=1e-4)
+
+
+def _has_features(arrays: Arrays) -> bool:
     return any(name.endswith("/features") for name in arrays)
 
 
-def _verdict(same_stages: bool, arrays: dict[str, np.ndarray], others: dict[str, np.ndarray]) -> Verdict:
+def _verdict(same_stages: bool, arrays: Arrays, others: Arrays) -> Verdict:
     if arrays.keys() != others.keys():
         return "different"
     pairs = [(name, array, others[name]) for name, array in arrays.items()]
-    if same_stages and all(np.array_equal(array, other) for _, array, other in pairs):
+    if same_stages and all(np.array_equal(a, other) for _, a, other in pairs if not _in_few_bits(a)):
         return "equal"
     close = all(
         _difference(array, other) <= 0.01 * float(array.std(dtype=np.float64))  # of float16 it would overflow

@@ -9,7 +9,7 @@ from __future__ import annotations
 import stat
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from bench.records.contradictions import contradiction
 from bench.records.files import address, addresses, arrays_file, digest, failed_file, loaded, save, waiting_file
 from bench.records.schema import Record
 
+Change = Callable[[Record, dict[str, np.ndarray]], dict[str, np.ndarray] | None]
 _STRAY_AGE = 3600.0  # seconds after which a temporary file has no living writer
 
 
@@ -150,18 +151,43 @@ class Store:
         """
         if record.status != "done":
             raise ValueError("a failed record goes through put_failure")
+        with self._lock():
+            return self._put(record, predictions)
+
+    def rewrite(self, path: Path, change: Change) -> bool:
+        """Replace the predictions of one record by what `change` makes of them; nobody else writes meanwhile.
+
+        Args:
+            path: The record's file.
+            change: Gives the new arrays, or None to leave everything as it is.
+
+        Returns:
+            Whether anything was replaced.
+
+        Raises:
+            CorruptRecord: The record or its predictions are corrupt.
+            UsageError, DiskFull: As for `put`.
+        """
+        with self._lock():
+            record = self.at(path)
+            arrays = None if record is None else change(record, self.predictions(record.cell))
+            if record is not None and arrays is not None:
+                self._put(record, arrays)
+        return arrays is not None
+
+    def _put(self, record: Record, predictions: dict[str, np.ndarray]) -> Record:
+        """`put`, for whoever holds the lock."""
         record = record.model_copy(update={"predictions": digest(predictions)})
         path = self.path(record.cell)
-        with self._lock():
-            sweep(path.parent, time.time() - _STRAY_AGE)
+        sweep(path.parent, time.time() - _STRAY_AGE)
+        self._settle(path)
+        write_atomic(waiting_file(path), lambda place: save(place, predictions), True, "predictions")
+        try:
+            _write_json(path, record, "record")
+        finally:
             self._settle(path)
-            write_atomic(waiting_file(path), lambda place: save(place, predictions), True, "predictions")
-            try:
-                _write_json(path, record, "record")
-            finally:
-                self._settle(path)
-            write_point("predictions-settled")
-            failed_file(path).unlink(missing_ok=True)
+        write_point("predictions-settled")
+        failed_file(path).unlink(missing_ok=True)
         return record
 
     def put_failure(self, record: Record) -> None:

@@ -1,20 +1,14 @@
-"""Smaller results: outputs in few bits (`bench.report.rounding`), arrays in few bytes, records on one line and brief
-(`bench.report.brevity`)."""
+"""Predictions as they are published: outputs in float16 (maps and masks are bytes from the start), deflate."""
 
 from __future__ import annotations
 
-import bz2
-import json
-import lzma
 from dataclasses import dataclass
-from pathlib import Path
-from zipfile import ZIP_BZIP2, ZIP_LZMA, ZipFile, ZipInfo
 
-from bench.core.atomic import write_atomic, write_text
-from bench.records import Store
+import numpy as np
+
+from bench.records import Record, Store, is_output
 from bench.records.files import arrays_file
-from bench.report.brevity import brief
-from bench.report.rounding import rounded
+from bench.report.recomputed import Arrays, contradicted
 
 
 @dataclass(frozen=True)
@@ -34,59 +28,53 @@ class Packed:
 
 
 def pack(store: Store) -> Packed:
-    """Round the predictions of every finished record in a results folder, in place.
+    """Publish the predictions of every finished record in a results folder, in place.
+
+    Predictions that are in that form already, or in a smaller one, are not written again.
 
     Raises:
-        CorruptRecord: A record or its predictions are damaged; those before it are packed.
+        CorruptRecord: A record or its predictions are corrupt; those before it are packed.
         UsageError: The folder cannot be written.
     """
     records = packed = before = after = 0
     for path in list(store.paths()):
-        record = store.at(path)
-        if record is None or record.status != "done":
+        if path.name.endswith(".failed.json"):
             continue
-        arrays, file = store.predictions(record.cell), arrays_file(path)
-        records, before = records + 1, before + file.stat().st_size
-        smaller = rounded(record, arrays)
-        if any(smaller[name] is not array for name, array in arrays.items()):
-            store.put(record, smaller)
-        packed += squeezed(file)
-        _shorten(path)
-        after += file.stat().st_size
+        file = arrays_file(path)
+        size = file.stat().st_size
+        packed += store.rewrite(path, published)
+        records, before, after = records + 1, before + size, after + file.stat().st_size
     return Packed(records, packed, before, after)
 
 
-def _shorten(path: Path) -> None:
-    """A record without the line breaks that make a single one easy to read, and without digits that no one reads."""
-    text = path.read_text(encoding="utf-8")
-    short = json.dumps(brief(json.loads(text)), separators=(",", ":"), ensure_ascii=False) + "\n"
-    if short != text:
-        write_text(path, short)
+def published(record: Record, arrays: Arrays) -> Arrays | None:
+    """The arrays as they are published, or None where they are so already.
 
-
-def squeezed(file: Path) -> bool:
-    """Write an npz again, each array by bzip2 (rounded outputs) or LZMA (names, labels), whichever is shorter.
-
-    numpy reads both. Records keep the digest of arrays, not of the file. Equal arrays are equal bytes: the date is
-    always the same.
-
-    Returns:
-        Whether it was written in another way before.
+    An output stays as it is where float16 would change a metric as printed or an item's score.
     """
-    with ZipFile(file) as archive:
-        if all(part.compress_type in (ZIP_BZIP2, ZIP_LZMA) for part in archive.infolist()):
-            return False
-        parts = {name: archive.read(name) for name in archive.namelist()}
-
-    def write(place: Path) -> None:
-        with ZipFile(place, "w") as archive:
-            for name, content in parts.items():
-                archive.writestr(ZipInfo(name), content, _shorter_way(content))  # ZipInfo has one date for all
-
-    write_atomic(file, write)
-    return True
+    found = dict(arrays)
+    for name, array in arrays.items():
+        smaller = _smaller(name, array)
+        part = None if smaller is None else _part(record, name)
+        if smaller is not None and part is not None and not any(contradicted(part, {**found, name: smaller})):
+            found[name] = smaller
+    return found if any(found[name] is not array for name, array in arrays.items()) else None
 
 
-def _shorter_way(content: bytes) -> int:
-    by_lzma = lzma.compress(content, format=lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1}])
-    return ZIP_LZMA if len(by_lzma) < len(bz2.compress(content)) else ZIP_BZIP2
+def _smaller(name: str, array: np.ndarray) -> np.ndarray | None:
+    """A float32 output in float16, or None where the array is something else, or too large for it."""
+    if not is_output(name) or name.endswith("/features") or array.dtype != np.float32:
+        return None
+    with np.errstate(over="ignore"):
+        half = array.astype(np.float16)
+    return half if np.isfinite(half).all() else None
+
+
+def _part(record: Record, name: str) -> Record | None:
+    """The record with nothing but the stage and split that an array is of; None where it states nothing of them."""
+    stage_name, split, _ = name.split("/")
+    stage = next((stage for stage in record.stages if stage.name == stage_name), None)
+    if stage is None or split not in stage.metrics:
+        return None
+    kept = {"metrics": {split: stage.metrics[split]}, "items": {split: stage.items.get(split, {})}}
+    return record.model_copy(update={"stages": [stage.model_copy(update=kept)]})

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import bz2
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zipfile import ZIP_BZIP2, ZIP_LZMA, ZipFile
 
 import numpy as np
 import pytest
@@ -16,13 +15,9 @@ from typer.testing import CliRunner
 from bench.cli.app import app
 from bench.engine.reproduce import reproduce
 from bench.engine.settings import Settings
-from bench.records import Part, Store, is_output
-from bench.records.items import packed
-from bench.report.packing import squeezed
-from bench.report.recomputed import contradicted
-from bench.report.rounding import NEARER, as_kept, is_rounded, rounded
+from bench.records import Part, Record, Store, is_output
+from bench.report.packing import published
 from bench.tasks.classification import Classification
-from bench.tasks.detection import Detection
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -52,154 +47,58 @@ def test_packed_predictions_are_smaller_and_hold_the_same_metrics(folder: Path) 
         assert record.slim().model_copy(update={"predictions": None}) == before[record.cell].slim().model_copy(
             update={"predictions": None}
         )
-        assert Store(folder).path(record.cell).read_text().count("\n") == 1
     assert invoke("results", "make", "--results", folder).exit_code == 0
     checked = invoke("results", "check", "--results", folder)
     assert checked.exit_code == 0, checked.stdout
     assert "0 of 6 records" in invoke("results", "pack", "--results", folder).stdout
 
 
-def test_packing_shortens_only_what_is_drawn(tmp_path: Path) -> None:
-    record, arrays = finished(CELL)
-    third = 1 / 3
-    told = {"spectrum": {"head weight": [200 / 3, 1e-7 / 3, 0.0]}, "routing": {"beta": [[third, 2]]}, "strength": third}
-    tuning = [{"lr": 1e-3, "val_accuracy": third}]
-    stage = record.stages[-1].model_copy(update={"curves": {"val_loss": [third, None, 2.0]}})
-    record = record.model_copy(update={"stages": [stage], "diagnostics": {"stage1": told, "tuning": tuning}})
-    Store(tmp_path).put(record, arrays)
-    invoke("results", "pack", "--results", tmp_path)
-    (found,) = Store(tmp_path).all()
-    assert found.stages[-1].curves == {"val_loss": [0.33333, None, 2.0]}
-    assert found.diagnostics["tuning"] == tuning
-    assert found.diagnostics["stage1"] == {
-        "spectrum": {"head weight": [66.7, 3.33e-8, 0.0]}, "routing": {"beta": [[0.333, 2]]}, "strength": third
-    }  # fmt: skip
-    assert found.metrics == record.metrics
-    assert found.stages[-1].items == stage.items
-
-
-def test_packed_arrays_are_the_same_in_fewer_bytes(tmp_path: Path) -> None:
-    file, again = tmp_path / "outputs.npz", tmp_path / "again.npz"
-    outputs = np.random.default_rng(0).normal(size=(500, 20)).round(2).astype(np.float16)
-    names = np.array([f"patient{i // 7}/slice{i:04d}" for i in range(500)])
-    for place in (file, again):
-        np.savez_compressed(place, outputs=outputs, names=names)
-    before = file.stat().st_size
-    assert squeezed(file)
-    assert squeezed(again)
-    assert not squeezed(file)
-    assert file.stat().st_size < before
-    assert file.read_bytes() == again.read_bytes()
-    with np.load(file) as found:
-        assert np.array_equal(found["outputs"], outputs)
-        assert np.array_equal(found["names"], names)
-    with ZipFile(file) as archive:  # the shorter one for each
-        assert [part.compress_type for part in archive.infolist()] == [ZIP_BZIP2, ZIP_LZMA]
-
-
 def test_no_item_changes_its_class_by_packing() -> None:
     record, arrays = finished(CELL)
-    smaller = rounded(record, arrays)
+    smaller = published(record, arrays)
+    assert smaller is not None
     for name in filter(is_output, arrays):
-        assert is_rounded(smaller[name])
-        assert not is_rounded(arrays[name])
+        assert (arrays[name].dtype, smaller[name].dtype) == (np.float32, np.float16)
         assert np.array_equal(arrays[name].argmax(1), smaller[name].argmax(1))
+    assert published(record, smaller) is None
 
 
-def test_outputs_that_float16_would_change_are_rounded_in_float32() -> None:
+def test_an_output_that_float16_would_change_stays() -> None:
     """As where samples are wrong by far, which their mean loss then tells to four decimals."""
     record, arrays = finished(CELL)
-    far = 30 * arrays["stage1/test/logits"]
-    metrics = Classification().evaluate(arrays["test/targets"], {"logits": far})
+    far = {**arrays, "stage1/test/logits": 30 * arrays["stage1/test/logits"]}
+    metrics = Classification().evaluate(arrays["test/targets"], {"logits": far["stage1/test/logits"]})
     stage = record.stages[0].model_copy(update={"metrics": {"test": metrics}, "items": {}})
-    record = record.model_copy(update={"stages": [stage]})
-    smaller = rounded(record, {**arrays, "stage1/test/logits": far})
-    few = smaller["stage1/test/logits"]
-    assert few.dtype == np.float32
-    assert is_rounded(few)
-    assert Classification().evaluate(arrays["test/targets"], {"logits": few})["nll"] == pytest.approx(
-        metrics["nll"], abs=0.5e-4
-    )
-    assert len(bz2.compress(few.tobytes())) < 0.8 * len(bz2.compress(far.tobytes()))
-    assert rounded(record, smaller)["stage1/test/logits"] is few
+    assert published(record.model_copy(update={"stages": [stage]}), far) is None
 
 
-@pytest.mark.parametrize("confident", [False, True])
-def test_classes_far_below_a_rows_largest_share_one_number(confident: bool) -> None:
-    """As far as metrics allow: one image whose class is that far below has its share in the mean of the loss."""
-    record, arrays = finished(CELL)
-    targets, rng = arrays["test/targets"], np.random.default_rng(0)
-    logits = rng.normal(-17, 2, size=(len(targets), 30)).astype(np.float32)
-    logits[np.arange(len(targets)), targets] = rng.normal(size=len(targets))
-    if confident:
-        logits[0, (targets[0] + 1) % 30] = logits[0, targets[0]] + 30
-    metrics = Classification().evaluate(targets, {"logits": logits})
-    stage = record.stages[0].model_copy(update={"metrics": {"test": metrics}, "items": {"test": {}}})
-    record, name = record.model_copy(update={"stages": [stage]}), "stage1/test/logits"
-    few = rounded(record, {**arrays, name: logits})[name]
-    assert bool(-few.min() in NEARER) == (not confident)
-    assert Classification().evaluate(targets, {"logits": few})["nll"] == pytest.approx(metrics["nll"], abs=1e-4)
-    assert rounded(record, {**arrays, name: few})[name] is few
-    kept = {name: few, "test/targets": targets}
-    assert np.array_equal(as_kept(kept, {name: logits})[name], few)
-
-
-def test_outputs_are_not_packed_where_no_bits_give_the_metrics() -> None:
-    """As where a task's metrics depend on more than differences within a row."""
-    record, arrays = finished(CELL)
-    stage = record.stages[0]
-    wrong = stage.model_copy(update={"metrics": {"test": {**stage.metrics["test"], "nll": 9.0}}})
-    unlike = record.model_copy(update={"stages": [wrong]})
-    smaller = rounded(unlike, arrays)
-    assert all(smaller[name] is array for name, array in arrays.items())
-
-
-@pytest.mark.parametrize("seed", range(2))
-def test_boxes_and_scores_are_rounded_where_both_together_keep_precision(seed: int) -> None:
-    """Numbers that mean something by themselves keep their place, not their distance from the largest."""
-    pytest.importorskip("faster_coco_eval")
-    rng, task = np.random.default_rng(seed), Detection()
-    corner = rng.uniform(0, 0.5, (8, 5, 2))
-    boxes = np.concatenate([corner, corner + rng.uniform(0.1, 0.5, (8, 5, 2))], axis=2).astype(np.float32)
-    targets = np.concatenate([boxes, np.zeros((8, 5, 2))], axis=2).astype(np.float32)
-    outputs = {
-        "boxes": (boxes + rng.normal(scale=0.02, size=boxes.shape)).astype(np.float32),
-        "scores": 0.5 + 0.001 * rng.random((8, 5), dtype=np.float32),
-        "classes": np.zeros((8, 5), np.int16),
-    }
-    metrics = task.evaluate(targets, outputs)
-    assert metrics["ap"] > 0.2
-    items = {"ap50": packed(task.item_scores(targets, outputs, "ap50"))}
-    record, _ = finished(CELL)
-    stage = record.stages[0].model_copy(update={"metrics": {"test": metrics}, "items": {"test": items}})
-    record = record.model_copy(update={"task": "detection", "stages": [stage]})
-    arrays = {"test/targets": targets, **{f"stage1/test/{name}": array for name, array in outputs.items()}}
-    smaller = rounded(record, arrays)
-    assert not is_rounded(outputs["boxes"])
-    assert is_rounded(smaller["stage1/test/boxes"])
-    assert np.abs(smaller["stage1/test/boxes"] - outputs["boxes"]).max() < 0.02
-    assert list(contradicted(record, smaller)) == []
-
-
-def test_features_are_not_packed() -> None:
+def test_features_and_ids_stay() -> None:
     record, arrays = finished(CELL)
     features = np.random.default_rng(0).normal(size=(len(arrays["test/ids"]), 8)).astype(np.float32)
-    smaller = rounded(record, {**arrays, "stage1/test/features": features, "backbone/test/features": features})
-    assert smaller["stage1/test/features"] is smaller["backbone/test/features"] is features
+    smaller = published(record, {**arrays, "stage1/test/features": features})
+    assert smaller is not None
+    assert smaller["stage1/test/features"] is features
+    assert smaller["test/ids"] is arrays["test/ids"]
 
 
-@pytest.mark.parametrize("bits", [8, 14])
-def test_a_repetition_is_compared_in_the_form_that_a_record_has(bits: int) -> None:
-    """In however many bits it was kept, by whichever rule; another output stays another."""
-    again = np.random.default_rng(0).normal(size=(50, 7)).astype(np.float32)
-    below = again - again.max(1, keepdims=True)
-    fraction, exponent = np.frexp(below.astype(np.float64))
-    name, kept = "stage1/test/logits", np.ldexp(np.round(fraction * 2**bits) / 2**bits, exponent).astype(np.float32)
-    assert np.array_equal(as_kept({name: kept}, {name: again})[name], kept)
-    other = again.copy()
-    other[3, 2] -= 0.1
-    assert not np.array_equal(as_kept({name: kept}, {name: other})[name], kept)
-    assert as_kept({name: again}, {name: other})[name] is other  # a record that was not packed
+def test_a_put_meanwhile_waits_and_stays_whole(folder: Path) -> None:
+    """Packing holds the store's lock from reading a pair to writing it."""
+    store, begun = Store(folder), threading.Event()
+    record, arrays = store.pair(CELL)
+    newer = {name: array + 1 if is_output(name) else array for name, array in arrays.items()}
+    writer = threading.Thread(target=lambda: (begun.wait(), Store(folder).put(record, newer)))
+    writer.start()
+
+    def change(_: Record, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        begun.set()
+        writer.join(timeout=0.5)  # it waits for the lock
+        assert writer.is_alive()
+        return {name: array.astype(np.float16) if is_output(name) else array for name, array in found.items()}
+
+    assert store.rewrite(store.path(CELL), change)
+    writer.join()
+    found = store.pair(CELL)[1]
+    assert all(np.array_equal(array, newer[name]) and array.dtype == newer[name].dtype for name, array in found.items())
 
 
 def test_a_packed_record_reproduces(tmp_path: Path, weights: Path, run_cells: Callable[..., Done]) -> None:
