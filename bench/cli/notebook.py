@@ -91,25 +91,32 @@ def run(
 
     Args:
         targets: Suites by name or file, cells by name.
+        plugins: Folders of plug-ins, beside those that are known already and those of ``BENCH_PLUGINS``.
         overrides: Variables of the suites to replace, as ``-o`` does: ``seeds=[0, 1, 2]``, ``epochs=5``.
 
     Raises:
         UsageError, DataError: The request is wrong or cannot be carried out; nothing has been written.
     """
     from bench.backbones.local import weights_folder
+    from bench.core.errors import UsageError
     from bench.engine.run import run as run_cells
     from bench.engine.settings import Settings
     from bench.grid.suite import load_targets
     from bench.plugins.folders import use_folders, user_folders
 
-    folders = tuple(Path(folder) for folder in plugins or user_folders())
+    folders = tuple(dict.fromkeys([*user_folders(), *(Path(folder).absolute() for folder in plugins or ())]))
     use_folders(list(folders))
     settings = Settings(
         results=Path(results), data=_path(data), weights=_path(weights), device=device, partial=partial, quiet=quiet,
         executor=executor, plugins=folders, keep_features=keep_features, keep_weights=keep_weights,
     )  # fmt: skip
     suites = load_targets(targets, overrides, weights_folder(settings.weights))
-    cells = {cell.name: cell for suite in suites for cell in suite.cells if suite.train}
+    for suite in suites:
+        if not suite.train:
+            raise UsageError(
+                f"{suite.name} trains nothing, it counts parameters: bench run {suite.name}, on the command line."
+            )
+    cells = {cell.name: cell for suite in suites for cell in suite.cells}
     done = run_cells(cells.values(), settings)
     return Outcome(done.cells, done.ran, done.failed, settings.results)
 

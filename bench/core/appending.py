@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -55,3 +56,29 @@ def _ends_whole(stream: BinaryIO, length: int) -> bool:
         return True
     stream.seek(length - 1)
     return stream.read(1) == b"\n"
+
+
+def whole_lines(file: Path) -> Iterator[tuple[int, str]]:
+    """(number from 1, text) of every line of a log; half a line that a killed writer left is passed over.
+
+    Such a line was never finished, so what it was to note had not happened; `cut_off_lines` tells of it.
+    """
+    return ((number, line) for number, line in _lines(file) if not _is_cut_off(line))
+
+
+def cut_off_lines(file: Path) -> list[int]:
+    """The numbers of the lines that a killed writer left half written."""
+    return [number for number, line in _lines(file) if _is_cut_off(line)]
+
+
+def _lines(file: Path) -> Iterator[tuple[int, str]]:
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return
+    yield from enumerate(text.splitlines(), start=1)
+
+
+def _is_cut_off(line: str) -> bool:
+    """A line is one JSON object, so its beginning alone has no end."""
+    return line.startswith("{") and not line.rstrip().endswith("}")

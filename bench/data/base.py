@@ -58,6 +58,7 @@ class Dataset(Params):
     version: ClassVar[int] = 1  # raised when the same files give other samples
     homepage: ClassVar[str] = ""
     licence: ClassVar[str] = ""
+    own: ClassVar[bool] = False  # whoever makes a report has these data, so that it may show them
     citation: ClassVar[str] = ""
     task: ClassVar[str] = ""  # the name of a task plug-in; every data set states it
     libraries: ClassVar[tuple[str, ...]] = ()  # that reading it needs, beyond what every installation has

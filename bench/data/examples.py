@@ -97,7 +97,7 @@ def _shared(record: Record) -> Dataset:
     """
     cls = registry.load("datasets", record.dataset.name)
     dataset: Dataset = cls.build(record.dataset.name, record.dataset.params)
-    if not shareable(dataset.licence, [str(value) for value in record.dataset.params.values()]):
+    if not dataset.own and not shareable(dataset.licence, [str(value) for value in record.dataset.params.values()]):
         raise DataError(f"the licence ({dataset.licence or 'not stated'}) does not let them be passed on.")
     return dataset
 

@@ -32,6 +32,7 @@ class OwnImages(Dataset):
     """
 
     licence = "your own"
+    own = True
     leak_fix = "accept it with accept_leaks=[{kind}]"
 
     path: str = Field("", description="where the data lie, below the data root or absolute")

@@ -78,27 +78,28 @@ def append(folder: Path, opening: Opening) -> None:
 
 
 def read(folder: Path) -> Iterator[Opening]:
-    """Every opening, in the order of the log."""
-    try:
-        lines = (folder / FILE).read_bytes().splitlines()
-    except FileNotFoundError:
-        return
-    for line in lines:
-        opening = _opening(line)
-        if opening is not None:
-            yield opening
+    """Every opening, in the order of the log.
+
+    Raises:
+        UsageError: A whole line is no opening; the message names it.
+    """
+    for number, line in appending.whole_lines(folder / FILE):
+        try:
+            opening = _LINE.validate_json(line)
+            datetime.fromisoformat(opening.time)
+            parsed(opening.cell)
+        except (ValueError, UsageError):
+            raise UsageError(
+                f"{folder / FILE}, line {number}: this is no test-set evaluation. Restore the line: the log counts how "
+                "often test sets were evaluated."
+            ) from None
+        yield opening
 
 
-def _opening(line: bytes) -> Opening | None:
-    """What a line says; None for half a line, whose writer was killed before it had opened anything, and for one that
-    no `append` wrote."""
-    try:
-        opening = _LINE.validate_json(line)
-        datetime.fromisoformat(opening.time)
-        parsed(opening.cell)
-    except (ValueError, UsageError):
-        return None
-    return opening
+def cut_off(folder: Path) -> list[str]:
+    """Half lines of killed runs, in words: they evaluated nothing."""
+    numbers = appending.cut_off_lines(folder / FILE)
+    return [f"{folder / FILE}, line {number} was cut off when its run was killed" for number in numbers]
 
 
 @lru_cache(maxsize=1 << 14)

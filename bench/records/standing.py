@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, get_args
 
-from bench.core.appending import append
+from bench.core.appending import append, whole_lines
 from bench.core.errors import UsageError, nearest
 from bench.records.schema import Record
 
@@ -45,11 +45,8 @@ def read(folder: Path) -> dict[str, list[Step]]:
     Raises:
         UsageError: A line cannot be read.
     """
-    file = folder / FILE
-    if not file.is_file():
-        return {}
-    found: dict[str, list[Step]] = {}
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    file, found = folder / FILE, dict[str, list[Step]]()
+    for number, line in whole_lines(file):
         try:
             step = Step(**json.loads(line))
         except (json.JSONDecodeError, TypeError):

@@ -21,6 +21,7 @@ from bench.tables.resolution import difference_words
 from bench.tables.rows import Row
 from bench.tasks.base import Metric
 
+Ranked = tuple[float, str, str]  # mean, name, letters
 DRAWN = 60  # methods a picture of intervals can name
 FRONTS = ("trainable", "macs", "seconds")  # costs that are drawn
 FACTS = (("trainable", "trained parameters"), ("macs_head", "MACs of the head"), ("seconds", "seconds a run"))
@@ -46,8 +47,10 @@ def overview(boards: Sequence[dict[str, Any]]) -> Sheet:
 def summary(board: Board) -> dict[str, Any]:
     """What the list of blocks tells of one."""
     metric, block = board.metric, board.verdicts
-    ranked = [(row.values[metric.name].mean, name, row.letters) for row, name in _known(board, metric)]
-    best = (max if metric.higher_is_better else min)(ranked, default=None)
+    sign = -1 if metric.higher_is_better else 1
+    ordered = sorted(_known(board, metric), key=lambda pair: _place(pair[0], metric, sign))
+    ranked = [(row.values[metric.name].mean, name, row.letters) for row, name in ordered]
+    best = _first(ranked)
     tied = None
     if block is not None and best is not None and best[2]:
         tied = sum(bool(letters_of(best[2]) & letters_of(other[2])) for other in ranked) - 1
@@ -56,6 +59,14 @@ def summary(board: Board) -> dict[str, Any]:
         "backbones": ", ".join(by_backbone(board.rows)), "best": best, "tied": tied,
         "floor": None if block is None else block.floor_holm,
     }  # fmt: skip
+
+
+def _first(ranked: list[Ranked]) -> Ranked | None:
+    """The best row; those with an equal mean are named with it, in the order of the leaderboard."""
+    if not ranked:
+        return None
+    mean, _, letters = ranked[0]
+    return mean, ", ".join(name for other, name, _ in ranked if other == mean), letters
 
 
 def _known(board: Board, metric: Metric) -> list[tuple[Row, str]]:

@@ -31,7 +31,7 @@ def pair_table(board: Board) -> Sheet | None:
         Column("budget", "what would separate them", hidden=True),
         Column("holds", "holds for", hidden=True),
         Column("test", "test", hidden=True),
-        Column("sample", "sample", hidden=True),
+        Column("sample", "sample", hint="items, and the seeds that both rows have: the difference is over these"),
     )  # fmt: skip
     lines = tuple(_line(comparison, board.called, metric) for comparison in _pairs(board))
     best = f" of the best {MOST} rows" if len(block.names) > MOST else ""

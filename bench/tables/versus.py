@@ -43,8 +43,9 @@ class Versus:
         pair: The test and its interval, on the runs that both have; p adjusted over the pairs of their block.
         rows: Rows of the block, whose seed variance the test shares.
         ahead: How often a run of A was ahead of B's, as a description.
-        parts: Heading -> the difference on parts of the items.
-        items: Ids on which the two differ most over all shared runs, with the mean scores of A and B.
+        seeds: Runs of A and of B; the pair has those that both have.
+        parts: Heading -> the difference on parts of the items; empty where the metric has no value for a single item.
+        items: Ids on which the two differ most over all shared runs, with the mean scores of A and B; empty as well.
         disagreements: How many they differ on.
     """
 
@@ -53,6 +54,7 @@ class Versus:
     metric: Metric
     pair: Comparison
     rows: int
+    seeds: tuple[int, int]
     ahead: Superiority
     parts: dict[str, list[Part]]
     items: list[tuple[str, float, float]]
@@ -90,15 +92,17 @@ def versus(
         raise UsageError(f"Each run has test samples of its own, so that items cannot be paired. {told or ''}".rstrip())
     look_up = scores_of(store, split)
     verdicts = _verdicts(records, key_a, key_b, split, look_up, by)
+    seeds = len(runs_a), len(runs_b)
     runs_a, runs_b = shared(runs_a, runs_b)
     of_a, of_b = (_matrix(key, runs, by, look_up) for key, runs in ((key_a, runs_a), (key_b, runs_b)))
     sign = 1 if by.higher_is_better else -1
     ahead = superiority(sign * of_a.mean(0), sign * of_b.mean(0))
     arrays, mean_a, mean_b = store.predictions(runs_a[0].cell), of_a.mean(1), of_b.mean(1)
-    parts = {heading: _parts(labels, mean_a, mean_b) for heading, labels in _labels(arrays, split).items()}
-    items = _disagreements(arrays[prediction_key(split, "ids")], mean_a, mean_b)
+    labelled = _labels(arrays, split) if by.per_item else {}
+    parts = {heading: _parts(labels, mean_a, mean_b) for heading, labels in labelled.items()}
+    items = _disagreements(arrays[prediction_key(split, "ids")], mean_a, mean_b) if by.per_item else []
     pair = verdicts.pair(*told_apart(key_a, key_b))
-    return Versus(key_a, key_b, by, pair, len(verdicts.names), ahead, parts, items[:shown], len(items))
+    return Versus(key_a, key_b, by, pair, len(verdicts.names), seeds, ahead, parts, items[:shown], len(items))
 
 
 def _verdicts(records: Sequence[Record], a: Key, b: Key, split: str, look_up: blocks.Scores, by: Metric) -> Block:

@@ -37,6 +37,7 @@ class Metric:
         low, high: The values that it can take.
         decimals: Digits shown after the point.
         shown: Whether it stands in tables without being asked for; the headline always does.
+        per_item: Whether a single item has a value of its own, so that a part of the items has their mean.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Metric:
     higher_is_better: bool = True
     decimals: int = 2
     shown: bool = False
+    per_item: bool = False
 
 
 @dataclass(frozen=True)

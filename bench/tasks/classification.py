@@ -30,14 +30,14 @@ class Classification(Task):
     single_label = True
     weighs_classes = True
     metrics: ClassVar[tuple[Metric, ...]] = (
-        Metric("accuracy"),
+        Metric("accuracy", per_item=True),
         Metric("balanced_accuracy"),
         Metric("macro_precision"),
         Metric("macro_recall"),
         Metric("macro_f1", shown=True),
         Metric("paper_f1"),
         Metric("auc"),
-        Metric("nll", unit="nats", high=math.inf, higher_is_better=False, decimals=4),
+        Metric("nll", unit="nats", high=math.inf, higher_is_better=False, decimals=4, per_item=True),
         Metric("ece", higher_is_better=False),
     )
 

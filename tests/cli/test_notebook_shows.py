@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from made_results import EVIL_CELL, fill, grid
 
+import bench
 from bench.cli.notebook import Outcome
 from bench.core.errors import UsageError
+from bench.plugins.folders import use_folders, user_folders
 
 
 @pytest.fixture
@@ -38,3 +40,22 @@ def test_charts_by_name(outcome: Outcome, tmp_path: Path) -> None:
 def test_names_are_escaped(tmp_path: Path) -> None:
     fill(tmp_path, [EVIL_CELL.format(0)])
     assert "<img" not in Outcome([EVIL_CELL.format(0)], 1, {}, tmp_path)._repr_html_()
+
+
+def test_a_suite_that_trains_nothing_is_refused() -> None:
+    with pytest.raises(UsageError, match="parameters_table7"):
+        bench.run("parameters_table7")
+
+
+def test_folders_of_plug_ins_are_added_to_those_that_are_known(tmp_path: Path) -> None:
+    """Whether by an earlier call, in the environment, or here."""
+    folders = [tmp_path / name for name in ("first", "second")]
+    for folder in folders:
+        folder.mkdir()
+    use_folders(folders[:1])
+    try:
+        with pytest.raises(UsageError, match="No method 'nothing'"):
+            bench.run("digits/pico/nothing/quick/seed=0", plugins=folders[1:])
+        assert user_folders() == folders
+    finally:
+        use_folders([])

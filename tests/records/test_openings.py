@@ -8,19 +8,20 @@ import os
 import resource
 import signal
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from appending import opening, write_many
 from made_results import fill
+from typer.testing import CliRunner
 
-from bench.claims.binding import first_openings
+from bench.cli.app import app
 from bench.core import appending
 from bench.core.atomic import DiskFull
-from bench.records import Store
+from bench.core.errors import UsageError
+from bench.records import Store, standing
 from bench.records.items import names_digest, packed, unpacked
-from bench.records.openings import FILE, append, read
+from bench.records.openings import FILE, append, cut_off, read
 from bench.records.standing import FILE as STEPS
 from bench.records.standing import advance
 from tests.engine.conftest import RunCells
@@ -61,6 +62,35 @@ def test_half_a_line_is_passed_over_and_spoils_no_other(tmp_path: Path) -> None:
     assert [one.cell for one in read(tmp_path)] == [opening(0).cell, opening(1).cell]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "nonsense", '{"cell": "digits/pico/knn/quick/seed=0"}', "[]", '{"cell": 3, "stage": "fit"}', "",
+        '{"cell": "x", "stage": "fit", "fingerprints": {}, "protocol": "", "times": 1, "time": "2026-01-01T00:00:00"}',
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("which", ["evaluations", "steps"])
+def test_a_line_that_says_nothing_is_named_with_its_number(which: str, line: str, tmp_path: Path) -> None:
+    append(tmp_path, opening(0))
+    step = {"cell": opening(0).cell, "predictions": "d", "status": "submitted", "by": "me"}
+    (tmp_path / standing.FILE).write_text(json.dumps(step) + "\n")
+    file = tmp_path / {"evaluations": FILE, "steps": standing.FILE}[which]
+    file.write_text(file.read_text() + line + "\n")
+    reader = {"evaluations": lambda: list(read(tmp_path)), "steps": lambda: standing.read(tmp_path)}[which]
+    with pytest.raises(UsageError, match=rf"{file.name}, line 2"):
+        reader()
+
+
+def test_half_a_line_of_a_killed_run_is_told(tmp_path: Path) -> None:
+    append(tmp_path, opening(0))
+    with (tmp_path / FILE).open("a") as stream:
+        stream.write('{"cell": "digits/pi')
+    append(tmp_path, opening(1))
+    (told,) = cut_off(tmp_path)
+    assert f"{FILE}, line 2" in told
+    assert told in CliRunner().invoke(app, ["results", "check", "--results", str(tmp_path)]).output
+
+
 def test_code_edited_and_run_again_is_counted_again(run_cells: RunCells, tmp_path: Path) -> None:
     """Finding 4: the record is replaced, and its openings once went with it."""
     run_cells(tmp_path, ["knn", "cladapter[k=2]"])
@@ -96,20 +126,6 @@ def test_item_scores_survive_packing_to_the_last_bit() -> None:
         assert np.array_equal(unpacked(packed(scores)), scores)
     assert len(packed(rng.integers(0, 2, 2048).astype(float))) < 700
     assert names_digest(np.array(["a", "b"])) != names_digest(np.array(["b", "a"]))
-
-
-@pytest.mark.parametrize(
-    "line",
-    ['{"cell": 5}', '["cell"]', '{"time": "yesterday"}', '{"cell": "digits"}', '{"times": null}', "\udcff"],
-    ids=["number", "list", "time", "name", "times", "bytes"],
-)
-def test_lines_that_nobody_wrote_stop_no_reader(tmp_path: Path, line: str) -> None:
-    append(tmp_path, opening(0))
-    other = json.loads(line) if line.startswith("{") else None
-    text = line if other is None else json.dumps({**asdict(opening(1)), **other})
-    (tmp_path / FILE).open("ab").write(f"{text}\n".encode("utf-8", "surrogateescape"))
-    assert list(first_openings(Store(tmp_path))) == [opening(0).cell]
-    assert [one.place for one in read(tmp_path)] == [opening(0).place]
 
 
 def sent_in(folder: Path) -> None:

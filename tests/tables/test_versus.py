@@ -104,3 +104,22 @@ def test_other_recipes_and_shut_splits_are_refused(store: Store) -> None:
     assert not any("not run, so" in note for note in told)  # nothing is said of floors where there are no numbers
     with pytest.raises(UsageError, match="the val split was not opened"):
         found(store, "cladapter", "lora", "val")
+
+
+@pytest.mark.parametrize("metric", ["balanced_accuracy", "macro_f1", "ece"])
+def test_a_metric_without_values_of_items_gives_none_of_classes(store: Store, metric: str) -> None:
+    """Jackknife values of a class are no class's metric."""
+    both = versus(store, list(store.all()), "cladapter", "lora", metric=metric)
+    assert (both.parts, both.items) == ({}, [])
+    told = compare(store, "cladapter", "lora", "test", False, metric)
+    assert f"{metric} has no value for a single item" in told
+    assert "by class (mean scores)" not in told
+
+
+def test_where_a_row_has_more_seeds_the_means_are_said_to_be_over_the_shared_ones(tmp_path: Path) -> None:
+    fill(tmp_path, [*grid(methods=["lora"], seeds=4), *grid(methods=["vpt"], seeds=2)])
+    store = Store(tmp_path)
+    both = versus(store, list(store.all()), "lora", "vpt")
+    assert (both.seeds, both.pair.seeds) == ((4, 2), 2)
+    told = compare(store, "lora", "vpt", "test", False)
+    assert "over the 2 seeds that both have; in all, A has 4 and B has 2" in told

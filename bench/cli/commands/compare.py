@@ -45,6 +45,7 @@ def headline(found: Versus) -> list[str]:
         columns(means),
         "",
         f"  A less B: {scale * pair.difference:+.{digits}f} {unit} {ends}, {pair.test}, p = {pair.p:.4f}",
+        *_of_other_seeds(found),
         *_in_company(found),
         f"  verdict: {pair.verdict}, {holds}",
         f"  smallest true difference found in four of five such comparisons: {difference_words(metric, pair.floor)}",
@@ -55,6 +56,14 @@ def headline(found: Versus) -> list[str]:
     ahead = found.ahead
     share = f"{100 * ahead.share:.0f} % [{100 * ahead.low:.0f}, {100 * ahead.high:.0f}]"
     return [*lines, f"  A was ahead in {share} of {ahead.runs} paired runs (a description, not a test)"]
+
+
+def _of_other_seeds(found: Versus) -> list[str]:
+    """Where a table's means are over more seeds than the pair's."""
+    if max(found.seeds) == found.pair.seeds:
+        return []
+    told = " and ".join(f"{label} has {count}" for label, count in zip("AB", found.seeds, strict=True))
+    return [f"  means and difference are over the {found.pair.seeds} seeds that both have; in all, {told}"]
 
 
 def _in_company(found: Versus) -> list[str]:
@@ -91,6 +100,9 @@ def parts(found: Versus) -> list[str]:
 
 def items(found: Versus) -> list[str]:
     """Where they disagree most."""
+    if not found.metric.per_item:
+        name = found.metric.name
+        return ["", f"  {name} has no value for a single item: nothing by class, by domain or by item. See --metric."]
     if not found.items:
         return ["", "  They agree on every item."]
     body = [[item, f"{a:.2f}", f"{b:.2f}"] for item, a, b in found.items]

@@ -16,6 +16,7 @@ from bench.grid.suite import load_suite
 from bench.plugins.registry import catalog
 from bench.records import Record, Store
 from bench.records.inspection import Inspected, inspect
+from bench.records.openings import cut_off
 from bench.report.packing import pack
 from bench.report.recomputed import contradicted
 
@@ -78,6 +79,7 @@ def _row(suite: str, cells: Sequence[str], records: Mapping[str, Record], counte
 def _told(found: Inspected, results: Path) -> str:
     lines = [f"problem  {problem}" for problem in found.problems]
     lines += [f"note     {stray} belongs to no record" for stray in found.strays]
+    lines += [f"note     {line}" for line in cut_off(results)]
     summary = f"{results}: {found.records} records with their predictions, {found.failures} failures"
     more = f", {len(found.problems)} problems." if found.problems else ". All is well."
     return "\n".join([*lines, summary + more])
