@@ -41,8 +41,9 @@ A cell names the data set with its protocol and fields: `pacs`, `pacs[protocol=l
 - `bench data audit NAME` decodes everything: unreadable, odd and unlisted files, equal pixels, conflicting labels,
   leaks of every protocol. Exit code 1: something is wrong that is not declared. It warns of images that look alike,
   within and across splits: at most 6 of the 64 bits of their perceptual hashes differ (the lowest 8 x 8 frequencies of
-  the image in grey at 32 x 32 pixels), and these pixels correlate by 0.9 or more. Smaller and flat images are not
-  compared, nor are volumes. The report shows the nearest pairs where the licence lets images be passed on.
+  the image in grey at 32 x 32 pixels), and these pixels correlate by 0.9 or more. Of images that
+  do so, directly or over others, it counts one set. Smaller and flat images are not compared, nor are volumes. The
+  report shows the nearest pair of each set where the licence lets images be passed on.
 - **Deep images** (16 bits, float) become bytes by a named rule of the whole set, never by an image's own maximum:
   `intensity="window[0,4095]"` takes these values as black and white, `intensity=full` the range of the integer type.
   Without one they stop a run; `bench data audit` suggests the window.
