@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from bench.backbones.facts import from_file
 from bench.backbones.family import WeightsInfo
 from bench.backbones.local import file_digest
-from bench.backbones.trunk import classifiers
+from bench.backbones.trunk import build, classifiers
 from bench.core.atomic import write_atomic
 from bench.core.errors import UsageError, nearest
 
@@ -55,8 +55,8 @@ def add(file: Path, given: Given, folder: Path, name: str = "") -> WeightsInfo:
         name: Of the backbone; default: the file's stem.
 
     Raises:
-        UsageError: The file cannot be read, does not hold the architecture's weights, a fact cannot be, or the name is
-            taken.
+        UsageError: The file cannot be read, does not hold the architecture's weights, a fact cannot be, the name is
+            taken, or the architecture is no backbone.
     """
     name = name or file.name.rpartition(".")[0]
     place = folder / f"{name}.safetensors"
@@ -67,7 +67,10 @@ def add(file: Path, given: Given, folder: Path, name: str = "") -> WeightsInfo:
     held = {key: value.contiguous() for key, value in state.items()}
     write_atomic(place, lambda path: path.write_bytes(save(held, facts)), True)
     try:
-        return from_file(place)
+        info = from_file(place)
+        with torch.device("meta"):
+            build(info, None, name, pretrained=False)
+        return info
     except UsageError:
         place.unlink()
         raise

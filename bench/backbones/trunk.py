@@ -20,8 +20,9 @@ from bench.core.errors import UsageError
 class TimmBackbone(Backbone):
     """A timm model without its classifier.
 
-    Tokens are the final patch tokens (class and register tokens dropped) or the flattened feature map; ``pooled``
-    is `forward_head(pre_logits=True)`, so that a norm that lives in the head (ConvNeXt) is applied.
+    Tokens are the final patch tokens (class and register tokens dropped; none, where only these are left, as in PiT) or
+    the flattened feature map; ``pooled`` is `forward_head(pre_logits=True)`, so that a norm that lives in the head
+    (ConvNeXt) is applied.
     """
 
     model: Any  # timm's models share methods, not a base class that declares them
@@ -31,9 +32,11 @@ class TimmBackbone(Backbone):
         self.model = model
         self.info = info
         self.input_shape = (3, size, size)
-        self.prefix = int(getattr(model, "num_prefix_tokens", 0))
         self.finer: tuple[int, ...] | None = None  # which of timm's intermediate maps are levels; None: none are given
         self.eval()  # before measuring: a blank input must not move batch-norm statistics
+        final = self._final()
+        self.prefix = _prefix(model, final)  # class and register tokens before the patches
+        self.family = _family(model, final)
         self.spec = self._measure()
 
     def forward(self, inputs: Tensor) -> Features:
@@ -73,18 +76,31 @@ class TimmBackbone(Backbone):
         return final.flatten(2).transpose(1, 2)
 
     @torch.no_grad()
+    def _final(self) -> Tensor:
+        """What the trunk gives for a blank input.
+
+        Raises:
+            UsageError: Several lists of tokens or maps, where one is needed.
+        """
+        final = self.model.forward_features(self.blank())
+        if not isinstance(final, Tensor):
+            raise UsageError(
+                f"{self.info.arch} gives {len(final)} separate features where one is needed. Choose another backbone."
+            )
+        return final
+
+    @torch.no_grad()
     def _measure(self) -> FeatureSpec:
         features = probe(self)
-        final = self.model.forward_features(self.blank())
         levels = tuple((int(c), int(h), int(w)) for _, c, h, w in (level.shape for level in features.levels or ()))
         count = features.tokens.shape[1]
         side = round(count**0.5)
-        grid = (side, side) if side * side == count else (count,)
+        grid = (side, side) if count and side * side == count else (count,)
         return FeatureSpec(
             token_dim=features.tokens.shape[2],
             pooled_dim=features.pooled.shape[1],
             grid=grid,
-            family=_family(self.model, final),
+            family=self.family,
             levels=levels,
         )
 
@@ -100,6 +116,31 @@ def _hierarchy(model: Any) -> list[dict[str, Any]]:
         raise UsageError(f"timm gives no intermediate maps of {type(model).__name__}. Choose another backbone.")
     levels = list(found)
     return levels if len({level["reduction"] for level in levels}) > 1 else []
+
+
+def _prefix(model: nn.Module, final: Tensor) -> int:
+    """How many of the final tokens are no patches.
+
+    Not every architecture of timm says so by ``num_prefix_tokens``: VOLO, CoaT and PiT only have class
+    tokens, (1, n, D), CoaT some for each stage.
+    """
+    said = getattr(model, "num_prefix_tokens", None)
+    if said is not None or final.ndim != 3:
+        return int(said or 0)
+    own = [value for name, value in model.named_parameters(recurse=False) if name.startswith("cls_token")]
+    return own[-1].shape[1] if own else 0
+
+
+def _headless(model: nn.Module, arch: str) -> nn.Module:
+    """The model, its classifier taken away.
+
+    Raises:
+        UsageError: It has none to take away.
+    """
+    if not hasattr(model, "reset_classifier"):
+        raise UsageError(f"timm's {arch} is no classifier of images. Choose another backbone.")
+    model.reset_classifier(0)  # type: ignore[operator]
+    return model
 
 
 def _family(model: Any, final: Tensor) -> Family:
@@ -125,7 +166,8 @@ def build(info: WeightsInfo, size: int | None, name: str, pretrained: bool = Tru
         pretrained: False leaves the weights random, for counting parameters.
 
     Raises:
-        UsageError: The size does not fit the architecture, or the weights are of another architecture.
+        UsageError: The size does not fit the architecture, the weights are of another architecture, or the architecture
+            gives no single list of tokens or map.
     """
     size = size or info.size
     options = _options(info, size)
@@ -133,8 +175,7 @@ def build(info: WeightsInfo, size: int | None, name: str, pretrained: bool = Tru
         if info.file and pretrained:
             _check_names(name, info, options)
         model = timm.create_model(info.arch, pretrained, pretrained_cfg_overlay=_overlay(info), **options)
-        model.reset_classifier(0)  # type: ignore[operator]
-        return TimmBackbone(model, info, size)
+        return TimmBackbone(_headless(model, info.arch), info, size)
     except _UNFIT as error:
         if smallest := smallest_size(info, size):
             raise UsageError(f"{name} does not take size {size}; the smallest that works is {smallest}.") from error
@@ -163,8 +204,7 @@ def takes(info: WeightsInfo, size: int) -> bool:
     try:
         with torch.device("meta"):
             model = timm.create_model(info.arch, pretrained=False, **options)
-            model.reset_classifier(0)  # type: ignore[operator]
-            TimmBackbone(model, info, size)
+            TimmBackbone(_headless(model, info.arch), info, size)
     except _UNFIT:
         return False
     return True

@@ -10,7 +10,7 @@ from itertools import zip_longest
 import numpy as np
 import torch
 
-from bench.backbones.base import Backbone
+from bench.backbones.base import Backbone, probe
 from bench.core.errors import UsageError
 from bench.methods.base import FeatureMethod, Method, Stage
 from bench.methods.model import Model
@@ -88,10 +88,13 @@ def check(backbone: Backbone, method: Method) -> None:
     """Try a method on a copy of the backbone, so that what does not fit is said before training starts.
 
     Raises:
-        UsageError: The method does not apply, a library is missing, or a parameter that the method adds to the
-            backbone takes no part in its forward pass (it would train for nothing, and no number would show it).
+        UsageError: The method does not apply, a library is missing, its head reads tokens and the backbone gives none,
+            or a parameter that the method adds to the backbone takes no part in its forward pass (it would train for
+            nothing, and no number would show it).
     """
     check_family(backbone, method)
+    if not backbone.spec.tokens and method.needs_tokens:
+        _check_reads_no_token(backbone, method)
     if not method.injects:
         return
     trial = build_model(copy.deepcopy(backbone), method, HeadSpec(backbone.spec, 2))
@@ -108,3 +111,15 @@ def check(backbone: Backbone, method: Method) -> None:
                 f"{method.plugin_name()} does not fit {backbone.info.arch}: its forward pass goes around "
                 f"{name.removeprefix('backbone.')}. Choose another backbone or method."
             )
+
+
+def _check_reads_no_token(backbone: Backbone, method: Method) -> None:
+    """Raise UsageError when the head of a method looks at tokens, tried without any."""
+    model = build_model(copy.deepcopy(backbone), method, HeadSpec(backbone.spec, 2))
+    try:
+        model.head(replace(probe(model.backbone), tokens=None))  # type: ignore[type-var, arg-type]
+    except (AttributeError, TypeError) as error:
+        raise UsageError(
+            f"{method.plugin_name()} reads tokens of patches, and {backbone.info.arch} gives none, only a class token. "
+            "Choose another backbone or method."
+        ) from error
