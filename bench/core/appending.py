@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,27 +59,41 @@ def _ends_whole(stream: BinaryIO, length: int) -> bool:
     return stream.read(1) == b"\n"
 
 
-def whole_lines(file: Path) -> Iterator[tuple[int, str]]:
-    """(number from 1, text) of every line of a log; half a line that a killed writer left is passed over.
+def whole_lines(file: Path) -> Iterator[tuple[int, bytes]]:
+    """(number from 1, bytes) of every line of a log; half a line that a killed writer left is passed over.
 
-    Such a line was never finished, so what it was to note had not happened; `cut_off_lines` tells of it.
+    Such a line was never finished, so what it was to note had not happened; `cut_off` tells of it.
     """
     return ((number, line) for number, line in _lines(file) if not _is_cut_off(line))
 
 
-def cut_off_lines(file: Path) -> list[int]:
-    """The numbers of the lines that a killed writer left half written."""
-    return [number for number, line in _lines(file) if _is_cut_off(line)]
+def cut_off(file: Path) -> list[str]:
+    """Lines that a killed writer left half written, in words."""
+    return [
+        f"{file}, line {number} was cut off when its writer was killed: what it was to note had not happened"
+        for number, line in _lines(file)
+        if _is_cut_off(line)
+    ]
 
 
-def _lines(file: Path) -> Iterator[tuple[int, str]]:
+def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
+    """Only a line feed ends a line: names may hold the other characters that Python takes for a line's end."""
     try:
-        text = file.read_text(encoding="utf-8", errors="replace")
+        content = file.read_bytes()
     except FileNotFoundError:
         return
-    yield from enumerate(text.splitlines(), start=1)
+    yield from enumerate(content.removesuffix(b"\n").split(b"\n") if content else [], start=1)
 
 
-def _is_cut_off(line: str) -> bool:
-    """A line is one JSON object, so its beginning alone has no end."""
-    return line.startswith("{") and not line.rstrip().endswith("}")
+def _is_cut_off(line: bytes) -> bool:
+    """A line is one JSON object, so its beginning alone has no end; an inner object's end is none."""
+    if not line.startswith(b"{"):
+        return False
+    if not line.endswith(b"}"):
+        return True
+    text = line.decode("utf-8", "replace")
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return error.pos == len(text) or error.msg.startswith("Unterminated string")
+    return False

@@ -85,15 +85,18 @@ def _sample(rows: Sequence[Row]) -> str:
 def _finding(methods: list[dict[str, Any]], floors: list[dict[str, Any]], metric: Metric) -> str:
     """Who is best, and from how many others the tests separate it; a floor that no method beats comes first."""
     last = [value for value in methods if value["kind"] != "earlier stage"]
-    best, floor = _best(last or floors, metric), _best([*last, *floors], metric)
-    name = metric.name.replace("_", " ")
-    told = f"{best['method']} has the best mean {name}, {_words(best, metric)}"
+    best, floor = _best(last or floors, metric), _best([*floors, *last], metric)
+    name, factor = metric.name.replace("_", " "), scale(metric)
+    first = [one for one in last or floors if metric.alike(one["value"] / factor, best["value"] / factor)]
+    who, have = several([one["method"] for one in first]), "has" if len(first) == 1 else "have"
+    told = f"{who} {have} the best mean {name}, {_words(best, metric)}"
     if floor is not best:
-        told = f"No mean {name} is better than the floor {floor['floor']}: {best['method']} has {_words(best, metric)}"
-    others = [value for value in last if value is not best and value["letters"]]
+        told = f"No mean {name} is better than the floor {floor['floor']}: {who} {have} {_words(best, metric)}"
+    others = [value for value in last if value not in first and value["letters"]]
     if not best["letters"] or not others:
         return told
-    tied = [value["method"] for value in others if letters_of(value["letters"]) & letters_of(best["letters"])]
+    with_first = set().union(*(letters_of(one["letters"]) for one in first))
+    tied = [value["method"] for value in others if letters_of(value["letters"]) & with_first]
     return f"{told}, not separated from {several(tied)}" if tied else f"{told}, separated from all others"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.core.errors import UsageError
 from bench.plots.chart import Chart, chart
-from bench.plots.labels import counted
+from bench.plots.labels import counted, several
 from bench.plots.style import BLUE, VERMILLION, axis, scale
 from bench.stats import Block
 from bench.tables.blocks import Compared
@@ -38,7 +38,7 @@ def pairs(compared: Compared, called: Mapping[str, str] | None = None) -> Chart:
     values = [_place(block, names, (a, b), metric) for a in range(len(names)) for b in range(len(names)) if a != b]
     separated = sum(value["verdict"] == BETTER for value in values)
     return chart(
-        f"{separated} of {counted(block.pairs, 'pair')} separated{_with_the_best(block, names)}",
+        f"{separated} of {counted(block.pairs, 'pair')} separated{_with_the_best(compared, block, names)}",
         [
             compared.place.label,
             counted(block.items, "test item"),
@@ -52,11 +52,12 @@ def pairs(compared: Compared, called: Mapping[str, str] | None = None) -> Chart:
     )
 
 
-def _with_the_best(block: Block, names: list[str]) -> str:
+def _with_the_best(compared: Compared, block: Block, names: list[str]) -> str:
     """How many of several others the tests do not separate from the best mean."""
-    first, *others = block.order
-    tied = sum(not block.different[first, other] for other in others)
-    return f"; {tied} not separated from {names[0]}, the best mean" if len(others) > 1 else ""
+    first = compared.first
+    others = [place for place in block.order if place not in first]
+    tied = sum(not all(block.different[best, other] for best in first) for other in others)
+    return f"; {tied} not separated from {several(names[: len(first)])}, the best mean" if len(others) > 1 else ""
 
 
 def verdict(block: Block, a: int, b: int) -> str:

@@ -96,12 +96,6 @@ def read(folder: Path) -> Iterator[Opening]:
         yield opening
 
 
-def cut_off(folder: Path) -> list[str]:
-    """Half lines of killed runs, in words: they evaluated nothing."""
-    numbers = appending.cut_off_lines(folder / FILE)
-    return [f"{folder / FILE}, line {number} was cut off when its run was killed" for number in numbers]
-
-
 @lru_cache(maxsize=1 << 14)
 def _dataset(cell: str) -> str:
     dataset = parsed(cell).dataset

@@ -49,7 +49,7 @@ def read(folder: Path) -> dict[str, list[Step]]:
     for number, line in whole_lines(file):
         try:
             step = Step(**json.loads(line))
-        except (json.JSONDecodeError, TypeError):
+        except (ValueError, TypeError):
             raise UsageError(f"{file}, line {number}: this is no step of a submission. Restore the line.") from None
         found.setdefault(step.cell, []).append(step)
     return found

@@ -50,7 +50,7 @@ def summary(board: Board) -> dict[str, Any]:
     sign = -1 if metric.higher_is_better else 1
     ordered = sorted(_known(board, metric), key=lambda pair: _place(pair[0], metric, sign))
     ranked = [(row.values[metric.name].mean, name, row.letters) for row, name in ordered]
-    best = _first(ranked)
+    best = _first(ranked, metric)
     tied = None
     if block is not None and best is not None and best[2]:
         tied = sum(bool(letters_of(best[2]) & letters_of(other[2])) for other in ranked) - 1
@@ -61,12 +61,12 @@ def summary(board: Board) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _first(ranked: list[Ranked]) -> Ranked | None:
-    """The best row; those with an equal mean are named with it, in the order of the leaderboard."""
+def _first(ranked: list[Ranked], metric: Metric) -> Ranked | None:
+    """The best row; those with the same mean as it is shown are named with it, in the order of the leaderboard."""
     if not ranked:
         return None
     mean, _, letters = ranked[0]
-    return mean, ", ".join(name for other, name, _ in ranked if other == mean), letters
+    return mean, ", ".join(name for other, name, _ in ranked if metric.alike(other, mean)), letters
 
 
 def _known(board: Board, metric: Metric) -> list[tuple[Row, str]]:

@@ -65,6 +65,13 @@ class Compared:
     verdicts: Block | None
     problem: str = ""
 
+    @property
+    def first(self) -> list[int]:
+        """Places, in the verdicts' order, of the best mean and of those that are the same number as it is shown."""
+        assert self.verdicts is not None
+        means, order = self.verdicts.means, self.verdicts.order
+        return [place for place in order if self.metric.alike(float(means[place]), float(means[order[0]]))]
+
     def label(self, name: str) -> str:
         """A row's name for people: what all rows of the block share is left out."""
         key = next(key for key in self.keys if name_of(key) == name)

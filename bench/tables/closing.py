@@ -13,17 +13,20 @@ def closing(table: Table) -> str:
 
 
 def _sentence(block: Compared, verdicts: Block) -> str:
-    first, *others = verdicts.order
-    tied = [block.label(verdicts.names[other]) for other in others if not verdicts.different[first, other]]
+    first = block.first
+    others = [place for place in verdicts.order if place not in first]
+    level = [one for one in others if not all(verdicts.different[best, one] for best in first)]
+    tied = [block.label(verdicts.names[one]) for one in level]
     worse = len(others) - len(tied)
-    mean = verdicts.means[first] * (100 if block.metric.unit == "%" else 1)
+    mean = verdicts.means[first[0]] * (100 if block.metric.unit == "%" else 1)
     among = "best" if verdicts.of_methods else "of these trained models, not the methods, best"
-    name = block.label(verdicts.names[first])
-    said = f"{block.place.label}: {among} was {name}, {block.metric.name} {mean:.1f} {block.metric.unit}"
+    were, it = ("was", "it") if len(first) == 1 else ("were", "them")
+    names = _listed([block.label(verdicts.names[best]) for best in first])
+    said = f"{block.place.label}: {among} {were} {names}, {block.metric.name} {mean:.1f} {block.metric.unit}"
     if not tied:
-        return f"{said.rstrip()}; every other row was found worse."
+        return said.rstrip() + ("; every other row was found worse." if others else ".")
     beaten = f", {worse} of {len(others)} were found worse" if worse else ""
-    return f"{said.rstrip()}; {_listed(tied)} cannot be told apart from it{beaten}."
+    return f"{said.rstrip()}; {_listed(tied)} cannot be told apart from {it}{beaten}."
 
 
 def _listed(names: list[str]) -> str:

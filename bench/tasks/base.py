@@ -49,6 +49,11 @@ class Metric:
     shown: bool = False
     per_item: bool = False
 
+    def alike(self, one: float, other: float) -> bool:
+        """Whether two values are the same number as people are shown it; rows that are so share a place."""
+        digits = self.decimals + (2 if self.unit == "%" else 0)
+        return round(one, digits) == round(other, digits)
+
 
 @dataclass(frozen=True)
 class HeadSpec:

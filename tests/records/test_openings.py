@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from bench.core.atomic import DiskFull
 from bench.core.errors import UsageError
 from bench.records import Store, standing
 from bench.records.items import names_digest, packed, unpacked
-from bench.records.openings import FILE, append, cut_off, read
+from bench.records.openings import FILE, append, read
 from bench.records.standing import FILE as STEPS
 from bench.records.standing import advance
 from tests.engine.conftest import RunCells
@@ -86,9 +87,29 @@ def test_half_a_line_of_a_killed_run_is_told(tmp_path: Path) -> None:
     with (tmp_path / FILE).open("a") as stream:
         stream.write('{"cell": "digits/pi')
     append(tmp_path, opening(1))
-    (told,) = cut_off(tmp_path)
+    (tmp_path / standing.FILE).write_text('{"cell": "digits/pi')
+    (told,), (step,) = (appending.cut_off(tmp_path / log) for log in (FILE, standing.FILE))
     assert f"{FILE}, line 2" in told
-    assert told in CliRunner().invoke(app, ["results", "check", "--results", str(tmp_path)]).output
+    assert f"{standing.FILE}, line 1" in step
+    output = CliRunner().invoke(app, ["results", "check", "--results", str(tmp_path)]).output
+    assert told in output
+    assert step in output
+
+
+def test_a_kill_at_any_byte_of_a_line_stops_no_reader(tmp_path: Path) -> None:
+    """Also after the brace of an object within it, or within a character of several bytes."""
+    step = standing.Step("digits/pico/knn/quick/seed=0", "d", "submitted", "Žofie\u2028B {x}")
+    for log, line in (
+        (FILE, json.dumps(asdict(opening(0)), sort_keys=True)),
+        (standing.FILE, json.dumps(asdict(step), ensure_ascii=False)),
+    ):
+        file, content = tmp_path / log, line.encode()
+        for end in range(1, len(content)):
+            file.write_bytes(content[:end] + b"\n" + content + b"\n")
+            assert [number for number, _ in appending.whole_lines(file)] == [2], content[:end]
+            assert len(appending.cut_off(file)) == 1
+    assert [one.cell for one in read(tmp_path)] == [opening(0).cell]
+    assert standing.read(tmp_path) == {step.cell: [step]}
 
 
 def test_code_edited_and_run_again_is_counted_again(run_cells: RunCells, tmp_path: Path) -> None:

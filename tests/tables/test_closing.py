@@ -7,8 +7,11 @@ from pathlib import Path
 from made_records import done
 
 from bench.cli.commands.table import make
+from bench.plots.comparison import comparison
+from bench.plots.pairs import pairs
 from bench.records import Store
 from bench.tables.closing import closing
+from bench.tasks.base import Metric
 
 SETTING = "digits/pico/{}/quick/seed={}"
 
@@ -32,3 +35,23 @@ def test_a_clear_winner(tmp_path: Path) -> None:
 
 def test_one_row_has_nothing_to_be_compared_with(tmp_path: Path) -> None:
     assert said(tmp_path, knn=100) == ""
+
+
+def test_rows_with_the_same_mean_are_named_together(tmp_path: Path) -> None:
+    """In the sentence and in the titles of both figures, also where one has fewer seeds."""
+    Store(tmp_path).put(*done(SETTING.format("vpt", 0), right=(380,), n=400))
+    text = said(tmp_path, knn=100, lora=380, ridge=378)
+    table = make(Store(tmp_path), None)
+    (block,) = table.blocks
+    best = text.partition("best were ")[2].partition(",")[0]
+    assert sorted(best.split(" and ")) == ["lora", "vpt"]
+    assert "ridge cannot be told apart from them, 1 of 2 were found worse" in text
+    assert comparison(table).heading.startswith(f"{best} have the best mean accuracy")
+    assert all(f"/{name}/stage1" in pairs(block).heading for name in ("lora", "vpt"))
+
+
+def test_alike_is_what_is_shown() -> None:
+    accuracy, loss = Metric("accuracy"), Metric("nll", unit="nats", decimals=4)
+    assert accuracy.alike(0.65691, 0.65689)
+    assert not accuracy.alike(0.6569, 0.6570)
+    assert not loss.alike(0.6569, 0.6570)

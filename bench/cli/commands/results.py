@@ -10,13 +10,13 @@ from pathlib import Path
 
 from bench.cli.commands.text import as_json, columns
 from bench.cli.made import differing, make
+from bench.core.appending import cut_off
 from bench.core.errors import UsageError
 from bench.core.sizes import amount
 from bench.grid.suite import load_suite
 from bench.plugins.registry import catalog
-from bench.records import Record, Store
+from bench.records import Record, Store, openings, standing
 from bench.records.inspection import Inspected, inspect
-from bench.records.openings import cut_off
 from bench.report.packing import pack
 from bench.report.recomputed import contradicted
 
@@ -79,7 +79,8 @@ def _row(suite: str, cells: Sequence[str], records: Mapping[str, Record], counte
 def _told(found: Inspected, results: Path) -> str:
     lines = [f"problem  {problem}" for problem in found.problems]
     lines += [f"note     {stray} belongs to no record" for stray in found.strays]
-    lines += [f"note     {line}" for line in cut_off(results)]
+    logs = [results / log for log in (openings.FILE, standing.FILE)]
+    lines += [f"note     {told}" for log in logs for told in cut_off(log)]
     summary = f"{results}: {found.records} records with their predictions, {found.failures} failures"
     more = f", {len(found.problems)} problems." if found.problems else ". All is well."
     return "\n".join([*lines, summary + more])
