@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from bench.cells.cell import Cell
@@ -14,6 +14,7 @@ from bench.core.progress import Reporter
 from bench.data.augment import check_augment
 from bench.data.cache import decoded
 from bench.engine.evidence import failed_record, lacking_record
+from bench.engine.first_call import problem_of_first_call
 from bench.engine.groups import Group, group_cells
 from bench.engine.plan import Lacking, Planned, Planner
 from bench.engine.settings import Settings
@@ -121,7 +122,7 @@ def preflight(cells: list[Planned], settings: Settings) -> list[Record]:
     """Load each backbone and decode each data set once, so that wrong weights or a corrupt sample show at once.
 
     Returns:
-        Failures of the cells whose samples cannot be decoded.
+        Failures of the cells whose method fails on its first batch, or whose samples cannot be decoded.
 
     Raises:
         UsageError: Weights do not fit, a method does not apply to a backbone, or selection lacks validation data.
@@ -132,9 +133,11 @@ def preflight(cells: list[Planned], settings: Settings) -> list[Record]:
     by_backbone: dict[str, list[Planned]] = {}
     for planned in cells:
         by_backbone.setdefault(str(planned.cell.backbone), []).append(planned)
-    for users in by_backbone.values():
-        check_methods(users)
-    return [record for planned in same_inputs(cells) for record in undecodable(planned, settings)]
+    failed = [record for users in by_backbone.values() for record in check_methods(users)]
+    broken = {record.cell for record in failed}
+    for planned in same_inputs([one for one in cells if one.name not in broken]):
+        failed += undecodable(planned, settings)
+    return failed
 
 
 def check_selection(planned: Planned, val_only: bool) -> None:
@@ -157,8 +160,12 @@ def check_inputs(planned: Planned) -> None:
         raise UsageError(f"{name} measures volumes; {planned.cell.backbone.name} takes images. Leave {name} out.")
 
 
-def check_methods(cells: list[Planned]) -> None:
-    """Build the backbone that cells share, try every method on it, and let go of it."""
+def check_methods(cells: list[Planned]) -> Iterator[Record]:
+    """Build the backbone that cells share, try every method on it, and let go of it.
+
+    Yields:
+        Failures of the cells whose method fails on its first batch.
+    """
     first = cells[0]
     backbone = first.resolved.backbone.load(first.cell.backbone.name, first.weights)
     for planned in cells:
@@ -166,6 +173,16 @@ def check_methods(cells: list[Planned]) -> None:
     for method in {planned.resolved.method for planned in cells}:
         if isinstance(method, Method):
             check(backbone, method)
+    alike: dict[tuple[object, ...], list[Planned]] = {}
+    for planned in cells:
+        resolved, classes = planned.resolved, planned.prepared.classes
+        key = (str(planned.cell.method), planned.cell.dataset.name, resolved.recipe.head, classes)
+        alike.setdefault(key, []).append(planned)
+    for together in sorted(alike.values(), key=lambda some: some[0].resolved.task.needs_levels):
+        if together[0].resolved.task.needs_levels:  # last, since they cannot be hidden again
+            backbone.show_levels()
+        problem = problem_of_first_call(together[0], backbone.eval())
+        yield from (failed_record(planned, problem, Hardware()) for planned in together if problem is not None)
 
 
 def check_text(planned: Planned, reads_text: bool) -> None:

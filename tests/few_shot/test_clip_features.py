@@ -12,7 +12,7 @@ from made_features import MODEL, NAMES, WIDTH, feature_files, rows, turned, unit
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from bench.core.errors import DataError, UsageError
+from bench.core.errors import BenchError, DataError, UsageError
 from bench.data.base import rows_of
 from bench.data.prepare import Prepared, prepare
 from bench.datasets.clip_features import ClipFeatures
@@ -197,7 +197,7 @@ def test_what_does_not_fit_is_said(tmp_path: Path, cell: str, problem: str) -> N
     settings = Settings(results=tmp_path / "runs", data=tmp_path, device="cpu", quiet=True)
     try:
         [failure] = carry_out([cell], settings).failed.values()
-    except UsageError as error:
+    except BenchError as error:
         failure = str(error)
     assert re.search(problem, failure)
 
