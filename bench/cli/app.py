@@ -270,6 +270,9 @@ def import_(
     dataset: Annotated[str, typer.Option("--dataset", metavar="NAME", help="As a cell names it.")],
     name: Annotated[str, typer.Option("--name", metavar="TEXT", help="Who or what made them.")],
     seed: Annotated[int, typer.Option(min=0, help="Which of several runs.")] = 0,
+    scores: Annotated[
+        str, typer.Option(metavar="NAME", help="probabilities or logits, where that cannot be told.")
+    ] = "",
     results: Results = Path("runs"),
     data: Data = None,
     partial: Annotated[bool, typer.Option("--partial", help="The data at hand are incomplete.")] = False,
@@ -282,7 +285,7 @@ def import_(
     from bench.cli.commands import imported as command
 
     use_plugins(ctx, plugins)
-    typer.echo(command.take_in(file, dataset, name, results, data, seed, partial))
+    typer.echo(command.take_in(file, dataset, name, results, data, seed, partial, scores))
 
 
 @app.command()

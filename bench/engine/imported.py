@@ -32,6 +32,8 @@ from bench.tasks.base import Task
 
 BACKBONE, STAGE = "outside", "imported"
 SPLITS = ("val", "test", EXTERNAL)
+KINDS = ("probabilities", "logits")
+ROUNDED = 0.05  # how far from 1 the sum of probabilities may lie that were rounded to two digits
 TINY = float(np.finfo(np.float32).tiny)
 
 
@@ -51,7 +53,14 @@ class Scores:
 
 
 def take_in(
-    file: Path, dataset: str, name: str, results: Path, root: Path, seed: int = 0, partial: bool = False
+    file: Path,
+    dataset: str,
+    name: str,
+    results: Path,
+    root: Path,
+    seed: int = 0,
+    partial: bool = False,
+    kind: str = "",
 ) -> tuple[Record, Scores]:
     """Judge a file of predictions and store its record.
 
@@ -62,6 +71,7 @@ def take_in(
         root: The data root, since ids and targets come from the data set itself.
         seed: Which of several runs this is.
         partial: Accept data sets whose counts differ.
+        kind: What the scores are, one of `KINDS`; empty: as they look.
 
     Raises:
         UsageError: The file does not fit the data set or its task, or another import has its place.
@@ -73,7 +83,7 @@ def take_in(
     if not task.single_label:
         raise UsageError(f"{spec.name} is a {built.task} data set; predictions of classes alone can be imported.")
     prepared = prepare(built, root, seed, partial)
-    scores = read(file, prepared)
+    scores = read(file, prepared, kind)
     method = Spec("imported", {"name": name})
     cell = Cell(Spec(spec.name, built.changed()), Spec(BACKBONE, {}), method, Spec(IMPORTED, {}), seed)
     record, arrays = _record(str(cell), built, prepared, task, scores, file)
@@ -85,13 +95,21 @@ def take_in(
     return store.put(record, arrays), scores
 
 
-def read(file: Path, prepared: Prepared) -> Scores:
-    """Predictions by id: a CSV file with a column ``id`` (or ``file``) and one a class, called by its name, ``p(NAME)``
-    or its number; or an npz file with ``ids`` (n,) and ``scores`` (n, C).
+def read(file: Path, prepared: Prepared, kind: str = "") -> Scores:
+    """Predictions by id: a CSV file with a column ``id`` (or ``file``) and one a class, all called by their names, by
+    ``p(NAME)`` or by their numbers; or an npz file with ``ids`` (n,) and ``scores`` (n, C).
+
+    Values of 0..1 whose rows have a sum near 1 are probabilities, however they were rounded, and are divided by it.
+
+    Args:
+        kind: One of `KINDS`; empty: as they look.
 
     Raises:
-        UsageError: The file is missing or damaged, a column lacks, an id stands twice, or a score is no finite number.
+        UsageError: The file is missing or damaged, a column lacks, its columns can be read in two ways, an id stands
+            twice, a score is no finite number, or nobody can tell what the scores are.
     """
+    if kind and kind not in KINDS:
+        raise UsageError(f"No kind of scores {kind!r}. {nearest(kind, KINDS)}")
     ids, values = (_npz if file.suffix.lower() == ".npz" else _csv)(file, prepared)
     if len(set(ids)) < len(ids):
         twice = next(one for one in ids if ids.count(one) > 1)
@@ -100,9 +118,30 @@ def read(file: Path, prepared: Prepared) -> Scores:
         raise UsageError(f"{file} holds scores {values.shape} of {len(ids)} ids and {prepared.classes} classes.")
     if not np.isfinite(values).all():
         raise UsageError(f"{file}: the scores of {ids[int((~np.isfinite(values)).any(1).argmax())]!r} are not finite.")
-    shares = bool((values >= 0).all() and np.allclose(values.sum(1), 1, atol=1e-3))
-    logits = np.log(values.clip(min=TINY)) if shares else values
-    return Scores(ids, logits.astype(np.float32), "probabilities" if shares else "logits")
+    kind = kind or _kind(file, values)
+    if kind == "logits":
+        return Scores(ids, values.astype(np.float32), kind)
+    if (values < 0).any() or not values.sum(1).all():
+        raise UsageError(f"{file}: probabilities cannot be negative or all 0. Are these --scores logits?")
+    shares = values / values.sum(1, keepdims=True)
+    return Scores(ids, np.log(shares.clip(min=TINY)).astype(np.float32), kind)
+
+
+def _kind(file: Path, values: np.ndarray) -> str:
+    """Probabilities where all rows have a sum near 1, logits where some value lies outside of 0..1.
+
+    Raises:
+        UsageError: It might be either.
+    """
+    if (values < 0).any() or (values > 1).any():
+        return "logits"
+    sums = values.sum(1)
+    if (np.abs(sums - 1) <= ROUNDED).all():
+        return "probabilities"
+    raise UsageError(
+        f"{file}: all values lie in 0..1, and rows have sums from {sums.min():.3g} to {sums.max():.3g}: they may be "
+        "probabilities or logits. Say which: --scores probabilities, or --scores logits."
+    )
 
 
 def _csv(file: Path, prepared: Prepared) -> tuple[list[str], np.ndarray]:
@@ -115,17 +154,38 @@ def _csv(file: Path, prepared: Prepared) -> tuple[list[str], np.ndarray]:
     key = next((name for name in ("id", "file") if name in head), None)
     if key is None:
         raise UsageError(f"{file} has no column 'id'; it has {', '.join(map(str, head)) or 'no rows'}.")
-    names = [class_name(prepared.class_names, label) for label in range(prepared.classes)]
-    columns = [
-        next((one for one in (name, f"p({name})", str(label)) if one in head), "") for label, name in enumerate(names)
-    ]
-    if "" in columns:
-        lacking = names[columns.index("")]
-        raise UsageError(f"{file} has no column for the class {lacking!r}. {nearest(lacking, map(str, head))}")
+    columns = _columns(file, head, [class_name(prepared.class_names, label) for label in range(prepared.classes)])
     try:
         return [row[key] for row in rows], np.array([[float(row[name]) for name in columns] for row in rows])
     except (TypeError, ValueError) as error:
         raise UsageError(f"{file}: {error}. Every class needs a number in every row.") from error
+
+
+def _columns(file: Path, head: list[str], names: list[str]) -> list[str]:
+    """The column of each class, all named in one way."""
+    ways = {
+        "their names": names,
+        "p(NAME)": [f"p({name})" for name in names],
+        "their numbers": [str(label) for label in range(len(names))],
+    }
+    twice = next((name for name in head if head.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(f"{file} has two columns {twice!r}.")
+    whole = {way: columns for way, columns in ways.items() if set(columns) <= set(head)}
+    if len({tuple(columns) for columns in whole.values()}) > 1:
+        raise UsageError(
+            f"{file}: its columns can be read by {' or by '.join(whole)}, which differ. Call them p(NAME), such as "
+            f"p({names[0]})."
+        )
+    if whole:
+        return next(iter(whole.values()))
+    found = {way: [name for name in columns if name not in head] for way, columns in ways.items()}
+    way = min(found, key=lambda one: len(found[one]))
+    lacking = found[way][0]
+    raise UsageError(
+        f"{file} names classes by {way}, and has no column {lacking!r}. Every class needs one, all named in one way. "
+        f"{nearest(lacking, map(str, head))}"
+    )
 
 
 def _npz(file: Path, prepared: Prepared) -> tuple[list[str], np.ndarray]:

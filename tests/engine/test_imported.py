@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from photographs import photographs
+from PIL import Image
 from typer.testing import CliRunner
 
 import bench
@@ -16,6 +17,7 @@ from bench.cli.app import app
 from bench.core.errors import UsageError
 from bench.data.prepare import Prepared, prepare
 from bench.datasets.digits import Digits
+from bench.datasets.image_folder import ImageFolder
 from bench.engine.imported import read, take_in
 from bench.records import Store
 from bench.records.openings import read as openings
@@ -147,3 +149,71 @@ def test_what_bench_predict_writes_can_be_imported(weights: Path, tmp_path: Path
     (tmp_path / "test.csv").write_text("\n".join([head, *(line for line in lines if line.split(",")[0] in tested)]))
     again, _ = take_in(tmp_path / "test.csv", "image_folder[path=places]", "twin", tmp_path / "runs", tmp_path)
     assert again.metrics["test"]["accuracy"] == record.metrics["test"]["accuracy"]
+
+
+@pytest.fixture
+def numbered(tmp_path: Path) -> Prepared:
+    """Classes called 1 to 3, as numbers of grades are."""
+    for label in "123":
+        (tmp_path / "grades" / label).mkdir(parents=True)
+        for number in range(10):
+            pixels = np.random.default_rng(number).integers(0, 255, (8, 8, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "grades" / label / f"{number}.png")
+    return prepare(ImageFolder(path="grades"), tmp_path, 0)
+
+
+def table(folder: Path, head: str, rows: list[str]) -> Path:
+    file = folder / "grades.csv"
+    file.write_text("\n".join([head, *rows]) + "\n")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "expected"),
+    [
+        ("id,1,2,3", "a,0.7,0.2,0.1", (0.7, 0.2, 0.1)),
+        ("id,0,1,2", "a,0.7,0.2,0.1", (0.7, 0.2, 0.1)),  # numbers, although two of them are names too
+        ("id,p(1),p(2),p(3)", "a,0.7,0.2,0.1", (0.7, 0.2, 0.1)),
+        ("id,3,2,1", "a,0.1,0.2,0.7", (0.7, 0.2, 0.1)),
+    ],
+)
+def test_columns_are_named_in_one_way(
+    head: str, row: str, expected: tuple[float, ...], numbered: Prepared, tmp_path: Path
+) -> None:
+    found = read(table(tmp_path, head, [row]), numbered)
+    np.testing.assert_allclose(np.exp(found.values[0]), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "named"),
+    [
+        ("id,0,1,2,3", "a,.4,.3,.2,.1", "their names or by their numbers"),
+        ("id,1,2,3,p(1),p(2),p(3)", "a,.4,.3,.3,.3,.3,.4", r"p\(NAME\)"),
+        ("id,p(1),2,3", "a,.4,.3,.3", "no column"),
+        ("id,1,2,2,3", "a,.4,.3,.2,.1", "two columns '2'"),
+    ],
+)
+def test_columns_that_can_be_read_in_two_ways_are_refused(
+    head: str, row: str, named: str, numbered: Prepared, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=named):
+        read(table(tmp_path, head, [row]), numbered)
+
+
+@pytest.mark.parametrize("row", ["0.33,0.33,0.33", "0.67,0.33,0.01", "1.0,0.0,0.0", "0.995,0.002,0.002"])
+def test_rounded_probabilities_are_probabilities(row: str, numbered: Prepared, tmp_path: Path) -> None:
+    found = read(table(tmp_path, "id,1,2,3", [f"a,{row}"]), numbered)
+    values = np.array(row.split(","), dtype=float)
+    assert found.kind == "probabilities"
+    np.testing.assert_allclose(np.exp(found.values[0]), values / values.sum(), rtol=1e-5, atol=1e-30)
+
+
+def test_what_may_be_either_asks(numbered: Prepared, tmp_path: Path) -> None:
+    file = table(tmp_path, "id,1,2,3", ["a,0.9,0.8,0.1"])
+    with pytest.raises(UsageError, match="--scores probabilities, or --scores logits"):
+        read(file, numbered)
+    assert read(file, numbered, "logits").values[0].tolist() == pytest.approx([0.9, 0.8, 0.1])
+    assert np.exp(read(file, numbered, "probabilities").values[0]).sum() == pytest.approx(1)
+    assert read(table(tmp_path, "id,1,2,3", ["a,3,-1,0"]), numbered).kind == "logits"
+    with pytest.raises(UsageError, match="negative"):
+        read(file.with_name("grades.csv"), numbered, "probabilities")
