@@ -271,7 +271,7 @@ def import_(
     name: Annotated[str, typer.Option("--name", metavar="TEXT", help="Who or what made them.")],
     seed: Annotated[int, typer.Option(min=0, help="Which of several runs.")] = 0,
     scores: Annotated[
-        str, typer.Option(metavar="NAME", help="probabilities or logits, where that cannot be told.")
+        str, typer.Option(metavar="NAME", help="What the scores are, where nobody can tell: probabilities or logits.")
     ] = "",
     results: Results = Path("runs"),
     data: Data = None,
