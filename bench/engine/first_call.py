@@ -59,9 +59,7 @@ def _call(planned: Planned, method: Method, backbone: Backbone) -> None:
         raise UsageError(f"{author(method)}: its head gave a {type(outputs).__name__}, not a tensor.")
     check_shape(task, outputs.float(), SAMPLES, spec.outputs, author(method))
     if task.target == "table":
-        targets = torch.from_numpy(np.array(task.targets(prepared.table.iloc[rows[:SAMPLES]]))).to(
-            features.pooled.device
-        )
+        targets = torch.tensor(task.targets(prepared.table.iloc[rows[:SAMPLES]]), device=features.pooled.device)
         _check_losses(planned, task, method, model, features, outputs.float()[: len(targets)], targets)
 
 

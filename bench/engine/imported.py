@@ -147,10 +147,10 @@ def _kind(file: Path, values: np.ndarray) -> str:
 def _csv(file: Path, prepared: Prepared) -> tuple[list[str], np.ndarray]:
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
-            rows = list(csv.DictReader(stream))
+            reader = csv.DictReader(stream)
+            rows, head = list(reader), list(reader.fieldnames or ())
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"Cannot read {file}: {error}. It must be a CSV file with a header.") from error
-    head = list(rows[0]) if rows else []
     key = next((name for name in ("id", "file") if name in head), None)
     if key is None:
         raise UsageError(f"{file} has no column 'id'; it has {', '.join(map(str, head)) or 'no rows'}.")
