@@ -11,6 +11,7 @@ import pandas as pd
 from bench.core.errors import DataError
 from bench.data import LeaveDomainOut, Official
 from bench.data.folders import IMAGE_SUFFIXES, file_table, holds_files, is_clutter, printable, subfolders, walk
+from bench.data.names import alike
 from bench.data.own import HOLDOUT, RESAMPLED, OwnImages, split_name
 
 _CLASS_FOLDERS = ("holdout", "resampled")
@@ -40,7 +41,10 @@ class ImageFolder(OwnImages):
 
     def class_names(self, root: Path) -> tuple[str, ...]:
         place = self.place(root)
-        return tuple(sorted({printable(name) for part in self._parts(place) for name in subfolders(place / part)}))
+        names = {printable(name) for part in self._parts(place) for name in subfolders(place / part)}
+        if problem := alike(names):
+            raise DataError(f"image_folder: class folders in {place}: {problem}. Put their images into one folder.")
+        return tuple(sorted(names))
 
     def samples(self, root: Path) -> pd.DataFrame:
         place = self.place(root)

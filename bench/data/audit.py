@@ -3,7 +3,7 @@
 The result is plain data, ready for JSON::
 
     {"dataset", "samples", "protocols": {name: {"train", "val", "test", "leaks"}}, "duplicates": [],
-     "near_duplicates": [], "problems": []}
+     "near_duplicates": [], "classes": {name: count}, "groups": {name: count}, "problems": []}
 
 A problem has a ``status``: "undeclared" (exit code 1), "warning" (look at it: only a person can tell), "declared" (the
 protocol or the card says so, or ``partial`` accepts it) or "note" (dealt with, worth knowing). What concerns labels is
@@ -13,7 +13,7 @@ looked at where each sample has one class.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from fnmatch import fnmatch
 from pathlib import Path
@@ -30,6 +30,7 @@ from bench.data.folders import IMAGE_SUFFIXES, is_clutter, printable, walk
 from bench.data.inspection import Inspection, inspect
 from bench.data.intensity import suggested
 from bench.data.leaks import DUPLICATE, find_leaks
+from bench.data.names import meant
 from bench.data.prepare import (
     assign,
     checked_table,
@@ -41,6 +42,7 @@ from bench.data.prepare import (
     untrained_classes,
 )
 
+FAR = (0.5, 1.5)  # times the samples that a split should have
 Watch = Callable[[Iterator[Inspection], int], Iterable[Inspection]]
 
 
@@ -61,7 +63,7 @@ def audit(dataset: Dataset, root: Path, partial: bool = False, watch: Watch | No
     samples = {sample.id: sample for view in views for sample in rows_of(view.dataset, view.table, root)}
     looked = inspect(dataset, list(samples.values()))
     seen = list(watch(looked, len(samples)) if watch else looked)
-    problems += _files(seen)
+    problems += _files(seen, dataset.location(root), samples)
     problems += _deep(dataset, seen)
     problems += _unlisted(dataset, root, views)
     problems += [Problem("source", "declared", remark) for remark in dataset.remarks(root)]
@@ -79,8 +81,20 @@ def audit(dataset: Dataset, root: Path, partial: bool = False, watch: Watch | No
         "protocols": {view.dataset.protocol: _protocol(view, leaks[view.dataset.protocol]) for view in views},
         "duplicates": duplicates,
         "near_duplicates": near,
+        **_members(dataset, views, root),
         "problems": [asdict(problem) for problem in merged(problems)],
     }
+
+
+def _members(dataset: Dataset, views: list[View], root: Path) -> dict[str, dict[str, int]]:
+    """Samples of each class and of each group, the largest first, where samples have them."""
+    if not views:
+        return {"classes": {}, "groups": {}}
+    table, names = views[0].table, dataset.under(views[0].dataset.protocol).class_names(root)
+    labels = table["label"].value_counts() if dataset.task_plugin.single_label and "label" in table else {}
+    classes = {class_name(names, int(label)): int(count) for label, count in labels.items()}
+    groups = {str(group): int(n) for group, n in table["group"].value_counts().items()} if "group" in table else {}
+    return {"classes": classes, "groups": groups}
 
 
 def is_clean(report: dict[str, Any]) -> bool:
@@ -117,16 +131,25 @@ def _views(dataset: Dataset, root: Path, problems: list[Problem]) -> Iterator[Vi
         raise missing[0]
 
 
-def _files(seen: list[Inspection]) -> Iterator[Problem]:
-    """Unreadable samples, one problem each; odd ones, one problem a kind."""
+def _files(seen: list[Inspection], place: Path, samples: Mapping[str, Sample]) -> Iterator[Problem]:
+    """Files that are not there, one problem with its likely cause; unreadable ones, one each; odd ones, one a kind."""
     odd: dict[str, list[str]] = defaultdict(list)
+    absent = [one.id for one in seen if one.problem and not _is_there(samples[one.id])]
+    if absent:
+        cause = meant(place, str(samples[absent[0]].path)[len(str(place)) + 1 :])
+        yield Problem("missing_file", "undeclared", "files that are not there" + (f" ({cause})" if cause else ""),
+                      len(absent), tuple(absent[:SHOWN]))  # fmt: skip
     for sample in seen:
-        if sample.problem:
+        if sample.problem and sample.id not in set(absent):
             yield Problem("unreadable", "undeclared", printable(sample.problem), 1, (sample.id,))
         for oddity in sample.oddities:
             odd[oddity].append(sample.id)
     for oddity, ids in odd.items():
         yield Problem("odd_file", "note", oddity, len(ids), tuple(ids[:SHOWN]))
+
+
+def _is_there(sample: Sample) -> bool:
+    return sample.path is None or sample.path.exists()
 
 
 def _deep(dataset: Dataset, seen: list[Inspection]) -> Iterator[Problem]:
@@ -216,8 +239,35 @@ def _counts(view: View, root: Path, status: Status) -> Iterator[Problem]:
         yield Problem(
             "untrained_class", status, f"protocol {protocol}: classes without a training sample", len(untrained), shown
         )
+    if view.dataset.task_plugin.single_label:
+        yield from _untested(view, root, classes)
+    yield from _sizes(view)
     if "group" in table and view.dataset.task_plugin.single_label:
         yield from _group_labels(view)
+
+
+def _untested(view: View, root: Path, classes: int) -> Iterator[Problem]:
+    """Classes that no test sample shows, though training ones do."""
+    table = view.table
+    parts = {split: set(table["label"][table["split"] == split]) for split in ("train", "test")}
+    if lacking := sorted(parts["train"] - parts["test"]):
+        names = view.dataset.class_names(root)
+        shown = tuple(class_name(names, label) for label in lacking[:SHOWN])
+        detail = f"protocol {view.dataset.protocol}: classes without a test sample"
+        yield Problem("untested_class", "warning", detail, len(lacking), shown)
+
+
+def _sizes(view: View) -> Iterator[Problem]:
+    """Drawn splits that are far from the share they should have: one group may hold most of the samples."""
+    table, shares = view.table, view.dataset.rule.shares
+    for split, share in shares.items():
+        found, wanted = int((table["split"] == split).sum()), share * len(table)
+        if not FAR[0] * wanted <= found <= FAR[1] * wanted:
+            detail = (
+                f"protocol {view.dataset.protocol}: {split} has {found} of {len(table)} samples, {wanted:.0f} were "
+                "wanted: some group is too large"
+            )
+            yield Problem("split_size", "warning", detail)
 
 
 def _group_labels(view: View) -> Iterator[Problem]:

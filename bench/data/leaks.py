@@ -44,9 +44,19 @@ def check_leaks(dataset: Dataset, table: pd.DataFrame, hashes: np.ndarray) -> di
         if kind not in dataset.rule.leaks:
             raise DataError(
                 f"{dataset.plugin_name()}[protocol={dataset.protocol}]: {len(members)} {kind}(s) in several splits, "
-                f"e.g. {members[0]!r}. See bench data audit; remove them, or {dataset.leak_fix.format(kind=kind)}."
+                f"e.g. {members[0]!r}. {_remedy(dataset, kind)}"
             )
     return {kind: len(members) for kind, members in found.items()}
+
+
+def _remedy(dataset: Dataset, kind: str) -> str:
+    """What to do about a leak: splits that keep groups together, where the data set can draw some, before all else."""
+    together = [name for name, rule in dataset.protocols.items() if getattr(rule, "group", "") == "group"]
+    draw = f"draw splits that keep them together (-o protocol={together[0]}), or " if together else ""
+    if kind != dataset.group_kind:
+        return f"See bench data audit; remove them, or {dataset.leak_fix.format(kind=kind)}."
+    first, *rest = f"{draw}{dataset.leak_fix.format(kind=kind)}."
+    return first.upper() + "".join(rest)
 
 
 def _in_several(keys: pd.Series | np.ndarray, split: pd.Series) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import difflib
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -13,6 +15,7 @@ from bench.core.errors import DataError
 from bench.data.excel import is_excel, read_excel
 from bench.data.folders import file_table
 from bench.data.label_cells import no_classes
+from bench.data.names import alike, is_empty
 from bench.data.own import HOLDOUT, RESAMPLED, OwnImages, split_name
 from bench.data.splits import LeaveDomainOut, Official
 
@@ -131,22 +134,62 @@ class ListedFiles(OwnImages):
             sheet = read_excel(file, self.worksheet) if is_excel(file) else self._read_csv(file)
         except (OSError, ValueError) as error:
             raise DataError(f"{name}: cannot read {file}: {error}. It must be a CSV file with a header.") from error
-        for column in (self.path_column, self.label_column):
-            if column not in sheet:
-                field, found = ("path" if column == self.path_column else "label"), ", ".join(map(str, sheet.columns))
-                raise DataError(
-                    f"{name}: {file} has no column {column!r}; it has {found}. Rename one, or give {field}_column=NAME."
-                )
+        sheet.columns = [str(column).strip() for column in sheet.columns]
+        self._check_columns(file, sheet)
         domains = [self.domain_column] if self.protocol == "leave_domain_out" else []
         for column in (self.path_column, self.label_column, self.group_column, *domains):
             if column in sheet:
                 self._check_filled(file, sheet[column])
+        for column in {self.label_column, self.group_column, self.domain_column, self.split_column} & set(sheet):
+            sheet[column] = sheet[column].str.strip()
+            if column != self.split_column and (problem := alike(sheet[column])):
+                raise DataError(f"{name}: {file}, column {column!r}: {problem}. Write them alike.")
         if self.task_plugin.single_label and (problem := no_classes(sheet[self.label_column].tolist())):
             raise DataError(f"{name}: {file}, column {self.label_column!r}: {problem}.")
         return sheet
 
+    def _check_columns(self, file: Path, sheet: pd.DataFrame) -> None:
+        """The columns that are needed are there, and so are those that the person named.
+
+        Raises:
+            DataError: One is not; the message names the nearest.
+        """
+        for field in ("path_column", "label_column", "group_column", "domain_column", "split_column"):
+            column, usual = getattr(self, field), type(self).model_fields[field].default
+            needed = field in ("path_column", "label_column") or column not in ("", usual)
+            if needed and column not in sheet:
+                guess = difflib.get_close_matches(column, sheet, n=1)
+                raise DataError(
+                    f"{self.plugin_name()}: {file} has no column {column!r}; it has {', '.join(sheet) or 'none'}. "
+                    + (f"Did you mean {guess[0]!r}? " if guess else "")
+                    + f"Rename one, or give {field}=NAME."
+                )
+
     def _read_csv(self, file: Path) -> pd.DataFrame:
-        return pd.read_csv(file, sep=self._separator(file), dtype=str, keep_default_na=False, encoding=_ENCODING)
+        """The table as it is written, without guesses at types, indices or what is missing.
+
+        Raises:
+            DataError: There is no header, it names a column twice, or a line has more values than it has names.
+        """
+        with file.open(encoding=_ENCODING, newline="") as stream:
+            reader = csv.reader(stream, delimiter=self._separator(file))
+            try:
+                rows = [(reader.line_num, row) for row in reader if row]
+            except csv.Error as error:
+                raise DataError(f"{self.plugin_name()}: cannot read {file}: {error}.") from error
+        header = [name.strip() for name in rows[0][1]] if rows else []
+        while header and not header[-1]:  # a separator at the line's end
+            header.pop()
+        if twice := next((name for name in header if header.count(name) > 1), None):
+            raise DataError(f"{self.plugin_name()}: {file} has two columns {twice!r}. Rename or remove one.")
+        for number, row in rows[1:]:
+            if any(value.strip() for value in row[len(header) :]):
+                raise DataError(
+                    f"{self.plugin_name()}: {file}, line {number}: {len(row)} values for {len(header)} columns. Quote "
+                    "values that hold the separator."
+                )
+        width = len(header)
+        return pd.DataFrame([(row + [""] * width)[:width] for _, row in rows[1:]], columns=header, dtype=object)
 
     def _separator(self, file: Path) -> str:
         """What separates the columns: the one of the file's suffix, unless the header is divided by another."""
@@ -169,7 +212,9 @@ class ListedFiles(OwnImages):
             )
 
     def _check_filled(self, file: Path, column: pd.Series) -> None:
-        empty = (column.str.strip() == "").to_numpy()
+        empty = column.map(is_empty).to_numpy(dtype=bool)
         if empty.any():
-            where = f"{file}, line {int(empty.argmax()) + 2}"
-            raise DataError(f"{self.plugin_name()}: {where}: {column.name} is empty. Fill it in, or remove the line.")
+            place = int(empty.argmax())
+            written = f" ({column.iloc[place]})" if column.iloc[place].strip() else ""
+            where = f"{self.plugin_name()}: {file}, line {place + 2}"
+            raise DataError(f"{where}: {column.name} is empty{written}. Fill it in, or remove the line.")

@@ -48,6 +48,11 @@ class Split:
         """
         raise NotImplementedError
 
+    @property
+    def shares(self) -> dict[str, float]:
+        """Split -> the share of all samples that it should have, where the rule divides them itself."""
+        return {}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Official(Split):
@@ -111,6 +116,11 @@ class Folds(Split):
         for name, members in (("train", self.train), ("val", self.val), ("test", self.test)):
             assigned[np.isin(numbers, members)] = name
         return assigned
+
+    @property
+    def shares(self) -> dict[str, float]:
+        parts = {"train": self.train, "val": self.val, "test": self.test}
+        return {name: len(members) / self.folds for name, members in parts.items() if members}
 
 
 @dataclass(frozen=True, kw_only=True)

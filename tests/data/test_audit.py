@@ -34,7 +34,9 @@ def own(root: Path, **fields: Any) -> dict[str, Any]:
 def test_clean_data(root: Path) -> None:
     report = audit(Digits(), root)
     assert is_clean(report)
+    assert sum(report.pop("classes").values()) == 1797
     assert report == {
+        "groups": {},
         "dataset": "digits",
         "samples": 1797,
         "protocols": {"limited": {"train": 200, "val": 200, "test": 1397, "leaks": {}}},

@@ -26,7 +26,9 @@ def test_audit_of_clean_data_as_json(root: Path) -> None:
     result = bench("data", "audit", "digits", "--data", str(root), "--json")
     assert result.exit_code == 0
     report = json.loads(result.stdout)
-    assert set(report) == {"dataset", "samples", "protocols", "duplicates", "near_duplicates", "problems"}
+    assert set(report) == {
+        "dataset", "samples", "protocols", "duplicates", "near_duplicates", "classes", "groups", "problems",
+    }  # fmt: skip
     assert report["protocols"]["limited"] == {"train": 200, "val": 200, "test": 1397, "leaks": {}}
 
 

@@ -82,7 +82,7 @@ def test_csv_columns_may_have_other_names(root: Path) -> None:
         ("path,label\n0.png,\n", r"line 2: label is empty"),
         ("path,label\n0.png,a\n ,b\n", r"line 3: path is empty"),
         ("path,label,group\n0.png,a,p\n1.png,b,\n", r"line 3: group is empty"),
-        ("", "cannot read"),
+        ("", "no column 'path'"),
     ],
 )
 def test_csv_mistakes_are_placed(root: Path, text: str, message: str) -> None:

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from bench.cli.app import app
 from bench.data.audit import audit, is_clean
-from bench.data.examples import look_alikes, pairs_of
+from bench.data.examples import look_alikes, shareable
 from bench.data.near import ALIKE, NEAR, SIDE, Pair, near_links, perceptual_hash, thumbnail
 from bench.datasets.image_folder import ImageFolder
 from bench.records import Part
@@ -104,20 +104,20 @@ def test_equal_pixels_are_no_near_duplicates(folder: Path, photographs: list[Ima
     assert len(report["duplicates"]) == 1
 
 
-class Free(ImageFolder):
-    """As image_folder, under a licence that lets images be passed on."""
+class Restricted(ImageFolder):
+    """As image_folder, but somebody else's."""
 
-    licence = "CC0"
+    own = False
+    licence = "research use"
 
 
-def test_the_report_shows_the_nearest_pairs_where_the_licence_lets_it(folder: Path) -> None:
+def test_the_report_shows_the_nearest_pairs_of_ones_own_images(folder: Path) -> None:
     report = audit(ImageFolder(path="own", protocol="split"), folder)
     record, _ = finished("digits/pico/knn/quick/seed=0")
-    own = record.model_copy(
-        update={"dataset": Part(name="image_folder", params=ImageFolder(path="own", protocol="split").model_dump())}
-    )
-    assert look_alikes(own, folder, folder / "images", report) == []
-    written = pairs_of(Free(path="own", protocol="split"), folder, folder / "images", report)
+    params = ImageFolder(path="own", protocol="split").model_dump()
+    own = record.model_copy(update={"dataset": Part(name="image_folder", params=params)})
+    written = look_alikes(own, folder, folder / "images", report)
+    assert shareable(Restricted.licence) is False
     assert len(written) == 2
     file, text = written[0]
     assert text.endswith("bits apart")

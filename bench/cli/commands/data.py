@@ -83,13 +83,20 @@ def rendered(report: dict[str, Any]) -> list[RenderableType]:
     for name, counts in report["protocols"].items():
         leaks = ", ".join(f"{number} {kind}" for kind, number in counts["leaks"].items()) or "none"
         protocols.add_row(name, *(str(counts[split]) for split in splits), leaks)
+    told = [Text(f"{what}: {counted(report[what])}") for what in ("classes", "groups") if report[what]]
     lines = [Text(line(problem), STYLES[problem["status"]]) for problem in report["problems"]]
     if report["duplicates"]:
         lines.append(Text(f"{len(report['duplicates'])} sets of samples share their pixels; --json lists them."))
     if report["near_duplicates"]:
         images = sum(len(one["samples"]) for one in report["near_duplicates"])
         lines.append(Text(f"{images} images in {len(report['near_duplicates'])} sets look alike; --json lists them."))
-    return [protocols, *(lines or [Text("No problems.")])]
+    return [protocols, *told, *(lines or [Text("No problems.")])]
+
+
+def counted(found: dict[str, int], most: int = 12) -> str:
+    """Names with the number of their samples, the largest first."""
+    shown = ", ".join(f"{name} {count}" for name, count in list(found.items())[:most])
+    return shown + (f", and {len(found) - most} more" if len(found) > most else "")
 
 
 def line(problem: dict[str, Any]) -> str:
