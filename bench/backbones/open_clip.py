@@ -61,10 +61,11 @@ class OpenClip(BackboneFamily):
         size = self.size or info.size
         try:
             model = built(info, size, pretrained)
+            tokens = tokeniser(info) if pretrained else lambda texts: tokeniser(info)(texts)  # some come from a hub
         except (RuntimeError, KeyError, AssertionError, TypeError, OSError) as error:
             reason = str(error).strip().splitlines() or [type(error).__name__]
-            raise UsageError(f"{name}: cannot load {info.file or 'the hub weights'} ({reason[0][:160]}).") from error
-        return ClipBackbone(model, info, size, self.template, tokeniser(info))
+            raise UsageError(f"{name}: cannot load {info.file or 'what its hub holds'} ({reason[0][:160]}).") from error
+        return ClipBackbone(model, info, size, self.template, tokens)
 
 
 def from_hub(name: str) -> WeightsInfo:

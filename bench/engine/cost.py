@@ -34,7 +34,7 @@ def on_meta(module: Module) -> Module:
 @torch.no_grad()
 def macs(module: nn.Module, *inputs: object) -> int:
     """Multiply-accumulates of one forward pass by torch's FlopCounterMode (which counts two operations each)."""
-    twin = on_meta(module).eval()
+    twin = on_meta(module).eval().requires_grad_(False)  # the counter hooks gradients, of a bare class token in vain
     with FlopCounterMode(display=False) as counter:
         twin(*inputs)
     return counter.get_total_flops() // 2

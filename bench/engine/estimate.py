@@ -70,10 +70,13 @@ class Cost:
 
 
 def estimate(group: Group, device: torch.device) -> Cost:
-    """Measure one forward pass and count the rest: a rough figure, and off when other work shares the machine."""
+    """Measure one forward pass and count the rest: a rough figure, and off when other work shares the machine.
+
+    Random weights take as long as others, so nothing is downloaded for it.
+    """
     first = group.cells[0]
     prepared, counts = first.prepared, first.prepared.counts
-    trunk = first.resolved.backbone.load(first.cell.backbone.name, first.weights).to(device)
+    trunk = first.resolved.backbone.load(first.cell.backbone.name, first.weights, pretrained=False).to(device)
     task = first.resolved.task
     if task.needs_levels:
         trunk.show_levels()

@@ -10,7 +10,8 @@ from itertools import zip_longest
 import numpy as np
 import torch
 
-from bench.backbones.base import Backbone, probe
+from bench.backbones.base import Backbone
+from bench.backbones.features import Features
 from bench.core.errors import UsageError
 from bench.methods.base import FeatureMethod, Method, Stage
 from bench.methods.model import Model
@@ -25,13 +26,15 @@ def build_model(backbone: Backbone, method: Method, spec: HeadSpec) -> Model:
         spec: What the head must give; its encoder is taken from the backbone.
 
     Raises:
-        UsageError: The method does not apply to this backbone.
+        UsageError: The method does not apply to this backbone, or its head reads tokens and the backbone gives none.
     """
     check_family(backbone, method)
     pretrained, modules = list(backbone.parameters()), set(map(id, backbone.modules()))
     method.inject(backbone)
     # the encoder is the backbone's own, also where that is a copy, so that none of its parameters count as the head's
     model = Model(backbone, method.head(replace(spec, encoder=backbone.text_encoder())))
+    if not backbone.spec.tokens and method.needs_tokens:
+        _check_reads_no_token(model, method)
     # by identity, because a library that wraps a layer also renames what was in it
     known = {id(parameter) for parameter in pretrained}
     model.added = frozenset(name for name, parameter in model.named_parameters() if id(parameter) not in known)
@@ -93,9 +96,7 @@ def check(backbone: Backbone, method: Method) -> None:
             nothing, and no number would show it).
     """
     check_family(backbone, method)
-    if not backbone.spec.tokens and method.needs_tokens:
-        _check_reads_no_token(backbone, method)
-    if not method.injects:
+    if not method.injects and (backbone.spec.tokens or not method.needs_tokens):
         return
     trial = build_model(copy.deepcopy(backbone), method, HeadSpec(backbone.spec, 2))
     trial.requires_grad_(False)
@@ -113,13 +114,15 @@ def check(backbone: Backbone, method: Method) -> None:
             )
 
 
-def _check_reads_no_token(backbone: Backbone, method: Method) -> None:
+def _check_reads_no_token(model: Model, method: Method) -> None:
     """Raise UsageError when the head of a method looks at tokens, tried without any."""
-    model = build_model(copy.deepcopy(backbone), method, HeadSpec(backbone.spec, 2))
+    device = next((parameter.device for parameter in model.head.parameters()), None)
+    pooled = torch.zeros(1, model.backbone.spec.pooled_dim, device=device)
     try:
-        model.head(replace(probe(model.backbone), tokens=None))  # type: ignore[type-var, arg-type]
+        with torch.no_grad():
+            model.head(Features(tokens=None, pooled=pooled))  # type: ignore[arg-type]
     except (AttributeError, TypeError) as error:
         raise UsageError(
-            f"{method.plugin_name()} reads tokens of patches, and {backbone.info.arch} gives none, only a class token. "
-            "Choose another backbone or method."
+            f"{method.plugin_name()} reads tokens of patches, and {model.backbone.info.arch} gives none, only a class "
+            "token. Choose another backbone or method."
         ) from error
