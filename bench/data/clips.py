@@ -14,6 +14,7 @@ from bench.core import extras
 from bench.core.errors import DataError
 from bench.data.folders import printable
 from bench.data.images import resized
+from bench.data.reading import reading
 
 if TYPE_CHECKING:
     import av
@@ -110,14 +111,10 @@ def _pyav() -> Any:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    av = _pyav()
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise _unreadable(path, "it holds no video stream")
-            yield container
-    except (av.FFmpegError, OSError) as error:
-        raise _unreadable(path, str(error)) from error
+    with reading("video", path), _pyav().open(str(path)) as container:
+        if not container.streams.video:
+            raise _unreadable(path, "it holds no video stream")
+        yield container
 
 
 def _unreadable(path: Path, reason: str) -> DataError:

@@ -16,6 +16,7 @@ from bench.data.extents import in_one_form, is_image
 from bench.data.folders import IMAGE_SUFFIXES, is_clutter, printable, walk
 from bench.data.images import from_pil, read_image
 from bench.data.readers import sized_image, sized_volume
+from bench.data.reading import reading
 
 if TYPE_CHECKING:
     from bench.cells.recipes import Recipe
@@ -70,10 +71,8 @@ class Fresh:
         if isinstance(given, np.ndarray):
             return given
         if isinstance(given, Image.Image):
-            try:
+            with reading("image"):
                 return from_pil(given)
-            except (OSError, ValueError) as error:
-                raise DataError(f"Cannot read the image given: {error}.") from error
         if isinstance(given, str | Path):
             return self._file(Path(given))
         raise UsageError(f"Cannot read a {type(given).__name__}. Give a path, a Pillow image or a NumPy array.")

@@ -8,21 +8,22 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from bench.core.errors import DataError, UsageError
 from bench.data import resampling
 from bench.data.dicom import dicom_size, is_dicom, read_dicom_image
 from bench.data.folders import printable
+from bench.data.orientation import SIDEWAYS, UPRIGHT, orientation_of, upright
+from bench.data.reading import reading
 from bench.data.resampling import Resize
 
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
-_PROBLEMS = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 PIXEL_LIMIT = 100_000_000  # of one image: as colours 0.3 GB, and three times that while it is converted
 LARGE = 10_000_000  # pixels above which images are decoded one by one
 _one_by_one = threading.Lock()
 _SIXTEEN_BITS = ("PNG", "PPM")  # formats whose mode "I" holds 16 bits
-EXIF_ORIENTATION = 0x0112
 _SUBFILE_TYPE, _COPY_OR_MASK = 254, 0b101  # TIFF's NewSubfileType: a smaller copy of another page, or its mask
 
 
@@ -42,11 +43,8 @@ def read_image(path: Path) -> np.ndarray:
     """
     if is_dicom(path):
         return read_dicom_image(path)
-    try:
-        with _opened(path) as image:
-            return from_pil(image)
-    except _PROBLEMS as error:
-        raise _unreadable(path, error) from error
+    with reading("image", path), _opened(path) as image:
+        return from_pil(image)
 
 
 @contextmanager
@@ -63,6 +61,8 @@ def _opened(path: Path) -> Iterator[Image.Image]:
                 f"{printable(path)} has {pixels / 1e6:.0f} million pixels, more than the {PIXEL_LIMIT / 1e6:.0f} "
                 "million that fit into memory. Make it smaller, or cut it into tiles."
             )
+        if isinstance(image, TiffImageFile):
+            image.filename = ""  # else Pillow maps uncompressed files into memory, by the turned size, and garbles them
         with _one_by_one if pixels > LARGE else nullcontext():
             yield image
 
@@ -75,8 +75,8 @@ def from_pil(image: Image.Image) -> np.ndarray:
     """
     _check_pages(image)
     image.load()
-    upright = ImageOps.exif_transpose(image)
-    return _deep(upright, image.format) if _is_deep(image.mode) else np.asarray(_to_rgb(upright))
+    seen = upright(image)
+    return _deep(seen, image.format) if _is_deep(image.mode) else np.asarray(_to_rgb(seen))
 
 
 def read_map(path: Path) -> np.ndarray:
@@ -85,17 +85,14 @@ def read_map(path: Path) -> np.ndarray:
     Raises:
         DataError: The file is missing, no image, or has several channels; the message names it.
     """
-    try:
-        with _opened(path) as image:
-            image.load()
-            upright = ImageOps.exif_transpose(image)
-    except _PROBLEMS as error:
-        raise _unreadable(path, error) from error
-    if upright.mode in ("1", "L", "P"):
-        return np.asarray(upright).astype(np.uint8)
-    if upright.mode.startswith("I"):
-        return np.asarray(upright).astype(np.int32)
-    raise DataError(printable(f"{path} is no label map: its mode is {upright.mode}. Store one class number a pixel."))
+    with reading("label map", path), _opened(path) as image:
+        image.load()
+        seen = upright(image)
+        if seen.mode in ("1", "L", "P"):
+            return np.asarray(seen).astype(np.uint8)
+        if seen.mode.startswith("I"):
+            return np.asarray(seen).astype(np.int32)
+    raise DataError(printable(f"{path} is no label map: its mode is {seen.mode}. Store one class number a pixel."))
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -104,15 +101,22 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         DataError: The file is missing or not an image; the message names it.
     """
+    (height, width), orientation = stored(path)
+    return (width, height) if orientation in SIDEWAYS else (height, width)
+
+
+def stored(path: Path) -> tuple[tuple[int, int], int]:
+    """Height and width of an image file as its pixels are stored, and its EXIF orientation, from the header alone.
+
+    Raises:
+        DataError: The file is missing or not an image; the message names it.
+    """
     if is_dicom(path):
-        return dicom_size(path)
-    try:
-        with Image.open(path) as image:
-            turned = image.getexif().get(EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
-            width, height = image.size
-    except _PROBLEMS as error:
-        raise _unreadable(path, error) from error
-    return (width, height) if turned else (height, width)
+        return dicom_size(path), UPRIGHT
+    with reading("image", path), Image.open(path) as image:
+        orientation = orientation_of(image)
+        turned_already = isinstance(image, TiffImageFile) and orientation in SIDEWAYS
+        return image.size if turned_already else (image.height, image.width), orientation
 
 
 def resized(
@@ -154,11 +158,6 @@ def _check_pages(image: Image.Image) -> None:
     image.seek(here)
     if whole > 1:
         raise ValueError(f"it holds {whole} pages, and one image a file is needed; write each page into its own file")
-
-
-def _unreadable(path: Path, error: Exception) -> DataError:
-    text = printable(f"Cannot read the image {path}: {error}. Replace the file or restore it from the source.")
-    return DataError(text)
 
 
 def _is_deep(mode: str) -> bool:

@@ -15,9 +15,10 @@ from PIL import Image
 from bench.core.errors import DataError
 from bench.data.base import Dataset, Sample
 from bench.data.dicom import is_dicom
-from bench.data.images import EXIF_ORIENTATION
 from bench.data.intensity import check_finite, to_bytes
 from bench.data.near import thumbnail
+from bench.data.orientation import UPRIGHT, orientation_of
+from bench.data.reading import reading
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,9 +83,9 @@ def _stored(path: Path) -> tuple[str, ...]:
     """How the file differs from upright RGB; it has just been read, so it opens."""
     if is_dicom(path):
         return ("DICOM",)
-    with Image.open(path) as image:
+    with reading("image", path), Image.open(path) as image:
         found = [] if image.mode == "RGB" else [f"mode {image.mode}"]
-        if image.getexif().get(EXIF_ORIENTATION, 1) != 1:
+        if orientation_of(image) != UPRIGHT:
             found.append("EXIF rotation")
         if getattr(image, "n_frames", 1) > 1:
             found.append("several frames")
