@@ -57,7 +57,7 @@ def test_any_exception_names_the_file(odd: Path, error: Exception, read: Callabl
 def test_any_exception_over_a_video_names_the_file() -> None:
     pytest.importorskip("av")
     with pytest.raises(DataError, match="clip"):
-        count_frames(Path("clip\0.mp4"))
+        count_frames(Path("clip\udcff\ud800.mp4"))
 
 
 @pytest.mark.parametrize("name", ["width_ascii.jpg", "xres_ascii.jpg"])
