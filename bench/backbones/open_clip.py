@@ -133,11 +133,14 @@ def check_activation(name: str, built: bool, trained: bool) -> None:
 def built(info: WeightsInfo, size: int, pretrained: bool) -> nn.Module:
     """The model with its weights, or with random ones."""
     import open_clip
+    import torch
     from safetensors.torch import load_file
 
     if info.file is None:
         tag = info.model_args["tag"] if pretrained else None
-        return open_clip.create_model(info.arch, pretrained=tag, force_image_size=size if size != info.size else None)
+        other = size if size != info.size else None
+        device = torch.get_default_device()  # counting sets one without memory
+        return open_clip.create_model(info.arch, pretrained=tag, force_image_size=other, device=device)
     config: dict[str, Any] = {**info.model_args, "vision_cfg": {**info.model_args["vision_cfg"], "image_size": size}}
     model: nn.Module = open_clip.model.CLIP(**config)
     if pretrained:

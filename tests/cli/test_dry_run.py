@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+import torch
 from typer.testing import CliRunner, Result
 
+from bench.backbones.family import resolve_backbone
+from bench.cells.notation import Spec
 from bench.cli.app import app
 
 
@@ -52,3 +55,14 @@ def test_what_does_not_fit_is_told_in_a_line(cell: str, tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert len(result.stderr.strip().splitlines()) == 1
     assert cell.split("/")[1] in result.stderr
+
+
+def test_a_tokeniser_is_not_fetched_to_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some architectures' lie on a hub."""
+    open_clip = pytest.importorskip("open_clip")
+    monkeypatch.delattr(open_clip, "get_tokenizer")
+    spec = Spec("open_clip.RN50-quickgelu.openai", {})
+    family = resolve_backbone(spec, None)
+    with torch.device("meta"):
+        trunk = family.load(spec.name, family.find(spec.name, None), pretrained=False)
+    assert trunk.spec.pooled_dim == 1024
