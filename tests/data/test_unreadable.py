@@ -14,7 +14,6 @@ from PIL import Image, ImageFile
 
 from bench.core.errors import DataError
 from bench.data.audit import audit
-from bench.data.clips import count_frames
 from bench.data.images import image_size, read_image, read_map
 from bench.data.orientation import turned_boxes, turned_mask
 from bench.datasets.image_folder import ImageFolder
@@ -52,12 +51,6 @@ def test_any_exception_names_the_file(odd: Path, error: Exception, read: Callabl
     Odd.error = error
     with pytest.raises(DataError, match=r"odd\.png"):
         read(odd)
-
-
-def test_any_exception_over_a_video_names_the_file() -> None:
-    pytest.importorskip("av")
-    with pytest.raises(DataError, match="clip"):
-        count_frames(Path("clip\udcff\ud800.mp4"))
 
 
 @pytest.mark.parametrize("name", ["width_ascii.jpg", "xres_ascii.jpg"])
