@@ -158,9 +158,9 @@ def test_a_tuned_run_records_its_budget_and_equals_the_chosen_rates_alone(run_ce
 
 def test_large_sets_get_fewer_epochs_in_proportion() -> None:
     recipe = preset("own")
-    assert (recipe.epochs, recipe.head_epochs, recipe.samples) == (10, 20, 4000)
+    assert (recipe.epochs, recipe.head_epochs, recipe.samples) == (10, 20, 2000)
     found = {train: (sized(recipe, train).epochs, sized(recipe, train).head_epochs) for train in (120, 400, 1200, 9000)}
-    assert found == {120: (10, 20), 400: (10, 20), 1200: (3, 6), 9000: (1, 2)}
+    assert found == {120: (10, 20), 400: (5, 10), 1200: (1, 2), 9000: (1, 2)}
     assert sized(preset("paper"), 9000) == preset("paper")
 
 

@@ -1,0 +1,36 @@
+"""The suite for a person's own images gives every method the same number of trials, and rates that fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bench
+from bench.cells import recipes
+from bench.grid.suite import load_suite
+from bench.methods.base import Method
+from bench.records import Store
+
+
+def test_every_trained_method_has_as_many_trials(tmp_path: Path) -> None:
+    cells = load_suite("own").cells
+    trained = {str(one.cell.method): one.method for one in cells if isinstance(one.method, Method)}
+    assert len(trained) >= 4
+    recipe = recipes.preset("own")
+    numbers = {
+        name: len(recipes.trials(recipe, any(stage.trunk for stage in method.stages())))
+        for name, method in trained.items()
+    }
+    assert set(numbers.values()) == {4}
+
+
+def test_a_linear_probes_best_rate_lies_inside_of_its_grid_and_it_is_no_worse_than_ridge(tmp_path: Path) -> None:
+    """Heads at a rate that nobody chose made whatever was compared with them look good."""
+    names = [f"digits/pico/{method}/own/seed={seed}" for method in ("linear_probe", "ridge") for seed in (0, 1)]
+    bench.run(*names, results=tmp_path, quiet=True, device="cpu")
+    found = {record.cell: record for record in Store(tmp_path).all()}
+    assert len(found) == 4
+    for seed in (0, 1):
+        probe, ridge = (found[f"digits/pico/{method}/own/seed={seed}"] for method in ("linear_probe", "ridge"))
+        assert probe.flags.grid_edges == []
+        assert len(probe.diagnostics["tuning"]) == probe.budget.trials == 4
+        assert probe.metrics["test"]["accuracy"] > ridge.metrics["test"]["accuracy"] - 0.03  # type: ignore[operator]
