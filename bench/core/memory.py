@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mmap
-import resource
 import sys
 import threading
 from functools import cache
@@ -28,7 +27,7 @@ class MemoryMeter:
         kind: What is measured: "device", bytes that torch allocated on a CUDA device; "resident", the peak resident set
             of the process (interpreter and libraries included), counted by the kernel from the beginning of the block;
             "sampled", the same from samples 10 ms apart, where the kernel's counter cannot be reset; "process", the
-            process's peak since it began, where the system tells nothing else.
+            process's peak since it began, where the system tells nothing else; 0 where it does not tell that either.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -175,14 +174,18 @@ def _high_water() -> int:
 
 def _resident() -> int:
     """The resident set now, in bytes."""
-    return int((_PROC / "statm").read_text().split()[1]) * resource.getpagesize()
+    return int((_PROC / "statm").read_text().split()[1]) * mmap.PAGESIZE
 
 
 def resident_memory() -> int:
-    """Bytes that the process holds now; its peak so far where the system does not tell."""
+    """Bytes that the process holds now; its peak so far where the system does not tell, else 0."""
     return _resident() if (_PROC / "statm").exists() else _process_peak()
 
 
 def _process_peak() -> int:
+    try:
+        import resource  # POSIX alone has it
+    except ImportError:
+        return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux kibibytes

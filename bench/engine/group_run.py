@@ -255,7 +255,9 @@ class GroupRun:
     def _hardware(self, seconds: float) -> Hardware:
         """What the cell's own part of the group took; what its cells share counts for each of them."""
         memory = max(self.shared_memory, self.meter.peak if self.meter else 0)
-        return Hardware(seconds=seconds, peak_memory=memory, device=str(self.device), threads=torch.get_num_threads())
+        return Hardware(
+            seconds=seconds, peak_memory=memory or None, device=str(self.device), threads=torch.get_num_threads()
+        )
 
 
 def guarded(runner: StageRunner, jobs: list[StageJob], until: int | None = None) -> Results:

@@ -150,7 +150,7 @@ class Predictor:
     @torch.no_grad()
     def _probabilities(self, arrays: Iterable[np.ndarray]) -> np.ndarray:
         with determinism():
-            found = [self._scores(some).double().softmax(1).cpu().numpy() for some in batches(arrays)]
+            found = [self._scores(some).cpu().double().softmax(1).numpy() for some in batches(arrays)]
         return np.concatenate(found)
 
     def _inputs(self, arrays: list[np.ndarray]) -> Tensor:

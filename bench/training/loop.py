@@ -204,21 +204,24 @@ class _Predictions:
 
     def __init__(self, learner: Learner) -> None:
         self.learner, self.kept = learner, list[dict[str, Tensor]]()
-        self.loss = torch.zeros((), dtype=torch.float64, device=learner.device)
+        self.losses: list[tuple[Tensor, int]] = []  # summed on the host: not every device has double precision
 
     def add(self, inputs: Inputs, targets: Tensor) -> None:
         """Predict a batch, unless the learner has failed."""
         task, count = self.learner.task, len(targets)
         for part in parts(count, at_once(self.learner, count)) if self.learner.failure is None else ():
             outputs, wanted = self.learner.forward(inputs[part]), targets[part]
-            self.loss += task.loss(outputs, wanted, self.learner.job.recipe).double() * len(wanted)
+            self.losses.append((task.loss(outputs, wanted, self.learner.job.recipe), len(wanted)))
             self.kept.append(task.kept(outputs, wanted))
 
     def predicted(self, samples: int) -> Predicted:
         """All of them."""
         if self.learner.failure is not None:
             return Predicted({}, NOTHING)
-        return Predicted(stacked(self.kept), float(self.loss) / max(samples, 1))
+        loss = 0.0
+        for mean, count in self.losses:  # one by one: what sum() gives depends on Python's version
+            loss += float(mean) * count
+        return Predicted(stacked(self.kept), loss / max(samples, 1))
 
 
 def at_once(learner: Learner, count: int) -> int:
