@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bench.data import Dataset, Official, Sample
-from bench.data.coco import CocoFile, read_coco
+from bench.data.coco import CocoFile, joined_classes, read_coco
 from bench.data.folders import file_table
 
 NOTE = "evaluated on val2017, as papers do: the test labels are not public; a fiftieth of train2017 selects"
@@ -21,6 +21,7 @@ class COCO(Dataset):
     validate. Crowds are not judged.
     """
 
+    version = 2
     homepage = "https://cocodataset.org"
     licence = "annotations CC BY 4.0; images under Flickr's terms"
     citation = "T.-Y. Lin et al., Microsoft COCO: Common Objects in Context, ECCV 2014"
@@ -41,16 +42,25 @@ class COCO(Dataset):
         return file_table(rows)
 
     def class_names(self, root: Path) -> tuple[str, ...]:
-        self.require(root)
-        return self._file(root, "val2017").classes
+        return names_in(self.require(root))
 
     def read_target(self, sample: Sample) -> np.ndarray:
         assert sample.target is not None
         assert sample.path is not None
-        return read_coco(sample.target).boxes(sample.path.name)
+        return read_coco(sample.target).boxes(sample.path, names_in(sample.root))
+
+    def left_out(self, sample: Sample) -> tuple[str, ...]:
+        assert sample.target is not None
+        assert sample.path is not None
+        return (*super().left_out(sample), *read_coco(sample.target).left_out(sample.path))
 
     def _file(self, root: Path, part: str) -> CocoFile:
         return read_coco(self.location(root) / _annotations(part))
+
+
+def names_in(place: Path) -> tuple[str, ...]:
+    """Names of val2017's categories, then what train2017 adds: files may number the same categories otherwise."""
+    return joined_classes(read_coco(place / _annotations(part)) for part in ("val2017", "train2017"))
 
 
 def _annotations(part: str) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 
 from bench.data import Sample
 from bench.data.coco import read_coco
-from bench.datasets.coco import COCO
+from bench.datasets.coco import COCO, names_in
 from bench.tasks.instances import NUMBERS
 
 
@@ -21,9 +21,9 @@ class COCOInstances(COCO):
     def read_target(self, sample: Sample) -> np.ndarray:
         assert sample.target is not None
         assert sample.path is not None
-        return read_coco(sample.target).map_of_objects(sample.path.name, NUMBERS)
+        return read_coco(sample.target).map_of_objects(sample.path, NUMBERS, names_in(sample.root))
 
     def left_out(self, sample: Sample) -> tuple[str, ...]:
         assert sample.target is not None
         assert sample.path is not None
-        return read_coco(sample.target).empty_masks(sample.path.name)
+        return read_coco(sample.target).left_out(sample.path, masks=True)

@@ -16,6 +16,7 @@ from bench.data.extents import extent_of, is_image
 if TYPE_CHECKING:
     import pandas as pd
 
+NAMED = 3  # annotations of a sample that are left out, each with its reason; the others are counted
 IGNORED = 255  # the class of a label map that counts nowhere
 
 
@@ -28,12 +29,14 @@ class Flaw:
         fatal: Training would stop at it; otherwise it is dealt with, and worth knowing.
         detail: What was found.
         sample: Its id.
+        count: How many annotations of the sample it concerns.
     """
 
     kind: str
     fatal: bool
     detail: str
     sample: str
+    count: int = 1
 
 
 def flaws(dataset: Dataset, samples: Iterable[Sample], classes: int) -> Iterator[Flaw]:
@@ -93,8 +96,9 @@ def _flaws(dataset: Dataset, sample: Sample, classes: int) -> Iterator[Flaw]:
         empty = not len(target)
     if empty:
         yield Flaw("unannotated", False, "samples without any object", sample.id)
-    for line in dataset.left_out(sample):
-        yield Flaw("left_out", False, line, sample.id)
+    if lines := dataset.left_out(sample):
+        more = f"; and {len(lines) - NAMED} more" if len(lines) > NAMED else ""
+        yield Flaw("left_out", False, "; ".join(lines[:NAMED]) + more, sample.id, len(lines))
 
 
 def _outside(boxes: np.ndarray, extent: tuple[int, ...], name: str) -> Iterator[Flaw]:

@@ -177,7 +177,7 @@ def _annotations(dataset: Dataset, root: Path, views: list[View], samples: list[
     for flaw in flaws(dataset, samples, classes):
         if flaw.fatal or flaw.kind == "left_out":
             status: Status = "undeclared" if flaw.fatal else "note"
-            yield Problem(flaw.kind, status, printable(flaw.detail), 1, (flaw.sample,))
+            yield Problem(flaw.kind, status, printable(flaw.detail), flaw.count, (flaw.sample,))
         else:
             found[flaw.kind, flaw.detail].append(flaw.sample)
     for (kind, detail), ids in found.items():

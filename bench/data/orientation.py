@@ -36,7 +36,7 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 def turned_mask(mask: np.ndarray, orientation: int) -> np.ndarray:
-    """A mask (H, W) bool of the stored pixels as it lies on the photograph seen upright."""
+    """A mask or map (H, W) of the stored pixels as it lies on the photograph seen upright."""
     method = _METHODS.get(orientation)
     return mask if method is None else np.asarray(Image.fromarray(mask).transpose(method))
 

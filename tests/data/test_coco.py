@@ -62,7 +62,8 @@ def test_boxes_and_classes(root: Path) -> None:
 
 def test_maps_of_objects(root: Path) -> None:
     pytest.importorskip("faster_coco_eval")
-    objects = read_coco(root / "coco/annotations/instances_val2017.json").map_of_objects("000.jpg", NUMBERS)
+    file = root / "coco/annotations/instances_val2017.json"
+    objects = read_coco(file).map_of_objects(root / "coco/val2017/000.jpg", NUMBERS)
     expected = np.zeros((10, 20), dtype=np.int32)
     expected[:, 15:] = 255
     expected[2:6, 2:8] = 2 * NUMBERS + 1
@@ -83,9 +84,9 @@ def test_bad_annotations_are_named(tmp_path: Path, change: dict[str, Any], text:
     file = tmp_path / "some.json"
     file.write_text(json.dumps(content(["a.jpg"], **change)))
     with pytest.raises(DataError, match=text):
-        read_coco(file).boxes("a.jpg")
+        read_coco(file).boxes(tmp_path / "a.jpg")
     with pytest.raises(DataError, match=r"does not list the image b\.jpg"):
-        read_coco(file).boxes("b.jpg")
+        read_coco(file).boxes(tmp_path / "b.jpg")
 
 
 def test_a_file_that_is_no_coco_is_named(tmp_path: Path) -> None:
