@@ -10,8 +10,7 @@ import pandas as pd
 from bench.core.errors import DataError
 from bench.data import Dataset, Official, Sample
 from bench.data.folders import file_table
-from bench.data.images import image_size
-from bench.data.voc import check_size, read_voc
+from bench.data.voc import boxes_on, read_voc
 
 
 class BCCD(Dataset):
@@ -50,6 +49,4 @@ class BCCD(Dataset):
     def read_target(self, sample: Sample) -> np.ndarray:
         assert sample.target is not None
         assert sample.path is not None
-        found = read_voc(sample.target, self.classes)
-        check_size(found, image_size(sample.path), sample.target)
-        return found.boxes
+        return boxes_on(sample.path, read_voc(sample.target, self.classes), sample.target)

@@ -12,6 +12,7 @@ import numpy as np
 from bench.core.errors import DataError
 from bench.data.base import Dataset, Sample, rows_of
 from bench.data.extents import extent_of, is_image
+from bench.data.written_for import exchanged
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +70,8 @@ def check_classes(dataset: Dataset, target: np.ndarray, classes: int, name: str)
 def check_extent(target: np.ndarray, extent: tuple[int, ...], name: str) -> None:
     """Raise DataError when a label map is not of its input's size."""
     if target.shape != extent:
-        raise DataError(f"The label map of {name} is {target.shape}, but its input is {extent}. Repair it.")
+        hint = exchanged(target.shape, extent)
+        raise DataError(f"The label map of {name} is {target.shape}, but its input is {extent}. Repair it.{hint}")
 
 
 def left_out(dataset: Dataset, table: pd.DataFrame, root: Path) -> tuple[str, ...]:

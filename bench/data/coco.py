@@ -16,8 +16,8 @@ from bench.core.errors import DataError, nearest
 from bench.data.boxes import WIDTH
 from bench.data.coco_masks import empty_parts, mask_of
 from bench.data.folders import printable
-from bench.data.images import stored
-from bench.data.orientation import SIDEWAYS, UPRIGHT, turned_boxes, turned_mask
+from bench.data.orientation import turned_boxes, turned_mask
+from bench.data.written_for import written_for
 
 NO_OBJECT = 255  # of a map of objects: pixels that are not judged
 Entry = dict[str, Any]
@@ -122,22 +122,7 @@ class CocoFile:
 
     def _extent(self, photograph: Path, needed: bool = False) -> tuple[tuple[int, int], int]:
         """Height and width that the annotations were written for, and how the photograph is turned from there."""
-        said = self._stated(photograph.name, needed)
-        found, orientation = stored(photograph)
-        seen = found[::-1] if orientation in SIDEWAYS else found
-        if said is not None and said not in (found, seen):
-            raise DataError(
-                f"{self.name} was written for {photograph.name} of {said}, but the image has {seen} (height, width). "
-                "Restore the image, or correct the annotations."
-            )
-        if orientation == UPRIGHT:
-            return found, UPRIGHT
-        if said is None or found == seen:
-            raise DataError(
-                f"{photograph.name} is turned by its EXIF orientation {orientation}, and {self.name} does not say "
-                "whether its annotations are. Save the image upright, without EXIF."
-            )
-        return (found, orientation) if said == found else (seen, UPRIGHT)
+        return written_for(self._stated(photograph.name, needed), photograph, self.name)
 
     def _stated(self, image: str, needed: bool = False) -> tuple[int, int] | None:
         """Height and width of an image as the file says; None where it says nothing and need not."""

@@ -9,6 +9,7 @@ import numpy as np
 from bench.core.errors import DataError
 from bench.data.folders import images_in, printable
 from bench.data.images import read_map
+from bench.data.written_for import exchanged
 
 
 def read_masks(folder: Path, extent: tuple[int, int]) -> tuple[list[np.ndarray], tuple[str, ...]]:
@@ -30,7 +31,8 @@ def read_masks(folder: Path, extent: tuple[int, int]) -> tuple[list[np.ndarray],
     for name in images_in(folder):
         mask = read_map(folder / name) > 0
         if mask.shape != extent:
-            raise DataError(f"{printable(folder / name)} is {mask.shape}, but its image is {extent}. Repair it.")
+            file, hint = printable(folder / name), exchanged(mask.shape, extent)
+            raise DataError(f"{file} is {mask.shape}, but its image is {extent}. Repair it.{hint}")
         if mask.any():
             masks.append(mask)
         else:

@@ -12,6 +12,8 @@ import numpy as np
 from bench.core.errors import DataError, nearest
 from bench.data.boxes import WIDTH
 from bench.data.folders import printable
+from bench.data.orientation import turned_boxes
+from bench.data.written_for import written_for
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def read_voc(file: Path, classes: Sequence[str], first_pixel: int = 0) -> VocFil
     """
     name = printable(file)
     try:
-        root = ElementTree.parse(file).getroot()
+        root = _parsed(file)
         boxes = [_box(found, classes, first_pixel, name) for found in root.iter("object")]
         size = root.find("size")
         extent = None if size is None else (int(_text(size, "height")), int(_text(size, "width")))
@@ -48,13 +50,29 @@ def read_voc(file: Path, classes: Sequence[str], first_pixel: int = 0) -> VocFil
     return VocFile(np.array(boxes, dtype=np.float32).reshape(-1, WIDTH), extent)
 
 
-def check_size(found: VocFile, extent: tuple[int, int], file: Path) -> None:
-    """Raise DataError where a file was written for an image of another size."""
-    if found.extent is not None and found.extent != extent:
-        raise DataError(
-            f"{printable(file)} was written for an image of {found.extent}, but it has {extent} (height, width). "
-            "Restore the image, or correct the boxes."
-        )
+def boxes_on(photograph: Path, found: VocFile, file: Path) -> np.ndarray:
+    """The boxes (k, 6) of an image, as it is seen upright.
+
+    Args:
+        photograph: Its file.
+        found: What its annotations say.
+        file: Theirs, for messages.
+
+    Raises:
+        DataError: They were written for an image of another size, or nobody can tell whether EXIF turns them too.
+    """
+    extent, orientation = written_for(found.extent, photograph, printable(file))
+    return turned_boxes(found.boxes, extent, orientation)
+
+
+def _parsed(file: Path) -> ElementTree.Element:
+    """The root of the XML, without namespaces: some tools declare one, which makes every tag another name."""
+    root = ElementTree.parse(file).getroot()
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    if root.tag != "annotation" and root.find("object") is None:
+        raise ValueError(f"its outermost element is {root.tag}, not annotation")
+    return root
 
 
 def _box(found: ElementTree.Element, classes: Sequence[str], first_pixel: int, name: str) -> list[float]:

@@ -8,19 +8,22 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from made_dense import bccd
 from PIL import Image
 
 from bench.cells.recipes import preset
 from bench.core.errors import DataError
 from bench.data import Dataset, Official, Sample
-from bench.data.annotations import flaws
+from bench.data.annotations import check_extent, flaws
 from bench.data.audit import audit
 from bench.data.augment import COLUMNS, Preprocess
+from bench.data.base import rows_of
 from bench.data.boxes import PADDING, padded, shares
 from bench.data.mask_folder import read_masks
-from bench.data.prepare import prepare
+from bench.data.prepare import checked_table, prepare
 from bench.data.readers import box_reader
-from bench.data.voc import check_size, read_voc
+from bench.data.voc import boxes_on, read_voc
+from bench.datasets.bccd import BCCD
 
 RELEASED = preset("paper").model_copy(update={"epochs": 1})
 SHAPE = (3, 40, 60)
@@ -135,9 +138,11 @@ def test_voc_files(tmp_path: Path) -> None:
     assert found.boxes.tolist() == [[3, 2, 9, 8, 1, 1]]
     assert found.extent == (10, 20)
     assert read_voc(file, ("a", "b"), first_pixel=1).boxes[0, :4].tolist() == [2, 1, 9, 8]
-    check_size(found, (10, 20), file)
-    with pytest.raises(DataError, match=r"one\.xml was written for an image of \(10, 20\), but it has \(5, 5\)"):
-        check_size(found, (5, 5), file)
+    Image.new("L", (20, 10)).save(tmp_path / "one.png")
+    assert np.array_equal(boxes_on(tmp_path / "one.png", found, file), found.boxes)
+    Image.new("L", (5, 5)).save(tmp_path / "one.png")
+    with pytest.raises(DataError, match=r"one\.xml was written for an image of \(10, 20\), but one\.png has \(5, 5\)"):
+        boxes_on(tmp_path / "one.png", found, file)
 
 
 @pytest.mark.parametrize(
@@ -157,6 +162,45 @@ def test_bad_voc_files_are_named(tmp_path: Path, text: str, problem: str) -> Non
     assert "one.xml" in str(raised.value)
 
 
+@pytest.mark.parametrize("start", ['<annotation xmlns="http://a.b/voc">', "<v:annotation xmlns:v='urn:voc'>"])
+def test_voc_files_with_a_namespace(tmp_path: Path, start: str) -> None:
+    plain = VOC.format(name="b", xmin=3)
+    if "v:" in start:
+        plain = plain.replace("</", "</v:").replace("<", "<v:").replace("<v:/v:", "</v:")
+    (tmp_path / "one.xml").write_text(start + plain.partition(">")[2])
+    found = read_voc(tmp_path / "one.xml", ("a", "b"))
+    assert found.boxes.tolist() == [[3, 2, 9, 8, 1, 1]]
+    assert found.extent == (10, 20)
+
+
+def test_xml_of_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "one.xml").write_text("<html><body/></html>")
+    with pytest.raises(DataError, match=r"one\.xml.*html"):
+        read_voc(tmp_path / "one.xml", ("a",))
+
+
+@pytest.mark.parametrize("orientation", [3, 5, 6, 7, 8])
+def test_voc_boxes_of_a_turned_photograph(root: Path, orientation: int) -> None:
+    """Turned with it where sizes tell; refused where they do not."""
+    bccd(root)
+    dataset = BCCD()
+    sample = next(iter(rows_of(dataset, checked_table(dataset, root), root)))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    assert sample.path is not None
+    pixels = np.zeros((10, 12), dtype=np.uint8)
+    pixels[1:8, 2:9] = 255
+    Image.fromarray(pixels).save(sample.path, exif=exif, quality=100)
+    if orientation == 3:
+        with pytest.raises(DataError, match="EXIF orientation 3"):
+            dataset.read_target(sample)
+        return
+    left, top, right, bottom = dataset.read_target(sample)[0, :4].astype(int)
+    expected = np.zeros((12, 10), dtype=bool)
+    expected[top:bottom, left:right] = True
+    assert np.array_equal(dataset.read(sample)[..., 0] > 128, expected)
+
+
 def test_mask_folders(tmp_path: Path) -> None:
     for name, top in (("one", 0), ("two", 4), ("void", 10)):
         mask = np.zeros((10, 20), dtype=np.uint8)
@@ -169,3 +213,13 @@ def test_mask_folders(tmp_path: Path) -> None:
         read_masks(tmp_path, (5, 5))
     with pytest.raises(DataError, match="are missing"):
         read_masks(tmp_path / "nowhere", (5, 5))
+    with pytest.raises(DataError, match="EXIF"):
+        read_masks(tmp_path, (20, 10))
+
+
+def test_a_label_map_whose_sides_are_exchanged_names_exif() -> None:
+    with pytest.raises(DataError, match="EXIF"):
+        check_extent(np.zeros((10, 20)), (20, 10), "a")
+    with pytest.raises(DataError) as raised:
+        check_extent(np.zeros((10, 20)), (20, 20), "a")
+    assert "EXIF" not in str(raised.value)
