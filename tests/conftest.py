@@ -16,29 +16,10 @@ if TYPE_CHECKING:
 # Before torch is imported anywhere: workers on few cores must not fight for them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# A loaded machine is slow, not wrong.
-settings.register_profile("patient", deadline=None, max_examples=60)
-settings.load_profile("patient")
-
-
-# Whole runs, killed runs, backbones made 3D, processes and browsers: what `pytest -m "not slow"` leaves out while one
-# is writing.
-SLOW = (
-    "engine", "executors", "extending", "backbones/test_lift.py", "backbones/test_video.py",
-    "backbones/test_weights.py", "claims/test_command.py", "claims/test_simulation.py", "cli/test_light.py",
-    "cli/test_new_check.py", "cli/test_newcomer.py", "cli/test_own_images.py", "cli/test_run.py",
-    "core/test_full_disk.py", "core/test_hostile.py", "data/test_real_data.py", "grid/test_fuzz.py",
-    "methods/test_core_is_general.py", "report/test_pages.py", "stats/test_simulation.py",
-    "tables/test_quick_table.py",
-)  # fmt: skip
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the slow ones, by folder or file."""
-    here = Path(__file__).parent
-    for item in items:
-        if any(item.path.is_relative_to(here / name) for name in SLOW):
-            item.add_marker(pytest.mark.slow)
+# A loaded machine is slow, not wrong. `--hypothesis-profile full` tries more (tox -e full).
+settings.register_profile("fast", deadline=None, max_examples=30)
+settings.register_profile("full", deadline=None, max_examples=300)
+settings.load_profile("fast")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -22,6 +22,8 @@ from bench.cells.notation import Spec
 from bench.core.errors import UsageError
 from bench.plugins import registry
 
+pytestmark = pytest.mark.slow
+
 WEIGHTS = os.environ.get("BENCH_WEIGHTS", "")
 TOLERANCE = 1e-4
 

@@ -19,6 +19,8 @@ from bench.backbones.video import _MODELS, Video
 from bench.backbones.video_models import MViT, build
 from bench.core.errors import UsageError
 
+pytestmark = pytest.mark.slow
+
 # small inputs where the architecture takes them
 INPUTS: dict[str, dict[str, int]] = {
     "r3d_18": {"frames": 6, "size": 32},

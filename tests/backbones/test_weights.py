@@ -23,6 +23,8 @@ from bench.backbones.weights import ensure_here, find, load
 from bench.cells.notation import Spec
 from bench.core.errors import UsageError
 
+pytestmark = pytest.mark.slow
+
 HUB_NAME = "test_vit.r160_in1k"
 REPOSITORY = "timm/test_vit.r160_in1k"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

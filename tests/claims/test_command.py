@@ -16,6 +16,8 @@ from bench.cli.commands.verify import suites_for
 from bench.core.errors import UsageError
 from bench.records import Store
 
+pytestmark = pytest.mark.slow
+
 NAME = "pacs/vit_base_patch16_224.augreg_in21k/{method}/paper"
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from bench.claims import Claim, Ours, judge
 
+pytestmark = [pytest.mark.slow, pytest.mark.simulation]
+
 ROOT = Path(__file__).resolve().parents[2]
 REPLICATES = 1500
 

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 HEAVY = {"torch", "timm", "pandas", "mmengine", "sklearn", "jinja2", "vl_convert"}
 SLOW = HEAVY | {"numpy", "scipy", "safetensors", "rich"}  # of which reading names needs none
 PROGRAM = """

@@ -12,6 +12,8 @@ from typer.testing import CliRunner, Result
 
 from bench.cli.app import app
 
+pytestmark = pytest.mark.slow
+
 
 def invoke(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])

@@ -14,6 +14,8 @@ from bench.cli.app import app
 from bench.conformance.tiny import tiny_weights
 from bench.records import Store
 
+pytestmark = pytest.mark.slow
+
 CELLS = [f"digits/pico/{method}/quick/seed=0" for method in ("majority", "knn")]
 
 

@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 
 from bench.cli.app import app
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[2] / "docs" / "own_images.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 NEW = 4  # new photographs of each class

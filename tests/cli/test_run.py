@@ -23,6 +23,8 @@ from bench.backbones.local import local_weights
 from bench.cli.app import app
 from bench.records import Store
 
+pytestmark = pytest.mark.slow
+
 FLOORS = "digits/pico/{}/quick/seed={}"
 OWN = '''"""A baseline of fifteen lines."""
 from torch import nn

@@ -21,6 +21,8 @@ from bench.core.atomic import DiskFull
 from bench.records import Store
 from tests.engine.conftest import RunCells
 
+pytestmark = pytest.mark.slow
+
 KNN = "digits[shots=2]/pico/knn/quick[epochs=1]/seed=0"
 
 

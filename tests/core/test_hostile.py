@@ -21,6 +21,8 @@ from bench.core.sizes import amount
 from bench.data import images
 from bench.data.roots import cache_root
 
+pytestmark = [pytest.mark.slow, pytest.mark.fuzz]
+
 CELL = "digits/pico/linear_probe/quick[epochs=1]/seed=0"
 
 

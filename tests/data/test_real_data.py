@@ -18,7 +18,7 @@ from bench.datasets.pacs import PACS
 from bench.datasets.plant_pathology_2020 import CLASSES, PlantPathology2020
 from bench.plugins import registry
 
-pytestmark = pytest.mark.realdata
+pytestmark = [pytest.mark.slow, pytest.mark.realdata]
 
 # Taken at import, before any test changes the environment.
 DATA = os.environ.get("BENCH_DATA", "")

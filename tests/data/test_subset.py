@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.core.errors import DataError
@@ -25,7 +25,6 @@ def training(table: pd.DataFrame, split: pd.Series) -> set[str]:
     return set(table["id"][split == "train"])
 
 
-@settings(max_examples=60, deadline=None)
 @given(tables, st.floats(0.01, 1), st.floats(0.01, 1), st.integers(0, 5))
 def test_fractions_are_nested_and_stratified(table: pd.DataFrame, a: float, b: float, seed: int) -> None:
     small, large = sorted((a, b))
@@ -39,7 +38,6 @@ def test_fractions_are_nested_and_stratified(table: pd.DataFrame, a: float, b: f
         assert 0 <= kept - len(rows) * small + 1e-9 * len(rows) < 1 + 1e-6  # rounded up
 
 
-@settings(max_examples=60, deadline=None)
 @given(tables, st.integers(1, 5), st.integers(0, 5))
 def test_shots_are_exact_and_nested(table: pd.DataFrame, shots: int, seed: int) -> None:
     sizes = table[table["split"] == "train"]["label"].value_counts()

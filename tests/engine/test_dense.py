@@ -23,6 +23,8 @@ from bench.tables.metrics import known_floors
 from bench.tasks.segmentation import Segmentation
 from tests.engine.test_interruption import in_child, status_of
 
+pytestmark = pytest.mark.slow
+
 TASKS = {"digits_scene": "segmentation", "digits_boxes": "detection", "digits_instances": "instances"}
 RunDense = Callable[..., Done]
 

@@ -19,6 +19,8 @@ from bench.training.learner import Learner
 from bench.training.schedules import learning_rate
 from tests.engine.conftest import RunCells
 
+pytestmark = pytest.mark.slow
+
 SEVERAL = ["linear_probe", "cladapter[k=2,tuning=frozen]", "cladapter[k=3]", "full_finetune", "knn"]
 
 

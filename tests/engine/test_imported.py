@@ -26,6 +26,8 @@ from bench.report.submission import check
 from bench.stats.softmax import softmax
 from bench.tables import aggregate
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def digits() -> Prepared:

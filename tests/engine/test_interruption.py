@@ -18,6 +18,8 @@ from bench.records import Store
 from bench.training import checkpoint
 from tests.engine.conftest import RunCells
 
+pytestmark = pytest.mark.slow
+
 METHODS = ["cladapter[k=2]", "linear_probe", "majority"]
 KINDS = (
     "array",

@@ -14,6 +14,8 @@ from bench.plots.draw import Request, draw
 from bench.records import Store
 from tests.engine.conftest import RunCells
 
+pytestmark = pytest.mark.slow
+
 METHODS = ["linear_probe", "full_finetune", "cladapter[k=2]", "knn"]
 
 

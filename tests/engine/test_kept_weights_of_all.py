@@ -20,6 +20,8 @@ from bench.records import Store, prediction_key
 from bench.records.files import weights_beside
 from bench.stats.softmax import softmax
 
+pytestmark = pytest.mark.slow
+
 LOADABLE = [
     pytest.param(world, id=world.name, marks=[pytest.mark.slow] if world.backbone != "tiny_vit" else [])
     for world in WORLDS

@@ -10,6 +10,8 @@ import pytest
 
 from bench.core.progress import Reporter
 
+pytestmark = pytest.mark.slow
+
 
 class Deaf:
     """Interrupts its process while it is finalised, where Python drops every exception."""

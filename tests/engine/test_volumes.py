@@ -16,6 +16,8 @@ from bench.records import Store
 from tests.engine.conftest import RunCells
 from tests.engine.test_interruption import in_child, status_of
 
+pytestmark = pytest.mark.slow
+
 SEVERAL = [
     "majority", "knn", "geometry", "linear_probe", "cladapter[k=2,tuning=frozen,dropout=0.3]", "cladapter[k=3]",
     "full_finetune",

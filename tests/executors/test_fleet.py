@@ -19,6 +19,8 @@ from bench.executors.remote import Report
 from bench.plugins.folders import use_folders
 from bench.records import Store
 
+pytestmark = pytest.mark.slow
+
 METHODS = ["linear_probe", "full_finetune"]
 # Workers in this process that die as often as told, after so many epochs, as a process would.
 SHAKY = '''

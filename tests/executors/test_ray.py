@@ -25,7 +25,7 @@ from bench.executors.ray_session import ENVIRONMENT, ONE_MACHINE
 from bench.plugins.folders import use_folders
 from bench.records import Store
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 if not importlib.util.find_spec("ray"):
     pytest.skip("the extra ray is not installed", allow_module_level=True)
 

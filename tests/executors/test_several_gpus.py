@@ -9,10 +9,13 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from clusters import ROOT, environment
 from compared import assert_same_results
 
 from bench.records.openings import read
+
+pytestmark = pytest.mark.slow
 
 METHODS = ["linear_probe", "full_finetune", "majority", "knn"]
 

@@ -19,7 +19,7 @@ from bench.engine.settings import Settings
 from bench.executors.base import executor_of
 from bench.executors.slurm import Slurm
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 pytest.importorskip("submitit", reason="the extra slurm is not installed")
 
 CELLS = [f"digits[shots=5]/tiny_vit/{m}/quick[epochs=3]/seed=0,data_seed=0" for m in ("linear_probe", "full_finetune")]

@@ -20,6 +20,8 @@ from bench.plugins.folders import use_folders
 from bench.records import Record, Store
 from bench.tables import aggregate, to_json
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[2] / "docs" / "extending.md"
 NAMED = re.compile(r"`plugins/(\w+)\.py`:\n\n```python\n(.*?)```\n", re.DOTALL)
 PLUGINS: dict[str, str] = dict(NAMED.findall(PAGE.read_text()))

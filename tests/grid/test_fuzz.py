@@ -15,6 +15,8 @@ from bench.grid.resolve import resolve
 from bench.grid.suite import from_variables, parse_override
 from bench.plugins import registry
 
+pytestmark = [pytest.mark.slow, pytest.mark.fuzz]
+
 NAMES, OVERRIDES = 48_000, 2_000
 VARIABLES = {"dataset": "digits", "backbone": "pico", "methods": ["knn"], "recipe": "quick"}
 PARTS = {  # part of a name -> plug-ins, and their fields

@@ -12,6 +12,8 @@ from bench.cells.recipes import PRESETS
 from bench.plugins import registry
 from bench.plugins.scan import KINDS, Kind
 
+pytestmark = pytest.mark.slow
+
 CORE = Path(bench.__file__).parent
 # a key of COCO's files, and the name of a figure
 # submitit calls its own executor what our plug-in is called; libraries and extras are called so too

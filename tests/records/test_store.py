@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from made_records import done, failed
 
@@ -56,7 +56,6 @@ _specs = st.builds(Spec, st.from_regex(r"[A-Za-z0-9_.+-]{1,12}", fullmatch=True)
 _cells = st.builds(Cell, _specs, _specs, _specs, _specs, st.integers(0, 10**9))
 
 
-@settings(max_examples=40, deadline=None)
 @given(_cells, _cells)
 def test_addresses_are_distinct_safe_and_inside_the_folder(one: Cell, other: Cell) -> None:
     store = Store(Path("runs"))

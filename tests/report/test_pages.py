@@ -24,6 +24,8 @@ from bench.report.pages import STATIC, Pages, paragraphs, pieces
 from bench.report.passports import passport
 from bench.report.site import Site
 
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
+
 TIMED = """(action) => {
     const began = performance.now(); (0, eval)(action); document.body.offsetHeight; return performance.now() - began;
 }"""

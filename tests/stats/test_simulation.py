@@ -13,6 +13,8 @@ from worlds import REGIMES, World, labels, predictions
 from bench.stats import Comparison, compare, compare_all, holm, macro_f1
 from bench.stats.crossed import crossed_pairs
 
+pytestmark = [pytest.mark.slow, pytest.mark.simulation]
+
 Decide = Callable[[Comparison], float]
 REPLICATES = 150
 

@@ -14,6 +14,8 @@ from bench.engine.settings import Settings
 from bench.records import Store
 from bench.tasks.classification import Classification
 
+pytestmark = pytest.mark.slow
+
 METHODS = ("majority", "knn", "linear_probe", "cladapter[k=5]")
 CELLS = [f"digits[shots=20]/pico[size=32]/{name}/quick[epochs=1]/seed={seed}" for name in METHODS for seed in (0, 1)]
 METRICS = [metric.name for metric in Classification.metrics]

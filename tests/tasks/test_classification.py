@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import softmax
 from sklearn import metrics as sk
@@ -25,7 +25,6 @@ def splits(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return labels, np.round(logits, draw(st.integers(0, 6))).astype(np.float32)
 
 
-@settings(max_examples=60, deadline=None)
 @given(splits())
 def test_classification_equals_scikit_learn(split: tuple[np.ndarray, np.ndarray]) -> None:
     labels, logits = split
