@@ -26,8 +26,9 @@ def test_wheel(tmp_path: Path) -> None:
     shipped = [
         path
         for path in (ROOT / "bench").rglob("*")
-        if path.suffix in (".py", ".safetensors", ".npz", ".txt", ".csv", ".html", ".css", ".js")
+        if path.suffix in (".py", ".safetensors", ".npz", ".txt", ".csv", ".html", ".css", ".js", ".typed")
     ]
+    assert ROOT / "bench" / "py.typed" in shipped  # type checkers of who imports the package read its hints
     plugins = [path for part in PARTS[1:] for path in (ROOT / "bench" / part).glob("*.py")]
     expected = {path.relative_to(ROOT).as_posix(): path for path in [*shipped, *plugins]}
     assert set(held) == set(expected)
