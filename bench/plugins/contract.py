@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from types import FunctionType
 from typing import Any, TypeVar
+
+from bench.plugins import syntax
 
 _MARK = "__must_be_defined__"
 _OURS = __name__.partition(".")[0]
@@ -33,13 +37,22 @@ def breach(cls: type) -> str:
             meant = difflib.get_close_matches(name, own - known, n=1, cutoff=0.5)
             hint = f" Is {meant[0]}() meant to be it?" if meant else ""
             return f"{place(cls)}: {cls.__name__} must define {name}{_parameters(value)}.{hint}"
+    called = _names_used(cls)
     for name in sorted(own - known):
-        if meant := difflib.get_close_matches(name, known - own, n=1, cutoff=_SLIP):
-            return (
-                f"{place(cls)}: nothing calls {cls.__name__}.{name}(). Is it meant to be {meant[0]}()? Rename it, or "
-                "begin its name with an underscore."
-            )
+        meant = difflib.get_close_matches(name, known - own, n=1, cutoff=_SLIP)
+        if meant or not (name in called or hasattr(cls.__base__, name)):
+            hint = f"Is it meant to be {meant[0]}()? Rename it" if meant else f"Known hooks: {', '.join(sorted(known))}"
+            return f"{place(cls)}: nothing calls {cls.__name__}.{name}(). {hint}, or begin its name with an underscore."
     return ""
+
+
+def _names_used(cls: type) -> set[str]:
+    """Names that the class's file reads from objects: what is among them may be called by its own code."""
+    try:
+        tree = syntax.parse(Path(inspect.getfile(cls)))
+    except (OSError, TypeError):  # made in a notebook or by a test: nobody can tell
+        return set(vars(cls))
+    return {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
 
 
 def place(cls: type) -> str:

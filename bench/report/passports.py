@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.core.commands import command
 from bench.core.errors import UsageError
 from bench.plugins import registry
 from bench.records import Record
+from bench.tables.rows import cell_parts
 
 AUDITS = "audits"  # folder of a results folder: NAME.json, as `bench data audit NAME --json` prints it
 
@@ -27,6 +30,7 @@ class Passport:
         seen: Cell's data set, protocol, and the samples that records counted in each split.
         leaks, differences: What records say of their protocols and of counts that differ.
         audit: The stored audit, or None.
+        audit_again: The commands that store one.
     """
 
     name: str
@@ -38,6 +42,7 @@ class Passport:
     leaks: list[str]
     differences: list[str]
     audit: dict[str, Any] | None
+    audit_again: str
 
 
 def passport(name: str, records: Iterable[Record], results: Path) -> Passport:
@@ -59,7 +64,13 @@ def passport(name: str, records: Iterable[Record], results: Path) -> Passport:
         leaks=sorted({f"{r.protocol}: {leak}" for r in records for leak in r.flags.leaks}),
         differences=sorted({_difference(r) for r in records if r.flags.partial}),
         audit=_audit(results / AUDITS / f"{name}.json"),
+        audit_again=_audit_again(results / AUDITS, name, records[0].cell.rpartition("/seed=")[0]),
     )
+
+
+def _audit_again(folder: Path, name: str, cell: str) -> str:
+    again = command("data", "audit", cell_parts(f"{cell}/seed=0")[0], "--json")
+    return f"mkdir -p {shlex.quote(str(folder))} && {again} > {shlex.quote(str(folder / f'{name}.json'))}"
 
 
 def _card(name: str, records: list[Record]) -> tuple[str, list[tuple[str, str]], list[tuple[str, str, str]]]:
@@ -108,8 +119,6 @@ def _numbers(found: Iterable[int]) -> str:
 
 
 def _dataset(record: Record) -> str:
-    from bench.tables.rows import cell_parts
-
     return cell_parts(record.cell)[0]
 
 
@@ -125,5 +134,5 @@ def _audit(file: Path) -> dict[str, Any] | None:
         found = json.loads(file.read_text(encoding="utf-8"))
         assert isinstance(found["problems"], list)
     except (json.JSONDecodeError, KeyError, TypeError, AssertionError):
-        raise UsageError(f"{file} is no audit. Write it anew: bench data audit {file.stem} --json > {file}") from None
+        raise UsageError(f"{file} is no audit. Remove it, or write it anew as docs/report.md says.") from None
     return dict(found)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench.core.commands import command as whole
 from bench.core.errors import UsageError
 from bench.plots.chart import Chart
 from bench.plots.confusion import confusion
@@ -29,7 +29,7 @@ DRAWN_CLASSES = 30
 
 def command(cells: Sequence[str]) -> str:
     """What to type to run these cells."""
-    return shlex.join(["bench", "run", *cells])
+    return whole("run", *cells)
 
 
 def page(board: Board, row: Row, name: str, runs: Sequence[Run]) -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bench.core.errors import UsageError
+from bench.methods import FeatureMethod, Method
 from bench.plugins import registry
 from bench.plugins.folders import use_folders
 
@@ -64,7 +67,7 @@ def test_a_misspelled_hook_is_not_passed_over(folder: Path, name: str) -> None:
         load(folder, TRAINED.format(name=name))
 
 
-@pytest.mark.parametrize("name", ["head", "_heads", "make_layer"])
+@pytest.mark.parametrize("name", ["head", "_heads"])
 def test_helpers_are_free(folder: Path, name: str) -> None:
     assert load(folder, TRAINED.format(name=name)).__name__ == "Slip"
 
@@ -73,3 +76,48 @@ def test_what_comes_with_the_package_keeps_its_contracts() -> None:
     kinds = [kind for kind in registry.KINDS if kind != "suites"]
     loaded = [registry.load(kind, name) for kind in kinds for name in registry.catalog(kind)]
     assert len(loaded) > 40
+
+
+UNCALLED = '''
+from bench.methods import Method
+
+
+class Slip(Method):
+    """A method with a hook that does not exist."""
+
+    def {name}(self, model, start):
+        return None
+
+    def stages(self):
+        self.used()
+        return super().stages()
+
+    def used(self):
+        """Called by its own code."""
+
+    def _own(self):
+        """Nobody's business."""
+'''
+
+
+@pytest.mark.parametrize("name", ["penalty", "regularise", "on_epoch_end"])
+def test_a_hook_that_nothing_calls_is_refused(name: str, folder: Path) -> None:
+    (folder / "slip.py").write_text(UNCALLED.format(name=name))
+    with pytest.raises(UsageError, match=rf"nothing calls Slip.{name}\(\).*extra_loss"):
+        registry.load("baselines", "slip")
+
+
+def test_hooks_that_templates_and_pages_name_exist() -> None:
+    """With the arguments that they are named with: ``penalty(model, start)`` stood in a template and nowhere else."""
+    root = Path(__file__).parents[2]
+    files = [*(root / "bench" / "cli" / "templates").glob("*.txt"), *(root / "docs").glob("*.md")]
+    known = {
+        name: ", ".join(one for one in inspect.signature(getattr(cls, name)).parameters if one != "self")
+        for cls in (Method, FeatureMethod)
+        for name in ("inject", "extra_loss", "head", "stages", "diagnose", "fit", "measure", "export")
+        if hasattr(cls, name)
+    }
+    named = re.compile(r"(?<![.\w])(inject|extra_loss|penalty|diagnose|measure|fit)\(([a-z_, ]*)\)")
+    found = [(file.name, *match) for file in files for match in named.findall(file.read_text(encoding="utf-8"))]
+    assert len(found) >= 4
+    assert [one for one in found if known.get(one[1]) != one[2]] == []

@@ -8,15 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from bench.core.atomic import write_text
+from bench.core.commands import command
 from bench.core.errors import UsageError
 from bench.plugins import registry
 from bench.plugins.syntax import PACKAGE
-
-NEXT = {
-    "baseline": "Check it: bench check {path}\nRun it:   bench run digits/pico/{name}/quick/seed=0 --plugins {folder}",
-    "dataset": "Fill in its card and put your data where the file says, then\ncheck it: bench check {path} --data DIR\n"
-    "run it:   bench run {name}/pico/knn/quick/seed=0 --plugins {folder} --data DIR",
-}
 
 
 def write(kind: Literal["baseline", "dataset"], name: str, folder: Path) -> str:
@@ -34,4 +29,18 @@ def write(kind: Literal["baseline", "dataset"], name: str, folder: Path) -> str:
     template = (PACKAGE / "cli" / "templates" / f"{kind}.py.txt").read_text(encoding="utf-8")
     class_name = "".join(part.capitalize() for part in name.split("_"))
     write_text(path, template.replace("NAME", name).replace("CLASS", class_name))
-    return f"Wrote {path}.\n" + NEXT[kind].format(path=path, name=name, folder=folder)
+    return "\n".join([f"Wrote {path}.", *_next(kind, name, path, folder)])
+
+
+def _next(kind: str, name: str, path: Path, folder: Path) -> list[str]:
+    """What to do with it: commands that can be pasted, for data sets once DIR names the data root."""
+    if kind == "baseline":
+        run = command("run", f"digits/pico/{name}/quick/seed=0", plugins=[folder])
+        return [f"Check it: {command('check', path)}", f"Run it:   {run}"]
+    root = Path("DIR")
+    run = command("run", f"{name}/pico/knn/quick/seed=0", data=root, plugins=[folder])
+    return [
+        "Fill in its card and put your data where the file says.",
+        f"Check it: {command('check', path, data=root)}",
+        f"Run it:   {run}",
+    ]

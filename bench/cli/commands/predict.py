@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.core.atomic import write_text
+from bench.core.commands import command
+from bench.core.errors import UsageError
 from bench.engine.predictor import Guess, Predictor, load_model
+from bench.plugins.folders import user_folders
 from bench.records import Store
 from bench.records.files import weights_beside
 from bench.tables.filters import one_run
@@ -56,7 +59,14 @@ def kept_file(cell: str, results: Path) -> Path:
     if cell.endswith(".safetensors"):
         return Path(cell)
     store = Store(results)
-    return weights_beside(store.path(one_run(store.readable(), cell).cell))
+    record = one_run(store.readable(), cell)
+    file = weights_beside(store.path(record.cell))
+    if not file.is_file():
+        again = command("run", record.cell, "--keep-weights", results=results, plugins=user_folders())
+        raise UsageError(
+            f"The weights of {record.cell} were not kept. Run it again, with --data where it needs it: {again}"
+        )
+    return file
 
 
 def as_csv(guesses: list[Guess], model: Predictor, below: Path) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from json import loads
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from bench.backbones.local import weights_folder
 from bench.cli.commands.table import EXTERNAL_TITLE, external_cells, listed, make, table
 from bench.cli.commands.text import as_json, columns, duration
+from bench.core.commands import command
 from bench.core.errors import UsageError
 from bench.core.sizes import amount
 from bench.engine.settings import Settings
@@ -72,7 +72,7 @@ def run(
         further = external(settings, outcome.cells) if split == "test" else ""
         print("\n".join(part for part in (render(shown), further, closing(shown)) if part))
         print(summary(outcome, settings), file=sys.stderr)
-        print(going_on(outcome, cells, settings), file=sys.stderr)
+        print(going_on(outcome, cells, settings, targets, overrides), file=sys.stderr)
     return 1 if outcome.failed else 0
 
 
@@ -93,19 +93,42 @@ def summary(outcome: Done, settings: Settings) -> str:
 FEWEST_SEEDS = 5  # below, an interval does not hold for new seeds
 
 
-def going_on(outcome: Done, cells: Sequence[Resolved], settings: Settings) -> str:
-    """One line on what a person may want to do next."""
-    place = "" if settings.results == Settings.results else f" --results {shlex.quote(str(settings.results))}"
+def going_on(
+    outcome: Done, cells: Sequence[Resolved], settings: Settings, targets: Sequence[str], overrides: Sequence[str]
+) -> str:
+    """What a person may want to do next: commands that can be pasted, one a line."""
+    place = {"results": settings.results, "plugins": settings.plugins}
     if outcome.failed:
-        return f"Next: mend what failed and give the same command again; only that runs. See: bench table{place}"
+        again = run_again(settings, targets, overrides)
+        return f"Next: mend what failed, then only that runs again:\n  {again}\n  {command('table', **place)}"
+    return "\n".join(["Next:", *(f"  {line}" for line in _steps(cells, settings, targets, overrides))])
+
+
+def _steps(
+    cells: Sequence[Resolved], settings: Settings, targets: Sequence[str], overrides: Sequence[str]
+) -> Iterator[str]:
+    place = {"results": settings.results, "plugins": settings.plugins}
     seeds, methods = {cell.cell.seed for cell in cells}, list(dict.fromkeys(str(cell.cell.method) for cell in cells))
-    again = "the same command with -o"
-    more = [f"for more seeds {again} 'seeds=[0,1,2,3,4]'"] if len(seeds) < FEWEST_SEEDS and len(cells) > 1 else []
-    if protocol := redrawing(cells):
-        more.append(f"one split decides; for repeated ones {again} protocol={protocol} -o 'data_seed=[0,1,2,3,4]'")
+    of_suites = bool(targets) and not any("/seed=" in target for target in targets)  # cells take no -o
+    if of_suites and len(seeds) < FEWEST_SEEDS and len(cells) > 1:
+        yield run_again(settings, targets, [*overrides, "seeds=[0,1,2,3,4]"]) + "  # more seeds"
+    if of_suites and (protocol := redrawing(cells)):
+        drawn = [*overrides, f"protocol={protocol}", "data_seed=[0,1,2,3,4]"]
+        yield run_again(settings, targets, drawn) + "  # repeated splits"
     if len(methods) > 1:
-        more.append("bench compare " + " ".join(map(shlex.quote, methods[-2:])) + place)
-    return "Next: " + "; ".join([*more, f"bench plot comparison{place}"])
+        yield command("compare", *methods[-2:], **place)
+    if settings.keep_weights:
+        filter = str(replace(cells[-1].cell, data_seed=None))
+        yield command("predict", filter, "FOLDER", **place, weights=settings.weights)
+    yield command("plot", "comparison", **place)
+
+
+def run_again(settings: Settings, targets: Sequence[str], overrides: Sequence[str]) -> str:
+    """The command of a run, with these overrides."""
+    given = [word for text in overrides for word in ("-o", text)]
+    flags = [f"--{name.replace('_', '-')}" for name in ("partial", "keep_weights") if getattr(settings, name)]
+    place = {"results": settings.results, "data": settings.data, "weights": settings.weights}
+    return command("run", *targets, *given, *flags, **place, plugins=settings.plugins)
 
 
 def redrawing(cells: Sequence[Resolved]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bench.backbones.local import weights_folder
 from bench.cli.commands.predict import kept_file
 from bench.core.atomic import write_atomic
+from bench.core.commands import command
 from bench.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ def add(file: Path, given: Given, name: str, weights: Path | None) -> str:
     called = Path(info.file or "").name.removesuffix(".safetensors")
     return (
         f"Added {called}: {info.arch}, {info.size} px, mean {list(info.mean)}, std {list(info.std)}, "
-        f"{info.interpolation}, trained on {info.trained_on}.\nUse it: bench run -o backbone={called} ..."
+        f"{info.interpolation}, trained on {info.trained_on}.\nUse it: "
+        + command("run", "quick", "-o", f"backbone={called}", weights=weights)
     )
 
 
