@@ -33,7 +33,7 @@ METHODS = ("linear_probe", "full_finetune")
 def engine_epoch(context: Context, learner: Learner, folder: Path) -> None:
     """What `bench.training.loop.train` does in an epoch, and the checkpoint that the runner writes after it."""
     train_epoch(context, [learner], 0, learner.job.shares_trunk)
-    ((predicted, score),) = validate(context, [learner])
+    ((_, predicted, score),) = validate(context, [learner])
     learner.progress.epoch = 0
     learner.end_epoch(predicted.loss, score, {}, None)
     checkpoint.save(folder / learner.job.key, learner)

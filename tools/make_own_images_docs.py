@@ -19,7 +19,7 @@ CONSOLE = re.compile(r"^```console\n\$ bench (.*?)\n(.*?)^```", re.DOTALL | re.M
 def main() -> None:
     """Make the photographs that the page speaks of, run its commands in order, and write what they print."""
     sys.path.insert(0, str(ROOT / "tests" / "helpers"))
-    from photographs import photographs
+    from photographs import photographs  # type: ignore[import-not-found]
 
     text = PAGE.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:

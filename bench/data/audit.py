@@ -12,7 +12,7 @@ looked at where each sample has one class.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from fnmatch import fnmatch
@@ -91,8 +91,9 @@ def _members(dataset: Dataset, views: list[View], root: Path) -> dict[str, dict[
     if not views:
         return {"classes": {}, "groups": {}}
     table, names = views[0].table, dataset.under(views[0].dataset.protocol).class_names(root)
-    labels = table["label"].value_counts() if dataset.task_plugin.single_label and "label" in table else {}
-    classes = {class_name(names, int(label)): int(count) for label, count in labels.items()}
+    single = dataset.task_plugin.single_label and "label" in table
+    labels = Counter(table["label"].tolist()) if single else Counter[int]()
+    classes = {class_name(names, label): count for label, count in labels.most_common()}
     groups = {str(group): int(n) for group, n in table["group"].value_counts().items()} if "group" in table else {}
     return {"classes": classes, "groups": groups}
 

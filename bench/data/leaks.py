@@ -55,8 +55,8 @@ def _remedy(dataset: Dataset, kind: str) -> str:
     draw = f"draw splits that keep them together (-o protocol={together[0]}), or " if together else ""
     if kind != dataset.group_kind:
         return f"See bench data audit; remove them, or {dataset.leak_fix.format(kind=kind)}."
-    first, *rest = f"{draw}{dataset.leak_fix.format(kind=kind)}."
-    return first.upper() + "".join(rest)
+    told = f"{draw}{dataset.leak_fix.format(kind=kind)}."
+    return told[0].upper() + told[1:]
 
 
 def _in_several(keys: pd.Series | np.ndarray, split: pd.Series) -> list[str]:

@@ -73,7 +73,7 @@ def _check_losses(
     targets: Tensor,
 ) -> None:
     _check_scalar(task.loss(outputs, targets, planned.resolved.recipe), f"loss() of the task {task.plugin_name()}")
-    start = {name: value for name, value in model.named_parameters() if name not in model.added}
+    start: dict[str, Tensor] = {name: value for name, value in model.named_parameters() if name not in model.added}
     extra = method.extra_loss(model, Batch(features[slice(len(targets))], targets, start))
     if extra is not None:
         _check_scalar(extra, f"{author(method)}: extra_loss()")

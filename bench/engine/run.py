@@ -135,8 +135,8 @@ def preflight(cells: list[Planned], settings: Settings) -> list[Record]:
         by_backbone.setdefault(str(planned.cell.backbone), []).append(planned)
     failed = [record for users in by_backbone.values() for record in check_methods(users)]
     broken = {record.cell for record in failed}
-    for planned in same_inputs([one for one in cells if one.name not in broken]):
-        failed += undecodable(planned, settings)
+    for alike in same_inputs([one for one in cells if one.name not in broken]):
+        failed += undecodable(alike, settings)
     return failed
 
 

@@ -117,7 +117,8 @@ def test_what_follows_a_new_file_can_be_pasted(kind: str, world: Path) -> None:
 
 def test_added_weights_are_used_with_their_folder(world: Path, weights: Path) -> None:
     (world / "w").mkdir()
-    told = invoke("weights", "add", weights / "tiny_vit.safetensors", "--arch", "test_vit", "--size", 32, "--weights", "w")
+    file = weights / "tiny_vit.safetensors"
+    told = invoke("weights", "add", file, "--arch", "test_vit", "--size", 32, "--weights", "w")
     assert told.exit_code == 0, told.output
     (words,) = offered(told.stdout)
     assert words[words.index("--weights") + 1] == "w"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from json import loads
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from bench.backbones.local import weights_folder
 from bench.cli.commands.table import EXTERNAL_TITLE, external_cells, listed, make, table
@@ -93,11 +93,18 @@ def summary(outcome: Done, settings: Settings) -> str:
 FEWEST_SEEDS = 5  # below, an interval does not hold for new seeds
 
 
+class _Place(TypedDict):
+    """Folders that every command of a results folder takes."""
+
+    results: Path
+    plugins: tuple[Path, ...]
+
+
 def going_on(
     outcome: Done, cells: Sequence[Resolved], settings: Settings, targets: Sequence[str], overrides: Sequence[str]
 ) -> str:
     """What a person may want to do next: commands that can be pasted, one a line."""
-    place = {"results": settings.results, "plugins": settings.plugins}
+    place = _Place(results=settings.results, plugins=settings.plugins)
     if outcome.failed:
         again = run_again(settings, targets, overrides)
         return f"Next: mend what failed, then only that runs again:\n  {again}\n  {command('table', **place)}"
@@ -107,7 +114,7 @@ def going_on(
 def _steps(
     cells: Sequence[Resolved], settings: Settings, targets: Sequence[str], overrides: Sequence[str]
 ) -> Iterator[str]:
-    place = {"results": settings.results, "plugins": settings.plugins}
+    place = _Place(results=settings.results, plugins=settings.plugins)
     seeds, methods = {cell.cell.seed for cell in cells}, list(dict.fromkeys(str(cell.cell.method) for cell in cells))
     of_suites = bool(targets) and not any("/seed=" in target for target in targets)  # cells take no -o
     if of_suites and len(seeds) < FEWEST_SEEDS and len(cells) > 1:
@@ -127,8 +134,10 @@ def run_again(settings: Settings, targets: Sequence[str], overrides: Sequence[st
     """The command of a run, with these overrides."""
     given = [word for text in overrides for word in ("-o", text)]
     flags = [f"--{name.replace('_', '-')}" for name in ("partial", "keep_weights") if getattr(settings, name)]
-    place = {"results": settings.results, "data": settings.data, "weights": settings.weights}
-    return command("run", *targets, *given, *flags, **place, plugins=settings.plugins)
+    return command(
+        "run", *targets, *given, *flags, results=settings.results, data=settings.data, weights=settings.weights,
+        plugins=settings.plugins,
+    )  # fmt: skip
 
 
 def redrawing(cells: Sequence[Resolved]) -> str:
