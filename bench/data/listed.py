@@ -158,9 +158,10 @@ class ListedFiles(OwnImages):
             column, usual = getattr(self, field), type(self).model_fields[field].default
             needed = field in ("path_column", "label_column") or column not in ("", usual)
             if needed and column not in sheet:
-                guess = difflib.get_close_matches(column, list(sheet.columns), n=1)
+                names = [str(name) for name in sheet.columns]
+                guess = difflib.get_close_matches(column, names, n=1)
                 raise DataError(
-                    f"{self.plugin_name()}: {file} has no column {column!r}; it has {', '.join(map(str, sheet.columns)) or 'none'}. "
+                    f"{self.plugin_name()}: {file} has no column {column!r}; it has {', '.join(names) or 'none'}. "
                     + (f"Did you mean {guess[0]!r}? " if guess else "")
                     + f"Rename one, or give {field}=NAME."
                 )
