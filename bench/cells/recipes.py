@@ -164,7 +164,7 @@ PRESETS: dict[str, Preset] = {
         "the worse half stopping early.",
         values=dict(
             epochs=10, head_epochs=20, samples=2000, batch_size=20, weight_decay=1e-2, no_decay=True, clip_norm=1.0,
-            schedule="cosine", warmup_epochs=1, lr_grid=(3e-4, 2e-3, 1e-2, 5e-2), coarse_lr_grid=(5e-3,),
+            schedule="cosine", warmup_epochs=1, lr_grid=(3e-4, 3e-3, 2e-2, 0.1), coarse_lr_grid=(5e-3,),
             backbone_lr_grid=(1e-5, 3e-5, 1e-4, 3e-4), halve_at=(0.25, 0.5),
         ),
     ),
