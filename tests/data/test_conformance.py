@@ -13,6 +13,7 @@ import pytest
 from made_clips import hmdb51, ucf101
 from made_images import class_folders, picture
 from made_volumes import participants
+from sparing import slow_but
 
 from bench.conformance.base import Skipped, examine
 from bench.conformance.datasets import CHECKS, DatasetCase, check_protocols, check_table
@@ -207,7 +208,7 @@ def test_every_built_in_has_synthetic_data() -> None:
     assert set(MADE) == set(registry.catalog("datasets"))
 
 
-@pytest.mark.parametrize("name", sorted(MADE))
+@pytest.mark.parametrize("name", slow_but(sorted(MADE), "image_folder", "coco", "medmnist"))
 def test_built_in_data_sets_conform(cases: dict[str, DatasetCase], name: str) -> None:
     verdicts = {verdict.check: verdict for verdict in examine(cases[name], CHECKS)}
     assert {check: verdict.problem for check, verdict in verdicts.items() if verdict.problem} == {}

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from pydantic import Field, field_validator
+from sparing import slow_but
 from torch import Tensor, nn
 
 from bench.backbones import Features
@@ -28,7 +29,9 @@ def cases() -> Iterator[tuple[str, str]]:
             yield name, check.__name__
 
 
-@pytest.mark.parametrize(("name", "check"), list(cases()))
+@pytest.mark.parametrize(
+    ("name", "check"), slow_but(cases(), "knn", "linear_probe", "lora", "cladapter", "clap", "majority_pixel")
+)
 def test_built_in_method(name: str, check: str) -> None:
     [verdict] = examine(registry.load("baselines", name), [getattr(conformance, check)])
     assert verdict.problem is None
