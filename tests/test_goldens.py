@@ -8,11 +8,13 @@ from typing import Any
 import golden_runs
 import pytest
 from golden_runs import WORLDS, World
+from made_features import WIDTH
 
 from bench.plugins import registry
 from bench.plugins.fingerprint import version_of
 
 NEAR = dict(rel=1e-3, abs=2e-4)  # other machines and libraries round otherwise; a changed rule is far beyond it
+FAST = ("tiny_vit", "tiny_cnn", "tiny_clip", f"cached[size={WIDTH}]")  # every method runs on one of them
 KINDS = ("recipes", "augmentations", "tasks", "baselines")
 
 
@@ -62,7 +64,10 @@ def methods_of(world: World) -> list[str]:
 
 @pytest.mark.parametrize(
     "world",
-    [pytest.param(one, id=one.name, marks=[pytest.mark.slow] if one.heavy else []) for one in WORLDS],
+    [
+        pytest.param(one, id=one.name, marks=[pytest.mark.slow] if one.heavy or one.backbone not in FAST else [])
+        for one in WORLDS
+    ],
 )
 def test_methods(world: World) -> None:
     """All methods of a world run together, which gives the bits that each has alone; every one that changed is told."""

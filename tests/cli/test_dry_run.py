@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import pytest
 import torch
+from sparing import slow_but
 from typer.testing import CliRunner, Result
 
 from bench.backbones.family import resolve_backbone
@@ -34,13 +35,16 @@ def dry(cell: str, results: Path) -> Result:
 
 @pytest.mark.parametrize(
     "cell",
-    [
-        "digits/vit_tiny_patch16_224.augreg_in21k[size=32]/linear_probe",
-        "digits/vit_tiny_patch16_224.augreg_in21k[size=32]/lora",
+    slow_but(
+        [
+            "digits/vit_tiny_patch16_224.augreg_in21k[size=32]/linear_probe",
+            "digits/vit_tiny_patch16_224.augreg_in21k[size=32]/lora",
+            "digits/mobilenetv3_small_050.lamb_in1k[size=64]/full_finetune",
+            "medmnist[subset=vesselmnist3d]/r3d_18[size=32,frames=4]/knn",
+            "digits/pit_ti_224.in1k/knn",
+        ],
         "digits/mobilenetv3_small_050.lamb_in1k[size=64]/full_finetune",
-        "medmnist[subset=vesselmnist3d]/r3d_18[size=32,frames=4]/knn",
-        "digits/pit_ti_224.in1k/knn",
-    ],
+    ),
 )
 def test_what_is_not_here_is_estimated(cell: str, tmp_path: Path) -> None:
     result = dry(cell, tmp_path / "results")

@@ -63,6 +63,7 @@ SUITE = ["own", "-o", "dataset=image_folder[path=places]", "-o", "methods=[major
 CELLS = ["digits/pico/knn/quick/seed=0", "digits/pico/majority/quick/seed=0"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("targets", [SUITE, CELLS], ids=["suite", "cells"])
 def test_what_follows_a_run_can_be_pasted(targets: list[str], world: Path) -> None:
     """With the folders that were named; after cells, which take no -o, none is offered."""
@@ -115,6 +116,7 @@ def test_what_follows_a_new_file_can_be_pasted(kind: str, world: Path) -> None:
         assert [invoke(*words).exit_code for words in commands] == [0, 0]
 
 
+@pytest.mark.slow
 def test_added_weights_are_used_with_their_folder(world: Path, weights: Path) -> None:
     (world / "w").mkdir()
     file = weights / "tiny_vit.safetensors"

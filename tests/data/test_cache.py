@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 import signal
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +21,10 @@ from made_images import class_folders, picture
 from PIL import Image
 
 from bench.core.errors import DataError, UsageError
-from bench.data import cache
+from bench.data.base import Sample
 from bench.data.cache import cache_folder, decoded
 from bench.data.prepare import Prepared, prepare
+from bench.data.readers import Reader
 from bench.datasets.digits import Digits
 from bench.datasets.image_folder import ImageFolder
 
@@ -87,12 +92,20 @@ def test_a_changed_file_or_parameter_makes_a_new_array(root: Path) -> None:
     assert np.array_equal(before[1:], after[1:])
 
 
-def test_a_second_call_decodes_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def noting(reader: Reader, note: Callable[[Sample], object]) -> Reader:
+    """The same reader, which notes every sample that it decodes."""
+    return replace(reader, load=lambda sample: (note(sample), reader.load(sample))[1])
+
+
+def test_a_second_call_decodes_nothing(root: Path) -> None:
     class_folders(root / "own")
     prepared = made(root)
-    first = cached(prepared, 8)
-    monkeypatch.setattr(cache, "_build", None)
-    assert np.array_equal(cached(prepared, 8), first)
+    decodes: list[Sample] = []
+    reads = noting(reader(prepared, 8), decodes.append)
+    first = decoded(prepared, reads)
+    assert len(decodes) == 10
+    assert np.array_equal(decoded(prepared, reads), first)
+    assert len(decodes) == 10
 
 
 def test_a_corrupt_image_is_named_and_nothing_is_left(root: Path) -> None:
@@ -107,8 +120,10 @@ def test_a_corrupt_image_is_named_and_nothing_is_left(root: Path) -> None:
 def test_what_a_killed_process_left_is_cleared(root: Path) -> None:
     class_folders(root / "own")
     prepared = made(root)
-    place = cache_folder() / cache._name(prepared, reader(prepared, 8))
-    place.mkdir(parents=True)
+    cached(prepared, 8)
+    (place,) = cache_folder().glob("*/")
+    (place / "array.npy").unlink()
+    (place / "about.json").unlink()
     (place / ".tmp-1-half.npy").write_bytes(b"half")
     cached(prepared, 8)
     assert sorted(file.name for file in place.iterdir()) == ["about.json", "array.npy"]
@@ -118,23 +133,18 @@ def test_what_a_killed_process_left_is_cleared(root: Path) -> None:
     assert about["key"] == reader(prepared, 8).key
 
 
-def _build(root: Path, start: Any, results: Any) -> None:
+def _build(root: Path, notes: Path, start: Any, results: Any) -> None:
+    prepared = made(root)
     start.wait()
-    results.put(int(cached(made(root), 8).astype(int).sum()))
+    reads = noting(reader(prepared, 8), lambda _: (notes / f"built-{os.getpid()}").touch())
+    results.put(int(decoded(prepared, reads, quiet=True).astype(int).sum()))
 
 
-def test_several_processes_build_one_array(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_processes_build_one_array(root: Path, tmp_path: Path) -> None:
     class_folders(root / "own", classes=3, each=20)
-    build = cache._build
-
-    def marking(*arguments: Any) -> None:
-        (tmp_path / f"built-{os.getpid()}").touch(exist_ok=False)
-        build(*arguments)
-
-    monkeypatch.setattr(cache, "_build", marking)
     context = multiprocessing.get_context("fork")
     start, results = context.Barrier(3), context.Queue()
-    workers = [context.Process(target=_build, args=(root, start, results)) for _ in range(3)]
+    workers = [context.Process(target=_build, args=(root, tmp_path, start, results)) for _ in range(3)]
     for worker in workers:
         worker.start()
     sums = {results.get(timeout=60) for _ in workers}
@@ -181,7 +191,7 @@ def test_an_array_over_the_limit_is_refused(root: Path, monkeypatch: pytest.Monk
 
 def test_a_full_disk_is_seen_beforehand(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     full = type("Usage", (), {"free": 10})()
-    monkeypatch.setattr(cache.shutil, "disk_usage", lambda place: full)
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: full)
     with pytest.raises(UsageError, match="has 10 bytes free"):
         cached(prepare(Digits(), root, 0), 32, "bicubic")
 
@@ -205,7 +215,11 @@ def entries() -> set[str]:
 
 
 def name_of(prepared: Prepared) -> str:
-    return cache._name(prepared, reader(prepared, 32))
+    """What its array's folder is called."""
+    with tempfile.TemporaryDirectory() as folder:
+        decoded(prepared, reader(prepared, 32), folder=Path(folder))
+        (place,) = Path(folder).glob("*/array.npy")
+        return place.parent.name
 
 
 def build(prepared: Prepared, limit_gb: float) -> np.ndarray:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from sparing import slow_but
 
 from bench.cli.commands.run import run
 from bench.conformance.tiny import tiny_backbone, tiny_weights
@@ -45,7 +46,7 @@ def test_a_suite_can_be_asked_to_run_small_and_elsewhere(name: str) -> None:
     assert {cell.cell.seed for cell in suite.cells} == {3, 4}
 
 
-@pytest.mark.parametrize("name", [name for name in PUBLISHED if name != "parameters_table7"])
+@pytest.mark.parametrize("name", slow_but((name for name in PUBLISHED if name != "parameters_table7"), "pacs_table3"))
 @pytest.mark.parametrize("kind", ["vit", "cnn"])
 def test_a_suite_passes_what_is_checked_before_training(name: str, kind: str, tmp_path: Path) -> None:
     """Every method applies to a ViT; on a CNN the one that does not is named before anything is written."""
