@@ -73,27 +73,8 @@ the images: [`csv_images`](#csv_images). A path with a slash is written in quote
 One split of few images decides little. `-o protocol=resampled -o data_seed=[0,1,2,3,4]` draws it anew for each data
 seed; intervals and differences are then over splits, corrected for the training images that splits share.
 
-What comes of it on real photographs, those of PACS (7 classes; here 12 % of the training images, one seed, to stay
-small):
-
-```
-bench run own -o 'dataset=image_folder[path="pacs/photo",fraction=0.12,val_fraction=0.2]' -o seeds=[0]
-```
-
-| accuracy %, 334 test images | `lite0` | | `deit_tiny` | |
-|---|---|---|---|---|
-| majority | 26.05 | e | 26.05 | e |
-| knn | 92.81 | ab | 85.63 | c |
-| ridge | 94.31 | a | 86.53 | bc |
-| logistic | 94.31 | a | 85.63 | c |
-| linear_probe | 94.91 | a | 85.93 | c |
-| cladapter[tuning=frozen] | 88.32 | bc | 74.25 | d |
-| lora | 95.21 | a | 84.13 | c |
-| full_finetune | 87.43 | bc | 88.32 | bc |
-
-It ended with: best was lite0/lora; lite0's linear_probe, logistic, ridge and knn cannot be told apart from it, 11 of 15
-were found worse. Methods that train more than a head are sensitive to their rate, which recipe `own` fixes: before they
-are called worse, search rates, `-o recipe=tuned`, which takes many times as long.
+Every trained method gets four trials whose learning rates are compared on the validation split. Where the best one is
+the lowest or highest tried, its row has a warning: search further by `-o recipe=tuned`, which takes many times as long.
 
 ## Your own volumes
 

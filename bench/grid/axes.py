@@ -27,11 +27,12 @@ IMAGE_SIZE = "image_size"
 Grid = dict[str, list[Spec]]
 
 
-def expand(variables: dict[str, Any], weights: Path | None = None) -> list[Resolved]:
+def expand(variables: dict[str, Any], weights: Path | None = None, notes: list[str] | None = None) -> list[Resolved]:
     """Turn a suite's variables (by their singular names) into resolved cells, each canonical one once.
 
     Args:
         weights: The weights folder, which may name backbones.
+        notes: Filled with a line for each field that several plug-ins got at once.
 
     Raises:
         UsageError: A variable is missing or unknown, or a name or value is wrong.
@@ -45,11 +46,18 @@ def expand(variables: dict[str, Any], weights: Path | None = None) -> list[Resol
     for key, value in variables.items():
         if key not in AXES:
             axis, names, field = _place(grid, key)
+            if notes is not None and names is not None and len(names) > 1:
+                notes.append(_shared(key, sorted(names)))
             grid[axis] = _vary(grid, axis, field, value, names)
     cells = [Cell(*point) for point in _points(grid, variables)]
     if not cells:
         raise UsageError("The suite has no cell: one of its lists is empty.")
     return resolve_all(cells, weights)
+
+
+def _shared(field: str, names: list[str]) -> str:
+    """That several plug-ins got a field, and how only one gets it."""
+    return f"{field} is set for {', '.join(names)}; for one of them alone: -o {names[0]}.{field}=..."
 
 
 def _points(grid: Grid, variables: dict[str, Any]) -> list[tuple[Any, ...]]:
@@ -131,7 +139,12 @@ def _place(grid: Grid, key: str) -> tuple[str, set[str] | None, str]:
         having = {n for n, fields in _fields(grid, axis).items() if field in fields and name in ("", n)}
         if having:
             return axis, having, field
-    raise UsageError(f"The suite has no {key!r} to set. {nearest(key, _known(grid))}")
+    if theirs := [fields[name] for axis in FIELD_AXES if name in (fields := _fields(grid, axis))]:
+        raise UsageError(f"{name} has no field {field!r} to set. {nearest(field, theirs[0])}")
+    known = _known(grid)
+    initials = "".join(word[:1] for word in key.split("_"))  # learning_rate is lr
+    hint = f"Did you mean {initials!r}?" if "_" in key and initials in known else nearest(key, known)
+    raise UsageError(f"The suite has no {key!r} to set. {hint}")
 
 
 def _known(grid: Grid) -> set[str]:

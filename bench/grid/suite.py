@@ -33,12 +33,14 @@ class Suite:
         doc: The suite's docstring.
         cells: Resolved, without repetitions, in the order of the grid.
         train: False: the cells are not trained, only their parameters and multiply-accumulates are counted.
+        notes: A line for each field that several methods or data sets got at once.
     """
 
     name: str
     doc: str
     cells: list[Resolved]
     train: bool = True
+    notes: tuple[str, ...] = ()
 
 
 def load_targets(
@@ -91,7 +93,8 @@ def from_variables(
     train = merged.pop("train", True)
     if not isinstance(train, bool):
         raise UsageError(f"train: {train!r} is not true or false.")
-    return Suite(name, doc, expand(merged, weights), train)
+    notes: list[str] = []
+    return Suite(name, doc, expand(merged, weights, notes), train, tuple(notes))
 
 
 def parse_override(text: str) -> tuple[str, Any]:
@@ -105,6 +108,8 @@ def parse_override(text: str) -> tuple[str, Any]:
         raise UsageError(f"Cannot read the override {text!r}: write key=value, for example -o epochs=5.")
     if PLURALS.get(key, key) not in SPEC_AXES:
         return key, parse_value(value)
+    if PLURALS.get(key, key) == "dataset" and ("/" in value or Path(value).exists()) and "[" not in value:
+        raise UsageError(f"{value!r} is no data set. {registry.own_data(value)}")
     scanner = Scanner(value)
     specs = _spec_list(scanner)
     scanner.end()

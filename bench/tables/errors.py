@@ -13,6 +13,7 @@ from bench.plugins.registry import load
 from bench.records import Record, Store, prediction_key
 from bench.stats.confusion import confusion_matrix
 from bench.stats.softmax import softmax
+from bench.tables.filters import check_split
 from bench.tables.predictions import Run, class_names, classified, names_of
 from bench.tables.rows import Key
 from bench.tables.versus import one_row
@@ -109,6 +110,7 @@ def errors(store: Store, records: Sequence[Record], filter: str, split: str = "t
         UsageError: It names none or several rows, or their task has no classes.
         CorruptRecord: Predictions are missing or altered.
     """
+    check_split(split)
     key, found = one_row(records, filter)
     runs = [store.pair(record.cell) for record in found]
     pairs = classified(runs, split)

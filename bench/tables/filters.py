@@ -75,6 +75,12 @@ def select(records: Iterable[Record], filter: str | Collection[str] | None) -> l
     return chosen
 
 
+def check_split(split: str) -> None:
+    """Raise UsageError for a split that no record has."""
+    if split not in ("test", "val", "external"):
+        raise UsageError(f"No split {split!r}: records have test, val or external.")
+
+
 def one_run(records: Iterable[Record], filter: str) -> Record:
     """The one finished run that a pattern or a cell's name chooses.
 

@@ -13,7 +13,7 @@ from bench.records.openings import Opening
 from bench.stats import Row as Estimate
 from bench.tables.averages import averaged
 from bench.tables.blocks import REDRAWN, Compared, Scores, compared, packed_scores, ranked, with_intervals
-from bench.tables.filters import select
+from bench.tables.filters import check_split, select
 from bench.tables.marks import Floors, Stale, floor_means, marked
 from bench.tables.metrics import default_columns, known_floors, known_metrics
 from bench.tables.resampled import notes
@@ -164,8 +164,7 @@ def check_columns(columns: Sequence[str], known: Collection[str], split: str = "
     for column in columns:
         if column not in allowed:
             raise UsageError(f"No metric {column!r}. {nearest(column, allowed)}")
-    if split not in ("test", "val", "external"):
-        raise UsageError(f"No split {split!r}: tables show test, val or external.")
+    check_split(split)
 
 
 def _intervals(rows: Sequence[Row], columns: Sequence[str], split: str) -> list[str]:

@@ -12,7 +12,7 @@ from bench.records import Record, Store, prediction_key
 from bench.records.schema import CLASS_NAMES
 from bench.stats import Block, Comparison, Superiority, superiority
 from bench.tables import blocks
-from bench.tables.filters import select
+from bench.tables.filters import check_split, select
 from bench.tables.metrics import metric_of
 from bench.tables.resampled import difference, redrawn
 from bench.tables.rows import Key, group, title, told_apart
@@ -84,6 +84,7 @@ def versus(
             message says what differs.
         CorruptRecord: Predictions are missing or altered.
     """
+    check_split(split)
     (key_a, runs_a), (key_b, runs_b) = (one_row(records, filter) for filter in (a, b))
     check_comparable(key_a, runs_a, key_b, runs_b, split, across_recipes)
     by = metric_of(key_a.task, metric)

@@ -51,17 +51,19 @@ def run(
     if settings.executor != Settings.executor and not dry_run:
         executor_of(settings.executor).check(settings)  # again in the run; here, before anything large is loaded
     suites = [*requested(targets, overrides, settings), *needed(claims, overrides, settings, claims_folder)]
+    for note in dict.fromkeys(note for suite in suites for note in suite.notes):
+        print(note, file=sys.stderr)
     if counted := cells_of(suite for suite in suites if not suite.train):
         print(counts(counted, settings, json))
     cells = cells_of(suite for suite in suites if suite.train)
     if not cells:
         return 0
+    check_columns(listed(metrics), known_metrics(cell.dataset.task for cell in cells))
     if dry_run:
         print(preview(cells, settings, json))
         return 0
     from bench.engine.run import run as run_cells
 
-    check_columns(listed(metrics), known_metrics(cell.dataset.task for cell in cells))
     outcome, split = run_cells(cells, settings), "val" if settings.val_only else "test"
     store = Store(settings.results)
     if json:
