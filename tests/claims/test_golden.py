@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from bench.cells.cell import Cell
@@ -12,20 +14,25 @@ from bench.grid.suite import load_suite
 
 PAPERS = load()
 CLAIMS = {claim.id: claim for paper in PAPERS.values() for claim in paper.claims}
-FINDINGS = examine(CLAIMS.values())
+
+
+@cache
+def examined() -> dict[str, list[Finding]]:
+    """Findings by claim; seconds of exact arithmetic, so not when tests are collected."""
+    return examine(CLAIMS.values())
 
 
 def findings(rule: str, status: str, paper: str = "cladapter") -> dict[str, Finding]:
     return {
         name: finding
-        for name, found in FINDINGS.items()
+        for name, found in examined().items()
         for finding in found
         if name.startswith(f"{paper}:") and finding.rule == rule and finding.status == status
     }
 
 
 def finding(name: str, rule: str) -> Finding:
-    return next(found for found in FINDINGS[name] if found.rule == rule)
+    return next(found for found in examined()[name] if found.rule == rule)
 
 
 def test_every_published_number_is_there() -> None:
@@ -150,7 +157,7 @@ def test_table_6_has_absolute_points() -> None:
 @pytest.mark.parametrize("paper", sorted(PAPERS))
 def test_every_finding_states_its_assumption(paper: str) -> None:
     assert PAPERS[paper].issues
-    for name, found in FINDINGS.items():
+    for name, found in examined().items():
         if name.startswith(f"{paper}:"):
             assert all(f.assumption and f.text and f.short for f in found)
 
