@@ -18,7 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A loaded machine is slow, not wrong. `--hypothesis-profile full` tries more (tox -e full).
 settings.register_profile("fast", deadline=None, max_examples=30)
-settings.register_profile("full", deadline=None, max_examples=300)
+settings.register_profile("full", deadline=None, max_examples=1000)
 settings.load_profile("fast")
 
 
