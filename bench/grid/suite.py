@@ -10,6 +10,7 @@ have one so named, or ``name.field`` of one of them. ``-o key=value`` replaces a
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -108,7 +109,7 @@ def parse_override(text: str) -> tuple[str, Any]:
         raise UsageError(f"Cannot read the override {text!r}: write key=value, for example -o epochs=5.")
     if PLURALS.get(key, key) not in SPEC_AXES:
         return key, parse_value(value)
-    if PLURALS.get(key, key) == "dataset" and ("/" in value or Path(value).exists()) and "[" not in value:
+    if PLURALS.get(key, key) == "dataset" and "[" not in value and ("/" in value or os.path.exists(value)):
         raise UsageError(f"{value!r} is no data set. {registry.own_data(value)}")
     scanner = Scanner(value)
     specs = _spec_list(scanner)
