@@ -47,7 +47,7 @@ def from_hub(name: str, local: dict[str, Path]) -> WeightsInfo:
     arch = name.split(".")[0]
     if not timm.is_model(arch):
         known = [*local, *timm.list_models()]
-        raise UsageError(f"No backbone {name!r}. {nearest(name, known)} See bench list backbones.")
+        raise UsageError(f"No backbone {name!r}. {nearest(name, known)} See `bench list backbones`.")
     config = timm.get_pretrained_cfg(name, allow_unregistered=False)
     if config is None or not config.has_weights:
         raise UsageError(f"timm has no weights {name!r}. {nearest(name, [*local, *timm.list_pretrained(arch + '*')])}")

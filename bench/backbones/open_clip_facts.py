@@ -85,4 +85,4 @@ def facts_of(path: Path, metadata: dict[str, str]) -> Facts:
     except ValidationError as error:
         problem = error.errors()[0]
         where, what = ".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Value error, ")
-        raise UsageError(f"{path}: {where} in its metadata: {what}. See bench show open_clip.") from error
+        raise UsageError(f"{path}: {where} in its metadata: {what}. See `bench show open_clip`.") from error

@@ -19,6 +19,8 @@ from bench.core.errors import UsageError, nearest
 STREAM_FIELDS = ("batch_size", "resize", "antialias", "normalisation", "augment", "near_black", "views", "precision")
 # All that matters to methods fitted on frozen features, which are not augmented.
 PREPROCESSING_FIELDS = ("resize", "antialias", "normalisation", "precision")
+# What makes a cell several trials; where all are empty it is one.
+GRIDS = ("lr_grid", "coarse_lr_grid", "backbone_lr_grid", "halve_at")
 # What a recipe's fingerprint is called in a record -> the fields that it covers (None: all).
 FINGERPRINTS: dict[str, tuple[str, ...] | None] = {"recipe": None, "preprocessing": PREPROCESSING_FIELDS}
 
@@ -206,7 +208,7 @@ def trials(recipe: Recipe, trunk: bool = False) -> list[Recipe]:
     if trunk and recipe.backbone_lr_grid:
         pairs = product(recipe.coarse_lr_grid, recipe.backbone_lr_grid)
         points = [{"lr": lr, "backbone_lr": own} for lr, own in pairs]
-    single: dict[str, Any] = dict(lr_grid=(), coarse_lr_grid=(), backbone_lr_grid=(), halve_at=())
+    single: dict[str, Any] = dict.fromkeys(GRIDS, ())
     return [recipe.model_copy(update={**point, **single}) for point in points]
 
 

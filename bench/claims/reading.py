@@ -8,6 +8,7 @@ from bench.claims import tolerances
 from bench.claims.binding import Runs
 from bench.claims.published import chosen, load
 from bench.claims.verification import Row, verify
+from bench.core.commands import command
 from bench.core.errors import UsageError
 from bench.records import Store
 
@@ -43,6 +44,7 @@ def plan(results: Path, plan_file: Path | None) -> tolerances.Plan:
         UsageError: The plan that was named is not there.
     """
     if plan_file is not None and not plan_file.is_file():
-        raise UsageError(f"There is no plan {plan_file}. `bench verify --plan` writes one.")
+        write = command("verify", "--plan", "--plan-file", plan_file, results=results)
+        raise UsageError(f"There is no plan {plan_file}. `{write}` writes one.")
     file = plan_file or results / tolerances.FILE
     return tolerances.read(file) if file.exists() else {}

@@ -16,6 +16,7 @@ from bench.claims.findings import summary
 from bench.claims.schema import Claim
 from bench.claims.verdicts import VERDICTS, Judgement
 from bench.claims.verification import Row
+from bench.core.commands import command
 from bench.core.errors import UsageError, nearest
 
 RENAMED = {"mean": "ours", "delta": "tolerance"}  # of a judgement, beside the claim's own fields
@@ -141,7 +142,7 @@ def detail(row: Row) -> str:
     lines += ["  no rule applies"] * (not row.findings)
     lines += [f"verdict: {row.judgement.verdict}", f"  {row.judgement.reason}", *_numbers(row)]
     if claim.cell:
-        lines += [f"  to run: bench run --claims {claim.id} (a paper of your own: with --claims-folder)"]
+        lines += [f"  to run: `{command('run', '--claims', claim.id)}` (a paper of your own: with --claims-folder)"]
     if row.issues:
         lines += ["known issues", *(f"  - {issue.issue} ({issue.source})" for issue in row.issues)]
     return "\n".join(lines)

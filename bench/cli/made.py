@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 import typer.main
 
 from bench.core.atomic import write_text
+from bench.core.commands import command
 from bench.core.errors import UsageError
 from bench.plugins.folders import user_folders
 
@@ -64,7 +65,7 @@ def make(results: Path) -> Iterator[str]:
     made = listed(results)
     if not made:
         raise UsageError(
-            f"{results / LIST} names no files. Write lines such as tables/all.md: bench table --format md."
+            f"{results / LIST} names no files. Write lines such as `tables/all.md: bench table --format md`."
         )
     for one in made:
         target = results / one.file
@@ -78,15 +79,16 @@ def differing(results: Path) -> Iterator[str]:
 
     Figures are not compared: another version of what draws them may place a letter elsewhere.
     """
+    again = command("results", "make", results=results)
     with TemporaryDirectory() as folder:
         for number, one in enumerate(listed(results)):
-            there, again = results / one.file, Path(folder) / f"{number}{Path(one.file).suffix}"
+            there, anew = results / one.file, Path(folder) / f"{number}{Path(one.file).suffix}"
             if not there.is_file():
-                yield f"{there} is missing. Make it by bench results make."
+                yield f"{there} is missing. Make it by `{again}`."
             elif one.printed:
-                write(one, results, again)
-                if there.read_bytes() != again.read_bytes():
-                    yield f"{there} is not what {one.command} makes of the records now. Run bench results make."
+                write(one, results, anew)
+                if there.read_bytes() != anew.read_bytes():
+                    yield f"{there} is not what {one.command} makes of the records now. Run `{again}`."
 
 
 def write(one: Made, results: Path, target: Path) -> None:

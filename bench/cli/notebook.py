@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.core.commands import command
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -113,9 +115,8 @@ def run(
     suites = load_targets(targets, overrides, weights_folder(settings.weights))
     for suite in suites:
         if not suite.train:
-            raise UsageError(
-                f"{suite.name} trains nothing, it counts parameters: bench run {suite.name}, on the command line."
-            )
+            counted = command("run", suite.name)
+            raise UsageError(f"{suite.name} trains nothing, it counts parameters. On the command line: `{counted}`")
     cells = {cell.name: cell for suite in suites for cell in suite.cells}
     done = run_cells(cells.values(), settings)
     return Outcome(done.cells, done.ran, done.failed, settings.results)

@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from bench.core.atomic import explain
+from bench.core.commands import command
 from bench.core.errors import UsageError
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)
@@ -38,7 +39,8 @@ def held(file: Path, wait: bool) -> Iterator[bool]:
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise explain(error, file) from error
-        raise UsageError(f"Cannot lock {file} ({error.strerror}). `bench doctor --results` says why.") from error
+        told = command("doctor", "--results", file.parent)
+        raise UsageError(f"Cannot lock {file} ({error.strerror}). `{told}` says why.") from error
     try:
         yield True
     finally:

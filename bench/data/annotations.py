@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.core.errors import DataError
+from bench.data.audit_command import audit_command
 from bench.data.base import Dataset, Sample, rows_of
 from bench.data.extents import extent_of, is_image
 from bench.data.written_for import exchanged
@@ -79,7 +80,8 @@ def left_out(dataset: Dataset, table: pd.DataFrame, root: Path) -> tuple[str, ..
     if dataset.task_plugin.target == "table":
         return ()
     lines = [line for sample in rows_of(dataset, table, root) for line in dataset.left_out(sample)]
-    return (f"{len(lines)} annotations are left out (bench data audit names them): {lines[0]}",) if lines else ()
+    named = f"`{audit_command(dataset)}` names them"
+    return (f"{len(lines)} annotations are left out ({named}): {lines[0]}",) if lines else ()
 
 
 def spatial(extent: tuple[int, ...]) -> tuple[int, ...]:

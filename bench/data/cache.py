@@ -132,7 +132,7 @@ def make_room(name: str, size_bytes: int, place: Path, limit_gb: float | None = 
     if size_bytes > free:
         raise UsageError(
             f"The decoded cache of {name} needs {amount(size_bytes)}; {place.parent} has {amount(free)} free. "
-            "Free some space (bench cache clear), or point BENCH_CACHE to another disk."
+            "Free some space (`bench cache clear`), or point BENCH_CACHE to another disk."
         )
 
 

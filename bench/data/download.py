@@ -19,6 +19,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from bench.core.atomic import explain, of_writing
 from bench.core.errors import DataError, MissingData
+from bench.data.audit_command import audit_command
 from bench.data.base import Dataset
 
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -44,7 +45,7 @@ def fetch(dataset: Dataset, root: Path, quiet: bool = False) -> str:
     name = Path(urlsplit(next(iter(sources))).path).name
     wanted = place if name.endswith(_ARCHIVES) else place / name
     if wanted.is_file() or (wanted.is_dir() and any(wanted.iterdir())):
-        return f"{wanted} is already there. See bench data audit {dataset.plugin_name()}."
+        return f"{wanted} is already there. See `{audit_command(dataset, root)}`."
     try:
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=root, prefix=".fetch-") as temporary:

@@ -78,5 +78,5 @@ def _range(array: np.ndarray, rule: str, name: str) -> tuple[float, float]:
         raise DataError(f"{found}, which have no full range. Set intensity to a window such as window[0,1].")
     raise DataError(
         f"{found}, not bytes. Set intensity to the window of the whole set, such as window[0,4095] "
-        "(bench data audit suggests one), or to full."
+        "(an audit of the data set suggests one), or to full."
     )

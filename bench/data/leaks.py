@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bench.core.errors import DataError
+from bench.data.audit_command import audit_command
 from bench.data.base import Dataset
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def find_leaks(dataset: Dataset, table: pd.DataFrame, hashes: np.ndarray) -> dic
     return {kind: members for kind, members in found.items() if members}
 
 
-def check_leaks(dataset: Dataset, table: pd.DataFrame, hashes: np.ndarray) -> dict[str, int]:
+def check_leaks(dataset: Dataset, table: pd.DataFrame, hashes: np.ndarray, root: Path) -> dict[str, int]:
     """Return kind -> number of leaks that the protocol declares.
 
     Raises:
@@ -44,17 +46,17 @@ def check_leaks(dataset: Dataset, table: pd.DataFrame, hashes: np.ndarray) -> di
         if kind not in dataset.rule.leaks:
             raise DataError(
                 f"{dataset.plugin_name()}[protocol={dataset.protocol}]: {len(members)} {kind}(s) in several splits, "
-                f"e.g. {members[0]!r}. {_remedy(dataset, kind)}"
+                f"e.g. {members[0]!r}. {_remedy(dataset, kind, root)}"
             )
     return {kind: len(members) for kind, members in found.items()}
 
 
-def _remedy(dataset: Dataset, kind: str) -> str:
+def _remedy(dataset: Dataset, kind: str, root: Path) -> str:
     """What to do about a leak: splits that keep groups together, where the data set can draw some, before all else."""
     together = [name for name, rule in dataset.protocols.items() if getattr(rule, "group", "") == "group"]
     draw = f"draw splits that keep them together (-o protocol={together[0]}), or " if together else ""
     if kind != dataset.group_kind:
-        return f"See bench data audit; remove them, or {dataset.leak_fix.format(kind=kind)}."
+        return f"See `{audit_command(dataset, root)}`; remove them, or {dataset.leak_fix.format(kind=kind)}."
     told = f"{draw}{dataset.leak_fix.format(kind=kind)}."
     return told[0].upper() + told[1:]
 

@@ -121,7 +121,7 @@ def prepare(dataset: Dataset, root: Path, data_seed: int, partial: bool = False)
     if untrained and not partial:
         raise DataError(_untrained(name, dataset.protocol, [class_name(names, label) for label in untrained]))
     hashes, targets = content_hashes(dataset, table, root), target_hashes(dataset, table, root)
-    leaks = check_leaks(dataset, table, hashes)
+    leaks = check_leaks(dataset, table, hashes, root)
     if (dataset.val_shots or dataset.val_fraction) and not (table["split"] == "val").any():
         field = "val_fraction" if dataset.val_shots is None else "val_shots"
         raise DataError(f"{name}: protocol {dataset.protocol!r} has no validation split. Leave out {field}.")

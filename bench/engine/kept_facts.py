@@ -51,7 +51,7 @@ def read_facts(path: Path) -> Facts:
         raise UsageError(f"There are no kept weights at {path}. Run the cell with --keep-weights.")
     text = metadata(path).get(KEY)
     if text is None:
-        raise UsageError(f"{path} holds no kept weights of a cell. bench run --keep-weights writes them.")
+        raise UsageError(f"{path} holds no kept weights of a cell. Run the cell with --keep-weights.")
     try:
         return Facts.model_validate_json(text)
     except ValidationError as error:

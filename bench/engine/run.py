@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from bench.cells.cell import Cell
+from bench.cells.recipes import GRIDS, Recipe
 from bench.core.environment import determinism
 from bench.core.errors import DataError, UsageError
 from bench.core.logs import show_tracebacks
@@ -146,7 +148,16 @@ def check_selection(planned: Planned, val_only: bool) -> None:
         raise UsageError(f"{planned.cell.dataset} cannot run with --val-only: its protocol looks at the test split.")
     needs = planned.selection == "val_best" or planned.resolved.recipe.lr_grid
     if not planned.prepared.counts["val"] and planned.trials and needs:
-        raise UsageError(f"{planned.cell.dataset} has no validation split: use selection=last and no lr_grid.")
+        raise UsageError(
+            f"{planned.cell.dataset} has no validation split, on which epochs and rates are chosen. Use the last epoch "
+            f"and one rate: {unselected(planned.resolved.recipe)}"
+        )
+
+
+def unselected(recipe: Recipe) -> str:
+    """The overrides with which a recipe needs no validation data."""
+    grids = [f"{name}=[]" for name in GRIDS if getattr(recipe, name)]
+    return shlex.join(word for text in ["selection=last", *grids] for word in ("-o", text))
 
 
 def check_inputs(planned: Planned) -> None:

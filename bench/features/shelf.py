@@ -93,7 +93,7 @@ def _check_room(place: Path, layouts: Mapping[str, Layout]) -> None:
     if needed > free:
         raise DiskFull(
             f"Kept features need {amount(needed)}; {place.parent} has {amount(free)} free. Free some space "
-            "(bench cache clear features), point BENCH_CACHE to another disk, or lower --bank-gb."
+            "(`bench cache clear features`), point BENCH_CACHE to another disk, or lower --bank-gb."
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.core.commands import command
 from bench.core.errors import UsageError, nearest
 from bench.plots.chart import Chart
 from bench.records import Record, Store
@@ -47,9 +48,8 @@ class Request:
         """
         found = select(self.store.readable(), self.filter)
         if not found:
-            raise UsageError(
-                f"No records in {self.store.folder}. Run `bench run quick`, or name a folder by --results."
-            )
+            first = command("run", "quick", results=self.store.folder)
+            raise UsageError(f"No records in {self.store.folder}. Run `{first}`, or name a folder by --results.")
         return found
 
     def table(self, stages: bool = False) -> tuple[Table, list[Record]]:

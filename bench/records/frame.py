@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.cells.cell import parsed
 from bench.cells.notation import Spec
+from bench.core.commands import command
 from bench.core.errors import UsageError
 from bench.records.schema import Record
 from bench.records.store import Store
@@ -30,7 +31,8 @@ def load_records(path: Path | str) -> pd.DataFrame:
     import pandas as pd
 
     if not Path(path).is_dir():
-        raise UsageError(f"There is no results folder {path}. Run `bench run quick` first, or name another folder.")
+        first = command("run", "quick", results=Path(path))
+        raise UsageError(f"There is no results folder {path}. Run `{first}` first, or name another folder.")
     store = Store(Path(path))
     rows = [row(record) for record in store.readable()]
     store.warn()

@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 
+from bench.core.commands import command
 from bench.core.errors import BenchError, UsageError
 from bench.records import Record, Store, prediction_key
 from bench.records.files import digest
@@ -223,7 +224,8 @@ def take_in(folder: Path, results: Path, by: str) -> list[str]:
     """
     checked = check(folder, results)
     if not checked.accepted:
-        raise UsageError(f"The submission has problems. See them with: bench submit check {folder} --results {results}")
+        again = command("submit", "check", folder, results=results)
+        raise UsageError(f"The submission has problems. See them with `{again}`.")
     source, target = Store(folder), Store(results)
     runs = [source.pair(record.cell) for record in source.all() if record.status == "done"]
     new = [(record, arrays) for record, arrays in runs if not _present(target, record)]

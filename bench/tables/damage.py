@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bench.core.commands import command
 from bench.core.errors import UsageError
 from bench.records import CorruptRecord, Record, Store
 from bench.tables.rows import Row
@@ -19,7 +20,8 @@ def records_of(store: Store) -> list[Record]:
     records = [record.slim() for record in store.readable()]
     if not records:
         unread = f" that can be read; {store.unreadable[0]}" if store.unreadable else ""
-        fix = "" if unread else " Run `bench run quick`, or name another folder by --results."
+        first = command("run", "quick", results=store.folder)
+        fix = "" if unread else f" Run `{first}`, or name another folder by --results."
         raise UsageError(f"No records in {store.folder}{unread or '.'}{fix}")
     return records
 

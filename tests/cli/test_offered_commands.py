@@ -6,39 +6,24 @@ import re
 import shlex
 from pathlib import Path
 
-import click
 import pytest
-import typer.main
+from command_lines import parse
 from photographs import photographs
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from bench.cli.app import app
 from bench.core.commands import command
 
-APPLICATION = typer.main.get_command(app)
 LINE = re.compile(r"(?:^|[\s`])(bench (?:run|table|compare|plot|predict|check|data) [^`\n]*)")
 
 
-def invoke(*words: object) -> click.testing.Result:
+def invoke(*words: object) -> Result:
     return CliRunner().invoke(app, [str(word) for word in words])
 
 
 def offered(text: str) -> list[list[str]]:
     """Arguments of every command in a text, without what a shell leaves out behind #."""
     return [shlex.split(line, comments=True)[1:] for line in LINE.findall(text)]
-
-
-def parse(arguments: list[str]) -> None:
-    """Raise where the command line would refuse an option or an argument."""
-    name, *rest = arguments
-    found = APPLICATION
-    context = click.Context(found, info_name="bench", obj=[])
-    while isinstance(found, click.Group):
-        found = found.commands[name]
-        context = click.Context(found, info_name=name, parent=context)
-        if isinstance(found, click.Group):
-            name, *rest = rest
-    found.make_context(name, list(rest), parent=context.parent)
 
 
 @pytest.fixture

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
+from itertools import pairwise
 from pathlib import Path
+
+import pytest
+from made_images import class_folders
 
 import bench
 from bench.cells import recipes
-from bench.grid.suite import load_suite
+from bench.core.errors import UsageError
+from bench.engine.plan import Planner
+from bench.engine.run import check_selection
+from bench.engine.settings import Settings
+from bench.grid.suite import load_suite, parse_override
 from bench.methods.base import Method
 from bench.records import Store
 
@@ -34,3 +43,22 @@ def test_a_linear_probes_best_rate_lies_inside_of_its_grid_and_it_is_no_worse_th
         assert probe.flags.grid_edges == []
         assert len(probe.diagnostics["tuning"]) == probe.budget.trials == 4
         assert probe.metrics["test"]["accuracy"] > ridge.metrics["test"]["accuracy"] - 0.03  # type: ignore[operator]
+
+
+def test_data_without_validation_are_answered_by_overrides_that_choose_nothing(tmp_path: Path) -> None:
+    for number, split in enumerate(("train", "test")):
+        class_folders(tmp_path / "own" / split, height=9 + number)
+    wanted = ["dataset=image_folder[protocol=split_without_val,path=own]", "backbone=pico", "methods=[linear_probe]"]
+    planner = Planner(Settings(results=tmp_path / "runs", data=tmp_path, quiet=True))
+
+    def check(*overrides: str) -> None:
+        suite = load_suite("own", dict(parse_override(text) for text in [*wanted, *overrides]))
+        for one in suite.cells:
+            check_selection(planner.planned(one), val_only=False)
+
+    with pytest.raises(UsageError, match="no validation split") as refused:
+        check()
+    words = shlex.split(str(refused.value))
+    offered = [override for option, override in pairwise(words) if option == "-o"]
+    assert {text.partition("=")[0] for text in offered} >= {"selection", "lr_grid", "backbone_lr_grid"}
+    check(*offered)

@@ -82,5 +82,5 @@ def _preset(key: ast.expr | None, value: ast.expr) -> tuple[str, str]:
 def _section(kind: str, lines: dict[str, str]) -> str:
     text = f"{kind}\n" + columns(lines.items())
     if kind == "families":
-        text += "\n  bench show NAME tells the fields of a family's backbones"
+        text += "\n  `bench show NAME` tells the fields of a family's backbones"
     return text

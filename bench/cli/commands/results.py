@@ -56,7 +56,7 @@ def spent(results: Path, patterns: Sequence[str]) -> str:
     """
     names = [name for name in catalog("suites") if any(fnmatchcase(name, pattern) for pattern in patterns)]
     if not names:
-        raise UsageError(f"No suite is called {' or '.join(patterns)}; bench list suites names them.")
+        raise UsageError(f"No suite is called {' or '.join(patterns)}; `bench list suites` names them.")
     records = {record.cell: record for record in Store(results).all()}
     counted: dict[str, float] = {}
     rows = [_row(name, cells, records, counted) for name, cells in ((n, _cells(n)) for n in names)]
