@@ -55,7 +55,8 @@ class CocoFile:
         """
         if image not in self.images:
             raise DataError(f"{self.name} does not list the image {image}. Restore the file, or remove the image.")
-        return self.objects.get(_key(self.images[image]["id"]), [])
+        key = _key(self.images[image]["id"])
+        return [] if key is None else self.objects.get(key, [])
 
     def boxes(self, photograph: Path, classes: Sequence[str] = ()) -> np.ndarray:
         """The boxes (k, 6) of a photograph, on it as it is seen upright; crowds are not judged.
@@ -193,7 +194,7 @@ def read_coco(file: Path) -> CocoFile:
             objects[image].append(one)
         else:
             strays.append(one)
-    names = {_key(one["id"]): str(one["name"]) for one in categories}
+    names = {key: str(one["name"]) for one in categories if (key := _key(one["id"])) is not None}
     return CocoFile(name, {str(one["file_name"]): one for one in images}, names, dict(objects), tuple(strays))
 
 

@@ -67,7 +67,7 @@ def _runs(shape: dict[str, Any], extent: tuple[int, int], name: str) -> np.ndarr
         raise DataError(f"{name} is for an image of {size}, but its image is {list(extent)}. Repair it.")
     runs = _decoded(counts) if isinstance(counts, str) else counts
     whole = isinstance(runs, list) and all(isinstance(run, int) and run >= 0 for run in runs)
-    if not whole or sum(runs) != math.prod(extent):
+    if not isinstance(runs, list) or not whole or sum(runs) != math.prod(extent):
         raise DataError(f"{name} has run lengths that do not fill its image {list(extent)}. Repair it.")
     return np.array(runs)
 
