@@ -79,7 +79,7 @@ def test_a_stale_record_is_replaced_only_by_success(
     mine.write_text(PROBE.replace("return Pooled", "raise ValueError('broken'); return Pooled"))
     use_folders([mine.parent])
     assert reasons(tmp_path, weights, "mine") == ["stale: method changed"]
-    assert run_cells(tmp_path, ["mine"]).failed
+    assert run_cells(tmp_path, ["mine", "majority"]).failed
     assert Store(tmp_path).get(old.cell) == old
     assert reasons(tmp_path, weights, "mine") == ["failed: error"]
     mine.write_text(PROBE.replace("return Pooled", "assert spec; return Pooled"))
