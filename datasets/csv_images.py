@@ -16,4 +16,5 @@ class CsvImages(ListedFiles):
     """
 
     task = "classification"
+    reads = "list"
     homepage = "docs/datasets.md#your-own-images"

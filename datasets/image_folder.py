@@ -27,6 +27,7 @@ class ImageFolder(OwnImages):
     """
 
     task = "classification"
+    reads = "folder"
     homepage = "docs/datasets.md#your-own-images"
     protocols = {
         "holdout": HOLDOUT,

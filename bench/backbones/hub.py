@@ -14,7 +14,7 @@ import timm
 from bench.backbones.family import WeightsInfo
 from bench.backbones.local import file_digest
 from bench.backbones.tags import trained_on
-from bench.core.errors import UsageError, nearest
+from bench.core.errors import UsageError, guess, nearest
 
 _PATIENCE = 4  # seconds for a first answer; the hub's own client retries for a minute
 # What timm looks for in a repository, in its order.
@@ -46,8 +46,7 @@ def from_hub(name: str, local: dict[str, Path]) -> WeightsInfo:
     """
     arch = name.split(".")[0]
     if not timm.is_model(arch):
-        known = [*local, *timm.list_models()]
-        raise UsageError(f"No backbone {name!r}. {nearest(name, known)} See `bench list backbones`.")
+        raise UsageError(_unknown(name, local))
     config = timm.get_pretrained_cfg(name, allow_unregistered=False)
     if config is None or not config.has_weights:
         raise UsageError(f"timm has no weights {name!r}. {nearest(name, [*local, *timm.list_pretrained(arch + '*')])}")
@@ -60,6 +59,16 @@ def from_hub(name: str, local: dict[str, Path]) -> WeightsInfo:
         interpolation=config.interpolation,
         trained_on=trained_on(config.tag or ""),
         digest=f"hub:{config.hf_hub_id or config.url}" + (f"@{found.revision}" if found else ""),
+    )
+
+
+def _unknown(name: str, local: dict[str, Path]) -> str:
+    """No such weights: what lies here comes first, then where one's own are looked for; the hub's are other weights."""
+    here, there = guess(name, local), guess(name, timm.list_models())
+    return (
+        f"No backbone {name!r} lies here. {here or 'Weights of your own are found by --weights FOLDER.'} "
+        + (f"Other weights, of timm's hub: {there} " if there else "")
+        + "See `bench list backbones`."
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bench.core.errors import UsageError, nearest
+from bench.core.errors import UsageError, guess, nearest
 
 
 class Params(BaseModel):
@@ -36,7 +37,9 @@ class Params(BaseModel):
             if not problem["loc"]:  # a check that concerns several fields words its own message
                 raise UsageError(f"{label}: {what}") from None
             where = ".".join(str(part) for part in problem["loc"])
-            raise UsageError(f"{label}[{where}]: {what} (got {problem['input']!r}).") from None
+            named = re.findall("'([^']*)'", str(problem.get("ctx", {}).get("expected", "")))
+            hint = guess(str(problem["input"]), named)
+            raise UsageError(f"{label}[{where}]: {what} (got {problem['input']!r}). {hint}".rstrip()) from None
 
     def changed(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults, in declaration order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,7 +104,7 @@ def run(
     from bench.core.errors import UsageError
     from bench.engine.run import run as run_cells
     from bench.engine.settings import Settings
-    from bench.grid.suite import load_targets
+    from bench.grid.suite import load_targets, notes_of
     from bench.plugins.folders import use_folders, user_folders
 
     folders = tuple(dict.fromkeys([*user_folders(), *(Path(folder).absolute() for folder in plugins or ())]))
@@ -113,6 +114,8 @@ def run(
         executor=executor, plugins=folders, keep_features=keep_features, keep_weights=keep_weights,
     )  # fmt: skip
     suites = load_targets(targets, overrides, weights_folder(settings.weights))
+    if not quiet:
+        print(notes_of(suites), end="", file=sys.stderr)
     for suite in suites:
         if not suite.train:
             counted = command("run", suite.name)

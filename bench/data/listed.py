@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -11,7 +10,7 @@ from typing import ClassVar
 import pandas as pd
 from pydantic import Field
 
-from bench.core.errors import DataError
+from bench.core.errors import DataError, guess
 from bench.data.excel import is_excel, read_excel
 from bench.data.folders import file_table
 from bench.data.label_cells import no_classes
@@ -154,16 +153,15 @@ class ListedFiles(OwnImages):
         Raises:
             DataError: One is not; the message names the nearest.
         """
-        for field in ("path_column", "label_column", "group_column", "domain_column", "split_column"):
+        for field in (name for name in type(self).model_fields if name.endswith("_column")):
             column, usual = getattr(self, field), type(self).model_fields[field].default
             needed = field in ("path_column", "label_column") or column not in ("", usual)
             if needed and column not in sheet:
                 names = [str(name) for name in sheet.columns]
-                guess = difflib.get_close_matches(column, names, n=1)
+                hint = guess(column, names)
                 raise DataError(
-                    f"{self.plugin_name()}: {file} has no column {column!r}; it has {', '.join(names) or 'none'}. "
-                    + (f"Did you mean {guess[0]!r}? " if guess else "")
-                    + f"Rename one, or give {field}=NAME."
+                    f"{self.plugin_name()}: {file} has no column {column!r}; it has {', '.join(names) or 'none'}."
+                    f"{hint and ' ' + hint} Rename one, or give {field}=NAME."
                 )
 
     def _read_csv(self, file: Path) -> pd.DataFrame:

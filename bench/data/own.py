@@ -6,14 +6,15 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from bench.core.errors import DataError, MissingData
+from bench.core.errors import DataError, MissingData, nearest
 from bench.data.base import Dataset
 from bench.data.folders import file_table
+from bench.data.leaks import DUPLICATE
 from bench.data.splits import EXTERNAL, Folds, LeaveDomainOut, Split
 
 _SPELLINGS = {"training": "train", "valid": "val", "validation": "val", "dev": "val", "testing": "test"}
@@ -31,6 +32,8 @@ class OwnImages(Dataset):
     another one for each data seed.
     """
 
+    reads: ClassVar[str] = ""  # "folder" or "list": what a person without a name for it is led here by
+
     licence = "your own"
     own = True
     leak_fix = "accept it with accept_leaks=[{kind}]"
@@ -39,6 +42,17 @@ class OwnImages(Dataset):
     test_domain: str = Field("", description="held-out domain of the protocol leave_domain_out")
     external: str = Field("", description="further test data from elsewhere, reported beside the test split")
     accept_leaks: tuple[str, ...] = Field((), description='leaks you know of and accept, e.g. ["duplicate"]')
+
+    @model_validator(mode="after")
+    def _fields_apply(self) -> Self:
+        """What is given must be of use: a leak that there is, a domain that a protocol holds out."""
+        kinds = (self.group_kind, DUPLICATE)
+        for leak in self.accept_leaks:
+            if leak not in kinds:
+                raise ValueError(f"accept_leaks: there is no leak {leak!r}. {nearest(leak, kinds)}")
+        if self.test_domain and self.protocol != "leave_domain_out":
+            raise ValueError("test_domain is of protocol=leave_domain_out; give both, or leave it out")
+        return self
 
     @property
     def rule(self) -> Split:

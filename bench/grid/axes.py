@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 from bench.backbones.family import family_of
 from bench.backbones.local import weights_folder
 from bench.cells.cell import Cell
-from bench.cells.notation import Spec
+from bench.cells.notation import Spec, format_value
 from bench.cells.recipes import Recipe
 from bench.core.errors import UsageError, nearest
+from bench.grid.own_files import dataset_spec
 from bench.grid.resolve import Resolved, resolve_all
 from bench.plugins import registry
 from bench.plugins.scan import Kind
@@ -27,12 +29,14 @@ IMAGE_SIZE = "image_size"
 Grid = dict[str, list[Spec]]
 
 
-def expand(variables: dict[str, Any], weights: Path | None = None, notes: list[str] | None = None) -> list[Resolved]:
+def expand(variables: dict[str, Any], weights: Path | None = None) -> tuple[list[Resolved], list[str]]:
     """Turn a suite's variables (by their singular names) into resolved cells, each canonical one once.
 
     Args:
         weights: The weights folder, which may name backbones.
-        notes: Filled with a line for each field that several plug-ins got at once.
+
+    Returns:
+        The cells, and a line for each variable that several methods or data sets took because all have such a field.
 
     Raises:
         UsageError: A variable is missing or unknown, or a name or value is wrong.
@@ -43,21 +47,24 @@ def expand(variables: dict[str, Any], weights: Path | None = None, notes: list[s
     grid = {axis: [s for item in _many(variables[axis]) for s in _specs(axis, item)] for axis in SPEC_AXES}
     if _many(variables.get("protocol")):
         grid["dataset"] = _vary(grid, "dataset", "protocol", variables["protocol"])
+    notes = []
     for key, value in variables.items():
         if key not in AXES:
             axis, names, field = _place(grid, key)
-            if notes is not None and names is not None and len(names) > 1:
-                notes.append(_shared(key, sorted(names)))
             grid[axis] = _vary(grid, axis, field, value, names)
+            notes += _shared(key, value, axis, names)
     cells = [Cell(*point) for point in _points(grid, variables)]
     if not cells:
         raise UsageError("The suite has no cell: one of its lists is empty.")
-    return resolve_all(cells, weights)
+    return resolve_all(cells, weights), notes
 
 
-def _shared(field: str, names: list[str]) -> str:
-    """That several plug-ins got a field, and how only one gets it."""
-    return f"{field} is set for {', '.join(names)}; for one of them alone: -o {names[0]}.{field}=..."
+def _shared(key: str, value: Any, axis: str, names: set[str] | None) -> list[str]:
+    """What is said where a field goes to several plug-ins, which may mean different things by it."""
+    if names is None or len(names) < 2 or axis not in PLUGIN_AXES:
+        return []
+    one = shlex.quote(f"{min(names)}.{key}={format_value(value)}")
+    return [f"{key} is set for {', '.join(sorted(names))}, which all have it; for one alone: -o {one}"]
 
 
 def _points(grid: Grid, variables: dict[str, Any]) -> list[tuple[Any, ...]]:
@@ -75,7 +82,7 @@ def _points(grid: Grid, variables: dict[str, Any]) -> list[tuple[Any, ...]]:
 def _specs(axis: str, item: Any) -> list[Spec]:
     """One text, or the grid that a dict with a ``name`` spans."""
     if isinstance(item, str):
-        return [Spec.parse(item)]
+        return [dataset_spec(item) if axis == "dataset" else Spec.parse(item)]
     if not isinstance(item, dict) or not isinstance(item.get("name"), str):
         raise UsageError(f"{axis}: {item!r} is neither a text such as 'name[key=value]' nor a dict with a name.")
     grid = {axis: [Spec.parse(item["name"])]}
@@ -139,17 +146,25 @@ def _place(grid: Grid, key: str) -> tuple[str, set[str] | None, str]:
         having = {n for n, fields in _fields(grid, axis).items() if field in fields and name in ("", n)}
         if having:
             return axis, having, field
-    if theirs := [fields[name] for axis in FIELD_AXES if name in (fields := _fields(grid, axis))]:
-        raise UsageError(f"{name} has no field {field!r} to set. {nearest(field, theirs[0])}")
-    known = _known(grid)
-    initials = "".join(word[:1] for word in key.split("_"))  # learning_rate is lr
-    hint = f"Did you mean {initials!r}?" if "_" in key and initials in known else nearest(key, known)
-    raise UsageError(f"The suite has no {key!r} to set. {hint}")
+    raise UsageError(_nowhere(grid, name, field))
 
 
-def _known(grid: Grid) -> set[str]:
-    fields = {field for axis in FIELD_AXES for fields in _fields(grid, axis).values() for field in fields}
-    return {*AXES, *PLURALS, IMAGE_SIZE, *Recipe.model_fields, *fields}
+def _nowhere(grid: Grid, name: str, field: str) -> str:
+    """That nothing has a field, with what is near it."""
+    having = {plugin: fields for axis in FIELD_AXES for plugin, fields in _fields(grid, axis).items()}
+    if name in having:
+        return f"{name} has no parameter {field!r}. {nearest(field, having[name])}"
+    if name:
+        owners = {plugin for plugin, fields in having.items() if field in fields} or set(having)
+        return f"The suite names no {name!r}, whose {field!r} could be set. {nearest(name, owners)}"
+    known = {
+        *AXES,
+        *PLURALS,
+        IMAGE_SIZE,
+        *Recipe.model_fields,
+        *(field for fields in having.values() for field in fields),
+    }
+    return f"The suite has no {field!r} to set. {nearest(field, known)}"
 
 
 def _fields(grid: Grid, axis: str) -> dict[str, set[str]]:

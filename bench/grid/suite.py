@@ -21,6 +21,7 @@ from bench.cells.cell import Cell
 from bench.cells.notation import Scanner, parse_value
 from bench.core.errors import UsageError
 from bench.grid.axes import PLURALS, SPEC_AXES, expand
+from bench.grid.own_files import absolute, dataset_spec, reading
 from bench.grid.resolve import Resolved, resolve_all
 from bench.plugins import registry
 
@@ -34,7 +35,7 @@ class Suite:
         doc: The suite's docstring.
         cells: Resolved, without repetitions, in the order of the grid.
         train: False: the cells are not trained, only their parameters and multiply-accumulates are counted.
-        notes: A line for each field that several methods or data sets got at once.
+        notes: What the person should know of how the variables were read, a line each.
     """
 
     name: str
@@ -94,8 +95,13 @@ def from_variables(
     train = merged.pop("train", True)
     if not isinstance(train, bool):
         raise UsageError(f"train: {train!r} is not true or false.")
-    notes: list[str] = []
-    return Suite(name, doc, expand(merged, weights, notes), train, tuple(notes))
+    cells, notes = expand(merged, weights)
+    return Suite(name, doc, cells, train, tuple(notes))
+
+
+def notes_of(suites: Iterable[Suite]) -> str:
+    """What a person should know of how suites were read, as lines, each once."""
+    return "".join(f"bench: {note}\n" for note in dict.fromkeys(note for suite in suites for note in suite.notes))
 
 
 def parse_override(text: str) -> tuple[str, Any]:
@@ -109,8 +115,8 @@ def parse_override(text: str) -> tuple[str, Any]:
         raise UsageError(f"Cannot read the override {text!r}: write key=value, for example -o epochs=5.")
     if PLURALS.get(key, key) not in SPEC_AXES:
         return key, parse_value(value)
-    if PLURALS.get(key, key) == "dataset" and "[" not in value and ("/" in value or os.path.exists(value)):
-        raise UsageError(f"{value!r} is no data set. {registry.own_data(value)}")
+    if PLURALS.get(key, key) == "dataset" and not set(value) & set("[]="):
+        return key, [str(dataset_spec(value))]
     scanner = Scanner(value)
     specs = _spec_list(scanner)
     scanner.end()
@@ -149,8 +155,11 @@ def _path(target: str | Path) -> Path:
     if text.endswith(".py") or "/" in text:
         if not Path(text).is_file():
             seed = f" A cell's name ends with its seed: {text}/seed=0." if text.count("/") == 3 else ""
-            raise UsageError(f"There is no suite file {text}.{seed}")
+            own = f" {reading(absolute(text))}" if os.path.isdir(text) else ""
+            raise UsageError(f"There is no suite file {text}.{seed}{own}")
         return Path(text).absolute()
+    if text not in registry.catalog("suites") and os.path.isdir(text):
+        raise UsageError(f"No suite {text!r}; it is a folder. {reading(absolute(text))}")
     return registry.find("suites", text).path
 
 

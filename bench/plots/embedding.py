@@ -12,6 +12,7 @@ from bench.plots.chart import Chart, panels
 from bench.plots.labels import counted
 from bench.plots.style import COLUMN, series
 from bench.records import Record, prediction_key
+from bench.tables.filters import SPLITS, check_split
 from bench.tables.predictions import Run, names_of
 
 BEFORE = "backbone"  # takes a stage's place in the key of features that no method has touched
@@ -27,6 +28,7 @@ def embedding(run: Run, class_names: Sequence[str] = (), split: str = "test", se
     Raises:
         UsageError: No features are stored with the record, or too few samples.
     """
+    check_split(split, (*SPLITS, "train"))
     record, arrays = run
     found, targets = _stored(record, arrays, split)
     chosen = _sample(len(targets), seed)

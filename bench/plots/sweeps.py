@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from bench.cells.notation import Spec
-from bench.core.errors import UsageError
+from bench.core.errors import UsageError, nearest
 from bench.records import Record
 from bench.tables import Table
 from bench.tables.rows import SUBSETS, Key, Row
@@ -88,9 +88,13 @@ def chosen_field(field: str | None, rows: list[Row], records: list[Record], wher
     """The field asked for, else the one that varies most.
 
     Raises:
-        UsageError: Nothing varies.
+        UsageError: Nothing varies, or no row has a field of the name that was asked for.
     """
     if field is not None:
+        used = {cell for row in rows for cell in row.cells}
+        known = {name for record in records if record.cell in used for name in getattr(record, where).params}
+        if field not in known:
+            raise UsageError(f"No {where} among these rows has a field {field!r}. {nearest(field, known)}")
         return field
     found = varying(rows, records, where)
     if not found:

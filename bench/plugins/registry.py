@@ -9,9 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
-import json
 import os
-import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -63,16 +61,8 @@ def find(kind: Kind, name: str) -> Entry:
     """
     entries = catalog(kind)
     if name not in entries:
-        own = f" {own_data(name)}" if kind == "datasets" else ""
-        raise UsageError(f"No {SINGULAR[kind]} {name!r}. {nearest(name, entries)}{own}")
+        raise UsageError(f"No {SINGULAR[kind]} {name!r}. {nearest(name, entries)}")
     return _usable(entries[name])
-
-
-def own_data(path: str) -> str:
-    """How a folder or list of a person's own is named, for whoever names the folder alone."""
-    readers = [entry.name for entry in catalog("datasets").values() if ("own", "True") in entry.card]
-    shown = path if re.fullmatch(r"[A-Za-z_]\w*", path) else json.dumps(path)
-    return f"For files of your own: {' or '.join(f'{name}[path={shown}]' for name in sorted(readers))}."
 
 
 def load(kind: Kind, name: str) -> Any:

@@ -35,7 +35,7 @@ BASE_NAMES: dict[str, str] = {
 SUITE_VARIABLES = {"_base_", "dataset", "methods"}
 CARD = (
     "homepage", "licence", "citation", "task", "folder", "download", "families", "floor", "metrics",
-    "single_label", "target", "tasks", "averages", "needs_volumes", "own")  # fmt: skip
+    "single_label", "target", "tasks", "averages", "needs_volumes", "reads")  # fmt: skip
 
 
 @dataclass(frozen=True)

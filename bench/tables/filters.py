@@ -16,11 +16,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.cells.notation import format_value, parse_value
-from bench.core.errors import UsageError
+from bench.core.errors import UsageError, nearest
 from bench.records import Part, Record
 
-PARTS = ("dataset", "backbone", "method", "recipe", "seed")
+PLUGINS = ("dataset", "backbone", "method", "recipe")
+PARTS = (*PLUGINS, "seed")
 KEYS = (*PARTS, "protocol", "status")
+ANY = "name"  # of any part
+SPLITS = ("test", "val", "external")  # whose numbers can be shown
 
 Test = Callable[[Record], bool]
 
@@ -67,18 +70,20 @@ def select(records: Iterable[Record], filter: str | Collection[str] | None) -> l
     if filter is not None and not isinstance(filter, str):
         names = set(filter)
         return [record for record in records if record.cell in names]
-    tests = [parse_term(term) for term in split_outside(filter or "", " ")]
+    terms = split_outside(filter or "", " ")
+    tests = [parse_term(term) for term in terms]
     chosen = [record for record in records if all(test(record) for test in tests)]
     if records and not chosen:
-        known = ", ".join(sorted({record.method.name for record in records})[:20])
-        raise UsageError(f"No record matches {filter!r}. Methods here: {known}. Use * for anything, as in 'clad*'.")
+        raise UsageError(
+            f"No record matches {filter!r}. {_why_none(records, terms)} Use * for anything, as in 'clad*'."
+        )
     return chosen
 
 
-def check_split(split: str) -> None:
-    """Raise UsageError for a split that no record has."""
-    if split not in ("test", "val", "external"):
-        raise UsageError(f"No split {split!r}: records have test, val or external.")
+def check_split(name: str, known: Collection[str] = SPLITS) -> None:
+    """Raise UsageError unless a split's numbers can be shown."""
+    if name not in known:
+        raise UsageError(f"No split {name!r}. {nearest(name, known)}")
 
 
 def one_run(records: Iterable[Record], filter: str) -> Record:
@@ -100,33 +105,68 @@ def parse_term(term: str) -> Test:
     Raises:
         UsageError: The term cannot be read.
     """
+    tests = [_test(key, value) for key, value in _conditions(term)]
+    return lambda record: all(test(record) for test in tests)
+
+
+def _conditions(term: str) -> list[tuple[str, str]]:
+    """What a term asks of which part."""
     key, equals, value = term.partition("=")
     if equals and key in KEYS:
-        return _test(key, value)
+        return [(key, value)]
+    if equals and re.fullmatch(r"\w+", key):
+        raise UsageError(f"Cannot filter by {key!r}. {nearest(key, KEYS)} A part's field is written name[{term}].")
     parts = split_outside(term, "/")
     if len(parts) > len(PARTS):
         raise UsageError(f"The filter {term!r} has too many parts. A name is dataset/backbone/method/recipe/seed=N.")
     if len(parts) == 1:
-        pattern = PartPattern.parse(term)
-        return lambda record: any(pattern.matches(part) for part in _plugins(record))
-    tests = [_test(kind, part.removeprefix("seed=")) for kind, part in zip(PARTS, parts, strict=False)]
-    return lambda record: all(test(record) for test in tests)
+        return [(ANY, term)]
+    return [(kind, part.removeprefix("seed=")) for kind, part in zip(PARTS, parts, strict=False)]
+
+
+def _why_none(records: list[Record], terms: list[str]) -> str:
+    """The first condition that no record fulfils, with what is near it."""
+    for key, value in (condition for term in terms for condition in _conditions(term)):
+        if not any(map(_test(key, value), records)):
+            return _lacking(records, key, value)
+    return "Each of its parts matches some, but none all of them."
+
+
+def _lacking(records: list[Record], key: str, value: str) -> str:
+    if key not in (ANY, *PLUGINS):
+        return f"None has {key}={value}. {nearest(value, {_text(record, key) for record in records})}"
+    pattern = PartPattern.parse(value)
+    parts = [part for record in records for part in _parts(record, key)]
+    named = [part for part in parts if like(pattern.name, part.name)]
+    if not named:
+        return f"No {key} here is {pattern.name!r}. {nearest(pattern.name, {part.name for part in parts})}"
+    for field, wanted in pattern.params.items():
+        values = [part.params[field] for part in named if field in part.params]
+        if not values:
+            known = {field for part in named for field in part.params}
+            return f"{pattern.name} has no parameter {field!r}. {nearest(field, known)}"
+        if not any(_fits(wanted, one) for one in values):
+            return f"{pattern.name} has {field}={', '.join(sorted(set(map(format_value, values))))} here."
+    return f"Each of the values in {value!r} was run, but not together."
 
 
 def _test(key: str, value: str) -> Test:
-    if key in ("dataset", "backbone", "method", "recipe"):
+    if key in (ANY, *PLUGINS):
         pattern = PartPattern.parse(value)
-        return lambda record: pattern.matches(getattr(record, key))
-    return lambda record: like(value, _seeds(record) if key == "seed" else str(getattr(record, key)))
+        return lambda record: any(pattern.matches(part) for part in _parts(record, key))
+    return lambda record: like(value, _text(record, key))
 
 
-def _seeds(record: Record) -> str:
-    """The seed as the cell's name writes it after ``seed=``."""
+def _text(record: Record, key: str) -> str:
+    """A part that is no plug-in as text; the seed as the cell's name writes it after ``seed=``."""
+    if key != "seed":
+        return str(getattr(record, key))
     return f"{record.seed}" if record.data_seed == record.seed else f"{record.seed},data_seed={record.data_seed}"
 
 
-def _plugins(record: Record) -> list[Part]:
-    return [record.dataset, record.backbone, record.method, record.recipe]
+def _parts(record: Record, key: str) -> list[Part]:
+    """The plug-in of a record that a key names, or all four."""
+    return [getattr(record, name) for name in (PLUGINS if key == ANY else (key,))]
 
 
 def _fits(pattern: str, value: Any) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from bench.core.errors import UsageError
 from bench.records import Record, prediction_key
 from bench.records.schema import CLASS_NAMES
+from bench.tables.filters import SPLITS, check_split
 
 Run = tuple[Record, dict[str, np.ndarray]]
 
@@ -19,6 +20,7 @@ def classified(runs: Sequence[Run], split: str = "test") -> list[tuple[np.ndarra
     Raises:
         UsageError: There is no run, the runs are not of one configuration, or one has no logits.
     """
+    check_split(split)
     one_configuration(runs)
     return [_logits(record, arrays, split) for record, arrays in runs]
 
@@ -43,6 +45,8 @@ def _logits(record: Record, arrays: dict[str, np.ndarray], split: str) -> tuple[
         logits = arrays.get(prediction_key(split, "logits", stage.name))
         if targets is not None and targets.ndim == 1 and logits is not None and logits.ndim == 2:
             return targets.astype(np.int64), logits.astype(np.float64)
+    if targets is None and (kept := [name for name in SPLITS if prediction_key(name, "targets") in arrays]):
+        raise UsageError(f"{record.cell} has no predictions of the {split} split. Choose --split {' or '.join(kept)}.")
     raise UsageError(f"{record.cell} has no {split} logits of classes: its task is {record.task}.")
 
 

@@ -152,7 +152,7 @@ def test_k_ablation_counts_the_default_and_shows_published_points() -> None:
     assert ours == pytest.approx({5: 70, 20: 80})
     assert [(p["x"], p["value"]) for p in chart.points if p["kind"] == "published"] == [(5, pytest.approx(92.81))]
     assert "k of cladapter: means span 10.0 points" in chart.heading
-    with pytest.raises(UsageError, match="two values of dropout"):
+    with pytest.raises(UsageError, match=r"field .dropout.*k\."):
         k_ablation(aggregate(records), records, field="dropout")
 
 

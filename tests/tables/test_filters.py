@@ -66,7 +66,7 @@ def test_what_cannot_be_read_is_an_error(pattern: str) -> None:
 
 
 def test_no_match_is_an_error_with_a_hint() -> None:
-    with pytest.raises(UsageError, match=r"Methods here: cladapter\."):
+    with pytest.raises(UsageError, match=r"Did you mean .cladapter.\?"):
         select([record(NAMES[0])], "clad")
 
 

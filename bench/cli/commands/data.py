@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.cells.notation import Spec
 from bench.cli.commands.text import as_json
 from bench.data.base import Dataset
 from bench.data.roots import data_root
+from bench.grid.own_files import dataset_spec
 from bench.plugins import registry
 
 STYLES = {"undeclared": "bold red", "warning": "bold yellow", "declared": "yellow", "note": "dim"}
@@ -26,7 +26,7 @@ def named(name: str) -> Dataset:
     Raises:
         UsageError: There is no such data set or parameter.
     """
-    spec = Spec.parse(name)
+    spec = dataset_spec(name, option=False)
     return registry.load("datasets", spec.name).build(spec.name, spec.params)
 
 

@@ -17,7 +17,7 @@ from bench.core.errors import UsageError
 from bench.core.sizes import amount
 from bench.engine.settings import Settings
 from bench.executors.base import executor_of
-from bench.grid.suite import Suite, load_targets, parse_override
+from bench.grid.suite import Suite, load_targets, notes_of, parse_override
 from bench.records import Store
 from bench.tables import render
 from bench.tables.closing import closing
@@ -48,11 +48,13 @@ def run(
     """
     if not targets and not claims:
         raise UsageError("Say what to run: a suite such as quick, a cell's name, or --claims PAPER[:TABLE].")
-    if settings.executor != Settings.executor and not dry_run:
-        executor_of(settings.executor).check(settings)  # again in the run; here, before anything large is loaded
+    if settings.executor != Settings.executor:
+        executor = executor_of(settings.executor)
+        if not dry_run:
+            executor.check(settings)  # again in the run; here, before anything large is loaded
     suites = [*requested(targets, overrides, settings), *needed(claims, overrides, settings, claims_folder)]
-    for note in dict.fromkeys(note for suite in suites for note in suite.notes):
-        print(note, file=sys.stderr)
+    if not settings.quiet:
+        print(notes_of(suites), end="", file=sys.stderr)
     if counted := cells_of(suite for suite in suites if not suite.train):
         print(counts(counted, settings, json))
     cells = cells_of(suite for suite in suites if suite.train)
