@@ -77,7 +77,7 @@ def test_without_features_or_errors(tmp_path: Path) -> None:
     assert (found.mistakes, found.kept, found.domains) == ((), False, ())
     with pytest.raises(UsageError, match="names 0 rows"):
         errors(store, [], "linear_probe")
-    with pytest.raises(UsageError, match="no val logits"):
+    with pytest.raises(UsageError, match="--split test"):
         errors(store, list(store.all()), "linear_probe", "val")
 
 
