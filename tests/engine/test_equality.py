@@ -19,11 +19,10 @@ from bench.training.learner import Learner
 from bench.training.schedules import learning_rate
 from tests.engine.conftest import RunCells
 
-pytestmark = pytest.mark.slow
-
 SEVERAL = ["linear_probe", "cladapter[k=2,tuning=frozen]", "cladapter[k=3]", "full_finetune", "knn"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["quick[epochs=2]", "paper[epochs=2]", "quick[epochs=2,augment=flip,views=2]"])
 def test_fused_equals_alone(recipe: str, run_cells: RunCells, tmp_path: Path) -> None:
     run_cells(tmp_path / "fused", SEVERAL, recipe, seeds=(0, 1))
@@ -31,6 +30,7 @@ def test_fused_equals_alone(recipe: str, run_cells: RunCells, tmp_path: Path) ->
     assert assert_same_results(tmp_path / "fused", tmp_path / "alone") == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", ["tiny_cnn", "tiny_batch_norm_cnn"])
 def test_repeating_gives_the_same_bits(backbone: str, run_cells: RunCells, tmp_path: Path) -> None:
     for place in ("one", "two"):

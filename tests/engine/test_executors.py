@@ -14,8 +14,6 @@ from bench.executors.inline import Inline
 from bench.records import Store
 from tests.engine.conftest import RunCells
 
-pytestmark = pytest.mark.slow
-
 METHODS = ["linear_probe", "full_finetune", "majority"]
 
 

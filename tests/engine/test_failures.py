@@ -25,8 +25,6 @@ from bench.training.stages import Trained
 from bench.training.trials import Trial, choose
 from tests.engine.conftest import RunCells
 
-pytestmark = pytest.mark.slow
-
 HEADLINE = Metric("accuracy")
 EXPLODING = '''
 import torch

@@ -10,8 +10,6 @@ from bench.plugins.folders import use_folders
 from bench.records import Store
 from tests.engine.conftest import RunCells
 
-pytestmark = pytest.mark.slow
-
 HEAD = '''
 import torch
 from torch import nn
