@@ -17,8 +17,6 @@ from bench.core.numerics import ENGINE_VERSION
 from bench.records import Store
 from tests.engine.conftest import RunCells
 
-pytestmark = pytest.mark.slow
-
 GOLDEN = Path(__file__).parent.parent / "fixtures" / "golden.json"
 METHODS = ["linear_probe", "cladapter[k=2]", "full_finetune", "ridge"]
 

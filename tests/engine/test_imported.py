@@ -26,8 +26,6 @@ from bench.report.submission import check
 from bench.stats.softmax import softmax
 from bench.tables import aggregate
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def digits() -> Prepared:

@@ -26,8 +26,6 @@ from bench.stats.softmax import softmax
 from bench.training.context import EVAL_BATCH
 from tests.engine.conftest import RunCells
 
-pytestmark = pytest.mark.slow
-
 METHODS = ["knn", "logistic", "linear_probe", "cladapter[k=2]", "full_finetune", "lora"]
 
 

@@ -10,8 +10,6 @@ import pytest
 
 from bench.core.progress import Reporter
 
-pytestmark = pytest.mark.slow
-
 
 class Deaf:
     """Interrupts its process while it is finalised, where Python drops every exception."""

@@ -21,8 +21,6 @@ from bench.grid.resolve import resolve_all
 from bench.records import Record, Store, openings
 from tests.engine.conftest import RunCells
 
-pytestmark = pytest.mark.slow
-
 
 def test_a_record_reproduces_bit_for_bit(run_cells: RunCells, weights: Path, tmp_path: Path) -> None:
     run_cells(tmp_path, ["cladapter[k=2]"])

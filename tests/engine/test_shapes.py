@@ -11,8 +11,6 @@ from bench.plugins.folders import use_folders
 from bench.records import Store
 from tests.engine.conftest import RunCells
 
-pytestmark = pytest.mark.slow
-
 CLOSED = '''
 import numpy as np
 from bench.methods import FeatureMethod, Fitted

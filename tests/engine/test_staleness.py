@@ -20,8 +20,6 @@ from bench.records import Store
 from bench.tables.stale import _recipe, stale_reason
 from tests.engine.conftest import RunCells
 
-pytestmark = pytest.mark.slow
-
 PROBE = '''
 from bench.methods import Method, PooledLinear
 

@@ -13,8 +13,6 @@ from bench.cli.app import app
 from bench.training import checkpoint
 from tests.engine.conftest import RunCells
 
-pytestmark = pytest.mark.slow
-
 
 def status(results: Path) -> list[dict[str, object]]:
     shown = CliRunner().invoke(app, ["status", "--results", str(results), "--json"])
