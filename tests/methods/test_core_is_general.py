@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,6 @@ import bench
 from bench.cells.recipes import PRESETS
 from bench.plugins import registry
 from bench.plugins.scan import KINDS, Kind
-
-pytestmark = pytest.mark.slow
 
 CORE = Path(bench.__file__).parent
 # a key of COCO's files, and the name of a figure
@@ -23,6 +22,7 @@ OTHER_MEANINGS = {
 }  # fmt: skip
 
 
+@cache
 def nodes() -> list[tuple[str, ast.AST]]:
     """Every syntax node of the core, with its file."""
     own = {CORE / kind for kind in ("baselines", "datasets", "suites")}
