@@ -53,6 +53,8 @@ class ImageFolder(OwnImages):
         if len(numbers) < 2:
             raise DataError(f"image_folder: {place} holds {len(numbers)} class folders; two or more are needed.")
         parts = self._parts(place)
+        if self.protocol == "leave_domain_out" and (problem := alike(map(printable, parts))):
+            raise DataError(f"image_folder: domain folders in {place}: {problem}. Put their images into one folder.")
         self.check_domain(set(parts))
         self.check_splits({split_name(part) for part in parts})
         table = file_table(row for part in parts for row in self._rows(place, part, numbers))

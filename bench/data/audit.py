@@ -30,7 +30,7 @@ from bench.data.folders import IMAGE_SUFFIXES, is_clutter, printable, walk
 from bench.data.inspection import Inspection, inspect
 from bench.data.intensity import suggested
 from bench.data.leaks import DUPLICATE, find_leaks
-from bench.data.names import meant
+from bench.data.names import alike, meant
 from bench.data.prepare import (
     assign,
     checked_table,
@@ -70,6 +70,7 @@ def audit(dataset: Dataset, root: Path, partial: bool = False, watch: Watch | No
     problems += _annotations(dataset, root, views, list(samples.values()))
     duplicates, near = duplicates_of(seen, views), look_alikes_of(seen, views)
     problems += conflicts(views, duplicates)
+    problems += _alike(views, root)
     problems += look_alike_problems(views, near)
     leaks = {view.dataset.protocol: _leaks(view, duplicates) for view in views}
     for view in views:
@@ -96,6 +97,16 @@ def _members(dataset: Dataset, views: list[View], root: Path) -> dict[str, dict[
     classes = {class_name(names, label): count for label, count in labels.most_common()}
     groups = {str(group): int(n) for group, n in table["group"].value_counts().items()} if "group" in table else {}
     return {"classes": classes, "groups": groups}
+
+
+def _alike(views: list[View], root: Path) -> Iterator[Problem]:
+    """Classes, groups and domains whose names a person takes for one."""
+    for view in views:
+        columns = {view.dataset.group_kind: "group", "domain": "domain"}
+        named = {what: view.table[column] for what, column in columns.items() if column in view.table}
+        for what, names in {"class": view.dataset.class_names(root), **named}.items():
+            if problem := alike(map(str, names)):
+                yield Problem("alike", "warning", f"{what} names: {problem}")
 
 
 def is_clean(report: dict[str, Any]) -> bool:

@@ -19,8 +19,8 @@ def is_excel(file: Path) -> bool:
     return file.suffix.lower() in (*SUFFIXES, *OLD)
 
 
-def read_excel(file: Path, worksheet: str = "") -> pd.DataFrame:
-    """One worksheet with every value as text, "" where a cell is empty; whole numbers have no decimal places.
+def read_excel(file: Path, worksheet: str = "") -> list[list[str]]:
+    """The rows of one worksheet as text, "" where a cell is empty; whole numbers have no decimal places.
 
     Args:
         worksheet: Its name, where the file has several with something in them.
@@ -33,7 +33,9 @@ def read_excel(file: Path, worksheet: str = "") -> pd.DataFrame:
         raise DataError(f"{file}: save it as .xlsx or .csv; {file.suffix} is not read here.")
     extras.check("openpyxl", f"Reading {file}")
     try:
-        found = pd.read_excel(file, sheet_name=None, dtype=object, keep_default_na=False, engine="openpyxl")
+        found = pd.read_excel(
+            file, sheet_name=None, header=None, dtype=object, keep_default_na=False, engine="openpyxl"
+        )
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise DataError(f"Cannot read {file}: {error}. It must be an Excel workbook.") from error
     filled = {name: sheet for name, sheet in found.items() if len(sheet.columns)}
@@ -42,7 +44,8 @@ def read_excel(file: Path, worksheet: str = "") -> pd.DataFrame:
     if not worksheet and len(filled) != 1:
         raise DataError(f"{file} has {len(filled)} worksheets: {', '.join(filled)}. Say which: worksheet=NAME.")
     sheet = filled[worksheet or next(iter(filled))]
-    return sheet.rename(columns=str).map(_text)
+    rows: list[list[str]] = sheet.map(_text).to_numpy().tolist()
+    return rows
 
 
 def _text(value: object) -> str:

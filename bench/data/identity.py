@@ -21,6 +21,7 @@ from bench.core.atomic import write_text
 from bench.core.errors import DataError
 from bench.data.base import CARD_FIELDS, Dataset, rows_of
 from bench.data.folders import printable
+from bench.data.names import meant
 from bench.data.roots import cache_root
 from bench.plugins.fingerprint import code_identity
 
@@ -139,10 +140,24 @@ def file_digests(place: Path, paths: list[str], algorithm: str = "sha256") -> np
         return _file_entry(place / path, known.get(path), algorithm)
 
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        found = dict(zip(unique, pool.map(entry, unique), strict=True))
+        try:
+            found = dict(zip(unique, pool.map(entry, unique), strict=True))
+        except DataError:
+            _check_there(place, unique)
+            raise
     if any(known.get(path) != found_entry for path, found_entry in found.items()):
         write_text(store, json.dumps({**_load(store), **found}))
     return np.array([found[path][2] for path in paths], dtype=object)
+
+
+def _check_there(place: Path, paths: list[str]) -> None:
+    """Raise one DataError for all files that are not there, with the likely cause, where several are not."""
+    absent = [path for path in paths if not (place / path).exists()]
+    cause = meant(place, absent[0]) if absent else ""
+    if cause or len(absent) > 1:
+        many, fix = f"{len(absent)} of {len(paths)} files", f"{cause}." if cause else "Restore them from the source."
+        example = f"{printable(place)}, e.g. {printable(absent[0])}"
+        raise DataError(f"Cannot read {many} in {example}: No such file or directory. {fix}")
 
 
 def _store(place: Path, algorithm: str) -> Path:

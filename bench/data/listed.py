@@ -130,10 +130,9 @@ class ListedFiles(OwnImages):
         """
         file, name = file or self.place(root), self.plugin_name()
         try:
-            sheet = read_excel(file, self.worksheet) if is_excel(file) else self._read_csv(file)
+            sheet = self._table(file, self._rows(file))
         except (OSError, ValueError) as error:
             raise DataError(f"{name}: cannot read {file}: {error}. It must be a CSV file with a header.") from error
-        sheet.columns = [str(column).strip() for column in sheet.columns]
         self._check_columns(file, sheet)
         domains = [self.domain_column] if self.protocol == "leave_domain_out" else []
         for column in (self.path_column, self.label_column, self.group_column, *domains):
@@ -164,18 +163,27 @@ class ListedFiles(OwnImages):
                     f"{hint and ' ' + hint} Rename one, or give {field}=NAME."
                 )
 
-    def _read_csv(self, file: Path) -> pd.DataFrame:
-        """The table as it is written, without guesses at types, indices or what is missing.
+    def _rows(self, file: Path) -> list[tuple[int, list[str]]]:
+        """Lines of the file with their numbers, as they are written; those without a value are left out."""
+        if is_excel(file):
+            numbered = list(enumerate(read_excel(file, self.worksheet), start=1))
+        elif self.worksheet:
+            raise DataError(f"{self.plugin_name()}: {file} has no worksheets. Leave worksheet={self.worksheet} out.")
+        else:
+            with file.open(encoding=_ENCODING, newline="") as stream:
+                reader = csv.reader(stream, delimiter=self._separator(file))
+                try:
+                    numbered = [(reader.line_num, row) for row in reader]
+                except csv.Error as error:
+                    raise DataError(f"{self.plugin_name()}: cannot read {file}: {error}.") from error
+        return [(number, row) for number, row in numbered if any(row)]
+
+    def _table(self, file: Path, rows: list[tuple[int, list[str]]]) -> pd.DataFrame:
+        """The lines by the names in the first, without guesses at types or what is missing; the index is their number.
 
         Raises:
-            DataError: There is no header, it names a column twice, or a line has more values than it has names.
+            DataError: A column is named twice, or a line has more values than there are names.
         """
-        with file.open(encoding=_ENCODING, newline="") as stream:
-            reader = csv.reader(stream, delimiter=self._separator(file))
-            try:
-                rows = [(reader.line_num, row) for row in reader if row]
-            except csv.Error as error:
-                raise DataError(f"{self.plugin_name()}: cannot read {file}: {error}.") from error
         header = [name.strip() for name in rows[0][1]] if rows else []
         while header and not header[-1]:  # a separator at the line's end
             header.pop()
@@ -187,8 +195,9 @@ class ListedFiles(OwnImages):
                     f"{self.plugin_name()}: {file}, line {number}: {len(row)} values for {len(header)} columns. Quote "
                     "values that hold the separator."
                 )
-        width = len(header)
-        return pd.DataFrame([(row + [""] * width)[:width] for _, row in rows[1:]], columns=header, dtype=object)
+        width, numbers = len(header), [number for number, _ in rows[1:]]
+        cells = [(row + [""] * width)[:width] for _, row in rows[1:]]
+        return pd.DataFrame(cells, index=numbers, columns=header, dtype=object)
 
     def _separator(self, file: Path) -> str:
         """What separates the columns: the one of the file's suffix, unless the header is divided by another."""
@@ -215,5 +224,5 @@ class ListedFiles(OwnImages):
         if empty.any():
             place = int(empty.argmax())
             written = f" ({column.iloc[place]})" if column.iloc[place].strip() else ""
-            where = f"{self.plugin_name()}: {file}, line {place + 2}"
+            where = f"{self.plugin_name()}: {file}, line {column.index[place]}"
             raise DataError(f"{where}: {column.name} is empty{written}. Fill it in, or remove the line.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from made_images import class_folders, picture
 
@@ -159,3 +160,78 @@ def test_class_folders_of_one_name_are_refused(one: str, other: str, root: Path)
         (root / "made" / "c0").rename(root / "own" / split / name)
     with pytest.raises(DataError, match="differ only in"):
         prepare(ImageFolder(path="own", protocol="split_without_val"), root, 0)
+
+
+def test_domain_folders_of_one_name_are_refused(root: Path) -> None:
+    for domain in ("day", "Day", "night"):
+        class_folders(root / "own" / domain, classes=2, each=5)
+    with pytest.raises(DataError, match=r"domain folders.*differ only in capitals"):
+        prepare(ImageFolder(path="own", protocol="leave_domain_out", test_domain="night"), root, 0)
+
+
+class Visits(ImageFolder):
+    """An adapter of one's own whose groups are written in two ways."""
+
+    def samples(self, root: Path) -> pd.DataFrame:
+        table = super().samples(root)
+        return table.assign(group=[f"{'Pp'[number % 2]}{number // 4}" for number in range(len(table))])
+
+
+def test_the_audit_warns_of_names_alike_whoever_reads_the_table(root: Path) -> None:
+    class_folders(root / "own", classes=2, each=10)
+    report = audit(Visits(path="own", accept_leaks=("group",)), root)
+    (problem,) = [one for one in report["problems"] if one["kind"] == "alike"]
+    assert problem["status"] == "warning"
+    assert "'P0' and 'p0' differ only in capitals" in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("written", "cause"),
+    [("img\\{}.png", "write / instead"), ("img/{}", "ending"), ("img/{}.PNG", "capitals"), ("images/{}.png", "")],
+)
+def test_a_run_tells_all_missing_files_at_once(written: str, cause: str, place: Path) -> None:
+    lines = [f"{written.format(number)},{number % 2}" for number in range(20)]
+    with pytest.raises(DataError, match=f"20 of 20 files.*{cause}"):
+        prepared(place, "path,label", lines)
+
+
+def sheet(file: Path, header: list[str], rows: list[list[object]]) -> None:
+    openpyxl = pytest.importorskip("openpyxl", reason="Excel files need the extra excel")
+    book = openpyxl.Workbook()
+    for row in (header, *rows):
+        book.active.append(row)
+    book.save(file)
+
+
+def test_excel_is_read_as_the_csv_is(place: Path) -> None:
+    rows: list[list[object]] = [[f"img/{n}.png", ("cat ", "dog")[n % 2], None, None] for n in range(20)]
+    sheet(place / "own" / "list.xlsx", [" path", "label "], [*rows, [None], [None]])
+    assert prepare(CsvImages(path="own/list.xlsx"), place, 0).class_names == ("cat", "dog")
+
+
+@pytest.mark.parametrize(
+    ("header", "more", "told"),
+    [
+        (["path", "label", "label"], ["x"], "two columns 'label'"),
+        (["path", "label"], ["a note"], "line 2: 3 values for 2 columns"),
+        (["path", "label", "group"], ["NA"], "line 2: group is empty"),
+    ],
+)
+def test_excel_lists_that_say_two_things_are_refused(
+    header: list[str], more: list[object], told: str, place: Path
+) -> None:
+    sheet(place / "own" / "list.xlsx", header, [[f"img/{n}.png", n % 2, *more] for n in range(20)])
+    with pytest.raises(DataError, match=told):
+        prepare(CsvImages(path="own/list.xlsx"), place, 0)
+
+
+def test_a_worksheet_of_a_list_that_has_none_is_refused(place: Path) -> None:
+    with pytest.raises(DataError, match="no worksheets"):
+        prepared(place, "path,label", lines_of(group=""), worksheet="first")
+
+
+def test_lines_without_a_value_keep_the_numbers_of_the_others(place: Path) -> None:
+    lines = lines_of()
+    lines[3] = "img/3.png,,P3"
+    with pytest.raises(DataError, match="line 7: label is empty"):
+        prepared(place, "path,label,group", [*lines[:2], "", ",,", *lines[2:]])
