@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bench.core.errors import DataError
-from bench.data.audit_command import audit_command
-from bench.data.base import Dataset, Sample, rows_of
+from bench.data.base import Dataset, Sample
 from bench.data.extents import extent_of, is_image
 from bench.data.written_for import exchanged
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 NAMED = 3  # annotations of a sample that are left out, each with its reason; the others are counted
 IGNORED = 255  # the class of a label map that counts nowhere
@@ -73,15 +71,6 @@ def check_extent(target: np.ndarray, extent: tuple[int, ...], name: str) -> None
     if target.shape != extent:
         hint = exchanged(target.shape, extent)
         raise DataError(f"The label map of {name} is {target.shape}, but its input is {extent}. Repair it.{hint}")
-
-
-def left_out(dataset: Dataset, table: pd.DataFrame, root: Path) -> tuple[str, ...]:
-    """What a reader of a table should know of annotations that reading leaves out: one line, or none."""
-    if dataset.task_plugin.target == "table":
-        return ()
-    lines = [line for sample in rows_of(dataset, table, root) for line in dataset.left_out(sample)]
-    named = f"`{audit_command(dataset)}` names them"
-    return (f"{len(lines)} annotations are left out ({named}): {lines[0]}",) if lines else ()
 
 
 def spatial(extent: tuple[int, ...]) -> tuple[int, ...]:

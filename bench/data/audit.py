@@ -39,8 +39,9 @@ from bench.data.prepare import (
     compare,
     compare_files,
     split_counts,
-    untrained_classes,
 )
+from bench.data.target_facts import readable_facts
+from bench.data.untrained import check_objects, likely_cause, untrained_classes
 
 FAR = (0.5, 1.5)  # times the samples that a split should have
 Watch = Callable[[Iterator[Inspection], int], Iterable[Inspection]]
@@ -245,17 +246,27 @@ def _counts(view: View, root: Path, status: Status) -> Iterator[Problem]:
         yield Problem("counts", status, f"protocol {protocol}: {split} has {found} samples, expected {expected}")
     for file, pair in compare_files(view.dataset, root).items():
         yield Problem("checksum", status, f"{file} is {pair['found']}, published as {pair['expected']}")
-    if untrained := untrained_classes(view.dataset, table, classes):
-        names = view.dataset.class_names(root)
-        shown = tuple(class_name(names, label) for label in untrained[:SHOWN])
-        yield Problem(
-            "untrained_class", status, f"protocol {protocol}: classes without a training sample", len(untrained), shown
-        )
+    yield from _untrained(view, root, status, classes)
     if view.dataset.task_plugin.single_label:
         yield from _untested(view, root, classes)
     yield from _sizes(view)
     if "group" in table and view.dataset.task_plugin.single_label:
         yield from _group_labels(view)
+
+
+def _untrained(view: View, root: Path, status: Status, classes: int) -> Iterator[Problem]:
+    """Classes that a protocol cannot train."""
+    facts, protocol = readable_facts(view.dataset, view.table, root), view.dataset.protocol
+    if untrained := untrained_classes(view.dataset, view.table, classes, facts):
+        names = view.dataset.class_names(root)
+        shown = tuple(class_name(names, label) for label in untrained[:SHOWN])
+        cause = likely_cause(view.table, facts)
+        detail = f"protocol {protocol}: classes without a training sample{f' ({cause})' if cause else ''}"
+        yield Problem("untrained_class", status, detail, len(untrained), shown)
+    try:
+        check_objects(view.dataset, view.table, facts)
+    except DataError as error:
+        yield Problem("annotation", "undeclared", str(error))
 
 
 def _untested(view: View, root: Path, classes: int) -> Iterator[Problem]:

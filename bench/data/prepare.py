@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.core.errors import DataError
-from bench.data.annotations import left_out
+from bench.data.audit_command import audit_command
 from bench.data.base import Dataset
 from bench.data.chance import sample_keys
 from bench.data.folders import printable
@@ -27,6 +27,8 @@ from bench.data.identity import (
 from bench.data.leaks import check_leaks
 from bench.data.splits import EXTERNAL, blank, need
 from bench.data.subset import shrink
+from bench.data.target_facts import TargetFacts, target_facts
+from bench.data.untrained import check_objects, likely_cause, untrained_classes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,10 +119,13 @@ def prepare(dataset: Dataset, root: Path, data_seed: int, partial: bool = False)
     differences = {**compare(table, dataset.expects(), classes), **compare_files(dataset, root)}
     if differences and not partial:
         raise DataError(_differ(name, dataset.protocol, differences))
-    untrained = untrained_classes(dataset, table, classes)
-    if untrained and not partial:
-        raise DataError(_untrained(name, dataset.protocol, [class_name(names, label) for label in untrained]))
     hashes, targets = content_hashes(dataset, table, root), target_hashes(dataset, table, root)
+    facts = target_facts(dataset, table, root, hashes, targets)
+    check_objects(dataset, table, facts)
+    untrained = untrained_classes(dataset, table, classes, facts)
+    if untrained and not partial:
+        lacking = [class_name(names, label) for label in untrained]
+        raise DataError(_untrained(name, dataset.protocol, lacking, likely_cause(table, facts)))
     leaks = check_leaks(dataset, table, hashes, root)
     if (dataset.val_shots or dataset.val_fraction) and not (table["split"] == "val").any():
         field = "val_fraction" if dataset.val_shots is None else "val_shots"
@@ -143,7 +148,7 @@ def prepare(dataset: Dataset, root: Path, data_seed: int, partial: bool = False)
         differences=differences,
         untrained=untrained,
         leaks=leaks,
-        notes=(*_notes(dataset, counts), *left_out(dataset, table, root)),
+        notes=(*_notes(dataset, counts), *left_out(dataset, facts)),
         text=text,
     )
 
@@ -156,18 +161,17 @@ def _notes(dataset: Dataset, counts: dict[str, int]) -> tuple[str, ...]:
     return (f"{dataset.shots} shots train, but all {counts['val']} validation samples may select (see val_shots)",)
 
 
+def left_out(dataset: Dataset, facts: TargetFacts | None) -> tuple[str, ...]:
+    """What a reader of a table should know of annotations that reading leaves out: one line, or none."""
+    lines = [line for row in facts.left_out for line in row] if facts else []
+    named = f"`{audit_command(dataset)}` names them"
+    return (f"{len(lines)} annotations are left out ({named}): {lines[0]}",) if lines else ()
+
+
 def class_count(dataset: Dataset, table: pd.DataFrame, root: Path) -> int:
     """The number of classes, C; where samples have not one class each, the number of names, if any."""
     names = dataset.class_names(root)
     return len(names) if names or not dataset.task_plugin.single_label else int(table["label"].max()) + 1
-
-
-def untrained_classes(dataset: Dataset, table: pd.DataFrame, classes: int) -> tuple[int, ...]:
-    """Labels without a training sample where each should have some: no method can learn them."""
-    if not dataset.task_plugin.single_label or dataset.rule.unseen:
-        return ()
-    trained = set(table["label"][table["split"] == "train"])
-    return tuple(label for label in range(classes) if label not in trained)
 
 
 def class_name(names: tuple[str, ...], label: int) -> str:
@@ -262,11 +266,12 @@ def compare_files(dataset: Dataset, root: Path) -> dict[str, Any]:
     return found
 
 
-def _untrained(name: str, protocol: str, names: list[str]) -> str:
+def _untrained(name: str, protocol: str, names: list[str], cause: str) -> str:
     shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
     return (
         f"{name}[protocol={protocol}]: no training sample of {len(names)} class(es): {shown}. "
-        "Complete the data or use another protocol, or accept it with --partial (every table will say so)."
+        + (f"Likely {cause}. " if cause else "")
+        + "Complete the data or use another protocol, or accept it with --partial (every table will say so)."
     )
 
 

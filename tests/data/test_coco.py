@@ -29,6 +29,7 @@ def content(images: list[str], **changed: Any) -> dict[str, Any]:
         {"id": 2, "image_id": 0, "category_id": 3, "bbox": [4, 3, 2, 2], "segmentation": [[4, 3, 6, 3, 6, 5, 4, 5]]},
         {"id": 3, "image_id": 0, "category_id": 3, "bbox": [15, 0, 5, 10], "segmentation": CROWD, "iscrowd": 1},
     ]  # fmt: skip
+    annotations += [{**one, "id": 3 + one["id"], "image_id": 1} for one in annotations if len(images) > 1]
     return {
         "images": [{"id": n, "file_name": name, "height": 10, "width": 20} for n, name in enumerate(images)],
         "categories": [{"id": 7, "name": "cat"}, {"id": 3, "name": "car"}],
