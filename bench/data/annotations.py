@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,9 +11,6 @@ from bench.core.errors import DataError
 from bench.data.base import Dataset, Sample
 from bench.data.extents import extent_of, is_image
 from bench.data.written_for import exchanged
-
-if TYPE_CHECKING:
-    pass
 
 NAMED = 3  # annotations of a sample that are left out, each with its reason; the others are counted
 IGNORED = 255  # the class of a label map that counts nowhere
