@@ -34,6 +34,8 @@ BACKBONE, STAGE = "outside", "imported"
 SPLITS = ("val", "test", EXTERNAL)
 KINDS = ("probabilities", "logits")
 ROUNDED = 0.05  # how far from 1 the sum of probabilities may lie that were rounded to two digits
+EXACT = 1e-3  # so far from 1 nothing is said of it
+NOISE = 1e-6  # by which a computed probability may lie below 0
 TINY = float(np.finfo(np.float32).tiny)
 
 
@@ -45,11 +47,13 @@ class Scores:
         ids: (n,) of samples, as the data set's table names them.
         values: (n, C) logits.
         kind: How the file gave them: "probabilities", whose logarithm is taken, or "logits".
+        remark: What was done to them that whoever made them should know, or nothing.
     """
 
     ids: list[str]
     values: np.ndarray
     kind: str
+    remark: str = ""
 
 
 def take_in(
@@ -99,7 +103,7 @@ def read(file: Path, prepared: Prepared, kind: str = "") -> Scores:
     """Predictions by id: a CSV file with a column ``id`` (or ``file``) and one a class, all called by their names, by
     ``p(NAME)`` or by their numbers; or an npz file with ``ids`` (n,) and ``scores`` (n, C).
 
-    Values of 0..1 whose rows have a sum near 1 are probabilities, however they were rounded, and are divided by it.
+    Values that are not negative and whose rows have a sum near 1 are probabilities, rounded perhaps, and divided by it.
 
     Args:
         kind: One of `KINDS`; empty: as they look.
@@ -121,26 +125,36 @@ def read(file: Path, prepared: Prepared, kind: str = "") -> Scores:
     kind = kind or _kind(file, values)
     if kind == "logits":
         return Scores(ids, values.astype(np.float32), kind)
-    if (values < 0).any() or not values.sum(1).all():
+    return _probabilities(file, ids, values)
+
+
+def _probabilities(file: Path, ids: list[str], values: np.ndarray) -> Scores:
+    """Values divided by the sums of their rows, and how many rows that changed."""
+    sums = values.sum(1)
+    if (values < -NOISE).any() or (sums <= 0).any():
         raise UsageError(f"{file}: probabilities cannot be negative or all 0. Are these --scores logits?")
-    shares = values / values.sum(1, keepdims=True)
-    return Scores(ids, np.log(shares.clip(min=TINY)).astype(np.float32), kind)
+    off, remark = sums[np.abs(sums - 1) > EXACT], ""
+    if len(off):
+        remark = f"probabilities of {len(off)} rows were divided by their sums, {off.min():.3g} to {off.max():.3g}"
+    return Scores(ids, np.log((values / sums[:, None]).clip(min=TINY)).astype(np.float32), "probabilities", remark)
 
 
 def _kind(file: Path, values: np.ndarray) -> str:
-    """Probabilities where all rows have a sum near 1, logits where some value lies outside of 0..1.
+    """Probabilities where all rows have a sum near 1, logits where a value is negative or the sums differ.
 
     Raises:
-        UsageError: It might be either.
+        UsageError: It might be either: shares of 0..1 with other sums, percentages, votes.
     """
-    if (values < 0).any() or (values > 1).any():
+    if (values < -NOISE).any():
         return "logits"
     sums = values.sum(1)
     if (np.abs(sums - 1) <= ROUNDED).all():
         return "probabilities"
+    if (values > 1).any() and np.ptp(sums) > ROUNDED * sums.max():
+        return "logits"
     raise UsageError(
-        f"{file}: all values lie in 0..1, and rows have sums from {sums.min():.3g} to {sums.max():.3g}: they may be "
-        "probabilities or logits. Say which: --scores probabilities, or --scores logits."
+        f"{file}: no value is negative, none is above {values.max():.3g}, and rows have sums from {sums.min():.3g} to "
+        f"{sums.max():.3g}: they may be probabilities or logits. Say which: --scores probabilities, or --scores logits."
     )
 
 
@@ -226,11 +240,11 @@ def _record(
         foreign = next(iter(places))
         raise UsageError(f"{file}: {foreign!r} is no validation or test sample of {dataset.plugin_name()}.")
     stage = StageResult(name=STAGE, selection=IMPORTED, metrics=metrics, items=items, n=counts)
-    return _told(cell, dataset, prepared, stage, task, file, scores.kind), arrays
+    return _told(cell, dataset, prepared, stage, task, file, scores), arrays
 
 
 def _told(
-    cell: str, dataset: Dataset, prepared: Prepared, stage: StageResult, task: Task, file: Path, kind: str
+    cell: str, dataset: Dataset, prepared: Prepared, stage: StageResult, task: Task, file: Path, scores: Scores
 ) -> Record:
     parsed, digest = Cell.parse(cell), hashlib.sha256(file.read_bytes()).hexdigest()
     return Record(
@@ -248,9 +262,9 @@ def _told(
         test_evaluations=1,
         flags=Flags(
             partial=bool(prepared.differences), differences=prepared.differences, leaks=list(dataset.rule.leaks),
-            notes=list(prepared.notes),
+            notes=[*prepared.notes, *([scores.remark] if scores.remark else [])],
         ),
-        diagnostics={STAGE: {"file": file.name, "sha256": digest, "scores": kind}},
+        diagnostics={STAGE: {"file": file.name, "sha256": digest, "scores": scores.kind}},
         fingerprints={
             "task": code_identity(type(task)), "data": prepared.identity, "engine": str(ENGINE_VERSION)
         },

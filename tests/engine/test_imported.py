@@ -37,7 +37,7 @@ def scores(prepared: Prepared, split: str = "test") -> tuple[np.ndarray, np.ndar
     part = prepared.table.iloc[prepared.rows(split)]
     labels = part["label"].to_numpy()
     labels = np.where(np.arange(len(labels)) % 10 == 0, (labels + 1) % 10, labels)
-    return part["id"].to_numpy().astype(str), 3.0 * np.eye(10)[labels]
+    return part["id"].to_numpy().astype(str), 3.0 * np.eye(10)[labels] - 1
 
 
 def npz(folder: Path, ids: np.ndarray, values: np.ndarray) -> Path:
@@ -207,6 +207,30 @@ def test_rounded_probabilities_are_probabilities(row: str, numbered: Prepared, t
     values = np.array(row.split(","), dtype=float)
     assert found.kind == "probabilities"
     np.testing.assert_allclose(np.exp(found.values[0]), values / values.sum(), rtol=1e-5, atol=1e-30)
+    assert ("1 rows" in found.remark) == (abs(values.sum() - 1) > 1e-3)
+
+
+@pytest.mark.parametrize("row", ["1.0000001,0.0,0.0", "1.0000002,-0.0000002,0", "0.5,0.49999999,-0.00000001"])
+def test_noise_of_computed_probabilities_makes_no_logits(row: str, numbered: Prepared, tmp_path: Path) -> None:
+    found = read(table(tmp_path, "id,1,2,3", [f"a,{row}"]), numbered)
+    assert (found.kind, found.remark) == ("probabilities", "")
+    assert np.exp(found.values[0]).sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("rows", [["90,6,4", "33,33,33"], ["120,70,10", "200,0,0"], ["0.9,0.8,0.1", "1,1,1"]])
+def test_percentages_votes_and_independent_shares_ask(rows: list[str], numbered: Prepared, tmp_path: Path) -> None:
+    file = table(tmp_path, "id,1,2,3", [f"{number},{row}" for number, row in enumerate(rows)])
+    with pytest.raises(UsageError, match="--scores logits"):
+        read(file, numbered)
+    values = np.array([row.split(",") for row in rows], dtype=float)
+    shares = np.exp(read(file, numbered, "probabilities").values)
+    np.testing.assert_allclose(shares, values / values.sum(1, keepdims=True), rtol=1e-5, atol=1e-30)
+
+
+def test_a_record_says_that_its_probabilities_were_divided(digits: Prepared, tmp_path: Path) -> None:
+    ids, values = scores(digits)
+    record, _ = take_in(npz(tmp_path, ids, softmax(values).round(2)), "digits", "a", tmp_path / "runs", tmp_path)
+    assert [note for note in record.flags.notes if f"of {len(ids)} rows" in note]
 
 
 def test_what_may_be_either_asks(numbered: Prepared, tmp_path: Path) -> None:

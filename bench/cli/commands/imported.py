@@ -16,4 +16,5 @@ def take_in(
     record, found = taken(file, dataset, name, results, data_root(data), seed, partial, scores)
     metric = metrics_of(record.task)[0]
     told = ", ".join(f"{split} {100 * (values[metric.name] or 0):.2f} %" for split, values in record.metrics.items())
-    return f"{len(found.ids)} predictions, read as {found.kind}: {metric.name} {told}\n{record.cell}"
+    remark = f" ({found.remark})" if found.remark else ""
+    return f"{len(found.ids)} predictions, read as {found.kind}{remark}: {metric.name} {told}\n{record.cell}"
