@@ -10,7 +10,7 @@ import numpy as np
 from bench.core.errors import DataError
 from bench.data.base import Dataset, Sample
 from bench.data.extents import extent_of, is_image
-from bench.data.written_for import exchanged
+from bench.data.written_for import check_turned, exchanged
 
 NAMED = 3  # annotations of a sample that are left out, each with its reason; the others are counted
 IGNORED = 255  # the class of a label map that counts nowhere
@@ -52,7 +52,11 @@ def flaws(dataset: Dataset, samples: Iterable[Sample], classes: int) -> Iterator
 
 def check_classes(dataset: Dataset, target: np.ndarray, classes: int, name: str) -> None:
     """Raise DataError when a target names a class that the data set does not have."""
-    present = dataset.task_plugin.classes_of(target)
+    check_numbers(dataset.task_plugin.classes_of(target), classes, name)
+
+
+def check_numbers(present: np.ndarray, classes: int, name: str) -> None:
+    """Raise DataError when one of the class numbers (k,) of a sample's target is none of the data set's."""
     unknown = present[(present < 0) | (present >= classes)]
     if len(unknown) and not classes:
         raise DataError(
@@ -69,6 +73,17 @@ def check_extent(target: np.ndarray, extent: tuple[int, ...], name: str) -> None
         raise DataError(f"The label map of {name} is {target.shape}, but its input is {extent}. Repair it.{hint}")
 
 
+def check_map(dataset: Dataset, target: np.ndarray, sample: Sample, extent: tuple[int, ...]) -> None:
+    """Raise DataError when a label map does not lie on its input, or nobody can tell because EXIF turns the input.
+
+    Args:
+        extent: The input's shape without channels.
+    """
+    check_extent(target, extent, sample.id)
+    if dataset.reads_files and sample.path is not None:
+        check_turned(sample.path, sample.target)
+
+
 def spatial(extent: tuple[int, ...]) -> tuple[int, ...]:
     """An input's shape without its channels."""
     return extent[:-1] if is_image(extent) or len(extent) == 4 else extent
@@ -78,7 +93,7 @@ def _flaws(dataset: Dataset, sample: Sample, classes: int) -> Iterator[Flaw]:
     target, extent = dataset.read_target(sample), spatial(extent_of(dataset, sample))
     check_classes(dataset, target, classes, sample.id)
     if dataset.task_plugin.target == "map":
-        check_extent(target, extent, sample.id)
+        check_map(dataset, target, sample, extent)
         empty = not ((target != 0) & (target != IGNORED)).any()
     else:
         yield from _outside(target, extent, sample.id)

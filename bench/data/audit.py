@@ -264,7 +264,7 @@ def _untrained(view: View, root: Path, status: Status, classes: int) -> Iterator
         detail = f"protocol {protocol}: classes without a training sample{f' ({cause})' if cause else ''}"
         yield Problem("untrained_class", status, detail, len(untrained), shown)
     try:
-        check_objects(view.dataset, view.table, facts)
+        check_objects(view.dataset, view.table, facts, root)
     except DataError as error:
         yield Problem("annotation", "undeclared", str(error))
 

@@ -17,6 +17,7 @@ from bench.core.errors import DataError
 from bench.data.axes import check_axes
 from bench.data.folders import printable
 from bench.data.nifti import Volume, check_values
+from bench.data.reading import reading
 
 _POSITION, _ORIENTATION = "0020|0032", "0020|0037"  # of a slice, in mm and as direction cosines
 SUFFIX = ".dcm"
@@ -82,10 +83,8 @@ def read_dicom_image(path: Path) -> np.ndarray:
     import SimpleITK as sitk
 
     reader = _header(path)
-    try:
+    with reading("DICOM image", path):
         values = sitk.GetArrayFromImage(reader.Execute())
-    except RuntimeError as error:
-        raise _unreadable_file(path, error) from error
     if values.ndim not in (3, 4) or values.shape[0] != 1 or values.shape[3:] not in ((), (3,)):
         told = f"{values.shape[0]} frames" if values.shape[0] != 1 else f"the shape {values.shape}"
         raise DataError(
@@ -116,16 +115,10 @@ def _header(path: Path) -> Any:
     reader = sitk.ImageFileReader()
     reader.SetImageIO("GDCMImageIO")
     reader.SetFileName(str(path))
-    try:
+    with reading("DICOM image", path):
+        path.open("rb").close()  # what is missing or locked is told in a sentence, which the library does not
         reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise _unreadable_file(path, error) from error
     return reader
-
-
-def _unreadable_file(path: Path, error: Exception) -> DataError:
-    reason = "there is no file" if not path.exists() else " ".join(str(error).split())[-160:]
-    return DataError(f"Cannot read the DICOM image {printable(path)}: {reason}. Restore it from the source.")
 
 
 def _series(folder: Path, name: str) -> tuple[str, ...]:
@@ -144,7 +137,7 @@ def _slice(file: str, name: str) -> _Slice:
     import SimpleITK as sitk
 
     reader = _header(Path(file))
-    try:
+    with reading("DICOM image", Path(file)):
         values = sitk.GetArrayFromImage(reader.Execute())
         if values.ndim != 3:
             raise DataError(f"{name} holds {values.shape[-1]} channels, not grey values. Convert it.")
@@ -153,8 +146,6 @@ def _slice(file: str, name: str) -> _Slice:
         position, cosines = (
             np.array([float(part) for part in reader.GetMetaData(key).split("\\")]) for key in (_POSITION, _ORIENTATION)
         )
-    except (RuntimeError, ValueError) as error:
-        raise _unreadable(name, error) from error
     x, y = reader.GetSpacing()[:2]
     return _Slice(values[0].T.astype(np.float32), (x, y), cosines.reshape(2, 3), position, Path(file).name)
 
@@ -205,8 +196,3 @@ def _affine(slices: list[_Slice]) -> np.ndarray:
 
 def _normal(one: _Slice) -> np.ndarray:
     return np.cross(one.axes[0], one.axes[1])
-
-
-def _unreadable(name: str, error: Exception) -> DataError:
-    reason = " ".join(str(error).split())[-160:]
-    return DataError(f"Cannot read the DICOM series in {name}: {reason}. Restore its files.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import numpy as np
 from bench.core.errors import DataError
 from bench.data.axes import check_axes, orientation, spacing_of
 from bench.data.folders import printable
+from bench.data.reading import reading
 
 if TYPE_CHECKING:
     import nibabel as nib
@@ -84,11 +84,9 @@ def read_header(path: Path) -> nib.nifti1.Nifti1Header:
     Raises:
         DataError: It cannot be read.
     """
-    try:
-        with gzip.open(path) if str(path).lower().endswith(".gz") else path.open("rb") as file:
-            return _header_of(file.read(_HEADER_BYTES))
-    except _problems() as error:
-        raise _unreadable(path, error) from error
+    packed = str(path).lower().endswith(".gz")
+    with reading("volume", path), gzip.open(path) if packed else path.open("rb") as file:
+        return _header_of(file.read(_HEADER_BYTES))
 
 
 def check_geometry(header: Any, name: str) -> None:
@@ -151,7 +149,7 @@ def _read(path: Path) -> Volume:
     import nibabel as nib
 
     name = printable(path)
-    try:
+    with reading("volume", path):
         content = path.read_bytes()
         if str(path).lower().endswith(".gz"):
             content = gzip.decompress(content)  # to the very end, so that the checksum is compared
@@ -161,8 +159,6 @@ def _read(path: Path) -> Volume:
         image = kind.from_bytes(content)
         _check_type(header, name)
         values = image.get_fdata(dtype=np.float32, caching="unchanged")
-    except _problems() as error:
-        raise _unreadable(path, error) from error
     return Volume(values.reshape(_without_ones(values.shape)), affine_of(header), name)
 
 
@@ -180,19 +176,6 @@ def _header_of(content: bytes) -> Any:
     if len(content) < size:
         raise EOFError(f"{len(content)} bytes are fewer than a header has")
     return kind(content[:size])
-
-
-def _problems() -> tuple[type[Exception], ...]:
-    from nibabel.filebasedimages import ImageFileError
-    from nibabel.spatialimages import HeaderDataError
-    from nibabel.wrapstruct import WrapStructError
-
-    return (OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError, WrapStructError)
-
-
-def _unreadable(path: Path, error: Exception) -> DataError:
-    reason = " ".join(str(error).split())[:160]
-    return DataError(f"Cannot read the volume {printable(path)}: {reason}. Replace the file or restore it.")
 
 
 def _check_type(header: Any, name: str) -> None:

@@ -28,7 +28,7 @@ from bench.data.leaks import check_leaks
 from bench.data.splits import EXTERNAL, blank, need
 from bench.data.subset import shrink
 from bench.data.target_facts import TargetFacts, target_facts
-from bench.data.untrained import check_objects, likely_cause, untrained_classes
+from bench.data.untrained import check_objects, check_targets, likely_cause, untrained_classes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,7 +121,8 @@ def prepare(dataset: Dataset, root: Path, data_seed: int, partial: bool = False)
         raise DataError(_differ(name, dataset.protocol, differences))
     hashes, targets = content_hashes(dataset, table, root), target_hashes(dataset, table, root)
     facts = target_facts(dataset, table, root, hashes, targets)
-    check_objects(dataset, table, facts)
+    check_targets(table, facts, classes)
+    check_objects(dataset, table, facts, root)
     untrained = untrained_classes(dataset, table, classes, facts)
     if untrained and not partial:
         lacking = [class_name(names, label) for label in untrained]

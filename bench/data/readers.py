@@ -15,7 +15,7 @@ import PIL
 
 from bench.core.errors import DataError, UsageError
 from bench.data import boxes, resampling
-from bench.data.annotations import check_classes, check_extent, spatial
+from bench.data.annotations import check_classes, check_map, spatial
 from bench.data.base import Dataset, Sample, rows_of
 from bench.data.extents import common_extent, extent_of, is_image, pixels
 from bench.data.images import resized
@@ -128,7 +128,7 @@ def target_reader(prepared: Prepared, inputs: Reader | tuple[int, ...], recipe: 
     def load(sample: Sample) -> np.ndarray:
         labels = dataset.read_target(sample)
         extent = spatial(extent_of(dataset, sample))
-        check_extent(labels, extent, sample.id)
+        check_map(dataset, labels, sample, extent)
         check_classes(dataset, labels, prepared.classes, sample.id)
         return resampling.nearest(labels, wanted, resampling.boxes(extent, wanted, recipe.resize))
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from bench.core.errors import BenchError, DataError
 from bench.data.folders import printable
 
+_LONGEST = 300  # characters of a library's message that are repeated
+
 
 @contextmanager
 def reading(kind: str, path: Path | None = None) -> Iterator[None]:
@@ -26,7 +28,8 @@ def reading(kind: str, path: Path | None = None) -> Iterator[None]:
     except BenchError:
         raise
     except Exception as error:
-        reason = str(error) or type(error).__name__
+        told = (error.strerror if isinstance(error, OSError) else None) or str(error)  # which does not repeat the path
+        reason = " ".join(told.split())[:_LONGEST] or type(error).__name__
         if path is None:
             raise DataError(f"Cannot read the {kind} given: {reason}.") from error
         text = f"Cannot read the {kind} {path}: {reason}. Restore the file from the source, or replace it."

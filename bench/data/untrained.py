@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from bench.core.errors import DataError
+from bench.data.annotations import check_numbers
+from bench.data.audit_command import audit_command
 from bench.data.base import Dataset
 from bench.data.target_facts import TargetFacts
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
 
@@ -27,12 +33,19 @@ def untrained_classes(
     return tuple(label for label in range(classes) if label not in trained)
 
 
-def check_objects(dataset: Dataset, table: pd.DataFrame, facts: TargetFacts | None) -> None:
+def check_targets(table: pd.DataFrame, facts: TargetFacts | None, classes: int) -> None:
+    """Raise DataError where a target names a class that the data set does not have."""
+    if facts is not None:
+        for name, labels in zip(table["id"], facts.classes, strict=True):
+            check_numbers(np.array(labels), classes, name)
+
+
+def check_objects(dataset: Dataset, table: pd.DataFrame, facts: TargetFacts | None, root: Path) -> None:
     """Raise DataError where targets lie with the samples, and no training sample holds anything."""
     if facts is not None and not _trained(table, facts):
         raise DataError(
             f"{dataset.plugin_name()}[protocol={dataset.protocol}]: no training sample has an object. "
-            "Look at what bench data audit says of its annotations."
+            f"See what `{audit_command(dataset, root)}` says of its annotations."
         )
 
 

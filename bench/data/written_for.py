@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.core.errors import DataError
+from bench.data.folders import IMAGE_SUFFIXES, printable
 from bench.data.images import stored
 from bench.data.orientation import SIDEWAYS, UPRIGHT
 
@@ -40,6 +41,26 @@ def written_for(said: Size | None, photograph: Path, name: str) -> tuple[Size, i
             "annotations are. Save the image upright, without EXIF."
         )
     return (found, orientation) if said == found else (seen, UPRIGHT)
+
+
+def check_turned(photograph: Path, target: Path | None) -> None:
+    """Check that a label map of the size of its photograph lies on it as it is seen upright.
+
+    Where the photograph is turned by EXIF, the size tells, unless it is the same before and after; and a map whose own
+    file is turned alike follows it.
+
+    Raises:
+        DataError: Nobody can tell.
+    """
+    (height, width), orientation = stored(photograph)
+    if orientation == UPRIGHT or (orientation in SIDEWAYS and height != width):
+        return
+    is_image = target is not None and target.suffix.lower() in IMAGE_SUFFIXES
+    if not is_image or stored(target)[1] != orientation:
+        raise DataError(
+            f"{printable(photograph)} is turned by its EXIF orientation {orientation}, and nobody can tell whether its "
+            "label map is. Save the image upright, without EXIF."
+        )
 
 
 def exchanged(found: tuple[int, ...], wanted: tuple[int, ...]) -> str:

@@ -148,7 +148,7 @@ def broken(path: Path) -> Path:
     ("make", "said"),
     [
         (broken, "Cannot read the DICOM image"),
-        (lambda path: path, "there is no file"),
+        (lambda path: path, "No such file"),
         (lambda path: dicom(path, np.stack([RAMP, RAMP])), "holds 2 frames"),
     ],
 )

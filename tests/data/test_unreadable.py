@@ -7,14 +7,19 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from made_images import class_folders, pixels
+from made_volumes import dicom, saved, voxels
 from PIL import Image, ImageFile
 
 from bench.core.errors import DataError
 from bench.data.audit import audit
+from bench.data.dicom import read_dicom
 from bench.data.images import image_size, read_image, read_map
+from bench.data.nifti import read_nifti
 from bench.data.orientation import turned_boxes, turned_mask
 from bench.datasets.image_folder import ImageFolder
 
@@ -51,6 +56,23 @@ def test_any_exception_names_the_file(odd: Path, error: Exception, read: Callabl
     Odd.error = error
     with pytest.raises(DataError, match=r"odd\.png"):
         read(odd)
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_any_exception_names_the_volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(nib.Nifti1Image, "from_bytes", fail)
+    with pytest.raises(DataError, match=r"odd\.nii"):
+        read_nifti(saved(tmp_path / "odd.nii", voxels()))
+    series = dicom(tmp_path / "series", voxels().astype(np.uint16))
+    monkeypatch.setattr(sitk.ImageFileReader, "Execute", fail)
+    file = next(series.glob("*.dcm"))
+    with pytest.raises(DataError, match=file.name):
+        read_image(file)
+    with pytest.raises(DataError, match=r"series"):
+        read_dicom(series)
 
 
 @pytest.mark.parametrize("name", ["width_ascii.jpg", "xres_ascii.jpg"])

@@ -136,6 +136,24 @@ def test_masks_of_0_and_255_are_told_what_to_store(root: Path, given: Any) -> No
     assert "255" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("kind", "odd", "number"),
+    [
+        (Targets, label_map(127, 255), 127),  # grey values of three classes
+        (Targets, label_map(1, 2, 3), 3),  # counted from 1
+        (Boxes, box_list(box(0), box(3)), 3),
+        (Boxes, box_list(box(-1)), -1),
+        (Objects, object_map(1, 2, 4), 3),
+    ],
+)
+def test_a_number_that_is_no_class_is_named_before_classes_that_lack(
+    root: Path, given: Any, kind: type[Targets], odd: np.ndarray, number: int
+) -> None:
+    given(odd, others=odd)
+    with pytest.raises(DataError, match=f"^a names the class {number},"):
+        prepare(kind(), root, 0, partial=True)
+
+
 def test_targets_that_did_not_change_are_not_classified_again(root: Path, given: Any) -> None:
     given(label_map(1, 2), others=label_map(1, 2))
     asked: list[int] = []

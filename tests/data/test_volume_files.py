@@ -25,7 +25,7 @@ def test_half_a_file_is_refused(tmp_path: Path, suffix: str, share: float) -> No
     path = saved(tmp_path / f"cut{suffix}", voxels(shape=(31, 29, 33)))
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
-    with pytest.raises(DataError, match=r"Cannot read the volume .*cut\.nii.*Replace the file"):
+    with pytest.raises(DataError, match=r"Cannot read the volume .*cut\.nii"):
         Grid().read(path)
 
 
