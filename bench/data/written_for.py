@@ -55,8 +55,7 @@ def check_turned(photograph: Path, target: Path | None) -> None:
     (height, width), orientation = stored(photograph)
     if orientation == UPRIGHT or (orientation in SIDEWAYS and height != width):
         return
-    is_image = target is not None and target.suffix.lower() in IMAGE_SUFFIXES
-    if not is_image or stored(target)[1] != orientation:
+    if target is None or target.suffix.lower() not in IMAGE_SUFFIXES or stored(target)[1] != orientation:
         raise DataError(
             f"{printable(photograph)} is turned by its EXIF orientation {orientation}, and nobody can tell whether its "
             "label map is. Save the image upright, without EXIF."
