@@ -35,9 +35,11 @@ A cell names the data set with its protocol and fields: `pacs`, `pacs[protocol=l
   where, `bench data fetch NAME` downloads (with pooch) the sets that have a mirror with a checksum, and a missing set
   says what to get.
 - **Are they right**: counts (and checksums, where published) that differ from the expected ones stop a run, and so
-  does a class without a training sample; `--partial` accepts them, and every table then says "partial" or "untrained
-  classes". Groups (patients, slides) or identical files in more than one split stop a run too, unless the protocol
-  declares that the published one has them (for your own images: the field `accept_leaks`).
+  does a class without a training sample (of label maps, boxes and objects: in no training target); `--partial` accepts
+  them, and every table then says "partial" or "untrained classes". Without any object in training nothing runs.
+  Annotations follow a photograph that EXIF turns, and are refused where nobody can tell. Groups (patients, slides) or
+  identical files in more than one split stop a run too, unless the protocol declares that the published one has them
+  (for your own images: the field `accept_leaks`).
 - `bench data audit NAME` decodes everything: unreadable, odd and unlisted files, equal pixels, conflicting labels,
   leaks of every protocol. Exit code 1: something is wrong that is not declared. It warns of images that look alike,
   within and across splits: at most 6 of the 64 bits of their perceptual hashes differ (the lowest 8 x 8 frequencies of
