@@ -45,6 +45,7 @@ class AdaptFormer(Method):
     """
 
     families = ("vit",)
+    identity_at_start = True
 
     bottleneck: PositiveInt = Field(64, description="hidden units of the added path")
     scale: PositiveFloat = Field(0.1, description="factor of the added path")

@@ -18,6 +18,8 @@ class LoRA(Method):
     starts uniform, as `peft` has it; the paper says Gaussian.
     """
 
+    identity_at_start = True
+
     weight_decomposed: ClassVar[bool] = False  # True: DoRA
 
     rank: PositiveInt = Field(8, description="rank of the update")

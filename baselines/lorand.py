@@ -61,6 +61,7 @@ class LoRand(Method):
     """
 
     families = ("vit", "hybrid")
+    identity_at_start = True
 
     branches: PositiveInt = Field(4, description="low-rank products that a weight is the sum of")
     rank: PositiveInt = Field(8, description="rank of each")

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from bench.backbones.base import Backbone
 from bench.methods import Method
-from bench.methods.blocks import OnGrid, Seams, adapt_blocks, prefix_tokens
+from bench.methods.blocks import OnGrid, Seams, adapt_blocks, layout_of
 
 SIZES = (3, 5, 7)
 
@@ -62,9 +62,9 @@ class Mona(Method):
     dropout: float = Field(0.1, ge=0, lt=1, description="inside the added path")
 
     def inject(self, backbone: Backbone) -> None:
-        grid, prefix = backbone.spec.grid, prefix_tokens(backbone)
+        layout = layout_of(backbone, self.plugin_name())
 
         def after(dim: int) -> OnGrid:
-            return OnGrid(MonaAdapter(dim, self.bottleneck, self.dropout), prefix, grid)
+            return OnGrid(MonaAdapter(dim, self.bottleneck, self.dropout), layout)
 
         adapt_blocks(backbone, self.plugin_name(), lambda number, dim: Seams(after=(after(dim), after(dim))))

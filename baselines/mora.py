@@ -24,6 +24,8 @@ class MoRA(Method):
     ``targets=linear`` does.
     """
 
+    identity_at_start = True
+
     rank: PositiveInt = Field(8, description="of the LoRA that has as many parameters")
     targets: Literal["attention", "linear"] = Field(
         "attention", description="as those of lora: projections to queries, keys and values, or all linear layers"

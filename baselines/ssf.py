@@ -19,6 +19,8 @@ class SSF(Method):
     them has one.
     """
 
+    identity_at_start = True
+
     def inject(self, backbone: Backbone) -> None:
         for module in backbone.modules():
             width = _channels(module)

@@ -13,7 +13,7 @@ from torch.nn.functional import conv2d
 
 from bench.backbones.base import Backbone
 from bench.methods import Method
-from bench.methods.blocks import OnGrid, Seams, adapt_blocks, prefix_tokens
+from bench.methods.blocks import OnGrid, Seams, adapt_blocks, layout_of
 
 CODE = 64  # width of the code that a kernel is generated from
 KERNEL = 3
@@ -106,6 +106,7 @@ class VFMAdapter(Method):
     """
 
     families = ("vit", "hybrid")
+    identity_at_start = True
 
     bottleneck: PositiveInt = Field(32, description="channels of the generated convolution; 32 is 2.81 % of SAM-B")
     low_dim: PositiveInt = Field(8, description="inner width of the generator")
@@ -115,11 +116,11 @@ class VFMAdapter(Method):
 
     def inject(self, backbone: Backbone) -> None:
         generators = nn.ModuleList([KernelGenerator(self.bottleneck, self.low_dim, self.queries) for _ in range(2)])
-        grid, prefix = backbone.spec.grid, prefix_tokens(backbone)
+        layout = layout_of(backbone, self.plugin_name())
 
         def beside(dim: int, generator: nn.Module) -> OnGrid:
             assert isinstance(generator, KernelGenerator)
-            return OnGrid(HybridAdapter(dim, generator, self.scale, self.dropout), prefix, grid)
+            return OnGrid(HybridAdapter(dim, generator, self.scale, self.dropout), layout)
 
         def seams(number: int, dim: int) -> Seams:
             return Seams(beside=(beside(dim, generators[0]), beside(dim, generators[1])))

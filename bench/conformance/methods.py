@@ -25,6 +25,7 @@ from bench.conformance.tiny import DEPTH, SIZE, tiny_backbone, tiny_images, tiny
 from bench.conformance.tiny_text import reading_backbone, tiny_clip
 from bench.methods import FeatureMethod, FeatureSplit, HeadSpec, Method, Stage
 from bench.methods.build import build_model, check, trainable_names
+from bench.methods.linear import merge
 from bench.tasks.classification import Classification
 from bench.training.job import stage_jobs
 from bench.training.learner import Learner
@@ -73,6 +74,18 @@ def check_injection(cls: type[Method]) -> None:
         check(backbone, cls())
 
 
+def check_identity(cls: type[Method]) -> None:
+    """A method that says so leaves the backbone's features as they are at the start."""
+    for backbone in backbones(cls) if cls.identity_at_start else ():
+        before = frozen_features(backbone)
+        reseed(0, "init")
+        cls().inject(backbone)
+        after = frozen_features(backbone)
+        for name in ("tokens", "pooled"):
+            far = float((getattr(after, name) - getattr(before, name)).abs().max())
+            require(far <= 1e-5, f"{where(backbone)} identity_at_start, but {name} differ by up to {far:.2g}.")
+
+
 def check_shapes(cls: type[Method]) -> None:
     """Images (B, 3, S, S) give finite logits (B, classes), and no image changes another's."""
     for backbone in backbones(cls):
@@ -115,6 +128,28 @@ def check_frozen(cls: type[Method]) -> None:
             require(not wrong, f"{where(backbone)} {part.stage.name} changes {wrong[:1]}, which it does not train.")
             idle = f"{where(backbone)} {part.stage.name} counts {part.idle[:1]} as trained, but the loss ignores it."
             require(not part.idle, idle)
+
+
+def check_trains(cls: type[Method]) -> None:
+    """After three steps from its own start every parameter that the method adds has a gradient other than zero.
+
+    Two factors that both start at zero, say, never move.
+    """
+    for backbone in backbones(cls):
+        reseed(0, "init")
+        still = [name for name, p in stepped(cls(), backbone, 3).items() if p.grad is not None and not p.grad.any()]
+        require(not still, f"{where(backbone)} {still[:1]} has no gradient but zeros after three steps.")
+
+
+def check_merging(cls: type[Method]) -> None:
+    """What merges into frozen layers gives the same features merged, after some training."""
+    for backbone in backbones(cls) if cls().injects else ():
+        reseed(0, "init")
+        stepped(cls(), backbone, 3)
+        unmerged = frozen_features(backbone)
+        merge(backbone)
+        far = float((frozen_features(backbone).tokens - unmerged.tokens).abs().max())
+        require(far <= 1e-4, f"{where(backbone)} merged tokens differ by up to {far:.2g}.")
 
 
 def check_stages_continue(cls: type[Method]) -> None:
@@ -224,6 +259,25 @@ def train_tiny(method: Method, backbone: Backbone, seed: int) -> list[TrainedSta
     return done
 
 
+def stepped(method: Method, backbone: Backbone, steps: int) -> dict[str, torch.nn.Parameter]:
+    """What the method adds, after some steps on a loss that all features and logits enter; with the last gradients.
+
+    Args:
+        backbone: Changed in place.
+    """
+    model = build_model(backbone, method, spec_of(backbone)).eval().requires_grad_(False)
+    added = {name: p.requires_grad_(True) for name, p in model.named_parameters() if name in model.added}
+    model.head.train()  # some keep in evaluation mode what they have computed once
+    optimizer = torch.optim.AdamW(added.values(), lr=1e-2)
+    for _ in range(steps):
+        features = model.backbone(images())
+        seen = (features.tokens, features.pooled, model.head(features))
+        optimizer.zero_grad()
+        torch.stack([(x * noise(x.shape)).mean() for x in seen]).sum().backward()
+        optimizer.step()
+    return added
+
+
 def spec_of(backbone: Backbone) -> HeadSpec:
     """What a head must give on a tiny backbone."""
     names = tuple(f"class {letter}" for letter in "abcde")
@@ -252,7 +306,12 @@ def frozen_features(backbone: Backbone) -> Features:
 @cache
 def images() -> Tensor:
     """(BATCH, 3, SIZE, SIZE), always the same."""
-    return torch.randn(BATCH, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+    return noise((BATCH, 3, SIZE, SIZE))
+
+
+def noise(shape: tuple[int, ...]) -> Tensor:
+    """Normal noise, always the same."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
 
 
 def feature_split(n: int, seed: int, dim: int = 16) -> FeatureSplit:
@@ -284,8 +343,9 @@ def where(backbone: Backbone) -> str:
 
 
 TRAINED: tuple[Check, ...] = (
-    check_card, check_name, check_stages, check_injection, check_shapes, check_features_untouched, check_needs_tokens,
-    check_frozen, check_stages_continue, check_same_bits, check_end_to_end,
+    check_card, check_name, check_stages, check_injection, check_identity, check_shapes, check_features_untouched,
+    check_needs_tokens, check_frozen, check_trains, check_merging, check_stages_continue, check_same_bits,
+    check_end_to_end,
 )  # fmt: skip
 FITTED: tuple[Check, ...] = (check_card, check_name, check_fit, check_fit_same_bits, check_end_to_end)
 

@@ -92,6 +92,7 @@ class Method(Params):
     version: ClassVar[int] = 1  # raised when the same cell gives other numbers; see `bench.plugins.fingerprint`
     libraries: ClassVar[tuple[str, ...]] = ()  # that it needs, by import name, beyond what every installation has
     families: ClassVar[tuple[Family, ...]] = FAMILIES  # backbones the idea applies to
+    identity_at_start: ClassVar[bool] = False  # True: what `inject` adds leaves features as they are until it trains
     stage_only: ClassVar[frozenset[str]] = frozenset()  # fields that choose stages but change neither head nor backbone
     needs_tokens: ClassVar[bool] = True  # False: the head reads only `Features.pooled`, so tokens need not be kept
     needs_text: ClassVar[bool] = False  # True: refused where class names have no text features

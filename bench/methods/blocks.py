@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -24,11 +24,13 @@ class Seams:
     """What is put into one block; each entry maps tokens to something that is added to them.
 
     Attributes:
+        around: In parallel to attention and MLP and their norm: reads ``x``, is added to what the branch gives.
         beside: In parallel to attention and MLP: reads ``norm(x)``, is added to what the branch gives.
         behind: In series within the branch: reads what attention and MLP give, is added to it before the residual.
         after: After the residual: reads ``x``, is added to it.
     """
 
+    around: tuple[Adapter, Adapter] = (None, None)
     beside: tuple[Adapter, Adapter] = (None, None)
     behind: tuple[Adapter, Adapter] = (None, None)
     after: tuple[Adapter, Adapter] = (None, None)
@@ -40,9 +42,9 @@ class AdaptedBlock(nn.Module):
     def __init__(self, block: nn.Module, seams: Seams) -> None:
         super().__init__()
         self.block = block
-        self.beside, self.behind, self.after = (
+        self.around, self.beside, self.behind, self.after = (
             nn.ModuleList([adapter or Nothing() for adapter in pair])
-            for pair in (seams.beside, seams.behind, seams.after)
+            for pair in (seams.around, seams.beside, seams.behind, seams.after)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -55,8 +57,22 @@ class AdaptedBlock(nn.Module):
         given = branch(normed)
         given = plus(given, self.behind[number](given))
         given = plus(given, self.beside[number](normed))
+        given = plus(given, self.around[number](x))
         x = x + given
         return plus(x, self.after[number](x))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the tokens that blocks see are laid out.
+
+    Attributes:
+        prefix: Class and register tokens before the patches.
+        grid: Height and width of the patches that follow; ahead of them the number of slices, where blocks see several.
+    """
+
+    prefix: int
+    grid: tuple[int, ...]
 
 
 class Nothing(nn.Module):
@@ -68,24 +84,35 @@ class Nothing(nn.Module):
 
 
 class OnGrid(nn.Module):
-    """Lets a module for maps (B, H, W, D) work on tokens; class and register tokens get nothing.
+    """Lets a module for maps (B, H, W, D) work on tokens; in a volume each slice is a map of its own.
 
     Args:
-        inner: (B, H, W, D) to the same shape.
-        prefix: Tokens before the patches.
-        grid: Height and width of the patches' layout.
+        inner: (B, H, W, D) to (B, H, W, d).
+        layout: Of the tokens; see `layout_of`.
+        prefix: What class and register tokens give: zeros, maps of one pixel that go through alone, or themselves.
     """
 
-    def __init__(self, inner: nn.Module, prefix: int, grid: tuple[int, ...]) -> None:
+    def __init__(self, inner: nn.Module, layout: Layout, prefix: Literal["zeros", "alone", "kept"] = "zeros") -> None:
         super().__init__()
-        self.inner, self.prefix, self.grid = inner, prefix, grid
+        self.inner, self.layout, self.prefix = inner, layout, prefix
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, prefix + H W, D) or (B, H, W, D) to the same shape."""
+        """(B, n + H W, D), (B, n + slices H W, D) or (B, H, W, D) to the same shape."""
         if x.ndim == 4:
             return self.inner(x)
-        patches = self.inner(x[:, self.prefix :].unflatten(1, self.grid)).flatten(1, 2)
-        return torch.cat([torch.zeros_like(x[:, : self.prefix]), patches], dim=1) if self.prefix else patches
+        first, patches = x[:, : self.layout.prefix], x[:, self.layout.prefix :]
+        patches = self._mapped(patches, *self.layout.grid[-2:])
+        if not self.layout.prefix:
+            return patches
+        return torch.cat([self._first(first), patches], dim=1)
+
+    def _first(self, x: Tensor) -> Tensor:
+        if self.prefix == "kept":
+            return x
+        return self._mapped(x, 1, 1) if self.prefix == "alone" else torch.zeros_like(x)
+
+    def _mapped(self, x: Tensor, height: int, width: int) -> Tensor:
+        return self.inner(x.reshape(-1, height, width, x.shape[-1])).reshape(len(x), x.shape[1], -1)
 
 
 def plus(x: Tensor, added: Tensor | None) -> Tensor:
@@ -148,9 +175,15 @@ def block_lists(backbone: Backbone, method: str) -> list[nn.Sequential]:
     return lists
 
 
-def prefix_tokens(backbone: Backbone) -> int:
-    """Class and register tokens before the patches."""
-    return int(getattr(backbone.model, "num_prefix_tokens", 0))
+def layout_of(backbone: Backbone, method: str) -> Layout:
+    """The layout of tokens in a backbone's blocks; of a backbone that runs a 2D trunk on every slice, the trunk's.
+
+    Raises:
+        UsageError: The backbone is built from other blocks.
+    """
+    block_lists(backbone, method)
+    trunk: Any = getattr(backbone, "trunk", backbone)
+    return Layout(int(getattr(backbone.model, "num_prefix_tokens", 0)), trunk.spec.grid)
 
 
 def _scaled(block: Any, number: int, branch: Tensor) -> Tensor:

@@ -18,6 +18,8 @@ from bench.backbones.base import Backbone
 from bench.conformance import methods as conformance
 from bench.conformance.base import examine
 from bench.methods import FeatureMethod, FeatureSplit, Fitted, HeadSpec, Method, PooledLinear, Stage
+from bench.methods.linear import AdaptedLinear, adapt_layers
+from bench.methods.parts import vit_blocks
 from bench.plugins import registry
 
 TEMPLATE = Path(conformance.__file__).parent.parent / "cli" / "templates" / "baseline.py.txt"
@@ -183,6 +185,59 @@ class Idle(Good):
         return head
 
 
+class BothZero(Good):
+    """A low-rank path whose factors both start at zero: neither can move."""
+
+    families = ("vit",)
+    identity_at_start = True
+
+    def inject(self, backbone: Backbone) -> None:
+        for block in vit_blocks(backbone, "both_zero"):
+            down, up = nn.Linear(64, 4), nn.Linear(4, 64)
+            for layer in (down, up):
+                nn.init.zeros_(layer.weight)
+                nn.init.zeros_(layer.bias)
+            block.mlp = WithPath(block.mlp, nn.Sequential(down, nn.ReLU(), up))  # type: ignore[arg-type]
+
+
+class WithPath(nn.Module):
+    """A layer and a path beside it."""
+
+    def __init__(self, layer: nn.Module, path: nn.Module) -> None:
+        super().__init__()
+        self.layer, self.path = layer, path
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x) + self.path(x)
+
+
+class NotIdentity(Good):
+    """Says that it starts at the pre-trained network, and draws both factors."""
+
+    families = ("vit",)
+    identity_at_start = True
+
+    def inject(self, backbone: Backbone) -> None:
+        for block in vit_blocks(backbone, "not_identity"):
+            block.mlp = WithPath(block.mlp, nn.Linear(64, 64))  # type: ignore[arg-type]
+
+
+class MergesWrongly(Good):
+    """Puts something before a layer that is not affine."""
+
+    families = ("vit",)
+
+    def inject(self, backbone: Backbone) -> None:
+        adapt_layers(backbone, "merges_wrongly", ["mlp.fc1"], lambda name, layer: AdaptedLinear(layer, Curved(64, 64)))
+
+
+class Curved(nn.Linear):
+    """A layer with an activation."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).relu()
+
+
 class OwnChance(Good):
     """Draws its initial weights from a generator that nobody seeds."""
 
@@ -217,6 +272,9 @@ class FittedWrongly(FeatureMethod):
         (Thaws, "frozen", "does not train"),
         (Drifts, "frozen", r"running_(mean|var)|num_batches"),
         (Idle, "frozen", "head.spare.bias"),
+        (BothZero, "trains", r"path\.0\.weight"),
+        (NotIdentity, "identity", "tokens differ"),
+        (MergesWrongly, "merging", "tokens differ"),
         (OwnChance, "same_bits", "head.fc.weight"),
         (FittedWrongly, "fit", "without a class"),
         (FittedWrongly, "fit_same_bits", "changes the features"),
