@@ -50,10 +50,10 @@ class Adapter(Method):
     of its own; "plus" (Adapter+, Steitz and Roth, CVPR 2024) after the whole block, with a trained factor a channel.
     Places and initial values are those of Adapter+'s code: small random matrices, so that no place starts exactly at
     the pre-trained network. Houlsby's code trains the layer norms too, and Adapter+ leaves paths out at random; neither
-    is done here.
+    is done here. In a block of ConvNeXt they stand at its only branch.
     """
 
-    families = ("vit", "hybrid")
+    families = ("vit", "cnn", "hybrid")
 
     place: Literal["houlsby", "pfeiffer", "intermediate", "plus"] = Field(
         "plus", description="where in a block the bottlenecks stand"
@@ -62,7 +62,7 @@ class Adapter(Method):
     dropout: float = Field(0.0, ge=0, lt=1, description="inside the bottleneck")
 
     def inject(self, backbone: Backbone) -> None:
-        adapt_blocks(backbone, self.plugin_name(), lambda number, dim: self._seams(dim))
+        adapt_blocks(backbone, self.plugin_name(), lambda number, dim: self._seams(dim), convnext=True)
 
     def _seams(self, dim: int) -> Seams:
         last = self._bottleneck(dim)

@@ -55,7 +55,7 @@ class ARC(Method):
     released code's, so that it does not start at the pre-trained network. It merges (`bench.methods.linear.merge`).
     """
 
-    families = ("vit", "hybrid")
+    families = ("vit", "cnn", "hybrid")
 
     place: Literal["both", "attention"] = Field("both", description="before attention and MLP, or attention alone")
     bottleneck: PositiveInt = Field(50, description="columns of a shared matrix")
@@ -72,5 +72,5 @@ class ARC(Method):
             assert isinstance(projection, Projection)
             return AdaptedLinear(layer, before=Rescaled(projection, self.dropout, zero=name == "attn.qkv"))
 
-        adapt_layers(backbone, self.plugin_name(), LAYERS[self.place], build)
+        adapt_layers(backbone, self.plugin_name(), LAYERS[self.place], build, convnext=True)
         backbone.projections = shared

@@ -60,7 +60,7 @@ class BiAdaptFormer(Method):
     cannot be zero, so that it does not quite start at the pre-trained network.
     """
 
-    families = ("vit", "hybrid")
+    families = ("vit", "cnn", "hybrid")
 
     bottleneck: PositiveInt = Field(32, description="hidden units of the added path")
     scale: PositiveFloat = Field(1.0, description="factor of the added path; the paper chooses it for each task")
@@ -70,4 +70,4 @@ class BiAdaptFormer(Method):
         def seams(number: int, dim: int) -> Seams:
             return Seams(around=(None, BinaryBottleneck(dim, self.bottleneck, self.scale, self.dropout)))
 
-        adapt_blocks(backbone, self.plugin_name(), seams)
+        adapt_blocks(backbone, self.plugin_name(), seams, convnext=True)

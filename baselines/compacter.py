@@ -77,7 +77,7 @@ class Compacter(Method):
     Compacter++ is `place=mlp`.
     """
 
-    families = ("vit", "hybrid")
+    families = ("vit", "cnn", "hybrid")
 
     place: Literal["both", "mlp"] = Field("both", description="behind attention and MLP, or behind the MLP alone")
     bottleneck: PositiveInt = Field(24, description="hidden units of an adapter")
@@ -99,5 +99,5 @@ class Compacter(Method):
         def seams(number: int, dim: int) -> Seams:
             return Seams(behind=(behind(dim) if self.place == "both" else None, behind(dim)))
 
-        adapt_blocks(backbone, self.plugin_name(), seams)
+        adapt_blocks(backbone, self.plugin_name(), seams, convnext=True)
         backbone.rule = rule

@@ -52,10 +52,10 @@ class Convpass(Method):
 
     Width 8, dropout 0.1, the activation x sigmoid(1.702 x) and a zero up projection are the released code's, which
     takes the scale and the kernel's start for each task: scale 0.01 to 10, identity or Xavier. On Swin and SAM the maps
-    are whole images, as there.
+    are whole images, as there; blocks of ConvNeXt get one beside their only branch, which is our choice.
     """
 
-    families = ("vit", "hybrid")
+    families = ("vit", "cnn", "hybrid")
     identity_at_start = True
 
     place: Literal["both", "attention"] = Field("both", description="beside attention and MLP, or attention alone")
@@ -65,7 +65,7 @@ class Convpass(Method):
     dropout: float = Field(0.1, ge=0, lt=1, description="inside the added path")
 
     def inject(self, backbone: Backbone) -> None:
-        layout = layout_of(backbone, self.plugin_name())
+        layout = layout_of(backbone, self.plugin_name(), self.place == "both")
 
         def bypass(dim: int) -> ConvBypass:
             return ConvBypass(dim, self.bottleneck, layout, self.scale, self.dropout, self.kernel)
@@ -73,4 +73,4 @@ class Convpass(Method):
         def seams(number: int, dim: int) -> Seams:
             return Seams(beside=(bypass(dim), bypass(dim) if self.place == "both" else None))
 
-        adapt_blocks(backbone, self.plugin_name(), seams)
+        adapt_blocks(backbone, self.plugin_name(), seams, convnext=self.place == "both")

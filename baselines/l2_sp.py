@@ -32,4 +32,5 @@ class L2SP(Method):
 
 
 def _squares(tensors: list[Tensor]) -> Tensor:
-    return torch.stack([tensor.square().sum() for tensor in tensors]).sum()
+    """Their sum of squares; features made elsewhere leave no tensors."""
+    return torch.stack([tensor.square().sum() for tensor in tensors]).sum() if tensors else torch.zeros(())

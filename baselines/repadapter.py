@@ -45,10 +45,11 @@ class RepAdapter(Method):
 
     Being linear it merges into the layers behind it (`bench.methods.linear.merge`), so that inference costs nothing.
     Width 8, two groups and dropout 0.1 are the released code's; the scale, which there also acts on the bias, it takes
-    for each task from 0.1 to 10. The published 0.22 M parameters on ViT-B/16 leave biases out.
+    for each task from 0.1 to 10. Blocks of ConvNeXt get one before the MLP; the code puts another before the depthwise
+    convolution, with which it cannot merge. The published 0.22 M parameters on ViT-B/16 leave biases out.
     """
 
-    families = ("vit", "hybrid")
+    families = ("vit", "cnn", "hybrid")
     identity_at_start = True
 
     place: Literal["both", "attention"] = Field("both", description="before attention and MLP, or attention alone")
@@ -62,4 +63,4 @@ class RepAdapter(Method):
             before = GroupedBottleneck(layer.in_features, self.bottleneck, self.groups, self.scale, self.dropout)
             return AdaptedLinear(layer, before=before)
 
-        adapt_layers(backbone, self.plugin_name(), LAYERS[self.place], build)
+        adapt_layers(backbone, self.plugin_name(), LAYERS[self.place], build, convnext=True)

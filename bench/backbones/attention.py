@@ -49,7 +49,8 @@ def updated_layers(backbone: Backbone, targets: str, method: str) -> list[str]:
 def _of(prefix: str, module: nn.Module) -> Iterator[str]:
     """The projections that are children of one module; some libraries put a layer ``proj`` into each."""
     layers = {name: ("", child) for name, child in module.named_children()}
-    layers |= {name: (".proj", inner) for name, (_, child) in layers.items() if (inner := getattr(child, "proj", None))}
+    inner = {name: getattr(child, "proj", None) for name, (_, child) in layers.items()}
+    layers |= {name: (".proj", layer) for name, layer in inner.items() if isinstance(layer, nn.Module)}
     found = {name for name, (_, layer) in layers.items() if is_linear(layer)}
     apart = bool(found & _QUERIES and found & _KEYS_VALUES)
     for name, (ending, _) in layers.items():

@@ -23,6 +23,7 @@ from bench.cells.recipes import preset
 from bench.conformance.base import Check, require
 from bench.conformance.tiny import DEPTH, SIZE, tiny_backbone, tiny_images, tiny_volumes, tiny_weights
 from bench.conformance.tiny_text import reading_backbone, tiny_clip
+from bench.core.errors import UsageError
 from bench.methods import FeatureMethod, FeatureSplit, HeadSpec, Method, Stage
 from bench.methods.build import build_model, check, trainable_names
 from bench.methods.linear import merge
@@ -323,8 +324,26 @@ def feature_split(n: int, seed: int, dim: int = 16) -> FeatureSplit:
 
 
 def kinds(cls: type[Method] | type[FeatureMethod]) -> list[str]:
-    """The tiny backbones that the method applies to."""
-    return [kind for family in cls.families for kind in KINDS[family]]
+    """The tiny backbones that the method applies to; what it refuses in words is left out.
+
+    Raises:
+        Violation: It refuses all of a family that it names.
+    """
+    taken = {family: [kind for kind in KINDS[family] if takes(cls, kind)] for family in cls.families}
+    for family, found in taken.items():
+        require(found, f"families names {family}, but inject() refuses {' and '.join(KINDS[family])}.")
+    return [kind for found in taken.values() for kind in found]
+
+
+@cache
+def takes(cls: type[Method] | type[FeatureMethod], kind: str) -> bool:
+    """Whether the method does not refuse to be put into a tiny backbone."""
+    try:
+        if issubclass(cls, Method) and cls().injects:
+            cls().inject(tiny(cls, kind))
+    except UsageError:
+        return False
+    return True
 
 
 def backbones(cls: type[Method]) -> Iterator[Backbone]:

@@ -1,7 +1,8 @@
 """Seams of transformer blocks: where adapters stand beside, behind or after attention and MLP.
 
 A block is ``x + attention(norm1(x))``, then ``x + mlp(norm2(x))``. Blocks of timm's plain Vision Transformer, of SAM's
-encoder and of Swin are known; they differ in how attention is windowed and in the layout of tokens.
+encoder and of Swin are known; they differ in how attention is windowed and in the layout of tokens. A block of ConvNeXt
+has the second branch alone, with a convolution ahead of its norm.
 """
 
 from __future__ import annotations
@@ -75,6 +76,39 @@ class Layout:
     grid: tuple[int, ...]
 
 
+class AdaptedConvBlock(nn.Module):
+    """A ConvNeXt block with modules at the seams of its only branch, the MLP's: the second of each pair."""
+
+    def __init__(self, block: nn.Module, seams: Seams) -> None:
+        super().__init__()
+        self.block = block
+        self.around, self.beside, self.behind, self.after = (
+            pair[1] or Nothing() for pair in (seams.around, seams.beside, seams.behind, seams.after)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps (B, C, H, W) to maps; adapters see (B, H, W, C)."""
+        block: Any = self.block
+        normed, given = _conv_branch(block, block.conv_dw(x))
+        if block.gamma is not None:
+            given = given * block.gamma
+        given = block.drop_path(given)
+        given = plus(given, self.behind(given))
+        given = plus(given, self.beside(normed))
+        given = plus(given, self.around(x.movedim(1, -1)))
+        given = given + block.shortcut(x).movedim(1, -1)
+        return plus(given, self.after(given)).movedim(-1, 1)
+
+
+def _conv_branch(block: Any, maps: Tensor) -> tuple[Tensor, Tensor]:
+    """Normalised maps and what the MLP gives for them, (B, H, W, C)."""
+    if block.use_conv_mlp:
+        normed = block.norm(maps)
+        return normed.movedim(1, -1), block.mlp(normed).movedim(1, -1)
+    normed = block.norm(maps.movedim(1, -1))
+    return normed, block.mlp(normed)
+
+
 class Nothing(nn.Module):
     """Stands at a seam where no adapter is."""
 
@@ -134,54 +168,60 @@ def attention(block: Any, normed: Tensor) -> Tensor:
     return window_unpartition(given, block.window_size, (normed.shape[1], normed.shape[2]), padded)
 
 
-def adapt_blocks(backbone: Backbone, method: str, build: Callable[[int, int], Seams]) -> None:
+def adapt_blocks(backbone: Backbone, method: str, build: Callable[[int, int], Seams], convnext: bool = False) -> None:
     """Put adapters into every block of a backbone.
 
     Args:
         method: Who asks, for the message.
         build: Given a block's number and its tokens' width, what to put there.
+        convnext: Whether the method has a place for blocks without attention.
 
     Raises:
         UsageError: The backbone is built from other blocks.
     """
     number = 0
-    for sequence in block_lists(backbone, method):
+    for sequence in block_lists(backbone, method, convnext):
         for place, block in enumerate(sequence):
-            width = int(block.norm1.weight.numel())  # type: ignore[union-attr, operator]
-            sequence[place] = AdaptedBlock(block, build(number, width))
+            norm: Any = getattr(block, "norm1", None) or block.norm
+            adapted = AdaptedBlock if hasattr(block, "norm1") else AdaptedConvBlock
+            sequence[place] = adapted(block, build(number, norm.weight.numel()))
             number += 1
 
 
-def block_lists(backbone: Backbone, method: str) -> list[nn.Sequential]:
-    """The lists of blocks of a transformer, stage by stage.
+def block_lists(backbone: Backbone, method: str, convnext: bool = False) -> list[nn.Sequential]:
+    """The lists of blocks of a transformer or, where `convnext` says so, of a ConvNeXt, stage by stage.
 
     Raises:
         UsageError: The backbone is built from other blocks.
     """
+    from timm.models.convnext import ConvNeXtBlock
     from timm.models.swin_transformer import SwinTransformerBlock
     from timm.models.vision_transformer import Block
     from timm.models.vision_transformer_sam import Block as SamBlock
 
     model = getattr(backbone, "model", None)
-    stages = [model, *getattr(model, "layers", ())]
+    stages = [model, *getattr(model, "layers", ()), *getattr(model, "stages", ())]
     found = [getattr(stage, "blocks", None) for stage in stages]
     lists = [blocks for blocks in found if isinstance(blocks, nn.Sequential)]
-    known = all(type(block) in (Block, SamBlock, SwinTransformerBlock) for blocks in lists for block in blocks)
-    if not lists or not known:
+    kinds = (Block, SamBlock, SwinTransformerBlock, *([ConvNeXtBlock] if convnext else []))
+    if not lists or not all(type(block) in kinds for blocks in lists for block in blocks):
+        names = (
+            "plain Vision Transformer, SAM, Swin or ConvNeXt" if convnext else "plain Vision Transformer, SAM or Swin"
+        )
         raise UsageError(
-            f"{method} needs the blocks of timm's plain Vision Transformer, SAM or Swin; {backbone.info.arch} is built "
-            "differently. Choose another backbone or method."
+            f"{method} needs the blocks of timm's {names}; {backbone.info.arch} is built differently. Choose another "
+            "backbone or method."
         )
     return lists
 
 
-def layout_of(backbone: Backbone, method: str) -> Layout:
+def layout_of(backbone: Backbone, method: str, convnext: bool = False) -> Layout:
     """The layout of tokens in a backbone's blocks; of a backbone that runs a 2D trunk on every slice, the trunk's.
 
     Raises:
         UsageError: The backbone is built from other blocks.
     """
-    block_lists(backbone, method)
+    block_lists(backbone, method, convnext)
     trunk: Any = getattr(backbone, "trunk", backbone)
     return Layout(int(getattr(backbone.model, "num_prefix_tokens", 0)), trunk.spec.grid)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from bench.backbones.base import Backbone
+from bench.core.errors import UsageError
 from bench.methods.blocks import block_lists
 
 
@@ -43,7 +43,11 @@ class AdaptedLinear(nn.Module):
 
 
 def adapt_layers(
-    backbone: Backbone, method: str, names: Iterable[str], build: Callable[[str, nn.Linear], AdaptedLinear]
+    backbone: Backbone,
+    method: str,
+    names: tuple[str, ...],
+    build: Callable[[str, nn.Linear], AdaptedLinear],
+    convnext: bool = False,
 ) -> None:
     """Put something before or beside linear layers of every block of a backbone, block by block.
 
@@ -51,15 +55,21 @@ def adapt_layers(
         method: Who asks, for the message.
         names: Of the layers within a block, such as "attn.qkv".
         build: Given a layer and its name in the block, what takes its place.
+        convnext: Whether blocks without attention will do; they then lack "attn" and what is in it.
 
     Raises:
-        UsageError: The backbone is built from other blocks.
+        UsageError: The backbone is built from other blocks, or from such without a layer to adapt.
     """
-    for sequence in block_lists(backbone, method):
+    for sequence in block_lists(backbone, method, convnext):
         for block in sequence:
+            layers = {name: layer for name, layer in block.named_modules() if name in names}
+            if not layers or not all(isinstance(layer, nn.Linear) for layer in layers.values()):
+                raise UsageError(
+                    f"{method} needs linear layers {' or '.join(names)}, which {backbone.info.arch} lacks."
+                )
             for name in names:
-                layer: Any = block.get_submodule(name)
-                block.set_submodule(name, build(name, layer))
+                if name in layers:
+                    block.set_submodule(name, build(name, layers[name]))  # type: ignore[arg-type]
 
 
 def merge(backbone: Backbone) -> None:
