@@ -70,12 +70,13 @@ class LST(Method):
     temperature: PositiveFloat = Field(0.1, description="of the gates")
 
     def inject(self, backbone: Backbone) -> None:
-        blocks, dim, model = vit_blocks(backbone, self.plugin_name()), backbone.spec.token_dim, backbone.model
+        model: Any = backbone.model
+        blocks, dim = vit_blocks(backbone, self.plugin_name()), backbone.spec.token_dim
         chosen = [number for number in range(len(blocks)) if (len(blocks) - 1 - number) % self.every == 0]
         width = dim // self.reduction
         rungs = {n: Rung(dim, self._side_block(blocks[n], backbone), width, self.temperature) for n in chosen}
-        model.blocks = Ladder(blocks, rungs, dim, width)  # type: ignore[union-attr]
-        model.norm = model.fc_norm = nn.Identity()  # type: ignore[union-attr]
+        model.blocks = Ladder(blocks, rungs, dim, width)
+        model.norm = model.fc_norm = nn.Identity()
 
     def _side_block(self, block: Any, backbone: Backbone) -> Block:
         """A block of the frozen one's kind, narrower."""

@@ -260,7 +260,7 @@ def train_tiny(method: Method, backbone: Backbone, seed: int) -> list[TrainedSta
     return done
 
 
-def stepped(method: Method, backbone: Backbone, steps: int) -> dict[str, torch.nn.Parameter]:
+def stepped(method: Method, backbone: Backbone, steps: int) -> State:
     """What the method adds, after some steps on a loss that all features and logits enter; with the last gradients.
 
     Args:

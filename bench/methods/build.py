@@ -82,8 +82,8 @@ def check_family(backbone: Backbone, method: Method) -> None:
     """Raise UsageError when the method does not apply to this kind of backbone, or to one without any layers."""
     if method.injects and next(backbone.parameters(), None) is None:
         raise UsageError(
-            f"{method.plugin_name()} changes layers of the backbone; {backbone.info.arch} gives features made elsewhere "
-            "and has none. Choose a backbone that computes its features, or a method that trains a head."
+            f"{method.plugin_name()} changes layers of the backbone; {backbone.info.arch} has none: its features were "
+            "made elsewhere. Choose another backbone or a method that trains a head."
         )
     if backbone.spec.family not in method.families:
         raise UsageError(

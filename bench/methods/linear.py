@@ -69,7 +69,7 @@ def adapt_layers(
                 )
             for name in names:
                 if name in layers:
-                    block.set_submodule(name, build(name, layers[name]))  # type: ignore[arg-type]
+                    block.set_submodule(name, build(name, layers[name]))
 
 
 def merge(backbone: Backbone) -> None:

@@ -46,7 +46,8 @@ def run_dense(weights: Path) -> RunDense:
 def test_every_kind_of_method_learns_maps(run_dense: RunDense, tmp_path: Path) -> None:
     methods = [
         "majority_pixel", "linear_probe", "bitfit", "lora", "adaptformer", "vpt", "cladapter[k=2]", "full_finetune",
-        "vfm_adapter", "mona", "lorand",
+        "vfm_adapter", "mona", "lorand", "adapter", "convpass", "fact", "repadapter", "bi_adaptformer", "compacter",
+        "arc", "lst", "dtl[plus=true]",
     ]  # fmt: skip
     done = run_dense(tmp_path, "digits_scene", methods)
     assert not done.failed
