@@ -30,7 +30,7 @@ def comparison(table: Table) -> Chart:
     values = [_point(row, name, rows, metric) for row, name in zip(rows, names, strict=True)]
     methods = _ordered([value for value in values if value["kind"] != "floor"], metric)
     _leave_off(values, methods)
-    about = [setting, _sample(rows), bars(rows, metric)]
+    about = [setting, _sample(rows, table), bars(rows, metric)]
     if any(row.letters for row in rows):
         about.append("methods that share a letter were not separated")
     if off := [value["floor"] for value in values if value["off"]]:
@@ -78,8 +78,8 @@ def _leave_off(values: list[dict[str, Any]], methods: list[dict[str, Any]]) -> N
             value["off"] = True
 
 
-def _sample(rows: Sequence[Row]) -> str:
-    return f"{counted(min(row.n or 0 for row in rows), 'test item')}, {seeds_of(rows)}"
+def _sample(rows: Sequence[Row], table: Table) -> str:
+    return f"{counted(min(row.n or 0 for row in rows), 'test item')}, {seeds_of(rows, table)}"
 
 
 def _finding(methods: list[dict[str, Any]], floors: list[dict[str, Any]], metric: Metric) -> str:

@@ -55,7 +55,7 @@ def curves(table: Table, records: Sequence[Record]) -> Chart:
         _finding(means, metric, field, crossings),
         [
             setting,
-            seeds_of([row for sweep in found.values() for row in sweep.points.values()]),
+            seeds_of([row for sweep in found.values() for row in sweep.points.values()], table),
             _bars(moving, reference, metric),
             *_crossing_notes(crossings, found, records, metric),
             *([f"off the scale: {several(off)}"] if off else []),
@@ -132,16 +132,20 @@ def _crossing_notes(
 def lead_changes(means: Means, higher: bool = True) -> Iterator[Change]:
     """Where one method's line passes the other's at the top, lines being straight over the logarithm of the size.
 
+    A line that only reaches the leader's, at the last size, passes nothing.
+
     Yields:
         Subset size, value, the leader before, the leader after; between sizes at which both were run.
     """
     sign = 1 if higher else -1
     sizes = sorted({x for points in means.values() for x in points})
+    old = ""
     for left, right in pairwise(sizes):
         both = {name: (points[left], points[right]) for name, points in means.items() if {left, right} <= points.keys()}
         if not both:
             continue
-        old = max(both, key=lambda name: (sign * both[name][0], sign * both[name][1]))
+        best = max(both, key=lambda name: (sign * both[name][0], sign * both[name][1]))
+        old = old if old in both and both[old][0] == both[best][0] else best  # at equal means the leader stays
         at = 0.0
         while (step := _next_leader(both, old, at, sign)) is not None:
             at, new = step
@@ -151,12 +155,12 @@ def lead_changes(means: Means, higher: bool = True) -> Iterator[Change]:
 
 
 def _next_leader(both: dict[str, tuple[float, float]], old: str, at: float, sign: int) -> tuple[float, str] | None:
-    """The first place after ``at`` (0..1 between two sizes) where another line passes the leader's."""
+    """The first place from ``at`` on (0..1 between two sizes) where another line passes the leader's."""
     (start, end), found = both[old], []
     for name, (begin, finish) in both.items():
         gain = sign * ((finish - begin) - (end - start))
         behind = sign * (start - begin)
-        if gain > 0 and at < (place := behind / gain) <= 1:
+        if gain > 0 and at <= (place := behind / gain) < 1:
             found.append((place, -gain, name))
     if not found:
         return None
@@ -191,12 +195,16 @@ def _points(sweep: Sweep, name: str, metric: Metric, ends: Ends | None, shift: f
 
 
 def _finding(means: Means, metric: Metric, field: str, crossings: list[Change]) -> str:
+    sizes = sorted({x for points in means.values() for x in points})
+    last = {name: points[sizes[-1]] for name, points in means.items() if sizes[-1] in points}
+    best = (max if metric.higher_is_better else min)(last.values())
+    first = [name for name, mean in last.items() if metric.alike(mean, best)]
+    if len(first) > 1:
+        return f"{several(first)} have the same best mean at {sizes[-1]:g} {field}"
     if crossings:
         x, _, old, new = crossings[-1]
         return f"{new} passes {old} at about {x:.3g} {field}"
-    sizes = sorted({x for points in means.values() for x in points})
-    best = max(means, key=lambda name: (1 if metric.higher_is_better else -1) * means[name].get(sizes[-1], -math.inf))
-    return f"{best} has the best mean from {sizes[0]:g} to {sizes[-1]:g} {field}"
+    return f"{first[0]} has the best mean from {sizes[0]:g} to {sizes[-1]:g} {field}"
 
 
 def _layers(

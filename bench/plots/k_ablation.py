@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.core.errors import UsageError
 from bench.plots.chart import Chart, chart
-from bench.plots.labels import bars, drawable, labels, one_setting, seeds_of
+from bench.plots.labels import bars, drawable, labels, one_setting, seeds_of, several
 from bench.plots.style import BLUE, VERMILLION, axis, scaled
 from bench.plots.sweeps import Sweep, chosen_field, sweeps
 from bench.records import Record
@@ -55,7 +55,7 @@ def k_ablation(
     every = [row for sweep in found for row in sweep.points.values()]
     return chart(
         _finding(found[0], names[0], metric),
-        [setting, seeds_of(every), bars(every, metric)],
+        [setting, seeds_of(every, table), bars(every, metric)],
         f"{axis(metric)} over {field} of {', '.join(names)}, with published points where there are any.",
         values,
         170,
@@ -86,7 +86,8 @@ def _finding(sweep: Sweep, name: str, metric: Metric) -> str:
     best = (max if metric.higher_is_better else min)(values, key=lambda x: values[x].mean)
     means = [value.mean for value in values.values()]
     span = difference_words(metric, max(means) - min(means))
-    told = f"{sweep.field} of {name}: means span {span}, best at {best:g}"
+    first = [f"{x:g}" for x, value in values.items() if metric.alike(value.mean, values[best].mean)]
+    told = f"{sweep.field} of {name}: means span {span}, best at {several(first)}"
     low, high = values[best].low, values[best].high
     if low is None or high is None:
         return told

@@ -9,6 +9,7 @@ from bench.tables import Table
 from bench.tables.marks import headline_mean
 from bench.tables.metrics import metrics_of
 from bench.tables.rows import Key, Row
+from bench.tables.seeds import unequal
 from bench.tables.table import place
 from bench.tasks.base import Metric
 
@@ -75,10 +76,13 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def seeds_of(rows: Sequence[Row]) -> str:
-    """``3 seeds`` or ``3-5 seeds`` of the rows."""
+def seeds_of(rows: Sequence[Row], table: Table) -> str:
+    """``3 seeds`` or ``3-5 seeds`` of the rows; which have how many, where rows that are compared differ in them."""
     few, many = min(row.seeds for row in rows), max(row.seeds for row in rows)
-    return counted(many, "seed") if few == many else f"{few}-{many} seeds"
+    told = counted(many, "seed") if few == many else f"{few}-{many} seeds"
+    drawn = {row.key for row in rows}
+    said = [unequal(block, keys) for block in table.blocks if (keys := [key for key in block.keys if key in drawn])]
+    return ", ".join([told, *filter(None, said)])
 
 
 def bars(rows: Sequence[Row], metric: Metric) -> str:

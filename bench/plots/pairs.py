@@ -12,6 +12,7 @@ from bench.plots.style import BLUE, VERMILLION, axis, scale
 from bench.stats import Block
 from bench.tables.blocks import Compared
 from bench.tables.resolution import difference_words
+from bench.tables.seeds import unequal
 from bench.tasks.base import Metric
 
 MOST = 40  # methods that a matrix can name
@@ -42,6 +43,7 @@ def pairs(compared: Compared, called: Mapping[str, str] | None = None) -> Chart:
         [
             compared.place.label,
             counted(block.items, "test item"),
+            *([f"{said}: each difference is over those that both have"] if (said := unequal(compared)) else []),
             f"typical resolution floor {difference_words(metric, block.floor_holm)}",
             f"Holm at {block.alpha:g}",
         ],

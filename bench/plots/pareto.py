@@ -46,7 +46,7 @@ def pareto(table: Table, cost: str = "trainable") -> Chart:
         f"On the front of {axis(metric)} over {COSTS[cost]}: {several(ahead, 4)}",
         [
             setting,
-            seeds_of(rows),
+            seeds_of(rows, table),
             bars(rows, metric),
             "filled: no cheaper method has a better mean",
             *_off(values, metric),

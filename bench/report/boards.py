@@ -19,6 +19,7 @@ from bench.tables.metrics import metrics_of
 from bench.tables.render import heading, rank_text, show, show_fact
 from bench.tables.resolution import difference_words
 from bench.tables.rows import Row
+from bench.tables.seeds import MEANING, unequal
 from bench.tasks.base import Metric
 
 Ranked = tuple[float, str, str]  # mean, name, letters
@@ -169,6 +170,8 @@ def verdicts(board: Board) -> list[str]:
         f"Typical resolution floor: {floors[0]} for one pair, {floors[1]} for any of {block.pairs}. "
         f"Smaller differences are not found reliably on {counted(block.items, 'test item')}.",
     ]
+    if board.compared is not None and (said := unequal(board.compared)):
+        lines.append(f"{said[:1].upper()}{said[1:]}. {MEANING}")
     if block.untestable.any():
         number = int(block.untestable.sum()) // 2
         lines.append(f"{counted(number, 'pair')} untestable: no outcome could have separated what differs.")

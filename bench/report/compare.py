@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from math import isfinite
 
-from bench.plots.labels import counted
 from bench.plots.style import scale
 from bench.report.cells import Cell, Column, Line, Sheet, number
 from bench.report.site import Board
 from bench.stats import Comparison
-from bench.tables.resolution import units_of
+from bench.tables.resolution import shared_words, units_of
 from bench.tasks.base import Metric
 
 MOST = 45  # rows whose pairs are told, the best: 990 pairs
@@ -24,6 +23,8 @@ def pair_table(board: Board) -> Sheet | None:
     unit = "points" if metric.unit == "%" else metric.unit
     columns = (
         Column("a", "A"), Column("b", "B"),
+        Column("mean_a", "mean of A", "number", "over the seeds that both rows have", first="down"),
+        Column("mean_b", "mean of B", "number", "over the seeds that both rows have", first="down"),
         Column("difference", f"A less B ({unit})", "number", "of the means, with its interval", first="down"),
         Column("p", "p (Holm)", "number", "of equal methods, adjusted for all pairs of the block"),
         Column("verdict", "verdict"),
@@ -58,6 +59,7 @@ def _line(pair: Comparison, called: Mapping[str, str], metric: Metric) -> Line:
         (
             Cell(names[0]),
             Cell(names[1]),
+            *(number(mean * factor, f"{mean * factor:.{digits}f}") for mean in pair.means),
             number(difference, f"{difference:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"),
             number(pair.adjusted, _p(pair.adjusted)),
             Cell(f"{ahead} is better" if pair.different else pair.verdict),
@@ -68,7 +70,7 @@ def _line(pair: Comparison, called: Mapping[str, str], metric: Metric) -> Line:
             Cell(
                 f"{pair.items:,} items"
                 + (f" in {pair.units:,} groups" if units == "groups" else "")
-                + f", {counted(pair.seeds, 'seed')}"
+                + f", {shared_words(pair)}"
             ),
         ),
         "separated" if pair.different else "",

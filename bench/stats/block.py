@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -33,6 +33,7 @@ class Block:
         different: (k, k) pairs found different at ``alpha`` after adjustment.
         untestable: (k, k) pairs that could not have been, whatever the outcome on the units that differ.
         matched: The analyses behind them.
+        runs: Method -> names of its runs, those in which no seed plays a part left out.
         items: Test items.
         binary: Whether the scores are right or wrong.
     """
@@ -44,6 +45,7 @@ class Block:
     different: Array
     untestable: Array
     matched: Matched
+    runs: dict[str, frozenset[Hashable]]
     items: int
     binary: bool
     alpha: float
@@ -103,7 +105,7 @@ class Block:
         half = self._half_width(table, p)
         return Comparison(
             names=(a, b),
-            means=(float(self.means[at[0]]), float(self.means[at[1]])),
+            means=(float(self.matched.means[at]), float(self.matched.means[at[::-1]])),
             difference=difference,
             low=difference - half,
             high=difference + half,
@@ -113,7 +115,7 @@ class Block:
             test=_test(int(table.seeds), float(self.matched.midp[at])),
             items=self.items,
             units=table.units,
-            seeds=int(table.seeds),
+            seeds=int(self.matched.shared[at]),
             unit_freedom=table.freedoms[0],
             seed_freedom=None if table.ms_residual == 0 and table.ms_seeds == 0 else table.freedoms[1],
             variance=float(table.variance),
@@ -225,6 +227,7 @@ def compare_all(
         different=adjusted <= alpha,
         untestable=out_of_reach,
         matched=matched,
+        runs={name: frozenset(labels[name]) for name in checked if name not in deterministic},
         items=next(iter(checked.values())).shape[0],
         binary=all(((v == 0) | (v == 1)).all() for v in checked.values()),
         alpha=alpha,

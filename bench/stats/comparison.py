@@ -17,14 +17,15 @@ class Comparison:
 
     Attributes:
         names: The methods A and B.
-        means: Their mean scores, each over all its runs.
-        difference: Mean of A less mean of B over the runs they share.
+        means: Their mean scores over the runs they share; each over its own where they share none.
+        difference: The first mean less the second.
         low, high: Ends of the interval of the difference at level 1 - alpha, for this pair alone.
         p: Two-sided p-value of "equal", for this pair alone.
         adjusted: The same after Holm's adjustment over the block's pairs; equal to ``p`` for two methods alone.
         scope: ``methods``: holds for new items and new seeds. ``models``: for new items and these trained models.
         test: ``crossed t``, ``mid-p McNemar``, or ``paired t`` (units only).
-        items, units, seeds: Test items, independent units among them, and shared runs.
+        items, units, seeds: Test items, independent units among them, and shared runs; 1 run of two deterministic
+            methods.
         unit_freedom, seed_freedom: Degrees of freedom of the two parts of the variance; the second is None in scope
             ``models``.
         variance: Variance of the difference.

@@ -29,12 +29,16 @@ class Matched:
         table: (k, k) analyses.
         midp: (k, k) mid-p values; NaN where a t test decides.
         of_methods: (k, k) whether a pair speaks of methods, not of the trained models alone.
+        means: (k, k) mean of the first method over the runs that it shares with the second; over its own without any.
+        shared: (k, k) how many runs they share; 1 of two deterministic methods.
         pooled: Methods whose seed variance was taken together; 1: each pair's own.
     """
 
     table: Crossed
     midp: Array
     of_methods: Array
+    means: Array
+    shared: Array
     pooled: int
 
 
@@ -63,10 +67,13 @@ def match(
     for one, other in combinations_with_replacement(kinds, 2):
         members = kinds[one] if one == other else kinds[one] + kinds[other]
         if len(members) > 1:
-            cube = np.stack([_runs(scores[names[m]], labels[names[m]], _shared(one, other)) for m in members])
-            found.fill(kinds[one], kinds[other], _analyse(cube, groups), one is None and other is None)
+            both = _shared(one, other)
+            cube = np.stack([_runs(scores[names[m]], labels[names[m]], both) for m in members])
+            of_none = one is None and other is None  # two deterministic methods
+            found.fill(kinds[one], kinds[other], _analyse(cube, groups), 1 if of_none else len(both), of_none)
     varying = found.varying([name not in fixed for name in names])
-    return Matched(found.table(varying), found.midp, found.of_methods, max(varying, 1))
+    table = found.table(varying)
+    return Matched(table, found.midp, found.of_methods, found.means, found.shared, max(varying, 1))
 
 
 def check_fixed(scores: Mapping[str, Array], fixed: Collection[str]) -> None:
@@ -83,11 +90,14 @@ class _Pairs:
         self.fields = {field: np.zeros((k, k)) for field in FIELDS}
         self.fields["seeds"] += 1
         self.midp, self.of_methods, self.units = np.full((k, k), np.nan), np.zeros((k, k), bool), 0
+        self.means, self.shared = np.zeros((k, k)), np.zeros((k, k), int)
 
-    def fill(self, here: list[int], there: list[int], analysed: tuple[Crossed, Array], fixed: bool) -> None:
+    def fill(
+        self, here: list[int], there: list[int], analysed: tuple[Crossed, Array, Array], shared: int, fixed: bool
+    ) -> None:
         """Take over the pairs of methods ``here`` with methods ``there`` from the analysis of both."""
         members = here if here == there else here + there
-        table, midp = analysed
+        table, midp, means = analysed
         for rows, columns in ((here, there), (there, here)):
             cells = np.ix_(rows, columns)
             inside = np.ix_([members.index(m) for m in rows], [members.index(m) for m in columns])
@@ -95,6 +105,7 @@ class _Pairs:
             for field in FIELDS:
                 self.fields[field][cells] = getattr(part, field)
             self.midp[cells] = midp[inside]
+            self.means[cells], self.shared[cells] = means[inside[0]], shared
             self.of_methods[cells] = fixed or bool((part.seeds >= FEWEST_SEEDS).all())
         self.units = table.units
 
@@ -131,12 +142,13 @@ def _runs(scores: Array, labels: Sequence[Hashable], shared: frozenset[Hashable]
     return np.repeat(scores.mean(1, keepdims=True), max(len(shared), 1), axis=1)
 
 
-def _analyse(cube: Array, groups: Sequence[object] | None) -> tuple[Crossed, Array]:
-    """Analyses of all pairs of (k, n, S), and mid-p values where they apply."""
+def _analyse(cube: Array, groups: Sequence[object] | None) -> tuple[Crossed, Array, Array]:
+    """Analyses of all pairs of (k, n, S), mid-p values where they apply, and the (k,) means."""
+    means = cube.mean((1, 2))
     units, sums = grouped(cube, groups)
     table = crossed_pairs(units, sums)
     none = np.full((len(cube), len(cube)), np.nan)
     if cube.shape[-1] >= FEWEST_SEEDS:
-        return table, none
+        return table, none, means
     binary = groups is None and bool(((cube == 0) | (cube == 1)).all())
-    return table.seeds_fixed(), midp_pairs(cube) if binary else none
+    return table.seeds_fixed(), midp_pairs(cube) if binary else none, means

@@ -41,6 +41,13 @@ def units_of(pair: Comparison) -> str:
     return "items" if pair.units == pair.items else "groups"
 
 
+def shared_words(pair: Comparison) -> str:
+    """``2 shared seeds``: what both means and their difference are over."""
+    if not pair.seeds:
+        return "no shared seed: each mean is over its row's own"
+    return f"{pair.seeds} shared seed{'s' * (pair.seeds != 1)}"
+
+
 def _of_block(block: Compared, verdicts: Block) -> str:
     best, second = (verdicts.names[place] for place in verdicts.order[:2])
     pair = verdicts.pair(best, second)

@@ -19,6 +19,7 @@ from bench.tables.metrics import default_columns, known_floors, known_metrics
 from bench.tables.resampled import notes
 from bench.tables.resolution import apart, resolution
 from bench.tables.rows import FACTS, Key, Row, group, make_row
+from bench.tables.seeds import seed_notes
 from bench.tables.swept import ordered
 from bench.tasks.base import Metric
 
@@ -102,6 +103,7 @@ def aggregate(
             *_intervals(rows, columns, split),
             *apart(verdicts),
             *resolution(verdicts),
+            *seed_notes(verdicts),
             *_over_splits(verdicts, groups, placed, split),
             *(_floorless(measured, floors) if any(row.values for row in rows) else _shut(measured, split)),
             *_looks(openings, measured),

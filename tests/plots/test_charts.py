@@ -15,6 +15,7 @@ from made_results import METHODS, fill, finished, grid
 
 from bench.cli.commands.table import make
 from bench.core.errors import UsageError
+from bench.plots.chart import Chart
 from bench.plots.claims import claims
 from bench.plots.comparison import comparison
 from bench.plots.confusion import confusion
@@ -339,3 +340,40 @@ def test_a_chart_is_json_and_shows_in_a_notebook() -> None:
     shown = chart._repr_mimebundle_()
     assert shown["image/png"].startswith(b"\x89PNG")
     assert chart.heading in shown["text/plain"]
+
+
+def shots_of(rights: dict[tuple[str, int], int]) -> Chart:
+    """Curves of methods that are right on so many of a hundred items at so many shots."""
+    made = [done(f"pacs[shots={s}]/pico/{m}/quick/seed=0", right=(r,))[0] for (m, s), r in rights.items()]
+    records = varied(made, "dataset", "shots", [shots for _, shots in rights])
+    return curves(aggregate(records), records)
+
+
+def test_curves_that_end_level_name_all_and_ring_nothing() -> None:
+    chart = shots_of({("vpt", 1): 50, ("vpt", 4): 80, ("lora", 1): 40, ("lora", 4): 80})
+    assert chart.heading == "lora and vpt have the same best mean at 4 shots"
+    assert [point for point in chart.points if point["kind"] == "crossing"] == []
+
+
+def test_a_level_point_between_sizes_is_a_change_where_the_other_goes_on_ahead() -> None:
+    rights = {("vpt", 1): 50, ("vpt", 4): 80, ("vpt", 16): 85, ("lora", 1): 40, ("lora", 4): 80, ("lora", 16): 95}
+    (ring,) = [point for point in shots_of(rights).points if point["kind"] == "crossing"]
+    assert (ring["x"], ring["passes"]) == (4, "lora passes vpt")
+    touching = {**rights, ("lora", 16): 81}
+    assert [point for point in shots_of(touching).points if point["kind"] == "crossing"] == []
+
+
+def test_an_ablation_names_all_values_that_are_best() -> None:
+    made = [done(f"digits/pico/cladapter[k={k}]/quick/seed=0", right=(r,))[0] for k, r in ((2, 80), (5, 70), (9, 80))]
+    records = varied(made, "method", "k", [2, 5, 9])
+    assert "best at 2 and 9" in k_ablation(aggregate(records), records).heading
+
+
+def test_figures_say_which_rows_have_other_seeds(tmp_path: Path) -> None:
+    cells = [*grid(methods=["lora"], seeds=4), *grid(methods=["vpt"], seeds=2)]
+    fill(tmp_path, [*cells, *grid(methods=["majority"], seeds=1)])
+    for name in ("comparison", "pairs", "pareto"):
+        assert "unequal seeds (4: lora; 2: vpt)" in " ".join(draw(name, Request(Store(tmp_path)))["title"]["subtitle"])
+    fill(tmp_path, grid(methods=["vpt"], seeds=4))
+    for name in ("comparison", "pairs", "pareto"):
+        assert "unequal" not in " ".join(draw(name, Request(Store(tmp_path)))["title"]["subtitle"])

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from made_results import fill, finished, grid
 from photographs import photographs
 
 import bench
 from bench.data.examples import examples
 from bench.records import Store
-from bench.report.boards import summary
+from bench.report.boards import summary, verdicts
+from bench.report.compare import pair_table
 from bench.report.recomputed import _tied
 from bench.report.site import Site
 from bench.tasks.classification import Classification
@@ -25,6 +27,28 @@ def test_rows_with_equal_means_are_named_together(tmp_path: Path) -> None:
         store.put(record.model_copy(update={"cell": cell, "method": finished(cell)[0].method}), arrays)
     (board,) = Site.read(store).boards()
     assert summary(board)["best"][1] == "lora, vpt"
+
+
+def test_a_pair_has_means_over_the_seeds_that_both_have(tmp_path: Path) -> None:
+    cells = [*grid(methods=["lora"], seeds=4), *grid(methods=["vpt"], seeds=2), *grid(methods=["majority"], seeds=1)]
+    fill(tmp_path, [*cells, "digits/pico/bitfit/quick/seed=9"])
+    (board,) = Site.read(Store(tmp_path)).boards()
+    table = pair_table(board)
+    assert table is not None
+    keys = [column.key for column in table.columns]
+    lines = [dict(zip(keys, line.cells, strict=True)) for line in table.lines]
+    pairs = {frozenset((line["a"].text, line["b"].text)): line for line in lines}
+    one = pairs[frozenset(("lora", "vpt"))]
+    own = {r.cell: 100 * (r.stages[-1].metrics["test"]["accuracy"] or 0.0) for r in Store(tmp_path).all()}
+    for side in "ab":
+        runs = [own[f"digits/pico/{one[side].text}/quick/seed={seed}"] for seed in (0, 1)]
+        assert one[f"mean_{side}"].sort == pytest.approx(sum(runs) / 2)
+    for line in lines:
+        a, b, difference = (line[key].sort or 0.0 for key in ("mean_a", "mean_b", "difference"))
+        assert a - b == pytest.approx(difference)
+    assert "2 shared seeds" in one["sample"].text
+    assert "no shared seed" in pairs[frozenset(("lora", "bitfit"))]["sample"].text
+    assert "Unequal seeds (4: lora; 2: vpt; 1: bitfit)" in " ".join(verdicts(board))
 
 
 def test_a_persons_own_images_are_shown(tmp_path: Path, weights: Path) -> None:

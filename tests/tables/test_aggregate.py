@@ -325,3 +325,16 @@ def test_intervals_count_rows_not_methods() -> None:
     names = [f"digits/{backbone}/{method}/quick/seed=0" for backbone in backbones for method in methods]
     records = [done(name, right=(80,))[0] for name in [*names, "digits/pico/majority/quick/seed=0"]]
     assert [note for note in aggregate(records).notes if note.endswith("(12 rows)")]
+
+
+def test_unequal_seeds_are_said_with_the_rows() -> None:
+    right = {"lora": (70, 71, 72), "vpt": (80, 81), "majority": (20,)}
+    records = [
+        done(f"digits/pico/{name}/quick/seed={seed}", right=(r,))[0]
+        for name, runs in right.items()
+        for seed, r in enumerate(runs)
+    ]
+    (note,) = [note for note in aggregate(records).notes if "unequal seeds" in note]
+    assert "(3: lora; 2: vpt)" in note
+    assert not any("unequal seeds" in note for note in aggregate(records, "lora").notes)
+    assert not any("unequal seeds" in note for note in aggregate([r for r in records if r.seed < 2]).notes)

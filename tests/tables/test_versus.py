@@ -123,3 +123,7 @@ def test_where_a_row_has_more_seeds_the_means_are_said_to_be_over_the_shared_one
     assert (both.seeds, both.pair.seeds) == ((4, 2), 2)
     told = compare(store, "lora", "vpt", "test", False)
     assert "over the 2 seeds that both have; in all, A has 4 and B has 2" in told
+    own = {r.cell: r.stages[-1].metrics["test"]["accuracy"] or 0.0 for r in store.all()}
+    means = [sum(own[f"digits/pico/{name}/quick/seed={seed}"] for seed in (0, 1)) / 2 for name in ("lora", "vpt")]
+    assert both.pair.means == pytest.approx(means)
+    assert both.pair.difference == pytest.approx(means[0] - means[1])

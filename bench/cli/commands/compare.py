@@ -8,7 +8,7 @@ from bench.cli.commands.text import as_json, columns
 from bench.records import Store
 from bench.stats import Comparison
 from bench.tables.damage import records_of
-from bench.tables.resolution import difference_words, units_of
+from bench.tables.resolution import difference_words, shared_words, units_of
 from bench.tables.rows import told_apart
 from bench.tables.versus import Versus, versus
 
@@ -41,7 +41,7 @@ def headline(found: Versus) -> list[str]:
     recipe = f", recipe {found.a.recipe}" if found.a.recipe == found.b.recipe else ""
     lines = [
         f"{metric.name} on {found.a.dataset} ({found.a.protocol}){recipe}: {pair.items:,} items"
-        + (f" in {pair.units:,} groups" if units == "groups" else "") + f", {pair.seeds} shared seeds",
+        + (f" in {pair.units:,} groups" if units == "groups" else "") + f", {shared_words(pair)}",
         columns(means),
         "",
         f"  A less B: {scale * pair.difference:+.{digits}f} {unit} {ends}, {pair.test}, p = {pair.p:.4f}",
