@@ -14,7 +14,7 @@ from bench.data.contrast import Contrast
 from bench.data.folders import printable
 from bench.data.listed import ListedFiles
 from bench.data.nifti import is_nifti
-from bench.data.survey import remarks, survey
+from bench.data.survey import Header, contradictory, remarks, survey
 from bench.data.volumes import Grid
 
 
@@ -73,6 +73,13 @@ class NiftiFolder(ListedFiles):
 
     def remarks(self, root: Path) -> list[str]:
         """Mixed spacings, orientations and types, and files that will be refused, from the headers."""
+        return remarks(self._headers(root))
+
+    def notes(self, root: Path) -> list[str]:
+        """Headers whose two affines contradict each other."""
+        return list(contradictory(self._headers(root)))
+
+    def _headers(self, root: Path) -> list[Header]:
         place = self.location(root)
         paths = [path for path in self.sheet(root)[self.path_column] if is_nifti(path)]
-        return remarks(survey({printable(path): place / path for path in paths}))
+        return survey({printable(path): place / path for path in paths})

@@ -163,6 +163,10 @@ class Dataset(Params):
         """Known oddities of the published files that are found here, for the audit."""
         return []
 
+    def notes(self, root: Path) -> list[str]:
+        """What a reader of a table should know of the files that are found here; records keep these lines."""
+        return []
+
     def sources(self) -> dict[str, str]:
         """Download addresses with checksums; adapters whose files depend on a field override this."""
         return self.mirrors

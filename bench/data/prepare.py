@@ -149,7 +149,7 @@ def prepare(dataset: Dataset, root: Path, data_seed: int, partial: bool = False)
         differences=differences,
         untrained=untrained,
         leaks=leaks,
-        notes=(*_notes(dataset, counts), *left_out(dataset, facts)),
+        notes=(*_notes(dataset, counts), *left_out(dataset, facts), *dataset.notes(root)),
         text=text,
     )
 

@@ -53,14 +53,16 @@ def remarks(headers: Iterable[Header]) -> list[str]:
         "types of number": Counter(header.dtype for header in sound),
     }
     lines = [f"{len(found)} {what}: {_most(found)}" for what, found in kinds.items() if len(found) > 1]
-    return [*lines, *_contradictory(sound), *_refused(headers)]
+    return [*lines, *contradictory(sound), *_refused(headers)]
 
 
-def _contradictory(headers: list[Header]) -> Iterator[str]:
+def contradictory(headers: Iterable[Header]) -> Iterator[str]:
+    """A line on the files whose two affines contradict each other, if any do."""
     found = [header.id for header in headers if header.contradicts]
     if found:
         shown = ", ".join(found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
-        yield f"{len(found)} headers whose sform and qform contradict each other; the sform is used: {shown}"
+        files = f"{len(found)} header{'s' * (len(found) != 1)}"
+        yield f"{files} whose sform and qform contradict each other; the sform is used: {shown}"
 
 
 def _refused(headers: list[Header]) -> Iterator[str]:

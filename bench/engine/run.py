@@ -129,9 +129,7 @@ def preflight(cells: list[Planned], settings: Settings) -> list[Record]:
     Raises:
         UsageError: Weights do not fit, a method does not apply to a backbone, or selection lacks validation data.
     """
-    for planned in cells:
-        check_selection(planned, settings.val_only)
-        check_inputs(planned)
+    check_planned(cells, settings)
     by_backbone: dict[str, list[Planned]] = {}
     for planned in cells:
         by_backbone.setdefault(str(planned.cell.backbone), []).append(planned)
@@ -140,6 +138,13 @@ def preflight(cells: list[Planned], settings: Settings) -> list[Record]:
     for alike in same_inputs([one for one in cells if one.name not in broken]):
         failed += undecodable(alike, settings)
     return failed
+
+
+def check_planned(cells: Iterable[Planned], settings: Settings) -> None:
+    """Raise UsageError where the data or the inputs of a cell to be run do not suit its recipe: nothing is loaded."""
+    for planned in cells:
+        check_selection(planned, settings.val_only)
+        check_inputs(planned)
 
 
 def check_selection(planned: Planned, val_only: bool) -> None:

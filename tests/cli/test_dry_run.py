@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import pytest
 import torch
+from made_images import class_folders
 from sparing import slow_but
 from typer.testing import CliRunner, Result
 
@@ -70,3 +71,18 @@ def test_a_tokeniser_is_not_fetched_to_count(monkeypatch: pytest.MonkeyPatch) ->
     with torch.device("meta"):
         trunk = family.load(spec.name, family.find(spec.name, None), pretrained=False)
     assert trunk.spec.pooled_dim == 1024
+
+
+def test_a_dry_run_refuses_what_the_run_refuses_in_the_same_words(tmp_path: Path) -> None:
+    for number, split in enumerate(("train", "test")):
+        class_folders(tmp_path / "mine" / split, height=9 + number)
+    words = [
+        *("run", "own", "-o", "dataset=image_folder[protocol=split_without_val,path=mine]", "-o", "backbone=pico"),
+        *("-o", "methods=[linear_probe]", "--data", str(tmp_path), "--results", str(tmp_path / "runs")),
+    ]
+    for further, refusal in (([], "has no validation split"), (["--val-only"], "cannot run with --val-only")):
+        ran, tried = (CliRunner().invoke(app, [*words, *further, *dry]) for dry in ([], ["--dry-run"]))
+        assert (tried.exit_code, tried.output) == (ran.exit_code, ran.output)
+        assert ran.exit_code == 2
+        assert refusal in ran.output
+    assert not (tmp_path / "runs").exists()

@@ -107,8 +107,8 @@ def test_options_of_what_reads_results(command: str, near: str, results: Path) -
 
 
 @pytest.mark.parametrize("backbone", ["my_resnet18", "my_vit_small_patch16_224"])
-def test_weights_of_ones_own_are_not_led_to_others(backbone: str) -> None:
-    told = refused(f"run quick -o backbone={backbone} --dry-run")
+def test_weights_of_ones_own_are_not_led_to_others(backbone: str, tmp_path: Path) -> None:
+    told = refused(f"run quick -o backbone={backbone} --dry-run --weights {tmp_path}")
     assert -1 < told.index("--weights") < told.index("timm's hub") < told.index("'" + backbone.removeprefix("my_"))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from shutil import copytree
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 import pytest
 from made_volumes import SHAPE, affine, dicom, participants, saved, voxels
@@ -128,6 +129,18 @@ def test_the_audits_remarks_name_mixtures(root: Path) -> None:
     found = NiftiFolder(path="brains/participants.tsv").remarks(root)
     assert any("3 orientations: RAS (3), LAS (2), PSR (1)" in line for line in found)
     assert any(line.startswith("2 voxel spacings") for line in found)
+
+
+def test_records_keep_a_note_of_headers_that_contradict_themselves(root: Path) -> None:
+    place = participants(root, 20)
+    assert folder(root, protocol="grouped").notes == ()
+    made = nib.Nifti1Image(voxels(), affine())
+    made.set_qform(affine() @ np.diag([-1, 1, 1, 1]), code=1)
+    made.set_sform(affine(), code=2)
+    nib.save(made, place / "scans" / "5.nii.gz")
+    (note,) = folder(root, protocol="grouped").notes
+    assert note.startswith("1 header whose")
+    assert note.endswith("the sform is used: scans/5.nii.gz")
 
 
 def test_a_cell_names_the_grid() -> None:

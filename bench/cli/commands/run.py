@@ -194,18 +194,25 @@ def described(group: Group, cost: Cost) -> str:
 
 
 def preview(cells: Iterable[Resolved], settings: Settings, json: bool) -> str:
-    """Which cells would run, why, and what sharing spares."""
+    """Which cells would run, why, and what sharing spares.
+
+    Raises:
+        UsageError, DataError: The run would refuse the cells.
+    """
     from bench.core.environment import choose_device
     from bench.engine.estimate import estimate
     from bench.engine.groups import group_cells
     from bench.engine.plan import Lacking, Planner
+    from bench.engine.run import check_planned
 
     planner, device = Planner(settings), choose_device(settings.device)
     lacking: Lacking = []
     planned = planner.plan(cells, Store(settings.results), lacking)
     if lacking and not planned:
         raise lacking[0][1]
-    groups = group_cells([one for one in planned if one.reason], settings.fuse)
+    to_do = [one for one in planned if one.reason]
+    check_planned(to_do, settings)
+    groups = group_cells(to_do, settings.fuse)
     if json:
         plan = [{"cell": one.name, "reason": one.reason} for one in planned]
         plan += [{"cell": r.name, "reason": f"{error.kind}: {error}"} for r, error in lacking]
@@ -223,4 +230,4 @@ def preview(cells: Iterable[Resolved], settings: Settings, json: bool) -> str:
     for number, group in enumerate(groups, 1):
         lines += [f"group {number}: {described(group, estimate(group, device))}"]
         lines += [f"    {cell}" for cell in group.names if len(groups) > 1]
-    return "\n".join([*lines, f"{sum(bool(one.reason) for one in planned)} of {len(planned)} cells would run."])
+    return "\n".join([*lines, f"{len(to_do)} of {len(planned)} cells would run."])
