@@ -3,7 +3,7 @@
 A method has a true accuracy that varies over seeds. We run S seeds, "they" run one more and print it with two decimals.
 Test samples are the same for both, or drawn anew for them; our seeds share theirs. The verdict should be "contradicted"
 in 5 % of the cases. The tolerance is set to nothing here, so that the interval itself is measured; the last column has
-the planning floor, as `bench verify` uses it.
+the planning MDE, as `bench verify` uses it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.claims.ours import Ours
+from bench.claims.our_results import Ours
 from bench.claims.schema import Claim
-from bench.claims.verdicts import judge, planning_floor
+from bench.claims.verdicts import judge, planning_mde
 
 NOTHING = 1e-9
 
@@ -62,30 +62,30 @@ def contradicted(world: World, replicates: int, tolerance: float | None = NOTHIN
     """Share of true claims that are called contradicted.
 
     Args:
-        tolerance: None: the planning floor.
+        tolerance: None: the planning MDE.
     """
     rng, count = np.random.default_rng(seed), 0
     for _ in range(replicates):
         values, theirs = world.runs(rng)
         claim = Claim(id="a:b:c", paper="a", metric="Accuracy", value=f"{100 * theirs:.2f}", n_test=world.n)
         ours = Ours(values, world.n, identical_split=world.identical)
-        delta = planning_floor(claim) if tolerance is None else tolerance
+        delta = planning_mde(claim) if tolerance is None else tolerance
         count += judge(claim, {}, ours, delta).verdict == "contradicted"
     return count / replicates
 
 
 def main(replicates: int) -> None:
     """Print a table in markdown and the largest share for each number of seeds."""
-    print("| seeds | n | seed sd | test samples | contradicted, no tolerance | with the planning floor |")
+    print("| seeds | n | seed sd | test samples | contradicted, no tolerance | with the planning MDE |")
     print("|---|---|---|---|---|---|")
     for seeds in (3, 5, 10):
         shares = []
         for world in worlds(seeds):
             shares.append(contradicted(world, replicates))
-            floor = contradicted(world, replicates // 5, None)
+            mde = contradicted(world, replicates // 5, None)
             samples = "the same" if world.identical else "others"
             setting = f"{seeds} | {world.n} | {100 * world.spread:.1f} | {samples}"
-            print(f"| {setting} | {100 * shares[-1]:.1f} % | {100 * floor:.1f} % |", flush=True)
+            print(f"| {setting} | {100 * shares[-1]:.1f} % | {100 * mde:.1f} % |", flush=True)
         print(f"| {seeds} | all | | | at most {100 * max(shares):.1f} % | |", flush=True)
 
 

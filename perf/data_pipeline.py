@@ -23,13 +23,13 @@ from torch.utils.data import DataLoader
 
 from bench.cells.notation import Spec
 from bench.cells.recipes import Recipe
-from bench.data.augment import Preprocess
+from bench.data.augment.batches import Preprocess
 from bench.data.base import Sample, rows_of
 from bench.data.cache import decoded
-from bench.data.extents import pixels
-from bench.data.images import resized
+from bench.data.formats.extents import pixels
+from bench.data.formats.images import resized
+from bench.data.formats.readers import Reader, input_reader
 from bench.data.prepare import Prepared, prepare
-from bench.data.readers import Reader, input_reader
 from bench.data.roots import data_root
 from bench.plugins import registry
 from perf.common import alternated, machine, table

@@ -2,8 +2,8 @@
 
     BENCH_WEIGHTS=... python -m perf.dense [--backbone pico] [--size 128] [--batch 4] [--repeats 3]
 
-Targets are made, the trunk is the named backbone, and one learner's step and prediction are timed, so that no data set
-is needed. Memory is the process's peak in a process of its own for each row.
+Targets are made, the backbone is the named backbone, and one learner's step and prediction are timed, so that no data
+set is needed. Memory is the process's peak in a process of its own for each row.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def measured(chosen: argparse.Namespace, task_name: str, head: str, method_name:
     def step() -> None:
         learner.train_mode()
         with torch.no_grad():
-            features = learner.features(images) if job.shares_trunk else images
+            features = learner.features(images) if job.shares_backbone else images
         learner.step(features, targets, 0, 0)
 
     def predict() -> None:

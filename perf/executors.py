@@ -2,7 +2,7 @@
 
     python -m perf.executors [--groups 8] [--cells 10000]
 
-Groups are floors on the embedded data set, whose own work takes tenths of a second: what is measured is the way there.
+Groups are mdes on the embedded data set, whose own work takes tenths of a second: what is measured is the way there.
 One worker, so that groups follow each other; times are between the files that workers write as they begin. A death is a
 kill -9 after a group's only epoch.
 """

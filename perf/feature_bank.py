@@ -1,8 +1,8 @@
-"""Five probes x five seeds on frozen features, with the feature bank and without it.
+"""Five probes x five seeds on frozen features, with the feature cache and without it.
 
     BENCH_DATA=... BENCH_WEIGHTS=... python -m perf.feature_bank [--fraction 0.05] [--repeats 3]
 
-Without augmentation; `bench run` from a cold bank, from a warm one, and with a bank of size 0. Fused in all three.
+Without augmentation; `bench run` from a cold cache, from a warm one, and with a cache of size 0. Fused in all three.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ def main() -> None:
         os.environ["BENCH_CACHE"] = f"{place}/cache"
         count = iter(range(1000))
 
-        def go(name: str, bank_gb: float) -> None:
+        def go(name: str, cache_gb: float) -> None:
             if name == "cold":
                 shutil.rmtree(Path(place) / "cache/features", ignore_errors=True)
             results = Path(place) / f"{name}-{next(count)}"
-            assert not run(cells, Settings(results=results, quiet=True, bank_gb=bank_gb)).failed
+            assert not run(cells, Settings(results=results, quiet=True, cache_gb=cache_gb)).failed
 
-        run(cells[:1], Settings(results=Path(place) / "decode", quiet=True, bank_gb=0.0))  # fills the decoded cache
+        run(cells[:1], Settings(results=Path(place) / "decode", quiet=True, cache_gb=0.0))  # fills the decoded cache
         ways = {
             "without": lambda: go("without", 0.0),
             "cold": lambda: go("cold", 20.0),
@@ -49,7 +49,7 @@ def main() -> None:
         }
         s = alternated(ways, chosen.repeats)
     print(f"{where}; {len(PROBES)} methods x {len(SEEDS)} seeds, {chosen.epochs} epochs\n")
-    rows = [("bank", "seconds", "ratio to without")]
+    rows = [("cache", "seconds", "ratio to without")]
     rows += [(name, f"{seconds:.1f}", f"{seconds / s['without']:.3f}") for name, seconds in s.items()]
     print(table(rows))
 

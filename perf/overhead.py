@@ -2,8 +2,8 @@
 
     BENCH_DATA=... BENCH_WEIGHTS=... python -m perf.overhead [--fraction 0.06] [--repeats 5]
 
-An epoch with validation and a checkpoint at its end, without augmentation and bank: a linear probe against the bare
-trunk forward on the same images, and a full fine-tune against a bare timm loop on the same batches.
+An epoch with validation and a checkpoint at its end, without augmentation and cache: a linear probe against the bare
+backbone forward on the same images, and a full fine-tune against a bare timm loop on the same batches.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from bench.backbones.trunk import TimmBackbone
+from bench.backbones.timm_backbone import TimmBackbone
 from bench.core.environment import determinism
 from bench.engine.settings import Settings
 from bench.training import checkpoint
@@ -32,7 +32,7 @@ METHODS = ("linear_probe", "full_finetune")
 
 def engine_epoch(context: Context, learner: Learner, folder: Path) -> None:
     """What `bench.training.loop.train` does in an epoch, and the checkpoint that the runner writes after it."""
-    train_epoch(context, [learner], 0, learner.job.shares_trunk)
+    train_epoch(context, [learner], 0, learner.job.shares_backbone)
     ((_, predicted, score),) = validate(context, [learner])
     learner.progress.epoch = 0
     learner.end_epoch(predicted.loss, score, {}, None)
@@ -40,13 +40,13 @@ def engine_epoch(context: Context, learner: Learner, folder: Path) -> None:
 
 
 def bare_forward(context: Context) -> Callable[[], None]:
-    """The trunk on prepared batches of the same images, those of validation too."""
+    """The backbone on prepared batches of the same images, those of validation too."""
     batches = [images for images, _ in context.batches(0, 0)] + [images for images, _ in validation(context)]
 
     @torch.no_grad()
     def go() -> None:
         for images in batches:
-            context.trunk(images)
+            context.backbone(images)
 
     return go
 
@@ -59,7 +59,7 @@ def validation(context: Context) -> list[tuple[Tensor, Tensor]]:
 
 def bare_training(context: Context, folder: Path) -> Callable[[], None]:
     """A timm model with its own classifier, trained, validated and saved the shortest way over prepared batches."""
-    model: Any = copy.deepcopy(cast(TimmBackbone, context.trunk).model)
+    model: Any = copy.deepcopy(cast(TimmBackbone, context.backbone).model)
     model.reset_classifier(context.prepared.classes)
     model.requires_grad_(True)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
@@ -85,7 +85,7 @@ def main() -> None:
     chosen = arguments(__doc__, fraction=0.06, repeats=5).parse_args()
     where, names = machine(), cell_names(chosen, METHODS, "paper[epochs=1,augment=none]")
     with tempfile.TemporaryDirectory() as place:
-        settings = Settings(results=Path(place), quiet=True, bank_gb=0.0)
+        settings = Settings(results=Path(place), quiet=True, cache_gb=0.0)
         cells, planner = planned_of(names, settings)
         context = context_of(cells[0], planner, settings)
         probe, full = learners_of(cells, context, Path(place))

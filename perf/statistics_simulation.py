@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"
 from worlds import REGIMES, World, labels, predictions
 
 from bench.stats.crossed import Crossed, crossed, crossed_pairs
-from bench.stats.floors import resolution_floor
+from bench.stats.mde import minimum_detectable_effect
 from bench.stats.pooling import pooled
 from bench.stats.pseudo import macro_f1
 from bench.stats.rows import intervals
@@ -34,7 +34,7 @@ ALPHA = 0.05
 PLACES = 4_000_000  # scores that are drawn at once
 UPPER = np.triu_indices(METHODS, 1)
 HEAD = (
-    "| n | S | false positives | wrong | coverage | floor | power | family-wise | wrong | Holm floor | power |\n"
+    "| n | S | false positives | wrong | coverage | mde | power | family-wise | wrong | Holm mde | power |\n"
     "|---|---|---|---|---|---|---|---|---|---|---|"
 )
 
@@ -94,10 +94,12 @@ def block(batch: Scored) -> Crossed:
     return pooled(table, (METHODS - 1) * table.seed_freedom, table.ms_residual > 0)
 
 
-def floors(table: Crossed, batch: Scored, items: int, alpha: float = ALPHA) -> Array:
-    """The floor that would be printed under the first two methods."""
+def mdes(table: Crossed, batch: Scored, items: int, alpha: float = ALPHA) -> Array:
+    """The mde that would be printed under the first two methods."""
     shares = batch.scores.mean((-2, -1))
-    return resolution_floor(table, alpha, shares=(shares[:, 0], shares[:, 1]), answers=items if batch.binary else None)
+    return minimum_detectable_effect(
+        table, alpha, shares=(shares[:, 0], shares[:, 1]), answers=items if batch.binary else None
+    )
 
 
 def only(table: Crossed) -> Crossed:
@@ -113,22 +115,22 @@ def least(table: Crossed) -> Array:
 def line(rng: np.random.Generator, world: World, shape: tuple[int, int, int], scoring: Scoring) -> list[float]:
     """All figures of one world and size."""
     n, best, holm = shape[1], world.accuracy, ALPHA / len(UPPER[0])
-    null: dict[str, list[Array]] = {name: [] for name in ("p", "wrong", "floor", "family", "family_wrong", "holm")}
+    null: dict[str, list[Array]] = {name: [] for name in ("p", "wrong", "mde", "family", "family_wrong", "holm")}
     for batch in batches(rng, world, shape, [best] * METHODS, scoring):
         two, all_pairs = pair(batch), block(batch)
         null["p"].append(two.p())
         null["wrong"].append(two.seeds_fixed().p())
-        null["floor"].append(floors(two, batch, n))
+        null["mde"].append(mdes(two, batch, n))
         null["family"].append(least(all_pairs))
         null["family_wrong"].append(least(all_pairs.seeds_fixed()))
-        null["holm"].append(floors(only(all_pairs), batch, n, holm))
+        null["holm"].append(mdes(only(all_pairs), batch, n, holm))
     got = {name: np.concatenate(values) for name, values in null.items()}
-    floor, floor_holm = float(np.median(got["floor"])), float(np.median(got["holm"]))
-    power, covered = apart(rng, world, shape, scoring, floor)
-    power_holm = apart_in_block(rng, world, shape, scoring, floor_holm, holm)
+    mde, mde_holm = float(np.median(got["mde"])), float(np.median(got["holm"]))
+    power, covered = apart(rng, world, shape, scoring, mde)
+    power_holm = apart_in_block(rng, world, shape, scoring, mde_holm, holm)
     return [
-        float((got["p"] <= ALPHA).mean()), float((got["wrong"] <= ALPHA).mean()), covered, floor, power,
-        float((got["family"] <= holm).mean()), float((got["family_wrong"] <= holm).mean()), floor_holm, power_holm,
+        float((got["p"] <= ALPHA).mean()), float((got["wrong"] <= ALPHA).mean()), covered, mde, power,
+        float((got["family"] <= holm).mean()), float((got["family_wrong"] <= holm).mean()), mde_holm, power_holm,
     ]  # fmt: skip
 
 

@@ -64,7 +64,7 @@ def write(folder: Path, count: int) -> None:
 
 def synthetic(planned: Planned, rng: np.random.Generator, predictions: str) -> Record:
     """A record with random numbers."""
-    from bench.engine.evidence import identity_fields
+    from bench.engine.record_builder import identity_fields
     from bench.records import Parameters, Record, StageResult
 
     def stage(name: str) -> StageResult:

@@ -1,9 +1,9 @@
-"""What a volume costs on its way: reading, cache, augmentation and trunk; slices against inflated models.
+"""What a volume costs on its way: reading, cache, augmentation and backbone; slices against inflated models.
 
     [BENCH_DATA=...] python -m perf.volumes [--files 20] [--depth 16] [--repeats 5]
 
 Read: NIfTI files of the hippocampus set below BENCH_DATA where it is, else made ones of the same size. Cache and
-augmentation: volumes of 28 and 64 voxels a side. Trunks: the embedded CNN `pico` at 64 px and DeiT-Tiny with random
+augmentation: volumes of 28 and 64 voxels a side. Backbones: the embedded CNN `pico` at 64 px and DeiT-Tiny with random
 weights at 112 px, forward passes in evaluation mode. Medians of alternated runs; memory is what the peak of a process
 (Linux's VmHWM) grows by with each further volume of a batch.
 """
@@ -27,14 +27,14 @@ import torch
 from bench.backbones.base import Backbone
 from bench.backbones.family import WeightsInfo
 from bench.backbones.lift import lifted
-from bench.backbones.trunk import TimmBackbone, build
+from bench.backbones.timm_backbone import TimmBackbone, build
 from bench.backbones.weights import find
 from bench.cells.recipes import Recipe
-from bench.data.augment import Preprocess
-from bench.data.chance import sample_keys
-from bench.data.nifti import read_nifti
-from bench.data.torchio_augment import augmented
-from bench.data.volumes import Grid
+from bench.data.augment.batches import Preprocess
+from bench.data.augment.chance import sample_keys
+from bench.data.augment.volume_transforms import augmented
+from bench.data.formats.nifti import read_nifti
+from bench.data.formats.volumes import Grid
 from perf.common import alternated, machine, table
 
 Row = tuple[str, ...]
@@ -45,7 +45,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "inflated, mean, depth stride 4": {"way": "inflate", "depth_stride": 4},
     "inflated, centre": {"way": "inflate", "kernel": "centre"},
 }
-TRUNKS = ("pico", "deit_tiny")
+BACKBONES = ("pico", "deit_tiny")
 _HALF = (0.5, 0.5, 0.5)
 _BATCHES = (4, 12)  # the difference of their peaks is what eight volumes take
 
@@ -107,21 +107,21 @@ def cached(folder: Path, side: int, repeats: int) -> list[Row]:
     return [(f"{name}, {side} voxels a side", f"{1000 * s / count:.2f}", size) for name, s in took.items()]
 
 
-def model(trunk: str, way: str, depth: int) -> Backbone:
+def model(backbone: str, way: str, depth: int) -> Backbone:
     """A lifted backbone."""
-    return lifted(_flat(trunk), depth=depth, **WAYS[way])
+    return lifted(_flat(backbone), depth=depth, **WAYS[way])
 
 
-def _flat(trunk: str) -> TimmBackbone:
-    if trunk == "pico":
-        return build(find("pico", None), 64, trunk)
+def _flat(backbone: str) -> TimmBackbone:
+    if backbone == "pico":
+        return build(find("pico", None), 64, backbone)
     info = WeightsInfo("deit_tiny_patch16_224", 112, _HALF, _HALF, model_args={"img_size": 112})
-    return build(info, 112, trunk, pretrained=False)
+    return build(info, 112, backbone, pretrained=False)
 
 
-def ways_of(trunk: str) -> list[str]:
+def ways_of(backbone: str) -> list[str]:
     """A Vision Transformer has no centre kernel."""
-    return [way for way in WAYS if trunk == "pico" or "centre" not in way]
+    return [way for way in WAYS if backbone == "pico" or "centre" not in way]
 
 
 @torch.no_grad()
@@ -129,28 +129,28 @@ def _forward(backbone: Backbone, batch: int) -> None:
     backbone(backbone.blank(batch))
 
 
-def peak(trunk: str, way: str, depth: int, batch: int) -> int:
+def peak(backbone: str, way: str, depth: int, batch: int) -> int:
     """The most memory that a process of its own held for one forward pass, in bytes."""
     torch.set_num_threads(1)
-    _forward(model(trunk, way, depth), batch)
+    _forward(model(backbone, way, depth), batch)
     # Not getrusage: its peak is the parent's where that was higher when the process began.
     (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) * 1024
 
 
-def _memory(trunk: str, way: str, depth: int) -> float:
+def _memory(backbone: str, way: str, depth: int) -> float:
     """MB that each further volume of a batch takes in a forward pass."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
-        few, many = (pool.submit(peak, trunk, way, depth, batch).result() for batch in _BATCHES)
+        few, many = (pool.submit(peak, backbone, way, depth, batch).result() for batch in _BATCHES)
     return (many - few) / (_BATCHES[1] - _BATCHES[0]) / 1e6
 
 
-def trunks(trunk: str, depth: int, repeats: int) -> list[Row]:
+def backbones(backbone: str, depth: int, repeats: int) -> list[Row]:
     """ms and MB a volume for each way of lifting, and its time over that of slices."""
-    backbones = {way: model(trunk, way, depth) for way in ways_of(trunk)}
+    backbones = {way: model(backbone, way, depth) for way in ways_of(backbone)}
     took = alternated({way: partial(_forward, backbone, 1) for way, backbone in backbones.items()}, repeats + 1)
     return [
-        (f"{trunk}, {way}", f"{1000 * took[way]:.0f}", f"{_memory(trunk, way, depth):.0f}",
+        (f"{backbone}, {way}", f"{1000 * took[way]:.0f}", f"{_memory(backbone, way, depth):.0f}",
          f"{took[way] / took['slices']:.2f}")
         for way in backbones
     ]  # fmt: skip
@@ -160,7 +160,7 @@ def main() -> None:
     """Measure and print the section for perf/README.md."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=20)
-    parser.add_argument("--depth", type=int, default=16, help="slices of the volumes that trunks see")
+    parser.add_argument("--depth", type=int, default=16, help="slices of the volumes that backbones see")
     parser.add_argument("--repeats", type=int, default=5)
     chosen = parser.parse_args()
     print(f"{machine()}\n")
@@ -170,8 +170,8 @@ def main() -> None:
             rows += cached(Path(place), side, chosen.repeats)
     print(table([("step", "ms a volume", "MB a volume"), *rows]))
     print(f"\nForward passes of volumes with {chosen.depth} slices:\n")
-    lines = [row for trunk in TRUNKS for row in trunks(trunk, chosen.depth, chosen.repeats)]
-    print(table([("trunk", "ms a volume", "MB a volume", "time / slices"), *lines]))
+    lines = [row for backbone in BACKBONES for row in backbones(backbone, chosen.depth, chosen.repeats)]
+    print(table([("backbone", "ms a volume", "MB a volume", "time / slices"), *lines]))
 
 
 if __name__ == "__main__":

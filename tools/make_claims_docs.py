@@ -67,7 +67,8 @@ A paper's `NAME.known_issues.csv` beside it has the columns `applies_to` (a patt
 
 - `cell`: what would produce the number, `dataset/backbone/method/recipe`; also a filter for `bench table`.
 - `definition`: the metric's name in records, such as `accuracy`, `macro_recall` or `paper_f1` (2PR/(P+R)).
-- `class_counts`: test samples of each class, `179/33/39/27` or `11x108`; opens the rules on errors and floors.
+- `class_counts`: test samples of each class, `179/33/39/27` or `11x108`; opens the rules on errors and trivial
+baselines.
 - `runs`: how many runs or splits of equal size are averaged. `aggregation` and `made_of`: a `mean`, `harmonic mean` or
   `difference` of other claims.
 
@@ -82,7 +83,8 @@ A paper's `NAME.known_issues.csv` beside it has the columns `applies_to` (a patt
 - **pairs**: could any pair of a table differ significantly after Holm? Assumes one run each, the exact McNemar test and
   the joint distribution that helps most.
 - **pre-training**: do rows of one table come from different pre-trainings? Assumes that equal numbers are one result.
-- **floor**: is the accuracy below that of always answering the most frequent class? Assumes the class counts.
+- **trivial baseline**: is the accuracy below that of always answering the most frequent class? Assumes the class
+counts.
 
 *Impossible* always means: under the assumption that `bench verify CLAIM` states. *Untestable*: so many samples that
 every printable value is possible.

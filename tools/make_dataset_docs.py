@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.cells.notation import format_value
 from bench.data.base import Counts, Dataset
-from bench.data.splits import Split
+from bench.data.tables.splits import Split
 from bench.plugins import registry
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "datasets.md"
@@ -64,9 +64,9 @@ bench run own -o "dataset=image_folder[path=pets]" --data data
 
 The first says what is wrong with the files, if anything is; the second adapts two ImageNet backbones that come with the
 package, a CNN (`lite0`) and a Vision Transformer (`deit_tiny`), in six ways (`bench show own`) on a stratified
-60 / 20 / 20 % split, three seeds, and prints their table. It ends with what was best and what cannot be told apart from
-it. The more images there are the fewer epochs they get (recipe `own`), and `bench run own --dry-run ...` says about how
-long it takes. Folders of splits (`train/cat/...`) or domains (`night/cat/...`) are other
+60 / 20 / 20 % split, three seeds, and prints their table. It ends with what was best and what are not significantly
+different from it. The more images there are the fewer epochs they get (recipe `own`), and `bench run own --dry-run ...`
+says about how long it takes. Folders of splits (`train/cat/...`) or domains (`night/cat/...`) are other
 protocols of [`image_folder`](#image_folder); patients, slides or anything else that must stay together need a list of
 the images: [`csv_images`](#csv_images). A path with a slash is written in quotes:
 `'image_folder[path="own/pets"]'`. Links in a folder are followed and lists may name files outside of theirs
@@ -95,7 +95,8 @@ also a CT with a tilted gantry), one with several volumes or with values that ar
 count in the unit of the header, each DICOM slice has its own slope and intercept, and a `spacing` that leaves an axis
 less than two voxels is refused. The audit names headers whose sform and qform contradict each other; the sform is
 used. Orientation is made the same (slices from below to above, rows from back to front, columns from left to right),
-then spacing and shape; `contrast` says how intensities become bytes. Backbones, augmentation and floors for volumes:
+then spacing and shape; `contrast` says how intensities become bytes. Backbones, augmentation and trivial baselines for
+volumes:
 [volumes.md](volumes.md).
 
 A data set that others will use deserves an adapter: `bench new dataset NAME` writes a file that works,

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from bench.backbones.facts import from_file
 from bench.backbones.family import WeightsInfo
 from bench.backbones.local import file_digest
-from bench.backbones.trunk import build, classifiers
+from bench.backbones.timm_backbone import build, classifiers
 from bench.core.atomic import write_atomic
 from bench.core.errors import UsageError, nearest
 

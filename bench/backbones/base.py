@@ -1,4 +1,4 @@
-"""Backbones: a pre-trained trunk that turns normalised images or volumes into `Features`."""
+"""Backbones: a pre-trained network that turns normalised images or volumes into `Features`."""
 
 from __future__ import annotations
 

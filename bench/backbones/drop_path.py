@@ -1,4 +1,4 @@
-"""Stochastic depth: residual blocks left out at random while the trunk trains (Huang et al., ECCV 2016)."""
+"""Stochastic depth: residual blocks left out at random while the backbone trains (Huang et al., ECCV 2016)."""
 
 from __future__ import annotations
 

@@ -22,17 +22,17 @@ from bench.backbones.features import Features, FeatureSpec
 from bench.backbones.folded import fold, grouped
 from bench.backbones.known_layers import check_known
 from bench.backbones.lift import DepthOrder, Kernel
-from bench.backbones.trunk import TimmBackbone
+from bench.backbones.timm_backbone import TimmBackbone
 from bench.core.errors import UsageError
 
 
 def inflate(
-    trunk: TimmBackbone, depth: int, depth_stride: int = 1, kernel: Kernel = "mean", depth_kernel: int = 3
+    backbone: TimmBackbone, depth: int, depth_stride: int = 1, kernel: Kernel = "mean", depth_kernel: int = 3
 ) -> Backbone:
-    """Turn a 2D timm backbone into one for volumes of ``depth`` slices; it takes the trunk's model over.
+    """Turn a 2D timm backbone into one for volumes of ``depth`` slices; it takes the backbone's model over.
 
     Args:
-        trunk: A plain Vision Transformer, or a CNN of layers that are known here.
+        backbone: A plain Vision Transformer, or a CNN of layers that are known here.
         depth: Slices a volume, D.
         depth_stride: By how much the depth of the features is smaller; independent of the stride in the plane.
         kernel: How a CNN's kernels grow in depth: "mean" spreads the 2D kernel evenly, "centre" puts it in the middle
@@ -44,16 +44,16 @@ def inflate(
     """
     if depth < 1 or not 1 <= depth_stride <= depth:
         raise UsageError(f"depth_stride must lie in 1..depth, and is {depth_stride} of {depth}. Change one of them.")
-    name = trunk.info.arch
-    if type(trunk.model) is VisionTransformer:
+    name = backbone.info.arch
+    if type(backbone.model) is VisionTransformer:
         if kernel != "mean":
             raise UsageError(f"{name}: kernel={kernel} would skip slices of a Vision Transformer. Use kernel=mean.")
-        check_known(trunk.model, name, "vit")
-        return InflatedViT(trunk, depth, depth_stride)
+        check_known(backbone.model, name, "vit")
+        return InflatedViT(backbone, depth, depth_stride)
     if depth_kernel < 3 or depth_kernel % 2 == 0:
         raise UsageError(f"depth_kernel must be odd and 3 or more, and is {depth_kernel}.")
-    check_known(trunk.model, name, "cnn")
-    return InflatedCNN(trunk, depth, depth_stride, kernel, depth_kernel)
+    check_known(backbone.model, name, "cnn")
+    return InflatedCNN(backbone, depth, depth_stride, kernel, depth_kernel)
 
 
 class InflatedViT(Backbone):
@@ -66,18 +66,18 @@ class InflatedViT(Backbone):
 
     model: Any
 
-    def __init__(self, trunk: TimmBackbone, depth: int, depth_stride: int) -> None:
+    def __init__(self, backbone: TimmBackbone, depth: int, depth_stride: int) -> None:
         super().__init__()
-        model: Any = trunk.model
-        self.model, self.info = model, trunk.info
-        self.input_shape = (3, depth, *trunk.input_shape[1:])
+        model: Any = backbone.model
+        self.model, self.info = model, backbone.info
+        self.input_shape = (3, depth, *backbone.input_shape[1:])
         self.depth, self.stride = depth, depth_stride
         # Which slices share a patch is seen at once; how patches follow each other only by learnt positions.
         self.depth_order: DepthOrder = "learnable" if depth_stride == 1 else "used"
         grid = (math.ceil(depth / depth_stride), *model.patch_embed.grid_size)
-        self.spec = FeatureSpec(trunk.spec.token_dim, trunk.spec.pooled_dim, grid, "vit")
+        self.spec = FeatureSpec(backbone.spec.token_dim, backbone.spec.pooled_dim, grid, "vit")
         model.patch_embed.proj = grown(model.patch_embed.proj, depth_stride)
-        self.depth_position = nn.Parameter(torch.zeros(1, grid[0], 1, trunk.spec.token_dim))
+        self.depth_position = nn.Parameter(torch.zeros(1, grid[0], 1, backbone.spec.token_dim))
         for block in model.blocks:
             weigh = partial(_weigh_prefix, patches=math.prod(grid), copies=grid[0])
             block.attn.register_forward_pre_hook(weigh, with_kwargs=True)
@@ -118,10 +118,12 @@ class InflatedCNN(Backbone):
 
     model: Any
 
-    def __init__(self, trunk: TimmBackbone, depth: int, depth_stride: int, kernel: Kernel, depth_kernel: int) -> None:
+    def __init__(
+        self, backbone: TimmBackbone, depth: int, depth_stride: int, kernel: Kernel, depth_kernel: int
+    ) -> None:
         super().__init__()
-        self.model, self.info = trunk.model, trunk.info
-        self.input_shape = (3, depth, *trunk.input_shape[1:])
+        self.model, self.info = backbone.model, backbone.info
+        self.input_shape = (3, depth, *backbone.input_shape[1:])
         self.depth = depth
         self.depth_order: DepthOrder = "learnable" if kernel == "centre" and depth_stride == 1 else "used"
         self.folded = Folded()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from bench.backbones.base import Backbone
-    from bench.backbones.trunk import TimmBackbone
+    from bench.backbones.timm_backbone import TimmBackbone
 
 Lift = Literal["slices", "inflate"]
 Kernel = Literal["mean", "centre"]
@@ -17,7 +17,7 @@ DepthOrder = Literal["ignored", "learnable", "used"]
 
 
 def lifted(
-    trunk: TimmBackbone,
+    backbone: TimmBackbone,
     way: Lift,
     depth: int,
     planes: Literal[1, 3] = 1,
@@ -38,7 +38,7 @@ def lifted(
     if way == "slices":
         from bench.backbones.slices import Slices
 
-        return Slices(trunk, depth, planes)
+        return Slices(backbone, depth, planes)
     from bench.backbones.inflate import inflate
 
-    return inflate(trunk, depth, depth_stride, kernel)
+    return inflate(backbone, depth, depth_stride, kernel)

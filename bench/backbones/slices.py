@@ -15,38 +15,38 @@ from bench.backbones.lift import DepthOrder
 
 
 class Slices(Backbone):
-    """The features of every slice from a 2D trunk; the pooled vector is their mean over slices.
+    """The features of every slice from a 2D backbone; the pooled vector is their mean over slices.
 
     With three planes, D evenly spaced slices across the height and D across the width follow the D slices across the
-    depth; they are resized to the trunk's input. Tokens are the slices' tokens in a row: their grid is (D, h, w) for
+    depth; they are resized to the backbone's input. Tokens are the slices' tokens in a row: their grid is (D, h, w) for
     one plane and (3 * D, h, w) for three. The order of slices does not change the pooled vector of one plane; three
     planes see it.
 
     Args:
-        trunk: A 2D backbone; this backbone takes it over.
+        backbone: A 2D backbone; this backbone takes it over.
         depth: Slices a volume, D.
         planes: 1 or 3.
     """
 
-    trunk: Backbone
+    backbone: Backbone
 
-    def __init__(self, trunk: Backbone, depth: int, planes: Literal[1, 3] = 1) -> None:
+    def __init__(self, backbone: Backbone, depth: int, planes: Literal[1, 3] = 1) -> None:
         super().__init__()
-        self.trunk, self.depth, self.planes = trunk, depth, planes
-        self.info = trunk.info
-        self.input_shape = (3, depth, *trunk.input_shape[1:])
+        self.backbone, self.depth, self.planes = backbone, depth, planes
+        self.info = backbone.info
+        self.input_shape = (3, depth, *backbone.input_shape[1:])
         self.spec = FeatureSpec(
-            token_dim=trunk.spec.token_dim,
-            pooled_dim=trunk.spec.pooled_dim,
-            grid=(depth * planes, *trunk.spec.grid),
-            family=trunk.spec.family,
+            token_dim=backbone.spec.token_dim,
+            pooled_dim=backbone.spec.pooled_dim,
+            grid=(depth * planes, *backbone.spec.grid),
+            family=backbone.spec.family,
         )
         self.eval()
 
     @property
     def model(self) -> Any:
-        """The trunk's model, where methods look for its blocks."""
-        return self.trunk.model
+        """The backbone's model, where methods look for its blocks."""
+        return self.backbone.model
 
     @property
     def depth_order(self) -> DepthOrder:
@@ -58,16 +58,16 @@ class Slices(Backbone):
         planes = [fold(volumes, self.depth)]
         if self.planes == 3:
             planes += [self._across(volumes, axis) for axis in (3, 4)]
-        parts = [self.trunk(plane).map(lambda rows: rows.unflatten(0, (len(volumes), -1))) for plane in planes]
+        parts = [self.backbone(plane).map(lambda rows: rows.unflatten(0, (len(volumes), -1))) for plane in planes]
         tokens = torch.cat([part.tokens.flatten(1, 2) for part in parts], dim=1)
         pooled = torch.cat([part.pooled for part in parts], dim=1).mean(1)
         embeddings = [part.embedding for part in parts if part.embedding is not None]
         return Features(tokens, pooled, torch.cat(embeddings, dim=1).mean(1) if embeddings else None)
 
     def _across(self, volumes: Tensor, axis: int) -> Tensor:
-        """D evenly spaced slices across one axis, resized to the trunk's input: (B * D, 3, H, W)."""
+        """D evenly spaced slices across one axis, resized to the backbone's input: (B * D, 3, H, W)."""
         length = volumes.shape[axis]
         middles = [(2 * number + 1) * length // (2 * self.depth) for number in range(self.depth)]
         chosen = volumes.index_select(axis, torch.tensor(middles, device=volumes.device))
         slices = fold(chosen.movedim(axis, 2), self.depth)
-        return interpolate(slices, size=self.trunk.input_shape[1:], mode="bilinear", align_corners=False)
+        return interpolate(slices, size=self.backbone.input_shape[1:], mode="bilinear", align_corners=False)

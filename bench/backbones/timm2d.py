@@ -57,12 +57,12 @@ class Timm2D(BackboneFamily):
         return (channels, *plane) if self.lift is None else (channels, self.depth, *plane)
 
     def load(self, name: str, info: WeightsInfo, pretrained: bool = True) -> Backbone:
-        from bench.backbones.trunk import build
+        from bench.backbones.timm_backbone import build
 
-        trunk = build(info, self.size, name, pretrained)
+        backbone = build(info, self.size, name, pretrained)
         if self.lift is None:
-            return trunk
-        return lifted(trunk, self.lift, self.depth, self.planes, self.depth_stride, self.kernel)
+            return backbone
+        return lifted(backbone, self.lift, self.depth, self.planes, self.depth_stride, self.kernel)
 
 
 def _line(path: Path) -> str:

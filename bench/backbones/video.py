@@ -115,8 +115,8 @@ class Video(BackboneFamily):
         from bench.backbones.views import Views
 
         source = (info.file or _HUB + _MODELS[name].file) if pretrained else None
-        trunk = build(info, self._clip(info), source)
-        return trunk if self.views == 1 else Views(trunk, self.views)
+        backbone = build(info, self._clip(info), source)
+        return backbone if self.views == 1 else Views(backbone, self.views)
 
     def _clip(self, info: WeightsInfo) -> tuple[int, ...]:
         """Shape of one clip."""

@@ -10,24 +10,24 @@ from bench.backbones.lift import DepthOrder
 
 
 class Views(Backbone):
-    """Clips that come one after the other, (B, 3, V * T, H, W), each through the trunk.
+    """Clips that come one after the other, (B, 3, V * T, H, W), each through the backbone.
 
     The pooled vector is the mean over clips, so that a linear head gives the mean of their logits; tokens are the
     clips' tokens in a row.
 
     Args:
-        trunk: A video backbone for T frames; this backbone takes it over.
+        backbone: A video backbone for T frames; this backbone takes it over.
         views: Clips, V.
     """
 
-    def __init__(self, trunk: Backbone, views: int) -> None:
+    def __init__(self, backbone: Backbone, views: int) -> None:
         super().__init__()
-        channels, frames, *plane = trunk.input_shape
-        time, *grid = trunk.spec.grid
-        self.trunk, self.views, self.info = trunk, views, trunk.info
+        channels, frames, *plane = backbone.input_shape
+        time, *grid = backbone.spec.grid
+        self.backbone, self.views, self.info = backbone, views, backbone.info
         self.input_shape = (channels, views * frames, *plane)
         self.depth_order: DepthOrder = "used"
-        spec = trunk.spec
+        spec = backbone.spec
         self.spec = FeatureSpec(spec.token_dim, spec.pooled_dim, (views * time, *grid), spec.family)
         self.eval()
 
@@ -35,5 +35,5 @@ class Views(Backbone):
         """Normalised clips (B, 1 or 3, V * T, H, W) to features; see the class."""
         batch = len(inputs)
         clips = inputs.unflatten(2, (self.views, -1)).transpose(1, 2).flatten(0, 1)
-        parts = self.trunk(clips).map(lambda rows: rows.unflatten(0, (batch, self.views)))
+        parts = self.backbone(clips).map(lambda rows: rows.unflatten(0, (batch, self.views)))
         return Features(parts.tokens.flatten(1, 2), parts.pooled.mean(1))

@@ -15,7 +15,7 @@ from bench.cells.notation import Spec, format_value
 from bench.cells.params import Params
 from bench.core.errors import UsageError, nearest
 
-# Fields that decide the stream of images; cells may share a trunk pass only when all of them agree.
+# Fields that decide the stream of images; cells may share a backbone pass only when all of them agree.
 STREAM_FIELDS = ("batch_size", "resize", "antialias", "normalisation", "augment", "near_black", "views", "precision")
 # All that matters to methods fitted on frozen features, which are not augmented.
 PREPROCESSING_FIELDS = ("resize", "antialias", "normalisation", "precision")
@@ -30,7 +30,7 @@ class Recipe(Params):
 
     epochs: PositiveInt = Field(100, description="epochs of every stage, or of the whole cell: see epochs_per")
     epochs_per: Literal["stage", "cell"] = Field("stage", description="cell: stages share the epochs equally")
-    head_epochs: PositiveInt | None = Field(None, description="of stages on the frozen trunk; none: as the others")
+    head_epochs: PositiveInt | None = Field(None, description="of stages on the frozen backbone; none: as the others")
     samples: PositiveInt | None = Field(
         None, description="training samples that the epochs may hold: fewer epochs on large sets; none: no limit"
     )
@@ -39,14 +39,16 @@ class Recipe(Params):
     lr: PositiveFloat = Field(1e-4, description="base learning rate; of what a method adds, where backbone_lr is set")
     backbone_lr: PositiveFloat | None = Field(None, description="of pre-trained weights, in every stage; none: as lr")
     layer_decay: float = Field(1.0, gt=0, le=1, description="factor of the rate for each layer below the last")
-    drop_path: float = Field(0.0, ge=0, lt=1, description="chance of leaving out a trunk's last block while it trains")
+    drop_path: float = Field(
+        0.0, ge=0, lt=1, description="chance of leaving out a backbone's last block while it trains"
+    )
     lr_grid: tuple[PositiveFloat, ...] = Field((), description="trials of the whole cell; validation picks; empty: lr")
     backbone_lr_grid: tuple[PositiveFloat, ...] = Field(
         (), description="of methods that train pre-trained weights: each of these with each of coarse_lr_grid, instead"
     )
     coarse_lr_grid: tuple[PositiveFloat, ...] = Field((), description="rates of what is added, beside backbone_lr_grid")
     halve_at: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
-        (), description="parts of a trial's last stage, where it trains the trunk, after which the worse half stops"
+        (), description="parts of a trial's last stage, where it trains the backbone, after which the worse half stops"
     )
     weight_decay: NonNegativeFloat = Field(1e-3, description="on every trainable tensor, but see no_decay")
     no_decay: bool = Field(False, description="none on vectors (biases, norms, scales), prompts and tokens")
@@ -162,8 +164,8 @@ PRESETS: dict[str, Preset] = {
     ),
     "own": Preset(
         about="Ours, for a person's own images on two cores: AdamW without augmentation; every method gets 4 trials, "
-        "chosen on validation: heads on kept features of 20 epochs each, trunks of at most 10 epochs and 2,000 images, "
-        "the worse half stopping early.",
+        "chosen on validation: heads on kept features of 20 epochs each, backbones of at most 10 epochs and 2,000 "
+        "images, the worse half stopping early.",
         values=dict(
             epochs=10, head_epochs=20, samples=2000, batch_size=20, weight_decay=1e-2, no_decay=True, clip_norm=1.0,
             schedule="cosine", warmup_epochs=1, lr_grid=(3e-4, 3e-3, 2e-2, 0.1), coarse_lr_grid=(5e-3,),
@@ -196,16 +198,16 @@ def fingerprint(recipe: Recipe, name: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def trials(recipe: Recipe, trunk: bool = False) -> list[Recipe]:
+def trials(recipe: Recipe, trains_backbone: bool = False) -> list[Recipe]:
     """The recipes a cell tries, as many for every method: one for each point of the grid, or itself.
 
     Args:
-        trunk: Whether the method trains pre-trained weights, whose rate is then part of the grid.
+        trains_backbone: Whether the method trains pre-trained weights, whose rate is then part of the grid.
     """
     if not recipe.lr_grid:
         return [recipe]
     points: list[dict[str, Any]] = [{"lr": lr} for lr in recipe.lr_grid]
-    if trunk and recipe.backbone_lr_grid:
+    if trains_backbone and recipe.backbone_lr_grid:
         pairs = product(recipe.coarse_lr_grid, recipe.backbone_lr_grid)
         points = [{"lr": lr, "backbone_lr": own} for lr, own in pairs]
     single: dict[str, Any] = dict.fromkeys(GRIDS, ())

@@ -5,7 +5,7 @@ Imports neither torch nor timm.
 
 from bench.claims.arithmetic import examine
 from bench.claims.findings import Finding
-from bench.claims.ours import Ours
+from bench.claims.our_results import Ours
 from bench.claims.published import Issue, Paper, chosen, load
 from bench.claims.schema import Claim
 from bench.claims.verdicts import Judgement, judge, strict

@@ -13,10 +13,10 @@ import numpy as np
 from bench.cells.cell import Cell
 from bench.cells.notation import format_value
 from bench.claims.identity import PARTS, expected, of_cell
-from bench.claims.ours import Ours, differing
+from bench.claims.our_results import Ours, differing
 from bench.claims.schema import Claim
 from bench.plugins.registry import load
-from bench.records import CorruptRecord, Record, StageResult, Store, openings, prediction_key
+from bench.records import CorruptRecord, Record, StageResult, Store, evaluation_log, prediction_key
 
 BLOCKS = 40  # groups of test samples that the jackknife leaves out in turn
 # For each of `bench.claims.schema.COUNTED`: from a record and the stage that the claim speaks of.
@@ -41,7 +41,7 @@ class Runs:
             if record.status == "done":
                 configuration = record.cell.rpartition("/")[0]
                 self._groups[record.dataset.name, record.method.name][configuration].append(record.slim())
-        self._opened = first_openings(store)
+        self._opened = first_evaluations(store)
 
     def ours(self, claim: Claim) -> Ours | None:
         """The runs nearest to what a claim asks for: fewest differing fields, then most seeds.
@@ -121,12 +121,12 @@ def jackknife(statistic: Callable[[np.ndarray], float], n: int, blocks: int = BL
     return float((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum())
 
 
-def first_openings(store: Store) -> dict[str, float]:
-    """Cell -> when its test split was first looked at, from the folder's log of openings; empty without one."""
+def first_evaluations(store: Store) -> dict[str, float]:
+    """Cell -> time of its first test-set evaluation, from the folder's log; empty without one."""
     first: dict[str, float] = {}
-    for opening in openings.read(store.folder):
-        time = datetime.fromisoformat(opening.time).timestamp()
-        first[opening.cell] = min(time, first.get(opening.cell, math.inf))
+    for evaluation in evaluation_log.read(store.folder):
+        time = datetime.fromisoformat(evaluation.time).timestamp()
+        first[evaluation.cell] = min(time, first.get(evaluation.cell, math.inf))
     return first
 
 

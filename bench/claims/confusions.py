@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from bench.claims.findings import Finding
 from bench.claims.k_of_n import Findings, hits, whole_of
-from bench.claims.printed import Printed
+from bench.claims.reported_value import Printed
 from bench.claims.schema import Claim
 
 LARGEST = 200_000  # ways to share errors among classes that are still gone through

@@ -8,7 +8,7 @@ from fractions import Fraction
 from bench.claims.confusions import harmonic
 from bench.claims.findings import Finding
 from bench.claims.k_of_n import Findings
-from bench.claims.printed import Printed
+from bench.claims.reported_value import Printed
 from bench.claims.schema import Claim
 
 ASSUMPTION = "computed from the printed numbers of the parts, or from what these were rounded or truncated from"

@@ -1,4 +1,4 @@
-"""What a table says as a whole: pairs that cannot be told apart, mixed pre-trainings, numbers below a floor."""
+"""What a table says as a whole: pairs without a significant difference, mixed pre-trainings, numbers below chance."""
 
 from __future__ import annotations
 
@@ -16,21 +16,26 @@ ALPHA = 0.05
 
 def examine(claims: Sequence[Claim]) -> Findings:
     """All three rules."""
-    yield from floors(claims)
+    yield from below_chance(claims)
     yield from mixtures(claims)
     yield from separations(claims)
 
 
-def floors(claims: Sequence[Claim]) -> Findings:
+def below_chance(claims: Sequence[Claim]) -> Findings:
     """Accuracies below that of always answering the most frequent class."""
     for claim in claims:
         if claim.kind == "accuracy" and claim.number and claim.class_counts:
             largest, n = max(claim.class_counts), sum(claim.class_counts)
-            floor = f"{whole_of(claim) * largest / n:.{claim.number.decimals}f}"
+            trivial_baseline = f"{whole_of(claim) * largest / n:.{claim.number.decimals}f}"
             if claim.number.range()[1] * n <= whole_of(claim) * largest:
-                text = f"always answering the most frequent class gives {largest}/{n} = {floor}"
+                text = f"always answering the most frequent class gives {largest}/{n} = {trivial_baseline}"
                 assumption = f"the test classes have {'/'.join(map(str, claim.class_counts))} samples"
-                yield claim.id, Finding("floor", "note", text, assumption, f"below the majority class ({floor})")
+                yield (
+                    claim.id,
+                    Finding(
+                        "trivial_baseline", "note", text, assumption, f"below the majority class ({trivial_baseline})"
+                    ),
+                )
 
 
 def mixtures(claims: Sequence[Claim]) -> Findings:
@@ -77,7 +82,7 @@ def _one_data_set(one: Claim, other: Claim) -> bool:
 
 @dataclass(frozen=True)
 class Separation:
-    """How well the best pairs of a table could be told apart.
+    """How well the best pairs of a table could differ significantly.
 
     Attributes:
         pairs: Number of pairs.
@@ -110,7 +115,7 @@ def separation(rights: Sequence[set[int]], alpha: float = ALPHA) -> Separation:
 
 
 def separations(claims: Sequence[Claim]) -> Findings:
-    """Tables of at least three own accuracies on one test set, none of whose pairs can be told apart."""
+    """Tables of at least three own accuracies on one test set, none of whose pairs are significantly different."""
     tables: dict[tuple[str, ...], list[tuple[Claim, set[int]]]] = defaultdict(list)
     for claim in claims:
         if (

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from bench.claims.findings import Finding
-from bench.claims.printed import Printed
+from bench.claims.reported_value import Printed
 from bench.claims.schema import Claim
 
 RULE = "k/n"

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
 
 from bench.cells.cell import Cell
-from bench.claims.printed import Printed
+from bench.claims.reported_value import Printed
 from bench.core.errors import UsageError
 
 Unit = Literal["%", "fraction", "points", "M", "G", "count", "none"]
@@ -66,7 +66,7 @@ class Claim(BaseModel):
         selection: What the reported epoch was chosen on: `val`, `test`, ...
         cited_from: The other work that the number was taken from.
         split_identical: Whether a reproduction can have the very same test samples.
-        delta: Largest difference that still counts as reproduced, in the printed unit; else the planning floor.
+        delta: Largest difference that still counts as reproduced, in the printed unit; else the planning MDE.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

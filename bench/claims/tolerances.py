@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.claims.schema import Claim
-from bench.claims.verdicts import ALPHA, planning_floor
+from bench.claims.verdicts import ALPHA, planning_mde
 from bench.core.atomic import write_text
 from bench.core.errors import UsageError
 
@@ -63,7 +63,7 @@ def write(file: Path, claims: Sequence[Claim], ran: Collection[str], now: dateti
     check(plan, claims)
     time = (now or datetime.now(UTC)).isoformat(timespec="seconds")
     wanted = [claim for claim in claims if claim.cell and claim.id not in plan]
-    tolerances = {claim.id: planning_floor(claim) for claim in wanted}
+    tolerances = {claim.id: planning_mde(claim) for claim in wanted}
     added = {c.id: _fixed(c, d, time) for c in wanted if c.id not in ran and (d := tolerances[c.id]) is not None}
     merged = {**plan, **added}
     digest = _digest(merged)
@@ -109,7 +109,7 @@ def check(plan: Plan, claims: Sequence[Claim]) -> None:
         if claim.id not in plan:
             continue
         then = asdict(plan[claim.id])
-        now = asdict(_fixed(claim, planning_floor(claim), plan[claim.id].fixed))
+        now = asdict(_fixed(claim, planning_mde(claim), plan[claim.id].fixed))
         for what, value in now.items():
             if then[what] != value:
                 raise UsageError(

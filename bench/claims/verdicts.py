@@ -25,7 +25,7 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from bench import stats
-from bench.claims.ours import Ours, differing
+from bench.claims.our_results import Ours, differing
 from bench.claims.schema import COUNTED, Claim
 
 Verdict = Literal["reproduced", "within noise", "contradicted", "not comparable", "not run"]
@@ -61,7 +61,7 @@ class Judgement:
     p: float | None = None
 
 
-def planning_floor(claim: Claim) -> float | None:
+def planning_mde(claim: Claim) -> float | None:
     """The tolerance to plan with: the smallest difference that runs on n test samples can find.
 
     (z.975 + z.80) sqrt(discordance / n) for a proportion, one hundredth of a count; None where n is not known.
@@ -74,8 +74,8 @@ def planning_floor(claim: Claim) -> float | None:
         return COUNT_TOLERANCE * published(claim)
     if claim.n_test is None:
         return None
-    floor = stats.planning_floor(claim.n_test, DISCORDANCE)
-    return round(floor, 6)  # the same on every machine, for plans are compared
+    mde = stats.planning_mde(claim.n_test, DISCORDANCE)
+    return round(mde, 6)  # the same on every machine, for plans are compared
 
 
 def published(claim: Claim) -> float:
@@ -90,9 +90,9 @@ def judge(claim: Claim, expected: Mapping[str, str], ours: Ours | None, delta: f
     Args:
         expected: The identity that the claim asks for.
         ours: The nearest runs there are.
-        delta: The tolerance, in the unit of records; default: `planning_floor`.
+        delta: The tolerance, in the unit of records; default: `planning_mde`.
     """
-    delta = planning_floor(claim) if delta is None else delta
+    delta = planning_mde(claim) if delta is None else delta
     if claim.number is None:
         return Judgement("not comparable", f"the source has no number here ({claim.value})", delta=delta)
     if ours is None or not ours.values:

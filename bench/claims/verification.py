@@ -9,7 +9,7 @@ from bench.claims.arithmetic import examine
 from bench.claims.binding import Runs
 from bench.claims.findings import Finding
 from bench.claims.identity import expected
-from bench.claims.ours import Ours
+from bench.claims.our_results import Ours
 from bench.claims.published import Issue, Paper
 from bench.claims.schema import Claim
 from bench.claims.tolerances import Plan, check, check_order

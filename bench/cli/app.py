@@ -202,7 +202,7 @@ def run(
         bool, typer.Option("--keep-weights", help="Keep each cell's model, for `bench predict`.")
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Print the traceback of what fails.")] = False,
-    bank_gb: Annotated[float, typer.Option(metavar="GB", help="Disk that kept features and views may take.")] = 20.0,
+    cache_gb: Annotated[float, typer.Option(metavar="GB", help="Disk that kept features and views may take.")] = 20.0,
     quiet: Quiet = False,
     json: Json = False,
     plugins: Plugins = None,
@@ -233,7 +233,7 @@ def run(
         keep_weights=keep_weights,
         debug=debug,
         plugins=plugin_folders(ctx, plugins),
-        bank_gb=bank_gb,
+        cache_gb=cache_gb,
     )
     chosen, replaced = targets or [], override or []
     raise typer.Exit(command.run(chosen, replaced, settings, dry_run, json, claims or [], metrics, claims_folder))

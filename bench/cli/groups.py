@@ -122,8 +122,8 @@ def results_make(ctx: typer.Context, results: Results = Path("runs"), plugins: P
     typer.echo(command.remade(results))
 
 
-@folder_app.command("spent")
-def results_spent(
+@folder_app.command("cost")
+def results_cost(
     ctx: typer.Context,
     suites: Annotated[
         list[str], typer.Argument(metavar="SUITE...", help="Names, or patterns such as 'leaderboard_*'.")
@@ -138,7 +138,7 @@ def results_spent(
     from bench.cli.commands import results as command
 
     use_plugins(ctx, plugins)
-    typer.echo(command.spent(results, suites))
+    typer.echo(command.cost(results, suites))
 
 
 @folder_app.command("pack")
@@ -188,7 +188,7 @@ def submit_add(
     typer.echo(command.add(folder, results, by))
 
 
-@submit_app.command("mark")
+@submit_app.command("review")
 def submit_mark(
     ctx: typer.Context,
     status: Annotated[str, typer.Argument(metavar="rerun|confirmed", help="The step taken.")],
@@ -201,7 +201,7 @@ def submit_mark(
     from bench.cli.commands import submit as command
 
     use_plugins(ctx, plugins)
-    typer.echo(command.mark(status, " ".join(filter), results, by))
+    typer.echo(command.review(status, " ".join(filter), results, by))
 
 
 Numbers = Annotated[tuple[float, float, float] | None, typer.Option(metavar="R G B", help="Default: timm's.")]
@@ -216,7 +216,7 @@ def weights_add(
     mean: Numbers = None,
     std: Numbers = None,
     interpolation: Annotated[str, typer.Option(metavar="NAME", help="bilinear or bicubic; default: timm's.")] = "",
-    trained_on: Annotated[str, typer.Option(metavar="TEXT", help="Data they have seen, for overlap marks.")] = "",
+    trained_on: Annotated[str, typer.Option(metavar="TEXT", help="Data they have seen, for warnings of overlap.")] = "",
     note: Annotated[str, typer.Option(metavar="TEXT", help="What a reader of a table should know.")] = "",
     key: Annotated[str, typer.Option(metavar="NAME", help="The file's state dict, where it holds several.")] = "",
     weights: Weights = None,

@@ -47,7 +47,7 @@ def table(
 ) -> None:
     """Print records as a table.
 
-    Each row is a mean over seeds with a 95 % interval, and marks for whatever limits a comparison.
+    Each row is a mean over seeds with a 95 % interval, and warnings of whatever limits a comparison.
     """
     from bench.cli.commands import table as command
 

@@ -21,10 +21,10 @@ import numpy as np
 from bench.cells.notation import Spec
 from bench.conformance.base import Skipped, require
 from bench.core.errors import MissingData
-from bench.data.annotations import flaws
 from bench.data.base import Dataset, Flip, Sample, rows_of
-from bench.data.extents import pixels
-from bench.data.folders import printable
+from bench.data.formats.annotations import flaws
+from bench.data.formats.extents import pixels
+from bench.data.formats.folders import printable
 from bench.data.prepare import SPLITS, Prepared, checked_table, class_name, prepare
 from bench.plugins.registry import module_name, read
 from bench.plugins.syntax import PACKAGE, assigned, parse, public_classes

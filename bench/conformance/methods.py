@@ -249,7 +249,7 @@ def train_tiny(method: Method, backbone: Backbone, seed: int) -> list[TrainedSta
         before = snapshot(model)
         learner.train_mode()
         for step in range(2):
-            inputs = frozen_features(model.backbone) if job.shares_trunk else images()
+            inputs = frozen_features(model.backbone) if job.shares_backbone else images()
             learner.step(inputs, torch.arange(BATCH) % CLASSES, 0, step)
         trainable = set(learner.trainable)
         whole = all(name in trainable for name, _ in model.named_parameters())

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from bench.backbones.family import WeightsInfo
-from bench.backbones.trunk import TimmBackbone
+from bench.backbones.timm_backbone import TimmBackbone
 
 SIZE = 32
 DEPTH = 8  # of volumes, a side

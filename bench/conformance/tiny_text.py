@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from bench.backbones.base import TextEncoder
-from bench.backbones.trunk import TimmBackbone
+from bench.backbones.timm_backbone import TimmBackbone
 from bench.conformance.base import Skipped
 from bench.conformance.tiny import SIZE, tiny_backbone
 

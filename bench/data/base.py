@@ -12,9 +12,9 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from bench.cells.params import Params
 from bench.core.errors import MissingData, UsageError, nearest
-from bench.data.boxes import WIDTH, without_area
-from bench.data.intensity import check_rule
-from bench.data.splits import Split
+from bench.data.formats.boxes import WIDTH, without_area
+from bench.data.formats.intensity import check_rule
+from bench.data.tables.splits import Split
 from bench.plugins.contract import must_define
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ class Dataset(Params):
         """
         if sample.path is None:
             raise NotImplementedError(f"{type(self).__name__} must define read(): its samples are not files")
-        from bench.data.images import read_image
+        from bench.data.formats.images import read_image
 
         return read_image(sample.path)
 
@@ -235,7 +235,7 @@ class Dataset(Params):
         """
         if sample.target is None:
             raise NotImplementedError(f"{type(self).__name__} needs read_target() or the column 'target'")
-        from bench.data.images import read_map
+        from bench.data.formats.images import read_map
 
         return read_map(sample.target)
 

@@ -25,7 +25,7 @@ from bench.core.eviction import evict
 from bench.core.locks import held
 from bench.core.sizes import amount
 from bench.data.base import Sample, rows_of
-from bench.data.readers import Reader, item_bytes
+from bench.data.formats.readers import Reader, item_bytes
 from bench.data.roots import cache_root
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def decoded(
 
     Args:
         prepared: Row i of the result is row i of its table.
-        reader: Of inputs or targets; see `bench.data.readers`.
+        reader: Of inputs or targets; see `bench.data.formats.readers`.
         quiet: No progress bar.
         limit_gb: What all arrays together may take, in GB; None: ``BENCH_CACHE_LIMIT_GB``, else 20.
         folder: Where caches lie; None: `cache_folder`.

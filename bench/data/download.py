@@ -19,7 +19,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from bench.core.atomic import explain, of_writing
 from bench.core.errors import DataError, MissingData
-from bench.data.audit_command import audit_command
+from bench.data.audit.command import audit_command
 from bench.data.base import Dataset
 
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")

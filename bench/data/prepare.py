@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.core.errors import DataError
-from bench.data.audit_command import audit_command
+from bench.data.audit.command import audit_command
+from bench.data.audit.leaks import check_leaks
+from bench.data.augment.chance import sample_keys
 from bench.data.base import Dataset
-from bench.data.chance import sample_keys
-from bench.data.folders import printable
-from bench.data.identity import (
+from bench.data.formats.folders import printable
+from bench.data.tables.identity import (
     content_hashes,
     data_identity,
     file_digests,
@@ -24,11 +25,10 @@ from bench.data.identity import (
     target_hashes,
     targets_identity,
 )
-from bench.data.leaks import check_leaks
-from bench.data.splits import EXTERNAL, blank, need
-from bench.data.subset import shrink
-from bench.data.target_facts import TargetFacts, target_facts
-from bench.data.untrained import check_objects, check_targets, likely_cause, untrained_classes
+from bench.data.tables.splits import EXTERNAL, blank, need
+from bench.data.tables.subset import shrink
+from bench.data.tables.target_facts import TargetFacts, target_facts
+from bench.data.tables.untrained import check_objects, check_targets, likely_cause, untrained_classes
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,4 +1,4 @@
-"""Floor and closed-form methods: fitted on kept features, in seconds."""
+"""Trivial baseline and closed-form methods: fitted on kept features, in seconds."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from functools import cache
 import numpy as np
 import torch
 
-from bench.engine.cost import shared_trunk_macs, size
-from bench.engine.evidence import SPLITS, flags, identity_fields, kept_features, predictions, stage_result
+from bench.engine.cost import shared_backbone_macs, size
 from bench.engine.plan import Planned
+from bench.engine.record_builder import SPLITS, flags, identity_fields, kept_features, predictions, stage_result
 from bench.methods.base import FeatureMethod, Fitted
 from bench.methods.build import author
 from bench.records import Record
 from bench.records.schema import Macs, Parameters, Selection
 from bench.tasks.base import FeatureSplit, Outputs, check_count, check_shape
 from bench.training.context import Context, parts
+from bench.training.feature_export import BACKBONE, featured
 from bench.training.loop import stacked
-from bench.training.seen import BACKBONE, featured
 
 STAGE = "fit"
 
@@ -45,7 +45,7 @@ def fit_record(
     wanted = context.head_spec(planned.resolved.recipe).outputs, author(method)
     there = [name for name in splits if len(context.prepared.rows(name))]
     outputs = {name: _outputs(fitted, context, name, x(name), wanted) for name in there}
-    total, macs = (0, 0) if method.measures else (size(context.trunk), shared_trunk_macs(context.trunk))
+    total, macs = (0, 0) if method.measures else (size(context.backbone), shared_backbone_macs(context.backbone))
     by = str((fitted.chosen or {}).get("by", "none"))
     record = Record(
         **identity_fields(planned),

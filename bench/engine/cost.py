@@ -40,15 +40,15 @@ def macs(module: nn.Module, *inputs: object) -> int:
     return counter.get_total_flops() // 2
 
 
-def trunk_macs(backbone: Backbone) -> int:
+def macs_of_backbone(backbone: Backbone) -> int:
     """MACs of a backbone for one input."""
     return macs(backbone, torch.zeros(1, *backbone.input_shape, device="meta"))
 
 
-def shared_trunk_macs(backbone: Backbone) -> int:
-    """`trunk_macs` of a trunk that many cells share and none changes, counted once."""
+def shared_backbone_macs(backbone: Backbone) -> int:
+    """`macs_of_backbone` of a backbone that many cells share and none changes, counted once."""
     if backbone not in _counted:
-        _counted[backbone] = trunk_macs(backbone)
+        _counted[backbone] = macs_of_backbone(backbone)
     return _counted[backbone]
 
 
@@ -62,7 +62,7 @@ def head_macs(model: Model) -> int:
 
 def model_macs(model: Model) -> tuple[int, int]:
     """MACs of (backbone, head) for one input."""
-    return trunk_macs(model.backbone), head_macs(model)
+    return macs_of_backbone(model.backbone), head_macs(model)
 
 
 def blank_features(backbone: Backbone) -> Features:
@@ -77,6 +77,6 @@ def size(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def added(model: Model, trunk: Backbone) -> int:
+def added(model: Model, backbone: Backbone) -> int:
     """Parameters that the method added to the backbone: its head and what it injected."""
-    return size(model) - size(trunk)
+    return size(model) - size(backbone)

@@ -16,7 +16,7 @@ import torch
 from bench.backbones.base import Backbone
 from bench.core.errors import UsageError
 from bench.data.roots import data_root
-from bench.engine.cost import head_macs, size, trunk_macs
+from bench.engine.cost import head_macs, macs_of_backbone, size
 from bench.grid.resolve import Resolved
 from bench.methods import Method, plain_head
 from bench.methods.build import build_model, check, stand_in, trainable_names
@@ -61,7 +61,7 @@ def count(cells: Iterable[Resolved], weights: Path | None, data: Path | None) ->
     Raises:
         UsageError: A name is wrong, a library is not installed, or a method has nothing to count before it is fitted.
     """
-    trunks: dict[str, tuple[Backbone, int]] = {}
+    loaded: dict[str, tuple[Backbone, int]] = {}
     counts: dict[tuple[str, str, int], Count] = {}
     cells = list(cells)
     for resolved in cells:
@@ -69,40 +69,40 @@ def count(cells: Iterable[Resolved], weights: Path | None, data: Path | None) ->
     for resolved in cells:
         cell = resolved.cell
         names = resolved.dataset.class_names(data_root(data))
-        backbone, method = str(resolved.cell.backbone), resolved.method
+        name, method = str(resolved.cell.backbone), resolved.method
         if not isinstance(method, Method):
             raise UsageError(f"{cell.method.name} has no parameters before it is fitted. Leave it out of this suite.")
-        if backbone not in trunks:
+        if name not in loaded:
             info = resolved.backbone.find(cell.backbone.name, weights)
             with torch.device("meta"):
-                trunk = resolved.backbone.load(cell.backbone.name, info, pretrained=False)
+                backbone = resolved.backbone.load(cell.backbone.name, info, pretrained=False)
                 if resolved.task.needs_levels:
-                    trunk.show_levels()
-            trunks[backbone] = trunk, trunk_macs(trunk)
-        trunk, bare = trunks[backbone]
-        key = (backbone, str(resolved.cell.method), len(names))
+                    backbone.show_levels()
+            loaded[name] = backbone, macs_of_backbone(backbone)
+        backbone, bare = loaded[name]
+        key = (name, str(resolved.cell.method), len(names))
         if key not in counts:
-            spec = resolved.task.head(trunk.spec, len(names), names, resolved.recipe.head)
-            counts[key] = _count(backbone, key[1], trunk, bare, method, spec)
+            spec = resolved.task.head(backbone.spec, len(names), names, resolved.recipe.head)
+            counts[key] = _count(name, key[1], backbone, bare, method, spec)
     return list(counts.values())
 
 
-def _count(backbone: str, name: str, trunk: Backbone, bare: int, method: Method, spec: HeadSpec) -> Count:
+def _count(arch: str, name: str, backbone: Backbone, bare: int, method: Method, spec: HeadSpec) -> Count:
     try:
         with torch.device("meta"):
-            check(trunk, method)
+            check(backbone, method)
             if method.needs_text:
                 spec = stand_in(spec, np.arange(spec.outputs))
-            model = build_model(copy.deepcopy(trunk) if method.injects else trunk, method, spec)
+            model = build_model(copy.deepcopy(backbone) if method.injects else backbone, method, spec)
             probe = size(plain_head(spec))
-        inner = trunk_macs(model.backbone) if method.injects else bare
+        inner = macs_of_backbone(model.backbone) if method.injects else bare
         head = head_macs(model)
     except UsageError as error:
-        return Count(backbone, name, spec.outputs, {}, problem=str(error))
+        return Count(arch, name, spec.outputs, {}, problem=str(error))
     sizes = {parameter: value.numel() for parameter, value in model.named_parameters()}
     added = sum(sizes[parameter] for parameter in model.added)
     return Count(
-        backbone=backbone,
+        backbone=arch,
         method=name,
         classes=spec.outputs,
         trainable={s.name: sum(sizes[p] for p in trainable_names(model, s)) for s in method.stages()},

@@ -12,7 +12,7 @@ from bench.backbones.base import Backbone
 from bench.backbones.features import Features
 from bench.core.errors import BenchError, UsageError
 from bench.core.places import place_of
-from bench.data.generators import generators_kept
+from bench.data.augment.generators import generators_kept
 from bench.engine.plan import Planned
 from bench.methods.base import Batch, Method
 from bench.methods.build import author, build_model, stand_in

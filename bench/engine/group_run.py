@@ -17,16 +17,16 @@ from bench.core.locks import held
 from bench.core.memory import MemoryMeter
 from bench.core.progress import Reporter
 from bench.engine.closed_form import STAGE, fit_record, selects_on
-from bench.engine.evidence import SPLITS, failed_record, trained_record
 from bench.engine.groups import Group
-from bench.engine.kept import fitted_tensors, keep, trained_tensors
 from bench.engine.plan import Planned, Planner, still_open
+from bench.engine.record_builder import SPLITS, failed_record, trained_record
+from bench.engine.saved_model import fitted_tensors, keep, trained_tensors
 from bench.engine.settings import Settings
 from bench.engine.setup import account, build_context
 from bench.engine.status import AT_IT, AtIt
 from bench.methods.base import FeatureMethod, Method
 from bench.records import Hardware, Store
-from bench.records.openings import Opening, append, now
+from bench.records.evaluation_log import Evaluation, append, now
 from bench.training import checkpoint
 from bench.training.checkpoint import Pace
 from bench.training.context import Context
@@ -139,21 +139,23 @@ class GroupRun:
         for stage, times in stages if "test" in self.splits else []:
             if times and (planned.name, stage) not in self.noted:
                 protocol = planned.resolved.dataset.protocol
-                opening = Opening(planned.name, stage, planned.fingerprints, protocol, times, now())
-                append(self.store.folder, opening)
+                evaluation = Evaluation(planned.name, stage, planned.fingerprints, protocol, times, now())
+                append(self.store.folder, evaluation)
                 self.noted.add((planned.name, stage))
 
     def _booked(self, learner: Learner, images: int) -> None:
         self.reporter.epoch(images)
 
     def _first_stages(self, cells: list[Planned], runner: StageRunner) -> None:
-        """Train every first stage on the shared trunk together, each once."""
+        """Train every first stage on the shared backbone together, each once."""
         for planned in cells:
             peeking = planned.selection == "test_best"
             self._open_for(planned, [(job.stage.name, job.epochs + 1) for job in planned.jobs if peeking])
-        unique = {job.key: job for planned in cells for job in planned.jobs if job.shares_trunk}
+        unique = {job.key: job for planned in cells for job in planned.jobs if job.shares_backbone}
         if unique:
-            self.reporter.working(f"{len(unique)} heads on one trunk" if len(unique) > 1 else str(cells[0].cell.method))
+            self.reporter.working(
+                f"{len(unique)} heads on one backbone" if len(unique) > 1 else str(cells[0].cell.method)
+            )
             self.results.update(guarded(runner, list(unique.values())))
         self._report_together(cells, runner)
 
@@ -202,9 +204,9 @@ class GroupRun:
         return seconds
 
     def _trials(self, planned: Planned, runner: StageRunner) -> list[Trial]:
-        """Train the cell's trials; on a trunk of their own the worse half stops early (see `Recipe.halve_at`)."""
+        """Train the cell's trials; on a backbone of their own the worse half stops early (see `Recipe.halve_at`)."""
         last = planned.trials[0][-1]
-        parts = () if last.shares_trunk else planned.resolved.recipe.halve_at
+        parts = () if last.shares_backbone else planned.resolved.recipe.halve_at
 
         def train(number: int, until: int | None) -> Trial:
             return self._train_trial(planned, planned.trials[number], runner, until)
@@ -261,7 +263,7 @@ class GroupRun:
 
 
 def guarded(runner: StageRunner, jobs: list[StageJob], until: int | None = None) -> Results:
-    """Train jobs; what none of them is at fault for alone (images, the shared trunk) ends all of them."""
+    """Train jobs; what none of them is at fault for alone (images, the shared backbone) ends all of them."""
     try:
         return runner.train(jobs, until)
     except DiskFull:

@@ -14,7 +14,7 @@ from bench.training.job import StageJob
 
 @dataclass(frozen=True)
 class Group:
-    """Cells that share one stream of inputs and, where their trunk is frozen, its forward passes.
+    """Cells that share one stream of inputs and, where their backbone is frozen, its forward passes.
 
     Attributes:
         key: Names the group's lock, so that several processes on one results folder do not do the same work twice.
@@ -38,21 +38,21 @@ class Group:
         return results / CHECKPOINTS / hashlib.sha256(self.key.encode()).hexdigest()[:24]
 
     @property
-    def trunk_epochs_spared(self) -> int:
-        """Training epochs of the trunk that fusing and shared stages spare, against running the cells one by one."""
+    def backbone_epochs_spared(self) -> int:
+        """Training epochs of the backbone that fusing and shared stages spare, against running the cells one by one."""
         stages = [job for planned in self.cells for job in planned.jobs]
         unique = {job.key: job for job in stages}.values()
-        return trunk_epochs(stages, fused=False) - trunk_epochs(unique, fused=True)
+        return backbone_epochs(stages, fused=False) - backbone_epochs(unique, fused=True)
 
 
-def trunk_epochs(stages: Iterable[StageJob], fused: bool) -> int:
-    """Passes over the training inputs with the whole trunk that stages of one group need.
+def backbone_epochs(stages: Iterable[StageJob], fused: bool) -> int:
+    """Passes over the training inputs with the whole backbone that stages of one group need.
 
     Frozen features of a finite set of inputs (no augmentation, or `views`) are kept: one pass a view, fused or not.
     """
     stages = list(stages)
-    own = sum(job.epochs for job in stages if not job.shares_trunk)
-    frozen = [job for job in stages if job.shares_trunk]
+    own = sum(job.epochs for job in stages if not job.shares_backbone)
+    frozen = [job for job in stages if job.shares_backbone]
     if not frozen:
         return own
     finite = 1 if frozen[0].recipe.augment is None else frozen[0].recipe.views
@@ -65,15 +65,16 @@ def trunk_epochs(stages: Iterable[StageJob], fused: bool) -> int:
 def group_cells(cells: list[Planned], fuse: bool) -> list[Group]:
     """Collect cells that may share work; with ``fuse`` False every cell stands alone.
 
-    Cells on a frozen trunk share when task, data set, split, backbone, preprocessing, augmentation, batch size,
-    precision and data seed agree; cells that train the trunk from the start share only what is the same to the digit.
+    Cells on a frozen backbone share when task, data set, split, backbone, preprocessing, augmentation, batch size,
+    precision and data seed agree; cells that train the backbone from the start share only what is the same to the
+    digit.
     """
     groups: dict[str, list[Planned]] = {}
     for planned in cells:
         if not fuse:
             key = planned.name
-        elif planned.shares_trunk:
-            key = f"trunk-{planned.stream_key}"
+        elif planned.shares_backbone:
+            key = f"backbone-{planned.stream_key}"
         else:
             key = f"own-{planned.jobs[0].key}"
         groups.setdefault(key, []).append(planned)

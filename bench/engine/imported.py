@@ -21,12 +21,12 @@ from bench.core.errors import UsageError, nearest
 from bench.core.numerics import ENGINE_VERSION
 from bench.data.base import Dataset
 from bench.data.prepare import Prepared, class_name, prepare
-from bench.data.splits import EXTERNAL
-from bench.engine.evidence import items_told
+from bench.data.tables.splits import EXTERNAL
+from bench.engine.record_builder import items_told
 from bench.plugins import registry
 from bench.plugins.fingerprint import code_identity
 from bench.records import Flags, Part, Record, Selection, StageResult, Store, prediction_key
-from bench.records.openings import Opening, append, now
+from bench.records.evaluation_log import Evaluation, append, now
 from bench.records.schema import CLASS_NAMES, IMPORTED
 from bench.tasks.base import Task
 
@@ -95,7 +95,7 @@ def take_in(
     known = store.get(record.cell)
     if known is not None and known.diagnostics != record.diagnostics:
         raise UsageError(f"{record.cell} was imported from another file. Give another --name or --seed.")
-    append(results, Opening(record.cell, STAGE, record.fingerprints, record.protocol, 1, now()))
+    append(results, Evaluation(record.cell, STAGE, record.fingerprints, record.protocol, 1, now()))
     return store.put(record, arrays), scores
 
 

@@ -17,7 +17,7 @@ from bench.core.errors import DataError, NonFiniteLoss, UsageError
 from bench.core.numerics import ENGINE_VERSION
 from bench.data.prepare import Prepared, prepare
 from bench.data.roots import data_root
-from bench.engine.kept_facts import are_kept
+from bench.engine.saved_model_facts import are_kept
 from bench.engine.settings import Settings
 from bench.grid.resolve import Resolved
 from bench.methods.base import FeatureMethod, Method
@@ -74,25 +74,25 @@ class Planned:
 
     @cached_property
     def stream_key(self) -> str:
-        """Cells with equal keys see the same inputs through the same trunk."""
+        """Cells with equal keys see the same inputs through the same backbone."""
         recipe = self.resolved.recipe.model_dump(mode="json", include=set(STREAM_FIELDS))
-        trunk = [self.weights.arch, self.weights.digest, self.resolved.backbone.model_dump(mode="json")]
+        backbone = [self.weights.arch, self.weights.digest, self.resolved.backbone.model_dump(mode="json")]
         task = [self.resolved.dataset.task, self.fingerprints["task"]]
         shape = list(self.input_shape)
-        parts = [task, self.prepared.identity, trunk, shape, recipe, self.cell.data_seed_value, ENGINE_VERSION]
+        parts = [task, self.prepared.identity, backbone, shape, recipe, self.cell.data_seed_value, ENGINE_VERSION]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
     @cached_property
     def trials(self) -> list[list[StageJob]]:
-        """The stages of each trial (see `bench.cells.recipes.trials`); empty for floor and closed-form methods."""
+        """The stages of each trial (see `bench.cells.recipes.trials`); empty for methods without epochs."""
         method, source = self.resolved.method, self.fingerprints["method"]
         if not isinstance(method, Method):
             return []
-        trunk = any(stage.trunk for stage in method.stages())
+        backbone = any(stage.trains_backbone for stage in method.stages())
         recipe = sized(self.resolved.recipe, self.prepared.counts["train"])
         return [
             stage_jobs(method, trial, self.cell.seed, self.selection, self.stream_key, source)
-            for trial in trials(recipe, trunk)
+            for trial in trials(recipe, backbone)
         ]
 
     @property
@@ -101,9 +101,9 @@ class Planned:
         return [job for trial in self.trials for job in trial]
 
     @property
-    def shares_trunk(self) -> bool:
-        """Whether the cell's first stage, or its closed-form fit, reads the frozen trunk."""
-        return not self.jobs or self.jobs[0].shares_trunk
+    def shares_backbone(self) -> bool:
+        """Whether the cell's first stage, or its closed-form fit, reads the frozen backbone."""
+        return not self.jobs or self.jobs[0].shares_backbone
 
 
 @dataclass

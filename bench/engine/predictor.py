@@ -20,11 +20,11 @@ from bench.backbones.local import weights_folder
 from bench.cells.cell import Cell
 from bench.core.environment import choose_device, determinism
 from bench.core.errors import DataError, UsageError
-from bench.data.augment import Preprocess
-from bench.data.fresh import Fresh
-from bench.data.vectors import PassOn
-from bench.engine.kept import MODEL, TEXT
-from bench.engine.kept_facts import Facts, read_facts
+from bench.data.augment.batches import Preprocess
+from bench.data.formats.vectors import PassOn
+from bench.data.inference_inputs import Fresh
+from bench.engine.saved_model import MODEL, TEXT
+from bench.engine.saved_model_facts import Facts, read_facts
 from bench.grid.resolve import Resolved, resolve
 from bench.methods.base import FeatureMethod, Method
 from bench.methods.build import build_model
@@ -32,7 +32,7 @@ from bench.methods.model import Model
 from bench.plugins.fingerprint import code_identity
 from bench.tasks.base import FeatureSplit, HeadSpec
 from bench.training.context import EVAL_BATCH
-from bench.training.job import shares_trunk
+from bench.training.job import shares_backbone
 from bench.training.learner import autocast
 from bench.training.streams import reseed
 
@@ -118,7 +118,7 @@ class Predictor:
         """Class probabilities (n, C), float64, of one input or a list of n.
 
         Args:
-            inputs: Paths, Pillow images or arrays; see `bench.data.fresh.Fresh`.
+            inputs: Paths, Pillow images or arrays; see `bench.data.inference_inputs.Fresh`.
 
         Raises:
             DataError: One cannot be read, or is of another kind than the training inputs.
@@ -203,7 +203,7 @@ class Predictor:
         model, precision, method = self.model, self.resolved.recipe.precision, self.resolved.method
         assert isinstance(method, Method)
         stages = method.stages()
-        frozen = shares_trunk(method, stages[-1], len(stages) - 1)
+        frozen = shares_backbone(method, stages[-1], len(stages) - 1)
 
         def scores(arrays: list[np.ndarray]) -> Tensor:
             with autocast(precision, self._device):

@@ -17,7 +17,7 @@ from bench.data.roots import CACHE_VARIABLE
 from bench.engine.run import carry_out
 from bench.engine.settings import Settings
 from bench.plugins.registry import load
-from bench.records import Record, StageResult, Store, is_output, openings
+from bench.records import Record, StageResult, Store, evaluation_log, is_output
 
 Arrays = dict[str, np.ndarray]
 FEW_BITS = 18
@@ -60,8 +60,8 @@ def reproduce(file: Path, settings: Settings) -> Comparison:
         again_done = carry_out([record.cell], again_settings)
         if again_done.failed:
             raise UsageError(f"The repetition failed: {next(iter(again_done.failed.values()))}")
-        for look in openings.read(Path(folder)):  # it has been looked at, whatever came of it
-            openings.append(Store.folder_of(file), look)
+        for look in evaluation_log.read(Path(folder)):  # it has been looked at, whatever came of it
+            evaluation_log.append(Store.folder_of(file), look)
         again, others = Store(Path(folder)).pair(record.cell)
         return compare(record, arrays, again, others)
 

@@ -13,15 +13,15 @@ from bench.core.environment import determinism
 from bench.core.errors import DataError, UsageError
 from bench.core.logs import show_tracebacks
 from bench.core.progress import Reporter
-from bench.data.augment import check_augment
+from bench.data.augment.batches import check_augment
 from bench.data.cache import decoded
-from bench.engine.evidence import failed_record, lacking_record
 from bench.engine.first_call import problem_of_first_call
+from bench.engine.group_tracker import GroupWork
 from bench.engine.groups import Group, group_cells
 from bench.engine.plan import Lacking, Planned, Planner
+from bench.engine.record_builder import failed_record, lacking_record
 from bench.engine.settings import Settings
 from bench.engine.setup import readers
-from bench.engine.work import GroupWork
 from bench.executors.base import executor_of
 from bench.grid.resolve import Resolved, resolve_all
 from bench.methods.base import Method
@@ -150,7 +150,7 @@ def check_planned(cells: Iterable[Planned], settings: Settings) -> None:
 def check_selection(planned: Planned, val_only: bool) -> None:
     """Raise UsageError when a cell lacks the data it selects or reports on, or would select on a split that is shut."""
     if val_only and (not planned.prepared.counts["val"] or planned.selection == "test_best"):
-        raise UsageError(f"{planned.cell.dataset} cannot run with --val-only: its protocol looks at the test split.")
+        raise UsageError(f"{planned.cell.dataset} cannot run with --val-only: its protocol selects on the test split.")
     needs = planned.selection == "val_best" or planned.resolved.recipe.lr_grid
     if not planned.prepared.counts["val"] and planned.trials and needs:
         raise UsageError(

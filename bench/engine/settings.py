@@ -16,7 +16,7 @@ class Settings:
         weights: Weights folder, or None for ``BENCH_WEIGHTS`` or timm's hub.
         device: torch device name, or None for CUDA when there is one, else the CPU.
         partial: Accept data sets whose counts differ from what is expected; records then say so.
-        fuse: Train cells that share a frozen trunk together.
+        fuse: Train cells that share a frozen backbone together.
         time_limit: Seconds a cell's training may take, or None; looked at after every epoch.
         checkpoint_every: Seconds of training between a learner's checkpoints: what a kill may cost, beside an epoch.
         executor: What carries out groups, as ``name[key=value,...]``.
@@ -29,7 +29,7 @@ class Settings:
         plugins: The user's plug-in folders, for processes elsewhere.
         threads: Torch threads of processes elsewhere, or None for what they find; results depend on it.
         variables: The ``BENCH_*`` variables that processes elsewhere run under; None leaves theirs as they are.
-        bank_gb: Disk that kept features and views may take, in GB. Features too large to keep are computed on every
+        cache_gb: Disk that kept features and views may take, in GB. Features too large to keep are computed on every
             use; training ones then in batches of another shape, which changes rounding.
     """
 
@@ -50,4 +50,4 @@ class Settings:
     plugins: tuple[Path, ...] = ()
     threads: int | None = None
     variables: dict[str, str] | None = None
-    bank_gb: float = 20.0
+    cache_gb: float = 20.0

@@ -7,15 +7,15 @@ import torch
 from bench.core.environment import environment
 from bench.core.errors import UsageError
 from bench.core.numerics import ENGINE_VERSION
-from bench.data.augment import Preprocess
+from bench.data.augment.batches import Preprocess
 from bench.data.cache import decoded
-from bench.data.readers import Reader, box_reader, input_reader, target_reader
+from bench.data.formats.readers import Reader, box_reader, input_reader, target_reader
+from bench.data.formats.vectors import PassOn, vector_reader
 from bench.data.roots import cache_root
-from bench.data.vectors import PassOn, vector_reader
-from bench.engine.cost import added, head_macs, shared_trunk_macs, size, trunk_macs
+from bench.engine.cost import added, head_macs, macs_of_backbone, shared_backbone_macs, size
 from bench.engine.plan import Planned, Planner
 from bench.engine.settings import Settings
-from bench.features.shelf import Shelf
+from bench.features.disk_cache import DiskCache
 from bench.methods.base import Method
 from bench.methods.build import build_model
 from bench.records import Macs, Parameters
@@ -24,33 +24,33 @@ from bench.training.streams import reseed
 
 
 def build_context(planned: Planned, planner: Planner, settings: Settings, device: torch.device) -> Context:
-    """Load the trunk and the inputs that the cells of a group share.
+    """Load the backbone and the inputs that the cells of a group share.
 
     Raises:
         DataError: A sample is corrupt.
         UsageError: The weights do not fit the architecture, or the inputs the backbone.
     """
     recipe, info, prepared = planned.resolved.recipe, planned.weights, planned.prepared
-    trunk = planned.resolved.backbone.load(planned.cell.backbone.name, info)
+    backbone = planned.resolved.backbone.load(planned.cell.backbone.name, info)
     if planned.resolved.task.needs_levels:
-        trunk.show_levels()
-    channels_last = trunk.spec.family == "cnn" and len(trunk.input_shape) == 3
-    trunk.to(device)
-    trunk.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
-    trunk.requires_grad_(False)
+        backbone.show_levels()
+    channels_last = backbone.spec.family == "cnn" and len(backbone.input_shape) == 3
+    backbone.to(device)
+    backbone.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+    backbone.requires_grad_(False)
     reader, located = readers(planned)
     return Context(
         task=planned.resolved.task.bound(prepared.table, prepared.classes),
         prepared=prepared,
         inputs=decoded(prepared, reader, quiet=settings.quiet),
         located=None if located is None else decoded(prepared, located, quiet=settings.quiet),
-        trunk=trunk,
-        preprocess=preprocessing(planned, trunk.input_shape, device, channels_last),
+        backbone=backbone,
+        preprocess=preprocessing(planned, backbone.input_shape, device, channels_last),
         recipe=recipe,
         data_seed=planned.cell.data_seed_value,
         device=device,
-        shelf=Shelf(cache_root() / "features", int(settings.bank_gb * 1e9)),
-        identity=bank_identity(planned, reader, device),
+        disk_cache=DiskCache(cache_root() / "features", int(settings.cache_gb * 1e9)),
+        identity=cache_identity(planned, reader, device),
     )  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def check_made_by(planned: Planned) -> None:
         )
 
 
-def bank_identity(planned: Planned, reader: Reader, device: torch.device) -> dict[str, object]:
+def cache_identity(planned: Planned, reader: Reader, device: torch.device) -> dict[str, object]:
     """What decides the bits of frozen features, their rows aside; threads, machine and libraries are part of it."""
     recipe, info = planned.resolved.recipe, planned.weights
     return {
@@ -118,8 +118,8 @@ def account(planned: Planned, context: Context, trainable: int) -> tuple[Paramet
     method = planned.resolved.method
     assert isinstance(method, Method)
     reseed(planned.cell.seed, "init")
-    backbone = context.own_trunk() if method.injects else context.trunk
+    backbone = context.own_backbone() if method.injects else context.backbone
     model = build_model(backbone, method, context.head_spec(planned.resolved.recipe))
-    backbone_macs = trunk_macs(backbone) if method.injects else shared_trunk_macs(backbone)
-    parameters = Parameters(trainable=trainable, added=added(model, context.trunk), total=size(model))
+    backbone_macs = macs_of_backbone(backbone) if method.injects else shared_backbone_macs(backbone)
+    parameters = Parameters(trainable=trainable, added=added(model, context.backbone), total=size(model))
     return parameters, Macs(backbone=backbone_macs, head=head_macs(model))

@@ -24,7 +24,7 @@ from bench.executors.job_files import last_words, note_of, outcome_of, submitter
 from bench.executors.queue import Queue
 from bench.executors.remote import Report, at_work
 
-UNSEEN = 3  # looks at a queue without a job before it counts as dead: its result may arrive later than its end
+UNSEEN = 3  # polls of a queue without a job before it counts as dead: its result may arrive later than its end
 
 
 def work(names: Sequence[str], settings: Settings) -> Report:
@@ -40,7 +40,7 @@ class Arrays:
     Args:
         settings: What jobs are told.
         parameters: What submitit is told.
-        poll: Seconds between looks at the queue.
+        poll: Seconds between two polls of the queue.
         queue: Slurm's; None for processes of this machine.
 
     Raises:

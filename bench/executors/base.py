@@ -43,7 +43,8 @@ class Work(Protocol):
         """See how far the group is, and show what is new in this run's progress bar.
 
         Args:
-            failed: Cells known to have failed: a failure equal to one of an earlier run cannot be told from it.
+            failed: Cells known to have failed: a failure equal to one of an earlier run cannot be
+                distinguished from it.
         """
 
     def begun(self, groups: Sequence[Group]) -> list[Group]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bench.core.errors import UsageError
 
-PATIENCE = 100  # looks in a row that may fail before the queue counts as gone
+PATIENCE = 100  # polls in a row that may fail before the queue counts as gone
 NEVER = re.compile("Invalid|BadConstraints|NeverSatisfied|launch.failed|(PartitionTime|PartitionNode|PerJob)Limit")
 AT_ONCE = 200  # jobs that one command names
 
@@ -19,7 +19,7 @@ class Queue:
     """Jobs that wait or run.
 
     Attributes:
-        failed: Looks that failed in a row; the first look must not.
+        failed: Polls that failed in a row; the first must not.
     """
 
     failed: int = PATIENCE

@@ -28,7 +28,7 @@ class Slurm(Executor):
     memory_gb: float | None = Field(None, gt=0, description="memory of a group; none: the cluster's default")
     options: str = Field("", description="a shell file: its #SBATCH lines are added, its other lines run first")
     retries: int = Field(2, ge=0, description="deaths in a row without a finished epoch before a group is given up")
-    poll: float = Field(5.0, gt=0, description="seconds between looks at the queue")
+    poll: float = Field(5.0, gt=0, description="seconds between two polls of the queue")
     cluster: Literal["slurm", "local"] = Field("slurm", description="local: processes of this machine, all at once")
 
     def check(self, settings: Settings) -> None:

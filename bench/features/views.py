@@ -8,11 +8,11 @@ import numpy as np
 from torch import Tensor
 
 from bench.core.errors import UsageError
-from bench.features.shelf import Layout, Shelf
+from bench.features.disk_cache import DiskCache, Layout
 
 
 def view_inputs(
-    shelf: Shelf,
+    disk_cache: DiskCache,
     identity: dict[str, object],
     count: int,
     shape: tuple[int, ...],
@@ -29,9 +29,9 @@ def view_inputs(
         UsageError: A view is larger than what may be kept.
     """
     layouts = {"inputs": Layout((count, *shape[1:], shape[0]), "uint8")}
-    if not shelf.fits(layouts):
-        raise UsageError(f"A view takes {layouts['inputs'].bytes / 1e9:.1f} GB. Raise --bank-gb, or leave out views.")
-    return shelf.get(identity, layouts, lambda: ({"inputs": as_bytes(batch)} for batch in compute()))["inputs"]
+    if not disk_cache.fits(layouts):
+        raise UsageError(f"A view takes {layouts['inputs'].bytes / 1e9:.1f} GB. Raise --cache-gb, or leave out views.")
+    return disk_cache.get(identity, layouts, lambda: ({"inputs": as_bytes(batch)} for batch in compute()))["inputs"]
 
 
 def as_bytes(batch: Tensor) -> np.ndarray:

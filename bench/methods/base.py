@@ -62,7 +62,7 @@ class Stage:
     epochs: int | None = None
 
     @property
-    def trunk(self) -> bool:
+    def trains_backbone(self) -> bool:
         """Whether pre-trained weights train; a rule on names counts as if it chose some."""
         return self.trains != "head"
 
@@ -96,7 +96,7 @@ class Method(Params):
     stage_only: ClassVar[frozenset[str]] = frozenset()  # fields that choose stages but change neither head nor backbone
     needs_tokens: ClassVar[bool] = True  # False: the head reads only `Features.pooled`, so tokens need not be kept
     needs_text: ClassVar[bool] = False  # True: refused where class names have no text features
-    floor: ClassVar[int] = 0
+    trivial_baseline: ClassVar[int] = 0
 
     @classmethod
     def plugin_name(cls) -> str:
@@ -145,14 +145,16 @@ class Method(Params):
 
 
 class FeatureMethod(Params):
-    """Base of floor and closed-form methods, fitted on frozen features without gradient training.
+    """Base of trivial baseline and closed-form methods, fitted on frozen features without gradient training.
 
     Attributes:
         single_label: The targets must be one class number a sample.
         needs_text: Refused where class names have no text features.
-        needs_volumes: Refused where the backbone takes images; a floor that needs them is not missed in other tables.
+        needs_volumes: Refused where the backbone takes images; a trivial baseline that needs them is not missed in
+            other tables.
         tasks: Names of the only tasks that it is for, where targets are something else; empty: see `single_label`.
-        floor: Place among the floors that every trained method should beat, the lowest is 1; 0: it is no floor.
+        trivial_baseline: Place among the trivial baselines that every trained method should beat, the lowest is 1; 0:
+            it is no trivial baseline.
     """
 
     version: ClassVar[int] = 1  # as of `Method`
@@ -162,7 +164,7 @@ class FeatureMethod(Params):
     needs_text: ClassVar[bool] = False
     needs_volumes: ClassVar[bool] = False
     tasks: ClassVar[tuple[str, ...]] = ()
-    floor: ClassVar[int] = 0
+    trivial_baseline: ClassVar[int] = 0
 
     @classmethod
     def plugin_name(cls) -> str:

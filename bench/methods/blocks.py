@@ -216,14 +216,15 @@ def block_lists(backbone: Backbone, method: str, convnext: bool = False) -> list
 
 
 def layout_of(backbone: Backbone, method: str, convnext: bool = False) -> Layout:
-    """The layout of tokens in a backbone's blocks; of a backbone that runs a 2D trunk on every slice, the trunk's.
+    """The layout of tokens in a backbone's blocks; of a backbone that runs a 2D backbone on every slice, the
+    backbone's.
 
     Raises:
         UsageError: The backbone is built from other blocks.
     """
     block_lists(backbone, method, convnext)
-    trunk: Any = getattr(backbone, "trunk", backbone)
-    return Layout(int(getattr(backbone.model, "num_prefix_tokens", 0)), trunk.spec.grid)
+    plane: Any = getattr(backbone, "backbone", backbone)
+    return Layout(int(getattr(backbone.model, "num_prefix_tokens", 0)), plane.spec.grid)
 
 
 def _scaled(block: Any, number: int, branch: Tensor) -> Tensor:

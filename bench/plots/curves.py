@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.core.errors import UsageError
 from bench.plots.chart import Chart, chart
-from bench.plots.crossing import crossing_near, told
+from bench.plots.crossover import crossover_near, told
 from bench.plots.labels import bars, drawable, labels, one_setting, seeds_of, several
 from bench.plots.reference import Ends, Reference, finding, is_steady, line, line_layers, paired, reference_of
 from bench.plots.style import INK, axis, near, scaled, series, words
@@ -29,7 +29,7 @@ def curves(table: Table, records: Sequence[Record]) -> Chart:
     """A line a method over nested training subsets; a ring marks where the best method changes.
 
     Methods that no budget changes are horizontal lines; with one, bars are paired differences from the best of them,
-    and there are no rings: the question is then who is told from it.
+    and there are no rings: the question is then who differs significantly from it.
 
     Args:
         records: Hold the resolved fields of the table's cells.
@@ -47,17 +47,17 @@ def curves(table: Table, records: Sequence[Record]) -> Chart:
     reference = reference_of(lines, metric)
     ends = {name: paired(sweep, reference, records, metric) for name, sweep in moving.items()} if reference else {}
     means: Means = {name: _means(sweep, metric) for name, sweep in {**moving, **lines}.items()}
-    crossings = [] if reference else list(lead_changes(means, metric.higher_is_better))
-    values = _values(moving, lines, ends, crossings, metric)
+    crossovers = [] if reference else list(lead_changes(means, metric.higher_is_better))
+    values = _values(moving, lines, ends, crossovers, metric)
     sizes = sorted({x for sweep in every for x in sweep.points})
     return chart(
         finding(reference, ends, field, metric) if reference and any(ends.values()) else
-        _finding(means, metric, field, crossings),
+        _finding(means, metric, field, crossovers),
         [
             setting,
             seeds_of([row for sweep in found.values() for row in sweep.points.values()], table),
             _bars(moving, reference, metric),
-            *_crossing_notes(crossings, found, records, metric),
+            *_crossover_notes(crossovers, found, records, metric),
             *([f"off the scale: {several(off)}"] if off else []),
         ],
         f"{axis(metric)} over {field} for {len(found)} methods.",
@@ -68,12 +68,12 @@ def curves(table: Table, records: Sequence[Record]) -> Chart:
 
 
 def _within_reach(moving: dict[str, Sweep], metric: Metric) -> tuple[dict[str, Sweep], list[str]]:
-    """The curves without floors that would squeeze the others into a corner, and these in words."""
-    kept = [x for sweep in moving.values() if not sweep.base.floor for x in _means(sweep, metric).values()]
+    """The curves without trivial baselines that would squeeze the others into a corner, and these in words."""
+    kept = [x for sweep in moving.values() if not sweep.base.trivial_baseline for x in _means(sweep, metric).values()]
     far = {
         name: sweep
         for name, sweep in moving.items()
-        if sweep.base.floor and kept and not all(near(mean, kept) for mean in _means(sweep, metric).values())
+        if sweep.base.trivial_baseline and kept and not all(near(mean, kept) for mean in _means(sweep, metric).values())
     }
     told = [f"{name} {words(metric, min(m))} to {words(metric, max(m))}" for name, m in _spans(far, metric).items()]
     return {name: sweep for name, sweep in moving.items() if name not in far}, told
@@ -105,27 +105,27 @@ def _bars(moving: dict[str, Sweep], reference: Reference | None, metric: Metric)
 
 
 def _values(
-    moving: dict[str, Sweep], lines: dict[str, Sweep], ends: dict[str, Ends], crossings: list[Change], metric: Metric
+    moving: dict[str, Sweep], lines: dict[str, Sweep], ends: dict[str, Ends], crossovers: list[Change], metric: Metric
 ) -> list[dict[str, Any]]:
-    """All that is drawn; methods stand side by side at each size, so that their bars can be told apart."""
+    """All that is drawn; methods stand side by side at each size, so that their bars do not overlap."""
     found = [line(name, _spans({name: sweep}, metric)[name][0], metric) for name, sweep in lines.items()]
     for number, (name, sweep) in enumerate(moving.items()):
         shift = 2 ** (APART * ((number + 0.5) / len(moving) - 0.5))
         found += _points(sweep, name, metric, ends.get(name), shift)
     return found + [
-        {"x": x, "at": x, "value": scaled(metric, value), "passes": f"{new} passes {old}", "kind": "crossing"}
-        for x, value, old, new in crossings
+        {"x": x, "at": x, "value": scaled(metric, value), "passes": f"{new} passes {old}", "kind": "crossover"}
+        for x, value, old, new in crossovers
     ]
 
 
-def _crossing_notes(
-    crossings: list[Change], sweeps_of: dict[str, Sweep], records: Sequence[Record], metric: Metric
+def _crossover_notes(
+    crossovers: list[Change], sweeps_of: dict[str, Sweep], records: Sequence[Record], metric: Metric
 ) -> list[str]:
     """What a ring is, and how well the last one's place is known."""
-    if not crossings:
+    if not crossovers:
         return []
-    at, _, old, new = crossings[-1]
-    place = crossing_near(at, sweeps_of[old], sweeps_of[new], records, metric)
+    at, _, old, new = crossovers[-1]
+    place = crossover_near(at, sweeps_of[old], sweeps_of[new], records, metric)
     return ["rings: the best mean changes", *([] if place is None else [f"{new} and {old}: {told(place)}"])]
 
 
@@ -194,15 +194,15 @@ def _points(sweep: Sweep, name: str, metric: Metric, ends: Ends | None, shift: f
     return found
 
 
-def _finding(means: Means, metric: Metric, field: str, crossings: list[Change]) -> str:
+def _finding(means: Means, metric: Metric, field: str, crossovers: list[Change]) -> str:
     sizes = sorted({x for points in means.values() for x in points})
     last = {name: points[sizes[-1]] for name, points in means.items() if sizes[-1] in points}
     best = (max if metric.higher_is_better else min)(last.values())
     first = [name for name, mean in last.items() if metric.alike(mean, best)]
     if len(first) > 1:
         return f"{several(first)} have the same best mean at {sizes[-1]:g} {field}"
-    if crossings:
-        x, _, old, new = crossings[-1]
+    if crossovers:
+        x, _, old, new = crossovers[-1]
         return f"{new} passes {old} at about {x:.3g} {field}"
     return f"{first[0]} has the best mean from {sizes[0]:g} to {sizes[-1]:g} {field}"
 
@@ -235,7 +235,7 @@ def _layers(
         },
         {
             "needs": "passes",
-            "transform": [{"filter": "datum.kind === 'crossing'"}],
+            "transform": [{"filter": "datum.kind === 'crossover'"}],
             "mark": {"type": "point", "shape": "circle", "size": 190, "filled": False, "stroke": INK, "opacity": 1},
             "encoding": {"x": x, "y": y, "tooltip": [{"field": "passes"}, {"field": "x"}, {"field": "value"}]},
         },

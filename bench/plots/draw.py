@@ -97,12 +97,12 @@ def _comparison(request: Request) -> Chart:
 def _pairs(request: Request) -> Chart:
     from bench.plots.labels import labels, several
     from bench.plots.pairs import pairs
-    from bench.tables.blocks import name_of
+    from bench.tables.comparison_groups import name_of
 
     blocks = request.table()[0].blocks
     if len(blocks) != 1:
         which = f" ({several([block.place.label for block in blocks])})" if blocks else ""
-        raise UsageError(f"Pairs are of one comparable block, not {len(blocks)}{which}. Filter the rows.")
+        raise UsageError(f"Pairs are of one comparison group, not {len(blocks)}{which}. Filter the rows.")
     names = labels(blocks[0].keys)
     return pairs(blocks[0], {name_of(key): name for key, name in zip(blocks[0].keys, names, strict=True)})
 

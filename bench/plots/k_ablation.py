@@ -38,9 +38,9 @@ def k_ablation(
     Raises:
         UsageError: The rows come from several settings, or no method has two values of the field.
     """
-    rows = [row for row in drawable(table, "the ablation") if not row.key.floor]
+    rows = [row for row in drawable(table, "the ablation") if not row.key.trivial_baseline]
     if not rows:
-        raise UsageError("Floors have nothing to vary. Choose rows of a method.")
+        raise UsageError("Trivial baselines have nothing to vary. Choose rows of a method.")
     setting, metric = one_setting(rows)
     field = chosen_field(field, rows, list(records), "method")
     found = sweeps(table, records, "method", field, rows)

@@ -1,4 +1,4 @@
-"""Which pairs of methods of a comparable block are separable, and by how much they differ."""
+"""Which pairs of methods of a comparison group are separable, and by how much they differ."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from bench.core.errors import UsageError
 from bench.plots.chart import Chart, chart
 from bench.plots.labels import counted, several
 from bench.plots.style import BLUE, VERMILLION, axis, scale
-from bench.stats import Block
-from bench.tables.blocks import Compared
+from bench.stats import ComparisonGroup
+from bench.tables.comparison_groups import Compared
 from bench.tables.resolution import difference_words
 from bench.tables.seeds import unequal
 from bench.tasks.base import Metric
 
 MOST = 40  # methods that a matrix can name
 NUMBERED = 7  # methods up to which each place has room for its difference
-BETTER, WORSE, OPEN, UNTESTABLE = "row better", "row worse", "not separated", "untestable"
+BETTER, WORSE, OPEN, UNTESTABLE = "row better", "row worse", "no significant difference", "untestable"
 
 
 def pairs(compared: Compared, called: Mapping[str, str] | None = None) -> Chart:
     """A matrix of all pairs, methods from best to worst mean; each place is the row's mean less the column's.
 
     Args:
-        compared: A comparable block.
-        called: What its rows are called; else `bench.tables.blocks.name_of`.
+        compared: A comparison group.
+        called: What its rows are called; else `bench.tables.comparison_groups.name_of`.
 
     Raises:
         UsageError: The block has no verdicts, or more methods than a picture can name.
@@ -44,7 +44,7 @@ def pairs(compared: Compared, called: Mapping[str, str] | None = None) -> Chart:
             compared.place.label,
             counted(block.items, "test item"),
             *([f"{said}: each difference is over those that both have"] if (said := unequal(compared)) else []),
-            f"typical resolution floor {difference_words(metric, block.floor_holm)}",
+            f"typical minimum detectable effect {difference_words(metric, block.mde_holm)}",
             f"Holm at {block.alpha:g}",
         ],
         f"Differences in {axis(metric)} between {counted(len(names), 'method')}, and which were found by the tests.",
@@ -54,22 +54,26 @@ def pairs(compared: Compared, called: Mapping[str, str] | None = None) -> Chart:
     )
 
 
-def _with_the_best(compared: Compared, block: Block, names: list[str]) -> str:
+def _with_the_best(compared: Compared, block: ComparisonGroup, names: list[str]) -> str:
     """How many of several others the tests do not separate from the best mean."""
     first = compared.first
     others = [place for place in block.order if place not in first]
     tied = sum(not all(block.different[best, other] for best in first) for other in others)
-    return f"; {tied} not separated from {several(names[: len(first)])}, the best mean" if len(others) > 1 else ""
+    return (
+        f"; {tied} not significantly different from {several(names[: len(first)])}, the best mean"
+        if len(others) > 1
+        else ""
+    )
 
 
-def verdict(block: Block, a: int, b: int) -> str:
+def verdict(block: ComparisonGroup, a: int, b: int) -> str:
     """What the tests say of the methods at two places."""
     if block.different[a, b]:
         return BETTER if block.better[a, b] else WORSE
     return UNTESTABLE if block.untestable[a, b] else OPEN
 
 
-def _place(block: Block, names: list[str], at: tuple[int, int], metric: Metric) -> dict[str, Any]:
+def _place(block: ComparisonGroup, names: list[str], at: tuple[int, int], metric: Metric) -> dict[str, Any]:
     a, b = (block.order[place] for place in at)
     return {
         "row": names[at[0]],

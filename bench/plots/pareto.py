@@ -59,16 +59,18 @@ def pareto(table: Table, cost: str = "trainable") -> Chart:
 
 
 def _in_legend(values: list[dict[str, Any]]) -> list[str]:
-    """Names that need a colour; floors last, so that methods have the same colours whatever the cost."""
-    return [value["method"] for value in sorted(values, key=lambda value: value["floor"]) if "priced" in value]
+    """Names that need a colour; trivial baselines last, so that methods have the same colours whatever the cost."""
+    return [
+        value["method"] for value in sorted(values, key=lambda value: value["trivial_baseline"]) if "priced" in value
+    ]
 
 
 def cost_of(row: Row, cost: str) -> float | None:
     """What a row costs; operations are the backbone's and the head's together."""
     if cost != "macs":
         return row.facts[cost]
-    trunk, head = row.facts["macs_backbone"], row.facts["macs_head"]
-    return None if trunk is None else trunk + (head or 0.0)
+    backbone, head = row.facts["macs_backbone"], row.facts["macs_head"]
+    return None if backbone is None else backbone + (head or 0.0)
 
 
 def front(points: Sequence[tuple[float, float]], higher: bool = True) -> set[int]:
@@ -90,16 +92,16 @@ def _point(row: Row, name: str, cost: str, metric: Metric, ahead: bool) -> dict[
         "low": scaled(metric, value.low),
         "high": scaled(metric, value.high),
         "front": ahead,
-        "floor": bool(row.key.floor),
+        "trivial_baseline": bool(row.key.trivial_baseline),
     }
 
 
 def _leave_off(values: list[dict[str, Any]]) -> None:
-    """Say of each row how it is drawn: ``priced`` or ``free``, or neither where a floor would squeeze the others."""
-    ends = [value[end] for value in values if not value["floor"] for end in ("low", "value", "high")]
+    """Draw each row ``priced``, ``free``, or neither where a trivial baseline would squeeze the rest."""
+    ends = [value[end] for value in values if not value["trivial_baseline"] for end in ("low", "value", "high")]
     heights = [end for end in ends if end is not None]
     for value in values:
-        if not (value["floor"] and heights and not near(value["value"], heights)):
+        if not (value["trivial_baseline"] and heights and not near(value["value"], heights)):
             value["priced" if value["cost"] > 0 else "free"] = True
 
 

@@ -11,7 +11,7 @@ from bench.plots.style import DASHES, INK, scaled, words
 from bench.plots.sweeps import Sweep
 from bench.records import Record
 from bench.stats import StatisticsError, compare
-from bench.tables import blocks
+from bench.tables import comparison_groups
 from bench.tables.rows import stage_of
 from bench.tables.versus import shared, stored_scores
 from bench.tasks.base import Metric
@@ -58,13 +58,13 @@ def paired(sweep: Sweep, reference: Reference, records: Sequence[Record], metric
     for x in sweep.points.keys() & reference.sweep.points.keys():
         both = shared(runs_at(sweep, x, records), runs_at(reference.sweep, x, records))
         keys = sweep.points[x].key, reference.sweep.points[x].key
-        look_up = blocks.packed_scores(SPLIT)
+        look_up = comparison_groups.packed_scores(SPLIT)
         own, other = (stored_scores(*pair, metric, look_up) for pair in zip(keys, both, strict=True))
         if own is None or other is None:
             continue
-        units = blocks.units_of({keys[0]: both[0]}, [keys[0]], SPLIT)
+        units = comparison_groups.units_of({keys[0]: both[0]}, [keys[0]], SPLIT)
         try:
-            pair = compare(own, other, units, runs=blocks.runs_of(both[0]), bounds=(metric.low, metric.high))
+            pair = compare(own, other, units, runs=comparison_groups.runs_of(both[0]), bounds=(metric.low, metric.high))
         except StatisticsError:  # too few items, or runs that do not pair: there is no interval to draw
             continue
         mean = sweep.points[x].values[metric.name].mean
@@ -79,7 +79,7 @@ def runs_at(sweep: Sweep, size: float, records: Sequence[Record]) -> list[Record
 
 
 def finding(reference: Reference, ends: dict[str, Ends], field: str, metric: Metric) -> str:
-    """How many methods are told from the reference as better, at each budget."""
+    """How many methods are significantly different from the reference as better, at each budget."""
     sizes = sorted({x for found in ends.values() for x in found})
     better = [sum(_better(found.get(x), reference, metric) for found in ends.values()) for x in sizes]
     methods = counted(len(ends), "method")

@@ -17,9 +17,9 @@ from pathlib import Path
 from bench.core.errors import UsageError
 from bench.core.places import is_library
 from bench.plugins import syntax
+from bench.plugins.base_classes import lineage
 from bench.plugins.folders import builtin_folder, builtin_folders, package_of
 from bench.plugins.imports import Imported, files_of, imports_of, installed_package
-from bench.plugins.lineage import lineage
 
 _IGNORED_FIELDS = {"kind", "type_comment", "type_ignores", "ctx"}
 

@@ -9,8 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from bench.plugins.base_classes import lineage
 from bench.plugins.folders import LINKED as LINKED
-from bench.plugins.lineage import lineage
 from bench.plugins.syntax import PACKAGE, Located, assigned, class_variables, parse, public_classes
 
 Kind = Literal["datasets", "baselines", "suites", "backbones", "executors", "tasks"]
@@ -34,7 +34,7 @@ BASE_NAMES: dict[str, str] = {
 }
 SUITE_VARIABLES = {"_base_", "dataset", "methods"}
 CARD = (
-    "homepage", "licence", "citation", "task", "folder", "download", "families", "floor", "metrics",
+    "homepage", "licence", "citation", "task", "folder", "download", "families", "trivial_baseline", "metrics",
     "single_label", "target", "tasks", "averages", "needs_volumes", "reads")  # fmt: skip
 
 

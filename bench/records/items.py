@@ -1,4 +1,4 @@
-"""Item scores inside a record: what tables compare, without opening the predictions of every cell."""
+"""Item scores inside a record: what tables compare, without reading the predictions of every cell."""
 
 from __future__ import annotations
 

@@ -29,8 +29,8 @@ def _finite(number: float | None) -> float | None:
     return number if number is None or math.isfinite(number) else None
 
 
-# Environment facts whose difference between seeds a table marks.
-MARKED = ("torch", "gpu", "processor")
+# Environment facts whose difference between seeds a table warns of.
+COMPARED_FACTS = ("torch", "gpu", "processor")
 
 Numbers = Annotated[list[FiniteFloat | None], BeforeValidator(_finite_list)]
 Metrics = Annotated[dict[str, FiniteFloat | None], BeforeValidator(_finite_dict)]
@@ -86,7 +86,7 @@ class Selection(Block):
 
     Attributes:
         criterion: `val_best`, `last`, or the closed-form method's own ("strength").
-        by: The data the criterion looked at; "test" marks the record in every table.
+        by: The data the criterion looked at; "test" is warned of in every table.
         labels: How many labels it looked at.
     """
 
@@ -111,7 +111,7 @@ class Macs(Block):
 
 
 class Flags(Block):
-    """What a reader must know before believing a number; tables mark each.
+    """What a reader must know before believing a number; tables warn of each.
 
     Attributes:
         partial: The data differ from the data set's published counts (`differences` says how).
@@ -234,7 +234,7 @@ class Record(Block):
         """The record without curves, diagnostics and most of the environment: all that tables need, at a tenth of the
         memory."""
         stages = [stage.model_copy(update={"curves": {}}) for stage in self.stages]
-        environment = {key: self.environment[key] for key in MARKED if key in self.environment}
+        environment = {key: self.environment[key] for key in COMPARED_FACTS if key in self.environment}
         return self.model_copy(update={"stages": stages, "diagnostics": {}, "environment": environment})
 
 

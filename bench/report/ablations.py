@@ -35,7 +35,7 @@ def sections(site: Site, claims: Sequence[Mapping[str, Any]]) -> Iterator[Sectio
     settings = dict(_settings(site, usable))
     for where, rows in settings.items():
         records = _records(site, rows)
-        for field in varying([row for row in rows if not row.key.floor], records, "method"):
+        for field in varying([row for row in rows if not row.key.trivial_baseline], records, "method"):
             part = site.part(rows)
             drawn = _drawn(k_ablation, part, records, points_of(claims, part, field), field)
             yield from _section(where, f"method field {field}", drawn)
@@ -84,7 +84,7 @@ def _by_subset(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 def _tuning(site: Site, rows: Sequence[Row]) -> Chart:
     """Diagnostics are read anew: the site's records are without them."""
-    trained = [row for row in rows if not row.key.floor]
+    trained = [row for row in rows if not row.key.trivial_baseline]
     if not any("lr_grid" in site.by_cell[row.cells[0]].recipe.params for row in trained):
         raise UsageError("no grid")
     cells = [cell for row in trained for cell in row.cells if site.by_cell[cell].recipe.params["lr_grid"]]

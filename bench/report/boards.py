@@ -1,4 +1,4 @@
-"""Leaderboards: the list of comparable blocks, and the table of one."""
+"""Leaderboards: the list of comparison groups, and the table of one."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def overview(boards: Sequence[dict[str, Any]]) -> Sheet:
         ),
         Column("rows", "rows", "number", first="down"),
         Column("best", "best mean"), Column("value", "its value", "number", first="down"),
-        Column("tied", "not separated from it", "number", "rows that the tests did not separate from the best"),
-        Column("floor", "resolution floor", "number", "difference found with 80 % power, at Holm's level"),
+        Column("tied", "n.s. from it", "number", "rows that the tests did not separate from the best"),
+        Column("mde", "MDE", "number", "difference found with 80 % power, at Holm's level"),
     )  # fmt: skip
     return Sheet("blocks", "Comparable blocks", columns, lines)
 
@@ -58,7 +58,7 @@ def summary(board: Board) -> dict[str, Any]:
     return {
         "place": board.place, "slug": board.slug, "rows": len(board.rows), "metric": metric,
         "backbones": ", ".join(by_backbone(board.rows)), "best": best, "tied": tied,
-        "floor": None if block is None else block.floor_holm,
+        "mde": None if block is None else block.mde_holm,
     }  # fmt: skip
 
 
@@ -78,7 +78,7 @@ def _known(board: Board, metric: Metric) -> list[tuple[Row, str]]:
 def _overview_line(board: dict[str, Any]) -> Line:
     place, metric, best = board["place"], board["metric"], board["best"]
     value = None if best is None else best[0] * scale(metric)
-    floor = board["floor"]
+    mde = board["mde"]
     digits, tied = metric.decimals, board["tied"]
     return Line(
         (
@@ -87,13 +87,13 @@ def _overview_line(board: dict[str, Any]) -> Line:
             number(board["rows"], str(board["rows"])), Cell(best[1] if best else ""),
             number(value, f"{value:.{digits}f} {metric.unit}" if value is not None else ""),
             number(tied, str(tied)) if tied is not None else Cell("not tested"),
-            number(floor, difference_words(metric, floor)) if floor is not None and isfinite(floor) else Cell(""),
+            number(mde, difference_words(metric, mde)) if mde is not None and isfinite(mde) else Cell(""),
         )
     )  # fmt: skip
 
 
 def leaderboard(board: Board, split: str = "test") -> Sheet:
-    """The rows of a block with rank ranges, letters, marks and facts, the best mean first."""
+    """The rows of a block with rank ranges, letters, warnings and facts, the best mean first."""
     metric = board.metric
     metrics = metrics_of(board.place.task)
     known = [m for m in metrics if any(m.name in row.values for row in board.rows)]
@@ -102,10 +102,10 @@ def leaderboard(board: Board, split: str = "test") -> Sheet:
         Column("method", "method"),
         Column("backbone", "backbone", hidden=len(by_backbone(board.rows)) == 1),
         *(_column(m, metric) for m in known),
-        Column("letters", "letters", "text", "rows that share a letter were not separated"),
+        Column("letters", "letters", "text", "rows that share a letter are not significantly different"),
         Column("seeds", "seeds", "number", first="down"),
         *(Column(key, label, "number", hidden=key == "macs_head") for key, label in FACTS),
-        Column("marks", "marks", "text", "what limits a comparison; explained below"),
+        Column("warnings", "warnings", "text", "what limits a comparison; explained below"),
     )  # fmt: skip
     sign = -1 if metric.higher_is_better else 1
     order = sorted(range(len(board.rows)), key=lambda i: _place(board.rows[i], metric, sign))
@@ -144,9 +144,9 @@ def _line(board: Board, row: Row, name: str, metrics: Sequence[Metric]) -> Line:
             Cell(row.letters),
             number(row.seeds, str(row.seeds)),
             *(number(row.facts[key], show_fact(_whole(row.facts[key]))) for key, _ in FACTS),
-            Cell("", marks=tuple(row.marks)),
+            Cell("", warnings=tuple(row.warnings)),
         ),
-        "floor" if row.key.floor else "selected" if row.key.test_selected else "",
+        "trivial_baseline" if row.key.trivial_baseline else "selected" if row.key.test_selected else "",
     )
 
 
@@ -164,10 +164,10 @@ def verdicts(board: Board) -> list[str]:
     if block is None:
         return [f"Not tested: {board.reason}."]
     found = int(block.different.sum()) // 2
-    floors = [difference_words(metric, value) for value in (block.floor, block.floor_holm)]
+    mdes = [difference_words(metric, value) for value in (block.mde, block.mde_holm)]
     lines = [
         f"{found} of {counted(block.pairs, 'pair')} separated (Holm's adjustment, alpha {block.alpha:g}).",
-        f"Typical resolution floor: {floors[0]} for one pair, {floors[1]} for any of {block.pairs}. "
+        f"Typical minimum detectable effect: {mdes[0]} for one pair, {mdes[1]} for any of {block.pairs}. "
         f"Smaller differences are not found reliably on {counted(block.items, 'test item')}.",
     ]
     if board.compared is not None and (said := unequal(board.compared)):
@@ -179,7 +179,7 @@ def verdicts(board: Board) -> list[str]:
 
 
 def notes_of(board: Board, site: Site) -> list[str]:
-    """The table's notes that are about this block: floors that lack, and looks at its test split."""
+    """The table's notes that are about this group: missing trivial baselines, and its test-set evaluations."""
     where = f"{board.place.dataset} ({board.place.protocol})"
     own = [note for note in site.table.notes if note.startswith((f"{where}:", f"{where} on "))]
     several_backbones = len(by_backbone(board.rows)) > 1

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.core.errors import UsageError
 from bench.records import CorruptRecord, Record, Store
-from bench.report import ablations, boards, claims, compare, passports, record
+from bench.report import ablations, boards, claims, compare, data_cards, record
 from bench.report.pages import Pages
 from bench.report.site import Board, Run, Site
 
@@ -66,7 +66,7 @@ def build(store: Store, out: Path, examples: Examples = no_examples, pairs: Pair
     _index(pages, site, summaries)
     _ablations(pages, site, claim_facts)
     _claims(pages, told, claim_facts)
-    _passports(pages, site, examples, pairs)
+    _data_cards(pages, site, examples, pairs)
     _about(pages, site)
     files = [file for file in out.rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files) / 1e6
@@ -88,9 +88,9 @@ def _board(pages: Pages, site: Site, board: Board) -> dict[str, Any]:
     sheet = pages.sheet(boards.leaderboard(board), board.slug)
     pages.whole(sheet, board.words)
     charts = pages.charts(boards.pictures(board, site), f"{board.slug}-board")
-    marks = {word: text for row in board.rows for word, text in row.marks.items()}
+    warnings = {word: text for row in board.rows for word, text in row.warnings.items()}
     pages.write(
-        f"board-{board.slug}.html", "board.html", **common, table=sheet, charts=charts, marks=marks,
+        f"board-{board.slug}.html", "board.html", **common, table=sheet, charts=charts, warnings=warnings,
         verdicts=[*boards.verdicts(board), *boards.notes_of(board, site)],
     )  # fmt: skip
     pairs = compare.pair_table(board)
@@ -154,17 +154,17 @@ def _claims(pages: Pages, told: Sequence[Any], claim_facts: Sequence[dict[str, A
     pages.write("claims.html", "claims.html", table=sheet, charts=charts, counts=claims.counts(told))
 
 
-def _passports(pages: Pages, site: Site, examples: Examples, pairs: Pairs) -> None:
+def _data_cards(pages: Pages, site: Site, examples: Examples, pairs: Pairs) -> None:
     by_name: dict[str, list[Record]] = defaultdict(list)
     for found in site.records:
         by_name[found.dataset.name].append(found)
     told = []
     for name, records in sorted(by_name.items()):
         images, note = examples(records[0], pages.folder / "images")
-        passport = passports.passport(name, records, site.store.folder)
-        alike = pairs(records[0], pages.folder / "images", passport.audit) if passport.audit else []
-        told.append((passport, images, note, alike))
-    pages.write("data.html", "data.html", passports=told)
+        data_card = data_cards.data_card(name, records, site.store.folder)
+        alike = pairs(records[0], pages.folder / "images", data_card.audit) if data_card.audit else []
+        told.append((data_card, images, note, alike))
+    pages.write("data.html", "data.html", data_cards=told)
 
 
 def _about(pages: Pages, site: Site) -> None:

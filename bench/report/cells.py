@@ -36,24 +36,24 @@ class Cell:
         text: What is shown.
         sort: What is sorted by, where that is not the text.
         href: Where it leads.
-        marks: Short words shown as labels.
+        warnings: Short words shown as labels.
     """
 
     text: str = ""
     sort: float | None = None
     href: str = ""
-    marks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def plain(self) -> Any:
         """For the script: the text alone where there is nothing else."""
-        if not self.href and not self.marks and self.sort is None:
+        if not self.href and not self.warnings and self.sort is None:
             return self.text
-        return [self.text, self.sort, self.href, list(self.marks)]
+        return [self.text, self.sort, self.href, list(self.warnings)]
 
 
 @dataclass(frozen=True)
 class Line:
-    """One row; ``kind`` is a class of the page's style, such as ``floor``."""
+    """One row; ``kind`` is a class of the page's style, such as ``trivial baseline``."""
 
     cells: tuple[Cell, ...]
     kind: str = ""
@@ -103,7 +103,10 @@ class Sheet:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow([column.label for column in self.columns])
         writer.writerows(
-            [[defused(", ".join((cell.text, *cell.marks)).strip(", ")) for cell in line.cells] for line in self.lines]
+            [
+                [defused(", ".join((cell.text, *cell.warnings)).strip(", ")) for cell in line.cells]
+                for line in self.lines
+            ]
         )
         return text.getvalue()
 

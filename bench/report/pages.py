@@ -25,7 +25,7 @@ LOOK = {"$schema": SCHEMA, "config": CONFIG}  # what all charts have in common i
 HEAD = "window.adaptbench = window.adaptbench || { sheets: {}, charts: {}, look: {} };\n"
 NAVIGATION = (
     ("index.html", "Leaderboards"), ("ablations.html", "Ablations and curves"), ("claims.html", "Claims"),
-    ("data.html", "Data passports"), ("about.html", "About"),
+    ("data.html", "Data cards"), ("about.html", "About"),
 )  # fmt: skip
 
 
@@ -102,7 +102,7 @@ class Pages:
     def assets(self) -> None:
         """The style, the script, the chart library, and their licences."""
         place = Path(__file__).parent / "templates"
-        for name in ("report.js", "report.css", "LICENCES.txt"):  # first what marks the folder as a report
+        for name in ("report.js", "report.css", "LICENCES.txt"):  # first what warnings the folder as a report
             write_text(self.folder / "assets" / name, (place / name).read_text(encoding="utf-8"))
         write_text(self.folder / "assets" / "vega-lite.js", library())
         write_text(self.folder / "assets" / "charts.js", f"{HEAD}window.adaptbench.look = {_literal(LOOK)};\n")

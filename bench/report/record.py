@@ -44,7 +44,7 @@ def page(board: Board, row: Row, name: str, runs: Sequence[Run]) -> dict[str, An
         "board": f"../board-{board.slug}.html",
         "command": command(row.cells or [record.cell for record in row.failures]),
         "cells": row.cells,
-        "marks": row.marks,
+        "warnings": row.warnings,
         "failures": [(f.cell, f.error.kind, f.error.message) for f in row.failures if f.error],
         "metrics": metric_table(row, records) if records else None,
         "parts_": parts(lead),

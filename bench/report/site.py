@@ -1,4 +1,4 @@
-"""What the report is about: the rows of a results folder by comparable block, with verdicts and page names."""
+"""What the report is about: the rows of a results folder by comparison group, with verdicts and page names."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from functools import cached_property
 import numpy as np
 
 from bench.plots.labels import labels
-from bench.records import Record, Store, openings
-from bench.stats import Block
+from bench.records import Record, Store, evaluation_log
+from bench.stats import ComparisonGroup
 from bench.tables import Table, aggregate
-from bench.tables.blocks import Compared, Place, name_of, place_of
-from bench.tables.damage import records_of, with_damage
+from bench.tables.comparison_groups import Compared, Place, name_of, place_of
+from bench.tables.corrupt_records import records_of, with_corrupt_records
 from bench.tables.metrics import metrics_of
+from bench.tables.review_status import with_review_status
 from bench.tables.rows import Row
 from bench.tables.scores import scores_of
 from bench.tables.stale import stale_reason, with_unknown
-from bench.tables.standing import with_standing
 from bench.tasks.base import Metric
 
 Run = tuple[Record, dict[str, np.ndarray]]
@@ -29,7 +29,7 @@ Run = tuple[Record, dict[str, np.ndarray]]
 
 @dataclass(frozen=True)
 class Board:
-    """One comparable block.
+    """One comparison group.
 
     Attributes:
         names: What the rows are called, all different.
@@ -54,7 +54,7 @@ class Board:
         return metrics_of(self.place.task)[0]
 
     @property
-    def verdicts(self) -> Block | None:
+    def verdicts(self) -> ComparisonGroup | None:
         """What the tests say of all pairs; None where they could not be made."""
         return self.compared.verdicts if self.compared else None
 
@@ -85,7 +85,7 @@ class Site:
 
     Attributes:
         records: All records without their curves and diagnostics.
-        table: One row a configuration, with marks, intervals and ranks.
+        table: One row a configuration, with warnings, intervals and ranks.
     """
 
     store: Store
@@ -100,18 +100,18 @@ class Site:
             UsageError: There are no records.
         """
         records = records_of(store)
-        looks, scores = list(openings.read(store.folder)), scores_of(store, "test")
-        table = aggregate(records, stale=stale_reason, openings=looks, scores=scores)
-        return cls(store, records, with_damage(with_standing(with_unknown(table), store), store))
+        evaluations, scores = list(evaluation_log.read(store.folder)), scores_of(store, "test")
+        table = aggregate(records, stale=stale_reason, evaluations=evaluations, scores=scores)
+        return cls(store, records, with_corrupt_records(with_review_status(with_unknown(table), store), store))
 
     def boards(self) -> Iterator[Board]:
-        """The comparable blocks."""
+        """The comparison groups."""
         compared = {block.place: block for block in self.table.blocks}
         for place, rows in self.places(self.table.rows).items():
             yield Board(place, rows, labels([row.key for row in rows]), compared.get(place))
 
     def places(self, rows: Sequence[Row]) -> dict[Place, list[Row]]:
-        """Rows by comparable block; those of which no run has finished stand with their like."""
+        """Rows by comparison group; those of which no run has finished stand with their like."""
         found: dict[Place, list[Row]] = defaultdict(list)
         failed = [row for row in rows if not row.cells]
         for row in rows:

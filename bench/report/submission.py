@@ -19,7 +19,7 @@ from bench.core.commands import command
 from bench.core.errors import BenchError, UsageError
 from bench.records import Record, Store, prediction_key
 from bench.records.files import digest
-from bench.records.standing import advance
+from bench.records.review_status import advance
 from bench.report.recomputed import Arrays, items_recomputed, outputs_of, recomputed
 from bench.tables.metrics import metrics_of
 from bench.tables.stale import stale_reason
@@ -240,7 +240,7 @@ def _present(target: Store, record: Record) -> bool:
     return known is not None
 
 
-def mark(results: Path, records: Iterable[Record], status: str, by: str) -> list[str]:
+def set_status(results: Path, records: Iterable[Record], status: str, by: str) -> list[str]:
     """Say that finished records from outside were rerun or confirmed; errors are those of `advance`."""
     steps = advance(results, [record for record in records if record.status == "done"], status, by)
     return [step.cell for step in steps]

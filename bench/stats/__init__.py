@@ -1,16 +1,16 @@
-"""Statistics on scores: rows, pairs, blocks, floors. numpy and scipy only; imports neither torch nor timm."""
+"""Statistics on scores: rows, pairs, blocks, mdes. numpy and scipy only; imports neither torch nor timm."""
 
-from bench.stats.block import Block, compare_all
 from bench.stats.budget import Budget, noise_budget
 from bench.stats.comparison import Comparison
+from bench.stats.comparison_group import ComparisonGroup, compare_all
 from bench.stats.crossed import Crossed, crossed
-from bench.stats.crossing import Crossing, crossings
+from bench.stats.crossover import Crossover, crossovers
 from bench.stats.errors import StatisticsError
-from bench.stats.floors import planning_floor, resolution_floor
 from bench.stats.folds import Folds, over_folds
 from bench.stats.holm import holm
 from bench.stats.letters import letters, rank_ranges
 from bench.stats.mcnemar import midp
+from bench.stats.mde import minimum_detectable_effect, planning_mde
 from bench.stats.pairs import compare
 from bench.stats.pseudo import auc, balanced_accuracy, jackknife, macro_auc, macro_f1
 from bench.stats.rows import Row, interval, intervals, of_seeds
@@ -19,11 +19,11 @@ from bench.stats.superiority import Superiority, superiority
 
 __all__ = [
     "Across",
-    "Block",
     "Budget",
     "Comparison",
+    "ComparisonGroup",
     "Crossed",
-    "Crossing",
+    "Crossover",
     "Folds",
     "Row",
     "StatisticsError",
@@ -34,7 +34,7 @@ __all__ = [
     "compare",
     "compare_all",
     "crossed",
-    "crossings",
+    "crossovers",
     "holm",
     "interval",
     "intervals",
@@ -43,12 +43,12 @@ __all__ = [
     "macro_auc",
     "macro_f1",
     "midp",
+    "minimum_detectable_effect",
     "noise_budget",
     "of_seeds",
     "over_folds",
-    "planning_floor",
+    "planning_mde",
     "rank_ranges",
-    "resolution_floor",
     "sign_flips",
     "signed_ranks",
     "smallest_sample",

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bench.stats.crossed import FEWEST_SEEDS, Crossed, least_p
-from bench.stats.floors import ALPHA, POWER, resolution_floor
+from bench.stats.mde import ALPHA, POWER, minimum_detectable_effect
 
 MOST_SEEDS, MOST_UNITS = 10_000, 10**9
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How the noise of a comparison divides, and what would bring its floor down to a difference.
+    """How the noise of a comparison divides, and what would bring its mde down to a difference.
 
     Attributes:
         target: The difference to be found.
@@ -68,7 +68,7 @@ def noise_budget(
     power: float = POWER,
     seeds_matter: bool = True,
 ) -> Budget:
-    """Solve for the seeds, or the units, at which the resolution floor reaches a difference.
+    """Solve for the seeds, or the units, at which the minimum detectable effect reaches a difference.
 
     The variance with n' units and S' seeds is unit variance / n' + seed variance / S' + residual / (n' S'), from the
     components of one comparison; the degrees of freedom grow with it.
@@ -82,10 +82,10 @@ def noise_budget(
     target = abs(float(table.mean)) if target is None else abs(target)
     seeds, units = int(table.seeds), table.units
 
-    def floor(n: int, runs: int) -> float:
+    def mde(n: int, runs: int) -> float:
         if least_p(n) > alpha:
             return math.inf
-        return float(resolution_floor(_projected(table, n, runs), alpha, power))
+        return float(minimum_detectable_effect(_projected(table, n, runs), alpha, power))
 
     never, no_seeds = target == 0, target == 0 or not seeds_matter
     return Budget(
@@ -95,8 +95,8 @@ def noise_budget(
         residual_sd=float(np.sqrt(table.ms_residual)),
         seeds=seeds,
         units=units,
-        more_seeds=None if no_seeds else _more(lambda runs: floor(units, runs) <= target, seeds, MOST_SEEDS),
-        more_units=None if never else _more(lambda n: floor(n, seeds) <= target, units, MOST_UNITS),
+        more_seeds=None if no_seeds else _more(lambda runs: mde(units, runs) <= target, seeds, MOST_SEEDS),
+        more_units=None if never else _more(lambda n: mde(n, seeds) <= target, units, MOST_UNITS),
         seeds_matter=seeds_matter,
     )
 

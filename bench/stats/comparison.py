@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bench.stats.budget import Budget, noise_budget
 from bench.stats.crossed import FEWEST_SEEDS, Crossed
-from bench.stats.floors import POWER
+from bench.stats.mde import POWER
 
 METHODS, MODELS = "methods", "models"
 
@@ -29,8 +29,8 @@ class Comparison:
         unit_freedom, seed_freedom: Degrees of freedom of the two parts of the variance; the second is None in scope
             ``models``.
         variance: Variance of the difference.
-        floor: True difference that is found with 80 % probability at alpha.
-        floor_holm: The same at Holm's first level, alpha / pairs.
+        mde: True difference that is found with 80 % probability at alpha.
+        mde_holm: The same at Holm's first level, alpha / pairs.
         different: Whether the pair was found different (adjusted p at most alpha).
         untestable: Whether no outcome on the units that differ could have been: not tied, but unknown.
         table: The analysis of variance behind it.
@@ -53,8 +53,8 @@ class Comparison:
     unit_freedom: float
     seed_freedom: float | None
     variance: float
-    floor: float
-    floor_holm: float
+    mde: float
+    mde_holm: float
     alpha: float
     different: bool
     untestable: bool
@@ -64,10 +64,10 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """One of ``different``, ``untestable``, ``not separated``."""
+        """One of ``different``, ``untestable``, ``no significant difference``."""
         if self.different:
             return "different"
-        return "untestable" if self.untestable else "not separated"
+        return "untestable" if self.untestable else "no significant difference"
 
     def budget(self, target: float | None = None, power: float = POWER) -> Budget:
         """Seeds or units that would separate them, at `level`: see `noise_budget`."""

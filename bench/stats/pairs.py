@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from bench.stats.block import compare_all
 from bench.stats.comparison import Comparison
-from bench.stats.floors import ALPHA
+from bench.stats.comparison_group import compare_all
+from bench.stats.mde import ALPHA
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

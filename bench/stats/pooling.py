@@ -1,4 +1,4 @@
-"""Seed variance borrowed from the other methods of a comparable block.
+"""Seed variance borrowed from the other methods of a comparison group.
 
 Three seeds leave two degrees of freedom to a method's seed variance: Student's quantile is 4.3 at 5 % and 24 at Holm's
 level for 28 pairs, so that nothing could ever be separated. Methods of one block tell more together. What is pooled is

@@ -54,15 +54,15 @@ def macro_f1(labels: Array, predicted: Array, classes: int) -> Array:
     """
     labels, flat = np.asarray(labels), np.asarray(predicted).reshape(-1, len(labels))
     right, items, marked = _counts(labels, flat, classes)
-    present, marks = items > 0, items + marked
-    f1 = _fraction(2 * right, marks) * present
+    present, sizes = items > 0, items + marked
+    f1 = _fraction(2 * right, sizes) * present
     wrong = flat != labels
-    of_right, of_marks = (np.take_along_axis(counts, flat, 1) for counts in (right, marks))
+    of_right, of_sizes = (np.take_along_axis(counts, flat, 1) for counts in (right, sizes))
     predicted_without = np.where(
-        wrong, _fraction(2 * of_right, of_marks - 1), _fraction(2 * (of_right - 1), of_marks - 2)
+        wrong, _fraction(2 * of_right, of_sizes - 1), _fraction(2 * (of_right - 1), of_sizes - 2)
     )
     change = (np.take_along_axis(f1, flat, 1) - predicted_without) * present[flat]
-    change += wrong * (f1[:, labels] - _fraction(2 * right[:, labels], marks[:, labels] - 1))
+    change += wrong * (f1[:, labels] - _fraction(2 * right[:, labels], sizes[:, labels] - 1))
     full = f1.sum(1) / present.sum()
     return pseudo_values(full, full[:, None] - change / present.sum()).reshape(np.shape(predicted))
 

@@ -1,4 +1,4 @@
-"""Intervals, p-values and floors when a variance is the sum of two estimates with different degrees of freedom.
+"""Intervals, p-values and mdes when a variance is the sum of two estimates with different degrees of freedom.
 
 A mean whose variance is estimated by A (n - 1 degrees of freedom, the units) plus B (few, the seeds) is within
 ``sqrt(t_A^2 A + t_B^2 B)`` of the truth in at least ``level`` of all cases, whatever the shares of A and B, where t_A
@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import chdtri, nctdtrinc, stdtrit
 
 Array = np.ndarray[Any, np.dtype[Any]]
-LOWEST = -92.0  # log of the smallest p that is told from 0, about 1e-40
+LOWEST = -92.0  # log of the smallest p that is distinguished from 0, about 1e-40
 STEPS = 8192
 
 

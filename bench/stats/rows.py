@@ -59,7 +59,7 @@ def intervals(
     runs: Runs | None = None,
     deterministic: Collection[str] = (),
 ) -> dict[str, Row]:
-    """Intervals of the rows of one comparable block.
+    """Intervals of the rows of one comparison group.
 
     The variance of a mean is that of the crossed table. Seeds are few, so their mean square is pooled over the block
     (never taken below the row's own); when even the block has under four degrees of freedom, the interval is of

@@ -20,7 +20,7 @@ def averaged(rows: Iterable[Row]) -> list[Row]:
     """A row for each configuration that has finished all protocols that its data set's card averages over.
 
     Its interval takes the protocols' test items as independent of each other; what they share (seeds of one backbone)
-    makes it a little too narrow, which the mark says.
+    makes it a little too narrow, which the warning says.
     """
     by_configuration: dict[tuple[Key, str], list[Row]] = defaultdict(list)
     for row in rows:
@@ -51,7 +51,7 @@ def _mean(key: Key, pattern: str, rows: list[Row]) -> Row:
         failures=(),
         cells=tuple(cell for row in rows for cell in row.cells),
         names=rows[0].names,
-        marks={"mean of protocols": f"mean over {len(rows)} protocols, whose test items are taken as independent"},
+        warnings={"mean of protocols": f"mean over {len(rows)} protocols, whose test items are taken as independent"},
     )
 
 

@@ -1,4 +1,4 @@
-"""A table as papers have it: caption, label, short names, the best row in bold, marks as letters with notes inside."""
+"""A table as papers have it: caption, label, short names, the best row in bold, warnings as letters with notes."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ SHRUNK = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 def latex(table: Table) -> str:
     """A floating table that needs the packages booktabs and graphicx; a wide one shrinks to the width of its lines."""
     told = sheet(table)
-    marked, method = told.head.index("marks"), told.head.index("method")
-    letters = _letters([mark for row in table.rows for mark in row.marks.items()])
+    marked, method = told.head.index("warnings"), told.head.index("method")
+    letters = _letters([warning for row in table.rows for warning in row.warnings.items()])
     kept = [i for i in range(len(told.head)) if i != marked]
     lines = []
     for number, (row, line) in enumerate(zip(table.rows, told.body, strict=True)):
         cells = {i: _cell(line[i], (number, i) in told.strong) for i in kept}
-        cells[method] += _superscript([letters[mark] for mark in row.marks.items()])
+        cells[method] += _superscript([letters[warning] for warning in row.warnings.items()])
         lines.append(" & ".join(cells[i] for i in kept) + r" \\")
     columns = "".join("r" if right_aligned(told.head[i]) else "l" for i in kept)
     head = " & ".join(escaped(told.head[i]) for i in kept) + r" \\"
@@ -63,9 +63,9 @@ def _cell(text: str, strong: bool) -> str:
     return value + (rf" {{\scriptsize [{escaped(interval)}}}" if space else "")
 
 
-def _letters(marks: list[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """Mark and meaning -> a, b, ... z, aa, ab, ..."""
-    distinct, n = list(dict.fromkeys(marks)), len(ascii_lowercase)
+def _letters(warnings: list[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Warning and meaning -> a, b, ... z, aa, ab, ..."""
+    distinct, n = list(dict.fromkeys(warnings)), len(ascii_lowercase)
     return {m: (ascii_lowercase[i // n - 1] if i >= n else "") + ascii_lowercase[i % n] for i, m in enumerate(distinct)}
 
 

@@ -1,4 +1,4 @@
-"""What tables know of plug-ins without importing torch: the metrics of tasks, the floors among the methods."""
+"""What tables know of plug-ins without importing torch: metrics of tasks, trivial baselines among the methods."""
 
 from __future__ import annotations
 
@@ -68,11 +68,11 @@ def default_columns(tasks: Iterable[str]) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=64)
-def known_floors(task: str) -> tuple[str, ...]:
-    """Names of the floors that every table of a task should have, the lowest first; some are for volumes only."""
+def known_trivial_baselines(task: str) -> tuple[str, ...]:
+    """The trivial baselines that every table of a task should have, the lowest first; some are for volumes only."""
     cards = {name: dict(entry.card) for name, entry in catalog("baselines").items()}
     everywhere = {name: card for name, card in cards.items() if card.get("needs_volumes") != "True"}
-    ranks = {name: int(card.get("floor", "0")) for name, card in everywhere.items() if _is_for(card, task)}
+    ranks = {name: int(card.get("trivial_baseline", "0")) for name, card in everywhere.items() if _is_for(card, task)}
     return tuple(sorted((name for name, rank in ranks.items() if rank), key=lambda name: ranks[name]))
 
 

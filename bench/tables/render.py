@@ -24,7 +24,7 @@ from bench.tasks.base import Metric
 SELECTED = " (test-selected)"
 UNLIMITED = 1000  # columns; a pipe has no width
 LIFTED = ("dataset", "protocol", "backbone", "recipe")
-TEXT_COLUMNS = (*LIFTED, "method", "stage", "ties", "marks")
+TEXT_COLUMNS = (*LIFTED, "method", "stage", "ties", "warnings")
 Grid = tuple[list[str], list[list[str]]]
 
 
@@ -55,7 +55,7 @@ def grid(table: Table) -> Grid:
         *compared,
         *(heading(table.metrics[column]) + SELECTED * kind for column, kind in numbers),
         *facts,
-        "marks",
+        "warnings",
     ]
     body = [
         [
@@ -67,7 +67,7 @@ def grid(table: Table) -> Grid:
                 for column, kind in numbers
             ),
             *(show_fact(fact(row, column)) for column in facts),
-            ", ".join(row.marks),
+            ", ".join(row.warnings),
         ]
         for row in table.rows
     ]
@@ -108,20 +108,20 @@ def show_fact(value: float | None) -> str:
 
 
 def footnotes(table: Table) -> list[str]:
-    """What the marks mean, each with the rows it concerns, then the table's own notes."""
+    """What the warnings mean, each with the rows it concerns, then the table's own notes."""
     found = {
         f"{word}: {text}" + (f" ({', '.join(methods)})" if len(methods) <= 3 else ""): None
-        for (word, text), methods in _marked(table).items()
+        for (word, text), methods in _warned(table).items()
     }
     return [visible(note) for note in (*found, *table.notes)]
 
 
-def _marked(table: Table) -> dict[tuple[str, str], list[str]]:
-    """(mark, meaning) -> methods that carry it."""
+def _warned(table: Table) -> dict[tuple[str, str], list[str]]:
+    """(warning, meaning) -> methods that carry it."""
     found: dict[tuple[str, str], list[str]] = {}
     for row in table.rows:
-        for mark in row.marks.items():
-            methods = found.setdefault(mark, [])
+        for warning in row.warnings.items():
+            methods = found.setdefault(warning, [])
             if row.key.method not in methods:
                 methods.append(row.key.method)
     return found
@@ -176,7 +176,7 @@ def _rich(table: Table) -> str:
         shown.add_column(Text(name), justify="right" if right_aligned(name) else "left", overflow="fold")
     for line in told.body:
         cells = zip(told.head, line, strict=True)
-        shown.add_row(*(Text(cell, "yellow" if name == "marks" else "") for name, cell in cells))
+        shown.add_row(*(Text(cell, "yellow" if name == "warnings" else "") for name, cell in cells))
     text, terminal = io.StringIO(), sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if terminal else UNLIMITED
     console = Console(file=text, width=width, force_terminal=terminal, highlight=False)

@@ -15,7 +15,7 @@ import numpy as np
 from bench.records import Record
 from bench.stats import Row as Estimate
 from bench.stats import StatisticsError, over_folds
-from bench.tables.rows import Key, stage_of, told_apart
+from bench.tables.rows import Key, distinct_titles, stage_of
 from bench.tasks.base import Metric
 
 COVERS = "resampled splits"
@@ -61,8 +61,8 @@ def difference(
         return ""
     scale, unit = (100, "points") if metric.unit == "%" else (1, metric.unit)
     ends = f"[{scale * found.low:+.1f}, {scale * found.high:+.1f}]"
-    verdict = "different" if found.p < 0.05 else "not separated"
-    one, other = told_apart(a, b)
+    verdict = "different" if found.p < 0.05 else "no significant difference"
+    one, other = distinct_titles(a, b)
     return (
         f"{one} less {other}, over {found.folds} splits: "
         f"{scale * found.mean:+.1f} {ends} {unit} of {metric.name}, {verdict} "

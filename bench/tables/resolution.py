@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import fields
 
-from bench.stats import Block, Comparison
-from bench.tables.blocks import Compared, Place
+from bench.stats import Comparison, ComparisonGroup
+from bench.tables.comparison_groups import Compared, Place
 from bench.tasks.base import Metric
 
 
 def resolution(found: Sequence[Compared]) -> list[str]:
-    """For each block its tests and its floor, and what it would take to separate its two best rows."""
+    """For each block its tests and its mde, and what it would take to separate its two best rows."""
     return [_of_block(block, block.verdicts) for block in found if block.verdicts is not None]
 
 
@@ -30,7 +30,7 @@ def apart(found: Sequence[Compared]) -> list[str]:
 
 
 def difference_words(metric: Metric, value: float) -> str:
-    """``3.1 points``; "none" for a floor on so few units that no difference could be found."""
+    """``3.1 points``; "none" for a mde on so few units that no difference could be found."""
     if not math.isfinite(value):
         return "none"
     return f"{value * 100:.1f} points" if metric.unit == "%" else f"{value:.{metric.decimals}f} {metric.unit}".rstrip()
@@ -48,26 +48,27 @@ def shared_words(pair: Comparison) -> str:
     return f"{pair.seeds} shared seed{'s' * (pair.seeds != 1)}"
 
 
-def _of_block(block: Compared, verdicts: Block) -> str:
+def _of_block(block: Compared, verdicts: ComparisonGroup) -> str:
     best, second = (verdicts.names[place] for place in verdicts.order[:2])
     pair = verdicts.pair(best, second)
     few = [block.label(name) for name in verdicts.names if not verdicts.speaks_of_method(name)]
     whose = "" if len(few) == len(verdicts.names) else f" where {' or '.join(few)} is one of them"
     holds = f"; with fewer than three seeds of these trained models, not of the methods{whose}" if few else ""
     told = (
-        f"{block.place.label}: rows that share a letter in 'ties' were not separated ({' and '.join(verdicts.tests)}, "
-        f"Holm over {verdicts.pairs} pairs{holds}). {_floor(block.metric, verdicts, pair)} "
+        f"{block.place.label}: rows that share a letter in 'ties' are not significantly different "
+        f"({' and '.join(verdicts.tests)}, "
+        f"Holm over {verdicts.pairs} pairs{holds}). {_mdes(block.metric, verdicts, pair)} "
         f"{block.label(best)} against {block.label(second)}: {pair.verdict}"
     )
     return told + ("." if pair.different else f"; to separate them: {pair.budget().text(units_of(pair))}.")
 
 
-def _floor(metric: Metric, verdicts: Block, pair: Comparison) -> str:
-    if not math.isfinite(verdicts.floor):
+def _mdes(metric: Metric, verdicts: ComparisonGroup, pair: Comparison) -> str:
+    if not math.isfinite(verdicts.mde):
         return f"No difference at all can be found with {pair.units} {units_of(pair)}."
     return (
-        f"A true difference of {difference_words(metric, verdicts.floor)} is found in four of five such comparisons, a "
-        f"smaller one more rarely (for the smallest p of all pairs: {difference_words(metric, verdicts.floor_holm)})."
+        f"A true difference of {difference_words(metric, verdicts.mde)} is found in four of five such comparisons, a "
+        f"smaller one more rarely (for the smallest p of all pairs: {difference_words(metric, verdicts.mde_holm)})."
     )
 
 

@@ -1,6 +1,6 @@
 """Records -> rows: one row a configuration, averaged over its seeds.
 
-Configurations are told apart by everything in a cell's name but its seeds, so runs with different preprocessing,
+Configurations are distinguished by everything in a cell's name but its seeds, so runs with different preprocessing,
 epochs or protocol never meet in one mean. Test-selected runs are kept apart as well.
 """
 
@@ -43,7 +43,7 @@ class Key:
     """What makes a row; the parts are written as in a cell's name.
 
     Attributes:
-        floor: The method's place among the floors, from 1; 0 when it is none.
+        trivial_baseline: The method's place among the trivial_baselines, from 1; 0 when it is none.
     """
 
     task: str
@@ -54,7 +54,7 @@ class Key:
     method: str
     stage: str
     test_selected: bool
-    floor: int = 0
+    trivial_baseline: int = 0
 
     @property
     def imported(self) -> bool:
@@ -72,7 +72,7 @@ def title(key: Key) -> str:
     return f"{key.method} on {key.backbone}"
 
 
-def told_apart(a: Key, b: Key) -> tuple[str, str]:
+def distinct_titles(a: Key, b: Key) -> tuple[str, str]:
     """Two rows for people, with their recipes where these differ, with their stages where only these do."""
     if a.recipe != b.recipe:
         return f"{title(a)}, {a.recipe}", f"{title(b)}, {b.recipe}"
@@ -90,11 +90,11 @@ class Row:
         values: Metric -> mean and interval on the split shown; a metric that is undefined in a run is left out.
         facts: Name in `FACTS` -> mean over runs, None when unknown.
         n: Samples of the split shown.
-        marks: Word -> what it means here; see `bench.tables.marks`.
+        warnings: Word -> what it means here; see `bench.tables.warnings`.
         failures: Failed runs.
         cells: Canonical names of the finished runs.
-        ranks: Best and worst rank among the rows of its comparable block; None where that is not known.
-        letters: Rows of a block that share a letter were not separated.
+        ranks: Best and worst rank among the rows of its comparison group; None where that is not known.
+        letters: Rows of a block that share a letter are not significantly different.
         names: Part of the cell's name -> how the row is shown to people, where that says more than `key`.
         of_methods: Whether rank and letters speak of the method, not of the trained models alone.
     """
@@ -106,7 +106,7 @@ class Row:
     n: int | None
     failures: tuple[Record, ...]
     cells: tuple[str, ...]
-    marks: dict[str, str] = field(default_factory=dict)
+    warnings: dict[str, str] = field(default_factory=dict)
     ranks: tuple[int, int] | None = None
     letters: str = ""
     of_methods: bool = False
@@ -191,7 +191,7 @@ def stage_of(record: Record, name: str) -> StageResult:
 
 
 def _values(task: str, metrics: list[dict[str, float | None]]) -> dict[str, Estimate]:
-    """Each metric over its runs; what item scores add comes with the block (`bench.tables.blocks`)."""
+    """Each metric over its runs; what item scores add comes with the block (`bench.tables.comparison_groups`)."""
     values = {}
     for metric in metrics_of(task):
         numbers = [value for run in metrics if (value := run.get(metric.name)) is not None]

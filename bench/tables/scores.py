@@ -7,7 +7,7 @@ import numpy as np
 from bench.plugins.registry import load
 from bench.records import CorruptRecord, Record, StageResult, Store, prediction_key
 from bench.stats import StatisticsError
-from bench.tables.blocks import Scores, packed_scores
+from bench.tables.comparison_groups import Scores, packed_scores
 from bench.tasks.base import Metric, Outputs, Task
 
 

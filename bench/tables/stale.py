@@ -35,10 +35,13 @@ def stale_reason(record: Record) -> str:
 
 
 def with_unknown(table: Table) -> Table:
-    """The table with a mark on rows whose method is not known here, so that nobody can tell whether they are stale."""
+    """The table with a warning on rows whose method is not known here, so that their staleness is unknown."""
     known = registry.catalog("baselines")
     unknown = {"unknown method": "its plug-in is not here, so whether it is stale is not known; see --plugins"}
-    rows = [row if row.key.method_name in known else replace(row, marks={**row.marks, **unknown}) for row in table.rows]
+    rows = [
+        row if row.key.method_name in known else replace(row, warnings={**row.warnings, **unknown})
+        for row in table.rows
+    ]
     return replace(table, rows=rows)
 
 

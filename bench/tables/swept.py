@@ -40,10 +40,10 @@ def shown_parts(groups: Mapping[Key, Sequence[Record]]) -> dict[Key, Shown]:
 
 
 def sort_key(key: Key, shown: Shown) -> list[Any]:
-    """By data set, backbone and recipe, floors first, then by the values of fields: k=5 comes before k=20."""
+    """By data set, backbone and recipe, trivial baselines first, then by values of fields: k=5 before k=20."""
     dataset, backbone, method, recipe = (_place(shown[part]) for part in PARTS)
     setting = [key.task, dataset, key.protocol, backbone, recipe]
-    return [*setting, key.floor or math.inf, method, len(key.stage), key.stage, key.test_selected]
+    return [*setting, key.trivial_baseline or math.inf, method, len(key.stage), key.stage, key.test_selected]
 
 
 def _telling(records: Sequence[Record]) -> Record:

@@ -9,18 +9,18 @@ from typing import Any
 
 from bench.core.errors import UsageError, nearest
 from bench.records import Record
-from bench.records.openings import Opening
+from bench.records.evaluation_log import Evaluation
 from bench.stats import Row as Estimate
 from bench.tables.averages import averaged
-from bench.tables.blocks import REDRAWN, Compared, Scores, compared, packed_scores, ranked, with_intervals
+from bench.tables.comparison_groups import REDRAWN, Compared, Scores, compared, packed_scores, ranked, with_intervals
 from bench.tables.filters import check_split, select
-from bench.tables.marks import Floors, Stale, floor_means, marked
-from bench.tables.metrics import default_columns, known_floors, known_metrics
+from bench.tables.metrics import default_columns, known_metrics, known_trivial_baselines
 from bench.tables.resampled import notes
 from bench.tables.resolution import apart, resolution
 from bench.tables.rows import FACTS, Key, Row, group, make_row
 from bench.tables.seeds import seed_notes
 from bench.tables.swept import ordered
+from bench.tables.warnings import Stale, TrivialBaselines, trivial_baseline_means, with_warnings
 from bench.tasks.base import Metric
 
 
@@ -29,7 +29,7 @@ class Table:
     """What a command shows.
 
     Attributes:
-        blocks: The comparable blocks with the verdicts on all pairs of their rows.
+        blocks: The comparison groups with the verdicts on all pairs of their rows.
         columns: Metrics and facts, in order.
         metrics: The columns that are metrics, by name.
         stages: Whether rows of earlier stages are shown.
@@ -61,12 +61,13 @@ def aggregate(
     stages: bool = False,
     split: str = "test",
     stale: Stale = lambda record: "",
-    openings: Sequence[Opening] = (),
+    evaluations: Sequence[Evaluation] = (),
     scores: Scores | None = None,
 ) -> Table:
     """Make a table of records.
 
-    Floors and test openings are taken from all ``records``, also from those the filter leaves out.
+    TrivialBaselines and test test-set evaluations are taken from all ``records``, also from those the filter leaves
+    out.
 
     Args:
         filter: A pattern (see `bench.tables.filters`), the names of cells, or None for everything.
@@ -74,7 +75,7 @@ def aggregate(
         stages: Show every stage of staged methods, not only the last.
         split: `test`, `val` or `external`.
         stale: Says why a record is out of date.
-        openings: What has looked at the test splits, records that were replaced since included.
+        evaluations: What has looked at the test splits, records that were replaced since included.
         scores: Item scores by metric; None: those in the records, of the metrics that their task shows.
 
     Raises:
@@ -85,13 +86,13 @@ def aggregate(
     known = known_metrics(record.task for record in chosen)
     columns = tuple(columns) or default_columns(record.task for record in chosen)
     check_columns(columns, known, split)
-    floors = floor_means(make_row(key, found, split) for key, found in group(records).items())
+    trivial_baselines = trivial_baseline_means(make_row(key, found, split) for key, found in group(records).items())
     groups, names = ordered(group(chosen, stages))
     plain = {key: replace(make_row(key, found, split), names=names[key]) for key, found in groups.items()}
     told = scores or packed_scores(split)
     verdicts = compared(groups, split, told)
     placed = ranked(with_intervals(plain, groups, split, told, columns), verdicts)
-    measured = [marked(placed[key], found, stale, floors(key)) for key, found in groups.items()]
+    measured = [with_warnings(placed[key], found, stale, trivial_baselines(key)) for key, found in groups.items()]
     rows = measured + averaged(measured)
     return Table(
         rows,
@@ -105,8 +106,12 @@ def aggregate(
             *resolution(verdicts),
             *seed_notes(verdicts),
             *_over_splits(verdicts, groups, placed, split),
-            *(_floorless(measured, floors) if any(row.values for row in rows) else _shut(measured, split)),
-            *_looks(openings, measured),
+            *(
+                _without_trivial_baselines(measured, trivial_baselines)
+                if any(row.values for row in rows)
+                else _shut(measured, split)
+            ),
+            *_test_evaluations(evaluations, measured),
         ],
     )
 
@@ -138,8 +143,8 @@ def _json_row(row: Row, table: Table) -> dict[str, Any]:
                 plain[f"{column}_test_selected"] = _interval(row.values.get(column))
         else:
             plain[column] = fact(row, column)
-    plain["marks"] = list(row.marks)
-    plain["notes"] = [f"{word}: {text}" for word, text in row.marks.items()]
+    plain["warnings"] = list(row.warnings)
+    plain["notes"] = [f"{word}: {text}" for word, text in row.warnings.items()]
     plain["failures"] = [
         {"cell": r.cell, "kind": r.error.kind, "message": r.error.message} for r in row.failures if r.error
     ]
@@ -199,31 +204,39 @@ def _over_splits(
     return told
 
 
-def _floorless(rows: list[Row], floors: Callable[[Key], Floors]) -> list[str]:
-    """Settings in which methods cannot be compared with every floor."""
+def _without_trivial_baselines(rows: list[Row], trivial_baselines: Callable[[Key], TrivialBaselines]) -> list[str]:
+    """Settings in which methods cannot be compared with every trivial baseline."""
     ours = [row.key for row in rows if not row.key.imported]
-    lacking = {(place(key), key.backbone, key.task, tuple(floors(key))): None for key in ours}
+    lacking = {(place(key), key.backbone, key.task, tuple(trivial_baselines(key))): None for key in ours}
     return [
         f"{where} on {backbone}: {' and '.join(missing)} not run, so nothing is marked as below"
         for where, backbone, task, present in lacking
-        if (missing := [floor for floor in known_floors(task) if floor not in present])
+        if (
+            missing := [
+                trivial_baseline
+                for trivial_baseline in known_trivial_baselines(task)
+                if trivial_baseline not in present
+            ]
+        )
     ]
 
 
-def _looks(openings: Sequence[Opening], rows: list[Row]) -> list[str]:
-    """How many configurations, and revisions of them, have looked at each test split shown: the more, the less its best
-    number means."""
+def _test_evaluations(evaluations: Sequence[Evaluation], rows: list[Row]) -> list[str]:
+    """How many configurations, and revisions of them, were evaluated on each test split shown.
+
+    The more there are, the less its best number means.
+    """
     configurations: dict[str, set[str]] = defaultdict(set)
     revisions: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    looks: dict[str, int] = defaultdict(int)
-    for opening in openings:
-        where = opening.place
-        configurations[where].add(opening.configuration)
-        revisions[where].add((opening.configuration, opening.revision))
-        looks[where] += opening.times
+    times: dict[str, int] = defaultdict(int)
+    for evaluation in evaluations:
+        where = evaluation.place
+        configurations[where].add(evaluation.configuration)
+        revisions[where].add((evaluation.configuration, evaluation.revision))
+        times[where] += evaluation.times
     return [
-        f"{where}: {len(configurations[where])} configurations ({len(revisions[where])} with their revisions) have "
-        f"opened the test split, {looks[where]} times in all"
+        f"{where}: {len(configurations[where])} configurations ({len(revisions[where])} with their revisions) were "
+        f"evaluated on the test split, {times[where]} times in all"
         for where in sorted({place(row.key) for row in rows})
     ]
 

@@ -10,12 +10,12 @@ import numpy as np
 from bench.core.errors import UsageError
 from bench.records import Record, Store, prediction_key
 from bench.records.schema import CLASS_NAMES
-from bench.stats import Block, Comparison, Superiority, superiority
-from bench.tables import blocks
+from bench.stats import Comparison, ComparisonGroup, Superiority, superiority
+from bench.tables import comparison_groups
 from bench.tables.filters import check_split, select
 from bench.tables.metrics import metric_of
 from bench.tables.resampled import difference, redrawn
-from bench.tables.rows import Key, group, title, told_apart
+from bench.tables.rows import Key, distinct_titles, group, title
 from bench.tables.scores import scores_of
 from bench.tasks.base import Metric
 
@@ -102,17 +102,19 @@ def versus(
     labelled = _labels(arrays, split) if by.per_item else {}
     parts = {heading: _parts(labels, mean_a, mean_b) for heading, labels in labelled.items()}
     items = _disagreements(arrays[prediction_key(split, "ids")], mean_a, mean_b) if by.per_item else []
-    pair = verdicts.pair(*told_apart(key_a, key_b))
+    pair = verdicts.pair(*distinct_titles(key_a, key_b))
     return Versus(key_a, key_b, by, pair, len(verdicts.names), seeds, ahead, parts, items[:shown], len(items))
 
 
-def _verdicts(records: Sequence[Record], a: Key, b: Key, split: str, look_up: blocks.Scores, by: Metric) -> Block:
+def _verdicts(
+    records: Sequence[Record], a: Key, b: Key, split: str, look_up: comparison_groups.Scores, by: Metric
+) -> ComparisonGroup:
     """All pairs of the block that both rows stand in, the same test as in its table; of two recipes the pair alone."""
     groups = group(records)
-    names = dict(zip((a, b), told_apart(a, b), strict=True))
+    names = dict(zip((a, b), distinct_titles(a, b), strict=True))
     if a.recipe == b.recipe:
-        names = {key: title(key) for key in next(k for k in blocks.blocks(groups, split).values() if a in k)}
-    found = blocks.compared_as(names, groups, split, look_up, by)
+        names = {key: title(key) for key in next(k for k in comparison_groups.blocks(groups, split).values() if a in k)}
+    found = comparison_groups.compared_as(names, groups, split, look_up, by)
     lacking = [key for key in (a, b) if key not in found.keys]
     if lacking or found.verdicts is None:
         why = found.problem if not lacking else _without_scores(lacking[0], groups[lacking[0]], split)
@@ -121,7 +123,9 @@ def _verdicts(records: Sequence[Record], a: Key, b: Key, split: str, look_up: bl
 
 
 def _without_scores(key: Key, runs: Sequence[Record], split: str) -> str:
-    if any(not blocks.stage_of(record, key.stage).n.get(split) for record in blocks.finished(runs)):
+    if any(
+        not comparison_groups.stage_of(record, key.stage).n.get(split) for record in comparison_groups.finished(runs)
+    ):
         return f"the {split} split was not opened by {title(key)}; --split val compares on validation data"
     return f"{title(key)} has no finite scores of items"
 
@@ -132,7 +136,11 @@ def one_row(records: Sequence[Record], filter: str) -> tuple[Key, list[Record]]:
     Raises:
         UsageError: It names none or several.
     """
-    rows = {key: done for key, found in group(select(records, filter)).items() if (done := blocks.finished(found))}
+    rows = {
+        key: done
+        for key, found in group(select(records, filter)).items()
+        if (done := comparison_groups.finished(found))
+    }
     exact = {key: runs for key, runs in rows.items() if filter in (key.method, _listed(key))}
     rows = exact if len(exact) == 1 else rows
     if len(rows) != 1:
@@ -151,7 +159,7 @@ def check_comparable(
     a: Key, runs_a: Sequence[Record], b: Key, runs_b: Sequence[Record], split: str, across_recipes: bool = False
 ) -> None:
     """Raise UsageError where two rows differ in more than method, backbone and perhaps recipe, or share no run."""
-    one, other = blocks.place_of(a, runs_a[0], split), blocks.place_of(b, runs_b[0], split)
+    one, other = comparison_groups.place_of(a, runs_a[0], split), comparison_groups.place_of(b, runs_b[0], split)
     differing = [field for field in vars(one) if getattr(one, field) != getattr(other, field)]
     if differing and not (across_recipes and differing == ["recipe"]):
         told = ", ".join(f"{field} ({getattr(one, field)} / {getattr(other, field)})" for field in differing)
@@ -168,14 +176,16 @@ def shared(a: Sequence[Record], b: Sequence[Record]) -> tuple[list[Record], list
     return [mine[seeds] for seeds in both], [theirs[seeds] for seeds in both]
 
 
-def stored_scores(key: Key, runs: Sequence[Record], metric: Metric, look_up: blocks.Scores) -> np.ndarray | None:
+def stored_scores(
+    key: Key, runs: Sequence[Record], metric: Metric, look_up: comparison_groups.Scores
+) -> np.ndarray | None:
     """Item scores (n, S) of a row's runs; None where those of a run are not known."""
-    columns = [look_up(record, blocks.stage_of(record, key.stage), metric) for record in runs]
+    columns = [look_up(record, comparison_groups.stage_of(record, key.stage), metric) for record in runs]
     known = [column for column in columns if column is not None]
     return np.stack(known, axis=1) if known and len(known) == len(columns) else None
 
 
-def _matrix(key: Key, runs: Sequence[Record], metric: Metric, look_up: blocks.Scores) -> np.ndarray:
+def _matrix(key: Key, runs: Sequence[Record], metric: Metric, look_up: comparison_groups.Scores) -> np.ndarray:
     found = stored_scores(key, runs, metric, look_up)
     if found is None:
         raise UsageError(f"{title(key)}: no scores of items by {metric.name} are stored.")

@@ -98,7 +98,7 @@ class Task:
 
     Attributes:
         version: Raised when the same predictions are judged, or the same cell is trained, otherwise.
-        metrics: All metrics; the first is the headline: selection, floors and ranking go by it.
+        metrics: All metrics; the first is the headline: selection, trivial baselines and ranking go by it.
         single_label: Every sample has one class number in the table's column ``label``: splits are balanced over it,
             ``shots`` counts it, classes without a training sample are refused.
         target: Where targets lie: in the "table", or with the samples, where the data set's `read_target` gives them

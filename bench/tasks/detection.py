@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Detection(Task):
-    """Boxes (B, M, 6), as `bench.data.boxes` describes them, found by Faster R-CNN.
+    """Boxes (B, M, 6), as `bench.data.formats.boxes` describes them, found by Faster R-CNN.
 
     The first head has half of the usual widths and few regions, which two cores can carry; ``wide`` has torchvision's
     own. A sample's score is its jackknife pseudo-value: average precision ranks the detections of all samples together.

@@ -1,4 +1,4 @@
-"""What the cells of one group share: the data, the frozen trunk, and one stream of batches."""
+"""What the cells of one group share: the data, the frozen backbone, and one stream of batches."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from torch import Tensor
 from bench.backbones.base import Backbone
 from bench.backbones.features import Features
 from bench.cells.recipes import Recipe
-from bench.data.augment import Preprocess
+from bench.data.augment.batches import Preprocess
 from bench.data.prepare import Prepared
-from bench.features.bank import Banked, FeatureBank, pinned
-from bench.features.shelf import Layout, Shelf
+from bench.features.disk_cache import DiskCache, Layout
+from bench.features.feature_cache import CachedFeatures, FeatureCache, pinned
 from bench.features.views import view_inputs
 from bench.tasks.base import FeatureSplit, HeadSpec, Task
 from bench.training.failures import is_out_of_memory
@@ -25,7 +25,7 @@ from bench.training.learner import autocast
 from bench.training.prefetch import ahead
 from bench.training.streams import generator
 
-# Also the fixed batch shape of banked features: a change changes bits, so it goes with ENGINE_VERSION.
+# Also the fixed batch shape of cached features: a change changes bits, so it goes with ENGINE_VERSION.
 EVAL_BATCH = 128
 
 TrainingBatch = tuple[Tensor, Tensor]  # inputs (B, *input_shape) and targets (B, ...)
@@ -41,10 +41,10 @@ class Context:
         inputs: (n, ...) as cached, row i is row i of the table.
         located: Targets that lie with the samples, as cached: maps (n, h, w) on the inputs, or boxes (n, M, 6); else
             None.
-        trunk: The pre-trained backbone, in evaluation mode, on the device; never changed.
+        backbone: The pre-trained backbone, in evaluation mode, on the device; never changed.
         recipe: Any recipe of the group; only its stream fields are used here.
         identity: What decides the bits of un-augmented features, except the rows.
-        shelf: Where features and views are kept.
+        disk_cache: Where features and views are kept.
         split_evaluation: Whether an evaluation batch had to be split for lack of memory.
     """
 
@@ -52,15 +52,15 @@ class Context:
     prepared: Prepared
     inputs: np.ndarray
     located: np.ndarray | None
-    trunk: Backbone
+    backbone: Backbone
     preprocess: Preprocess
     recipe: Recipe
     data_seed: int
     device: torch.device
-    shelf: Shelf
+    disk_cache: DiskCache
     identity: dict[str, object]
     split_evaluation: bool = False
-    _banked: dict[tuple[str, bool, int], Banked | None] = field(default_factory=dict)
+    _cached_features: dict[tuple[str, bool, int], CachedFeatures | None] = field(default_factory=dict)
     _views: dict[int, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -69,7 +69,7 @@ class Context:
 
     def head_spec(self, recipe: Recipe) -> HeadSpec:
         """What a head is built for that trains by this recipe."""
-        spec = self.task.head(self.trunk.spec, self.prepared.classes, self.prepared.class_names, recipe.head)
+        spec = self.task.head(self.backbone.spec, self.prepared.classes, self.prepared.class_names, recipe.head)
         return replace(spec, text=self._text(spec.names), support=self._support)
 
     @cached_property
@@ -77,23 +77,23 @@ class Context:
         return cache(lambda: self.feature_split("train"))
 
     def _text(self, names: tuple[str, ...]) -> Tensor | None:
-        """Text features of the outputs' names: the data set's, else the trunk's, kept as its features are."""
+        """Text features of the outputs' names: the data set's, else the backbone's, kept as its features are."""
         if self.prepared.text is not None:
             return torch.from_numpy(self.prepared.text.astype(np.float32)).to(self.device)
-        if not (names and self.trunk.reads_text):
+        if not (names and self.backbone.reads_text):
             return None
-        layouts = {"text": Layout((len(names), self.trunk.spec.pooled_dim), "float32")}
+        layouts = {"text": Layout((len(names), self.backbone.spec.pooled_dim), "float32")}
         identity = {**self.identity, "data": "text", "reader": "", "names": list(names)}
-        kept = self.shelf.get(
-            identity, layouts, lambda: iter([{"text": self.trunk.text_features(names).cpu().numpy()}])
+        kept = self.disk_cache.get(
+            identity, layouts, lambda: iter([{"text": self.backbone.text_features(names).cpu().numpy()}])
         )
         return torch.from_numpy(np.array(kept["text"])).to(self.device)
 
     def pooled(self, split: str) -> np.ndarray:
         """Frozen pooled features (n, pooled_dim) of a split, kept or, when too large to keep, computed."""
-        bank = self.banked(split, tokens=False)
-        if bank is not None:
-            return np.array(bank.pooled)
+        cache = self.cached_features(split, tokens=False)
+        if cache is not None:
+            return np.array(cache.pooled)
         found = [self.features(inputs).pooled.cpu() for inputs in self.prefetched(self.prepared.rows(split))]
         return torch.cat(found).numpy()
 
@@ -101,9 +101,9 @@ class Context:
         """Frozen pooled features of a split with its targets (n, ...)."""
         return FeatureSplit(self.pooled(split), self.targets(self.prepared.rows(split)).cpu().numpy())
 
-    def own_trunk(self) -> Backbone:
-        """A copy of the trunk that a learner may change."""
-        return copy.deepcopy(self.trunk)
+    def own_backbone(self) -> Backbone:
+        """A copy of the backbone that a learner may change."""
+        return copy.deepcopy(self.backbone)
 
     def targets(self, rows: np.ndarray) -> Tensor:
         """Targets (B, ...) of table rows, on the device, not augmented."""
@@ -125,7 +125,7 @@ class Context:
         """One frozen forward pass: (B, *input_shape) to float32 features; in halves where memory runs out."""
         try:
             with autocast(self.recipe.precision, self.device):
-                features: Features = self.trunk(inputs)
+                features: Features = self.backbone(inputs)
             return features.map(lambda tensor: tensor.float())
         except (RuntimeError, MemoryError) as error:
             if len(inputs) == 1 or not is_out_of_memory(error):
@@ -141,7 +141,7 @@ class Context:
     def cached(self, rows: np.ndarray) -> np.ndarray:
         """Table rows as cached, with an axis of channels: (B, H, W, C) or (B, D, H, W, C)."""
         found = self.inputs[rows]
-        return found if found.ndim > len(self.trunk.input_shape) else found[..., None]
+        return found if found.ndim > len(self.backbone.input_shape) else found[..., None]
 
     def prefetched(self, rows: np.ndarray) -> Iterator[Tensor]:
         """Inputs of table rows in evaluation batches, the next one gathered while the last one is worked on."""
@@ -161,8 +161,8 @@ class Context:
         """One augmented view of the training split, uint8, channels last, in table order."""
         if number not in self._views:
             identity = {**self._of_rows("train"), **self._drawn(number), "what": "inputs"}
-            count, shape = len(self.prepared.rows("train")), self.trunk.input_shape
-            self._views[number] = view_inputs(self.shelf, identity, count, shape, lambda: self._draw(number))
+            count, shape = len(self.prepared.rows("train")), self.backbone.input_shape
+            self._views[number] = view_inputs(self.disk_cache, identity, count, shape, lambda: self._draw(number))
         return self._views[number]
 
     def _draw(self, number: int) -> Iterator[Tensor]:
@@ -182,14 +182,16 @@ class Context:
         recipe = {"augment": self.recipe.augment, "near_black": self.recipe.near_black}
         return {**recipe, **self.preprocess.libraries(), "data_seed": self.data_seed, "view": view}
 
-    def banked(self, split: str, tokens: bool, view: int = -1) -> Banked | None:
+    def cached_features(self, split: str, tokens: bool, view: int = -1) -> CachedFeatures | None:
         """The frozen features of a split (of one of its views), or None when they are too large to keep."""
         key = (split, tokens, view)
-        if key not in self._banked:
+        if key not in self._cached_features:
             identity = {**self._of_rows(split), **(self._drawn(view) if view >= 0 else {}), "what": "features"}
             count, compute = len(self.prepared.rows(split)), lambda: self._split_features(split, view)
-            self._banked[key] = FeatureBank(self.shelf).get(identity, count, self.trunk.spec, tokens, compute)
-        return self._banked[key]
+            self._cached_features[key] = FeatureCache(self.disk_cache).get(
+                identity, count, self.backbone.spec, tokens, compute
+            )
+        return self._cached_features[key]
 
     def _split_features(self, split: str, view: int) -> Iterator[Features]:
         rows = self.prepared.rows(split)
@@ -222,12 +224,12 @@ class Context:
             draws = self._drawn_for(rows[chunk], stage, epoch)
             yield self.preprocess(raw, draws if number < 0 else None), self.training_targets(rows[chunk], draws)
 
-    def banked_batches(self, bank: Banked, stage: int, epoch: int) -> Iterator[tuple[Features, Tensor]]:
+    def cached_batches(self, cache: CachedFeatures, stage: int, epoch: int) -> Iterator[tuple[Features, Tensor]]:
         """The batches of an epoch from kept features."""
         order = self.order(stage, epoch)
         rows = self.prepared.rows("train")[order]
         chunks = list(parts(len(order), self.recipe.batch_size))
-        loaded = ahead(lambda chunk: bank.batch(order[chunk], self.device), chunks)
+        loaded = ahead(lambda chunk: cache.batch(order[chunk], self.device), chunks)
         for chunk, features in zip(chunks, loaded, strict=True):
             yield features, self.training_targets(rows[chunk], self._drawn_for(rows[chunk], stage, epoch))
 

@@ -10,7 +10,7 @@ from bench.cells.recipes import STREAM_FIELDS, Recipe
 from bench.methods.base import Method, Stage
 
 LATER_STAGE_FIELDS = frozenset({"stage2_lr"})  # do not touch the first stage
-TRUNK_FIELDS = frozenset({"backbone_lr", "layer_decay", "drop_path"})  # do not touch a stage on the frozen trunk
+BACKBONE_FIELDS = frozenset({"backbone_lr", "layer_decay", "drop_path"})  # do not touch a stage on the frozen backbone
 # `StageJob.epochs` says what comes of these.
 EPOCH_FIELDS = frozenset({"epochs", "epochs_per", "head_epochs", "samples"})
 
@@ -38,9 +38,9 @@ class StageJob:
     parent: StageJob | None = None
 
     @property
-    def shares_trunk(self) -> bool:
-        """Whether the trunk stays exactly as pre-trained, so that one forward pass serves many heads."""
-        return shares_trunk(self.method, self.stage, self.index)
+    def shares_backbone(self) -> bool:
+        """Whether the backbone stays exactly as pre-trained, so that one forward pass serves many heads."""
+        return shares_backbone(self.method, self.stage, self.index)
 
     @property
     def base_lr(self) -> float:
@@ -52,8 +52,8 @@ class StageJob:
         return [*(self.parent.chain() if self.parent else []), self]
 
 
-def shares_trunk(method: Method, stage: Stage, index: int) -> bool:
-    """Whether a stage trains only a head on the trunk as it was pre-trained."""
+def shares_backbone(method: Method, stage: Stage, index: int) -> bool:
+    """Whether a stage trains only a head on the backbone as it was pre-trained."""
     return index == 0 and stage.trains == "head" and not method.injects
 
 
@@ -71,7 +71,7 @@ def stage_jobs(
     common = {"context": context_key, "seed": seed, "selection": selection}
     for index, stage in enumerate(stages):
         described = [_described(method, *pair) for pair in zip(stages, epochs, strict=True)][: index + 1]
-        dropped = _without_effect(index, shares_trunk(method, stage, index))
+        dropped = _without_effect(index, shares_backbone(method, stage, index))
         key = _key(method, recipe, source, dropped, {**common, "stages": described})
         parent = jobs[-1] if jobs else None
         jobs.append(StageJob(key, index, method, recipe, seed, stage, epochs[index], selection, parent))
@@ -79,13 +79,13 @@ def stage_jobs(
 
 
 def stage_epochs(method: Method, stages: list[Stage], recipe: Recipe) -> list[int]:
-    """Epochs of each stage: its own, else the recipe's for a frozen trunk, else the recipe's.
+    """Epochs of each stage: its own, else the recipe's for a frozen backbone, else the recipe's.
 
     With ``epochs_per=cell`` the recipe's epochs are divided among the stages that have none of their own, the first
     ones getting what is left over, at least one each.
     """
     fixed = [
-        stage.epochs or (recipe.head_epochs if shares_trunk(method, stage, index) else None)
+        stage.epochs or (recipe.head_epochs if shares_backbone(method, stage, index) else None)
         for index, stage in enumerate(stages)
     ]
     if recipe.epochs_per == "stage":
@@ -107,7 +107,7 @@ def _described(method: Method, stage: Stage, epochs: int) -> list[object]:
 def _without_effect(index: int, frozen: bool) -> set[str]:
     """Recipe fields that decide nothing of a stage, or that its key states otherwise."""
     later = LATER_STAGE_FIELDS if index == 0 else frozenset()
-    return {*STREAM_FIELDS, *EPOCH_FIELDS, *later, *(TRUNK_FIELDS if frozen else ())}
+    return {*STREAM_FIELDS, *EPOCH_FIELDS, *later, *(BACKBONE_FIELDS if frozen else ())}
 
 
 def _key(method: Method, recipe: Recipe, source: str, dropped: set[str], common: dict[str, object]) -> str:

@@ -57,7 +57,7 @@ class Learner:
     Args:
         job: What to train.
         task: What is learned.
-        model: Backbone and head; the backbone is the shared trunk when ``job.shares_trunk``.
+        model: Backbone and head; the backbone is the shared backbone when ``job.shares_backbone``.
         trainable: Names of the parameters that train.
         start: Pre-trained backbone parameters by name, for the method's own loss.
         steps_per_epoch: Optimiser steps in an epoch.
@@ -71,7 +71,7 @@ class Learner:
         self.job, self.task, self.model, self.start = job, task, model, start
         self.trainable, self.selects = trainable, task.selecting(job.recipe.select)
         self.steps_per_epoch = steps_per_epoch
-        self.parameters = _freeze_others(model, trainable, job.shares_trunk)
+        self.parameters = _freeze_others(model, trainable, job.shares_backbone)
         self.optimizer = build_optimizer(model, trainable, job)
         self.progress = Progress()
         self.best: State = self.state()
@@ -95,7 +95,7 @@ class Learner:
     def state(self) -> State:
         """Copies of the trained parameters and of the buffers that training may change."""
         kept = set(self.trainable)
-        owner = "head." if self.job.shares_trunk else ""
+        owner = "head." if self.job.shares_backbone else ""
         state = self.model.state_dict()
         buffers = {name for name, _ in self.model.named_buffers() if name.startswith(owner)}
         return {k: v.detach().clone() for k, v in state.items() if k in kept or k in buffers}
@@ -116,14 +116,15 @@ class Learner:
     def train_mode(self) -> None:
         """Training mode for what trains; frozen parts stay in evaluation mode, so their statistics hold still."""
         self.model.head.train()
-        if not self.job.shares_trunk:
+        if not self.job.shares_backbone:
             set_modes(self.model, self.trainable)
 
     def step(self, inputs: Features | Tensor, targets: Tensor, epoch: int, step: int) -> None:
         """One optimiser step, unless the learner has failed; no value leaves the device.
 
         Args:
-            inputs: The shared trunk's features, or normalised inputs (B, *input_shape) for the learner's own backbone.
+            inputs: The shared backbone's features, or normalised inputs (B, *input_shape) for the learner's own
+                backbone.
             targets: (B, ...) as the task gives them.
         """
         if self.failure is not None:

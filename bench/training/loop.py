@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bench.backbones.features import Features
 from bench.core.errors import DataError, NonFiniteLoss
-from bench.features.bank import Banked
+from bench.features.feature_cache import CachedFeatures
 from bench.tasks.base import Outputs
 from bench.training.context import Context, parts
 from bench.training.learner import Learner
@@ -44,18 +44,18 @@ def train(
 
     Every learner sees what it would see alone: the stream depends on nothing but the data seed, the stage, the epoch
     and the samples, and each draws its own chance from its own seed. Learners resumed at different epochs catch up
-    first. What they share (the trunk, the batches) is booked to each in equal parts.
+    first. What they share (the backbone, the batches) is booked to each in equal parts.
 
     Args:
-        context: The shared data and trunk.
-        learners: All share the trunk, or there is exactly one.
+        context: The shared data and backbone.
+        learners: All share the backbone, or there is exactly one.
         time_limit: Seconds allowed for each, or None.
         booked: Called with each learner and the samples it saw, after every epoch of it.
         until: Stop after so many epochs, although more may follow.
     """
-    shared = learners[0].job.shares_trunk
-    if len(learners) > 1 and not all(learner.job.shares_trunk for learner in learners):
-        raise ValueError("only learners on the shared trunk train together")
+    shared = learners[0].job.shares_backbone
+    if len(learners) > 1 and not all(learner.job.shares_backbone for learner in learners):
+        raise ValueError("only learners on the shared backbone train together")
     while active := [learner for learner in learners if not learner.reached(until)]:
         epoch = min(learner.progress.epoch for learner in active)
         current = [learner for learner in active if learner.progress.epoch == epoch]
@@ -66,7 +66,7 @@ def train(
         for learner, predicted, score in outcomes:
             learner.progress.seconds += max(common, 0.0) / len(current)
             learner.progress.note(**{f"val_{name}": value for name, value in predicted.others.items()})
-            # the frozen trunk's features are kept, so predicting again costs little; an own trunk's are not
+            # the frozen backbone's features are kept, so predicting again costs little; an own backbone's are not
             learner.end_epoch(predicted.loss, score, {} if shared else predicted.outputs, time_limit)
             booked(learner, len(context.prepared.rows("train")))
 
@@ -83,8 +83,8 @@ def train_epoch(context: Context, learners: list[Learner], epoch: int, shared: b
     for learner in learners:
         learner.train_mode()
     stage = learners[0].job.index
-    for bank, together in sources(context, learners, epoch, shared):
-        for step, (inputs, targets) in enumerate(batches_of(context, stage, epoch, shared, bank)):
+    for cache, together in sources(context, learners, epoch, shared):
+        for step, (inputs, targets) in enumerate(batches_of(context, stage, epoch, shared, cache)):
             for learner in together:
                 with learner.clock(), learner.alone():
                     learner.step(inputs, targets, epoch, step)
@@ -92,32 +92,34 @@ def train_epoch(context: Context, learners: list[Learner], epoch: int, shared: b
 
 def sources(
     context: Context, learners: list[Learner], epoch: int, shared: bool
-) -> list[tuple[Banked | None, list[Learner]]]:
-    """Who reads its training features from the bank (tokens and pooled, or pooled alone), and who from a live trunk.
+) -> list[tuple[CachedFeatures | None, list[Learner]]]:
+    """Who reads its training features from the cache (tokens and pooled, or pooled alone), and who from a live
+    backbone.
 
-    Banked and live features differ in rounding, so each learner's source depends on its own needs and the bank's limit,
-    never on who trains beside it. Tokens come first: the pass that fills them fills the pooled features too.
+    CachedFeatures and live features differ in rounding, so each learner's source depends on its own needs and the
+    cache's limit, never on who trains beside it. Tokens come first: the pass that fills them fills the pooled features
+    too.
     """
     if not (shared and context.finite):
         return [(None, learners)]
-    found: list[tuple[Banked | None, list[Learner]]] = []
+    found: list[tuple[CachedFeatures | None, list[Learner]]] = []
     live: list[Learner] = []
     for tokens in (True, False):
         some = [learner for learner in learners if learner.job.method.needs_tokens == tokens]
-        bank = context.banked("train", tokens, context.view_number(epoch)) if some else None
-        if bank is not None:
-            found.append((bank, some))
+        cache = context.cached_features("train", tokens, context.view_number(epoch)) if some else None
+        if cache is not None:
+            found.append((cache, some))
         else:
             live += some
     return [*found, (None, live)] if live else found
 
 
 def batches_of(
-    context: Context, stage: int, epoch: int, shared: bool, bank: Banked | None
+    context: Context, stage: int, epoch: int, shared: bool, cache: CachedFeatures | None
 ) -> Iterator[tuple[Inputs, Tensor]]:
-    """The epoch's batches: on the shared trunk features (kept, or from its forward pass), else inputs."""
-    if bank is not None:
-        yield from context.banked_batches(bank, stage, epoch)
+    """The epoch's batches: on the shared backbone features (kept, or from its forward pass), else inputs."""
+    if cache is not None:
+        yield from context.cached_batches(cache, stage, epoch)
         return
     for inputs, targets in context.batches(stage, epoch):
         yield (context.features(inputs) if shared else inputs), targets
@@ -126,8 +128,8 @@ def batches_of(
 def validate(context: Context, learners: list[Learner]) -> list[tuple[Learner, Predicted, float]]:
     """Each learner's predictions on its selection split, and the metric that selects; NaN where there is none.
 
-    Learners of one trunk may select on different splits: one cell's protocol selects on the test split, another's does
-    not. A learner that fails on the way is left out.
+    Learners of one backbone may select on different splits: one cell's protocol selects on the test split, another's
+    does not. A learner that fails on the way is left out.
     """
     splits = [selection_split(context, learner) for learner in learners]
     found: list[tuple[Learner, Predicted, float]] = []
@@ -190,7 +192,7 @@ def predict(context: Context, learners: list[Learner], split: str) -> list[Predi
     tokens = any(learner.job.method.needs_tokens for learner in learners)
     rows, at = context.prepared.rows(split), 0
     sums = [_Predictions(learner) for learner in learners]
-    for inputs in inputs_of_split(context, split, learners[0].job.shares_trunk, tokens) if learners else ():
+    for inputs in inputs_of_split(context, split, learners[0].job.shares_backbone, tokens) if learners else ():
         count = len(inputs.pooled if isinstance(inputs, Features) else inputs)
         targets, at = context.targets(rows[at : at + count]), at + count
         for one in sums:
@@ -239,10 +241,10 @@ def stacked(batches: list[dict[str, Tensor]]) -> Outputs:
 def inputs_of_split(context: Context, split: str, shared: bool, tokens: bool) -> Iterator[Inputs]:
     """The evaluation batches of a split, in table order."""
     rows = context.prepared.rows(split)
-    bank = context.banked(split, tokens) if shared else None
-    if bank is not None:
+    cache = context.cached_features(split, tokens) if shared else None
+    if cache is not None:
         for part in parts(len(rows)):
-            yield bank.batch(part, context.device)
+            yield cache.batch(part, context.device)
         return
     for inputs in context.prefetched(rows):
         yield context.features(inputs) if shared else inputs

@@ -24,10 +24,10 @@ from bench.tasks.base import Outputs
 from bench.training import checkpoint
 from bench.training.context import Context
 from bench.training.failures import OutOfMemory, is_out_of_memory, typed
+from bench.training.feature_export import exported, featured
 from bench.training.job import StageJob
 from bench.training.learner import Learner, Progress, State
 from bench.training.loop import inputs_of_split, predict, selection_split, train
-from bench.training.seen import featured, seen
 from bench.training.streams import reseed
 
 FEATURES = "features"  # with a split, takes its place among the arrays of a finished stage
@@ -53,13 +53,13 @@ class Reported:
 
     Attributes:
         outputs: Split -> predictions of the selected epoch, in table order.
-        features: Split -> what `bench.training.seen.seen` kept of it; empty unless asked for.
-        openings: How often the test targets were looked at.
+        features: Split -> what `bench.training.feature_export.exported` kept of it; empty unless asked for.
+        test_evaluations: How often the test targets were evaluated.
     """
 
     trained: Trained
     outputs: dict[str, Outputs]
-    openings: int
+    test_evaluations: int
     diagnostics: dict[str, Any]
     features: dict[str, Outputs] = field(default_factory=dict)
 
@@ -102,7 +102,7 @@ class StageRunner:
         """Open the test split for stages whose selection is final; what an interrupted run has opened is read back."""
         done = {stage.job.key: found for stage in stages if (found := self._reported(stage))}
         waiting = [stage for stage in stages if stage.job.key not in done]
-        shared = [stage for stage in waiting if stage.job.shares_trunk]
+        shared = [stage for stage in waiting if stage.job.shares_backbone]
         for together in [shared, *([stage] for stage in waiting if stage not in shared)]:
             done.update(self._open_test(together))
         return done
@@ -177,10 +177,10 @@ class StageRunner:
         """Build model and optimiser, starting from the selected states of the stages before."""
         context = self.context
         reseed(job.seed, "init")
-        backbone = context.trunk if job.shares_trunk else context.own_trunk()
-        if job.recipe.drop_path and not job.shares_trunk:
+        backbone = context.backbone if job.shares_backbone else context.own_backbone()
+        if job.recipe.drop_path and not job.shares_backbone:
             set_drop_path(backbone, job.recipe.drop_path)
-        start: State = {f"backbone.{k}": v for k, v in context.trunk.named_parameters()}
+        start: State = {f"backbone.{k}": v for k, v in context.backbone.named_parameters()}
         model = build_model(backbone, job.method, context.head_spec(job.recipe)).to(context.device)
         names, steps = trainable_names(model, job.stage), context.steps_per_epoch()
         learner = Learner(job, context.task, model, names, start, steps)
@@ -201,7 +201,7 @@ class StageRunner:
         return done
 
     def _open_test(self, stages: list[Trained]) -> dict[str, Reported]:
-        """Load the selected states and predict; learners on the shared trunk share the passes."""
+        """Load the selected states and predict; learners on the shared backbone share the passes."""
         if not stages:
             return {}
         learners = [self._learner(stage.job) for stage in stages]
@@ -234,14 +234,14 @@ class StageRunner:
         peeks = stage.progress.epoch if stage.job.selection == "test_best" else 0
         diagnostics = self._diagnosed(learner, "val" if "val" in outputs else "test")
         wanted = featured(outputs) if self.keep_features else ()
-        features = {split: seen(self.context, learner, split) for split in wanted}
+        features = {split: exported(self.context, learner, split) for split in wanted}
         folder = self.checkpoints / stage.job.key
         arrays = {**outputs, **{f"{FEATURES}.{split}": found for split, found in features.items()}}
         flat = {f"{part}/{name}": np.ascontiguousarray(a) for part, o in arrays.items() for name, a in o.items()}
         write_atomic(folder / "outputs.safetensors", lambda path: save_file(flat, path), point="outputs")
-        kept: dict[str, Any] = {"openings": peeks + ("test" in outputs), "diagnostics": diagnostics}
+        kept: dict[str, Any] = {"test_evaluations": peeks + ("test" in outputs), "diagnostics": diagnostics}
         write_text(folder / "reported.json", json.dumps(kept), point="reported")
-        return Reported(stage, outputs, kept["openings"], diagnostics, features)
+        return Reported(stage, outputs, kept["test_evaluations"], diagnostics, features)
 
     def _diagnosed(self, learner: Learner, split: str) -> dict[str, Any]:
         """What the method says of its model, and the spectra of what it trained of the pre-trained weights."""
@@ -269,7 +269,9 @@ class StageRunner:
         """Features as the head sees them, with targets (B, ...), in evaluation mode."""
         learner.eval_mode()
         rows, at = self.context.prepared.rows(split), 0
-        for inputs in inputs_of_split(self.context, split, learner.job.shares_trunk, learner.job.method.needs_tokens):
+        for inputs in inputs_of_split(
+            self.context, split, learner.job.shares_backbone, learner.job.method.needs_tokens
+        ):
             features = inputs if isinstance(inputs, Features) else learner.features(inputs)
             count = len(features.pooled)
             yield features, self.context.targets(rows[at : at + count])

@@ -38,8 +38,8 @@ def test_a_training_checkpoint_is_taken_in_and_loads(tmp_path: Path) -> None:
     backbone = load(Spec("mine", {}), weights)
     assert backbone.info.trained_on == "my slides"
     own = backbone.state_dict()
-    trunk = {name: value for name, value in given.items() if not name.startswith("head.")}
-    assert all(torch.equal(own[f"model.{name}"], value) for name, value in trunk.items())
+    backbone = {name: value for name, value in given.items() if not name.startswith("head.")}
+    assert all(torch.equal(own[f"model.{name}"], value) for name, value in backbone.items())
 
 
 def test_weights_of_another_input_size_say_it(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from bench.backbones.adding import Given, add
 from bench.backbones.family import WeightsInfo
-from bench.backbones.trunk import TimmBackbone, build
+from bench.backbones.timm_backbone import TimmBackbone, build
 from bench.core.errors import UsageError
 from bench.methods.build import check
 from bench.plugins import registry
@@ -57,7 +57,7 @@ def test_tokens_are_the_patches(arch: str, prefix: int, grid: tuple[int, ...]) -
 
 
 @pytest.mark.parametrize("arch", ["coat_lite_tiny", "pit_ti_224"])
-def test_tokens_are_those_of_the_trunk_after_its_class_token(arch: str) -> None:
+def test_tokens_are_those_of_the_backbone_after_its_class_token(arch: str) -> None:
     torch.manual_seed(0)
     made = backbone(arch)
     inputs = torch.rand(2, *made.input_shape)
@@ -66,7 +66,7 @@ def test_tokens_are_those_of_the_trunk_after_its_class_token(arch: str) -> None:
 
 
 @pytest.mark.parametrize("arch", ["crossvit_tiny_240", "coat_tiny", "efficientvim_m1"])
-def test_a_trunk_without_one_list_of_tokens_is_refused(arch: str) -> None:
+def test_a_backbone_without_one_list_of_tokens_is_refused(arch: str) -> None:
     size = timm.get_pretrained_cfg(arch).input_size[-1]
     with torch.device("meta"), pytest.raises(UsageError, match=rf"{arch} gives \d separate features"):
         backbone(arch, size)

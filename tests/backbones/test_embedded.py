@@ -13,7 +13,7 @@ from bench.backbones.local import metadata
 from bench.backbones.weights import find, load
 from bench.cells.notation import Spec
 from bench.core.shipped import ASSETS
-from bench.data.overlap import overlap
+from bench.data.audit.overlap import overlap
 from bench.plugins import registry
 
 SOURCES = {

@@ -10,7 +10,7 @@ from torch import nn
 from bench.backbones.attention import projections
 from bench.backbones.family import WeightsInfo
 from bench.backbones.features import FeatureSpec
-from bench.backbones.trunk import TimmBackbone
+from bench.backbones.timm_backbone import TimmBackbone
 from bench.baselines.lora import LoRA
 
 # architecture -> family, names of its projections, tokens' width, grid

@@ -10,9 +10,9 @@ import torch
 
 from bench.backbones.family import WeightsInfo
 from bench.backbones.pyramid import Pyramid
-from bench.backbones.trunk import TimmBackbone, build
+from bench.backbones.timm_backbone import TimmBackbone, build
 from bench.core.errors import UsageError
-from bench.features.bank import Banked
+from bench.features.feature_cache import CachedFeatures
 
 HALF = (0.5, 0.5, 0.5)
 STRIDES = {
@@ -82,7 +82,7 @@ def test_kept_levels_are_the_live_ones() -> None:
         live = backbone(torch.randn(3, 3, 64, 64))
     assert live.levels is not None
     finer = tuple(level.numpy() for level in live.levels[:-1])
-    banked = Banked(live.pooled.numpy(), live.tokens.numpy(), backbone.spec, finer)
+    banked = CachedFeatures(live.pooled.numpy(), live.tokens.numpy(), backbone.spec, finer)
     kept = banked.batch(slice(0, 3), torch.device("cpu"))
     assert kept.levels is not None
     assert all(torch.equal(a, b) for a, b in zip(kept.levels, live.levels, strict=True))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from lifted import ARCHITECTURES, CNNS, VITS, error, exactness, repeated, shake, trunk, volumes
+from lifted import ARCHITECTURES, CNNS, VITS, backbone, error, exactness, repeated, shake, volumes
 from torch import nn
 
 from bench.backbones.base import Backbone
@@ -29,12 +29,12 @@ TOLERANCE = 1e-4
 
 Lift = Callable[[str, int], Backbone]
 LIFTS: dict[str, Lift] = {
-    "slices": lambda arch, depth: Slices(trunk(arch), depth),
-    "slices3": lambda arch, depth: Slices(trunk(arch), depth, planes=3),
-    "mean": lambda arch, depth: inflate(trunk(arch), depth),
-    "mean2": lambda arch, depth: inflate(trunk(arch), depth, depth_stride=2),
-    "centre": lambda arch, depth: inflate(trunk(arch), depth, kernel="centre"),
-    "centre4": lambda arch, depth: inflate(trunk(arch), depth, kernel="centre", depth_stride=4),
+    "slices": lambda arch, depth: Slices(backbone(arch), depth),
+    "slices3": lambda arch, depth: Slices(backbone(arch), depth, planes=3),
+    "mean": lambda arch, depth: inflate(backbone(arch), depth),
+    "mean2": lambda arch, depth: inflate(backbone(arch), depth, depth_stride=2),
+    "centre": lambda arch, depth: inflate(backbone(arch), depth, kernel="centre"),
+    "centre4": lambda arch, depth: inflate(backbone(arch), depth, kernel="centre", depth_stride=4),
 }
 
 
@@ -47,7 +47,7 @@ def ways(*archs: str) -> list[tuple[str, str]]:
 def test_a_repeated_slice_gives_its_own_features(arch: str, way: str) -> None:
     images, repeats = repeated(depth=5)
     with torch.no_grad():
-        flat = trunk(arch)(images)
+        flat = backbone(arch)(images)
     assert exactness(LIFTS[way](arch, 5), images, repeats, flat) <= TOLERANCE
 
 
@@ -79,8 +79,8 @@ def test_a_repeated_slice_with_trained_weights(name: str, size: int) -> None:
 def test_one_uncorrected_class_token_is_not_exact(arch: str) -> None:
     images, repeats = repeated(depth=4)
     with torch.no_grad():
-        flat = trunk(arch)(images)
-    lifted = inflate(trunk(arch), 4)
+        flat = backbone(arch)(images)
+    lifted = inflate(backbone(arch), 4)
     assert exactness(lifted, images, repeats, flat) <= TOLERANCE
     for block in lifted.model.blocks:  # type: ignore[union-attr]
         block.attn._forward_pre_hooks.clear()
@@ -163,8 +163,8 @@ def test_another_depth_is_refused(way: str) -> None:
 def test_centre_inflation_is_the_mean_over_slices_at_the_start() -> None:
     given = volumes(5)
     with torch.no_grad():
-        one = Slices(trunk("tf_efficientnet_lite0"), 5)(given)
-        other = inflate(trunk("tf_efficientnet_lite0"), 5, kernel="centre")(given)
+        one = Slices(backbone("tf_efficientnet_lite0"), 5)(given)
+        other = inflate(backbone("tf_efficientnet_lite0"), 5, kernel="centre")(given)
     assert error(other.tokens, one.tokens) <= TOLERANCE
 
 
@@ -204,7 +204,7 @@ def test_grown_kernels_are_three_dimensional_convolutions(kernel: str, taps: int
 )
 def test_unknown_layers_are_refused(arch: str, layer: str) -> None:
     size = 224 if "224" in arch else 64
-    flat = trunk(arch, size)
+    flat = backbone(arch, size)
     with pytest.raises(UsageError, match=f"cannot be inflated: .*{layer}.*lift=slices"):
         inflate(flat, 4)
 
@@ -220,12 +220,12 @@ def test_unknown_layers_are_refused(arch: str, layer: str) -> None:
 )
 def test_numbers_that_do_not_fit(options: dict[str, int], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        inflate(trunk("convnext_atto"), 8, **options)  # type: ignore[arg-type]
+        inflate(backbone("convnext_atto"), 8, **options)  # type: ignore[arg-type]
 
 
 def test_a_centre_kernel_of_a_vit_is_refused() -> None:
     with pytest.raises(UsageError, match="skip slices"):
-        inflate(trunk("deit_tiny_patch16_224"), 4, kernel="centre")
+        inflate(backbone("deit_tiny_patch16_224"), 4, kernel="centre")
 
 
 @pytest.mark.parametrize("method", ["vpt", "adaptformer", "lora", "ssf"])
@@ -236,12 +236,12 @@ def test_what_a_method_adds_keeps_features_exact(method: str, arch: str, way: st
     built = registry.load("baselines", method).build(method, {})
     if arch in CNNS and built.families == ("vit",):
         pytest.skip("for Vision Transformers only")
-    flat_model, lifted = trunk(arch), LIFTS[way](arch, 4)
-    for backbone in (flat_model, lifted):
-        own = {id(value) for value in backbone.parameters()}
+    flat_model, lifted = backbone(arch), LIFTS[way](arch, 4)
+    for model in (flat_model, lifted):
+        own = {id(value) for value in model.parameters()}
         torch.manual_seed(2)
-        built.inject(backbone)
-        added = [value for value in backbone.parameters() if id(value) not in own]
+        built.inject(model)
+        added = [value for value in model.parameters() if id(value) not in own]
         assert added
         torch.manual_seed(3)
         with torch.no_grad():
@@ -250,7 +250,7 @@ def test_what_a_method_adds_keeps_features_exact(method: str, arch: str, way: st
     images, repeats = repeated(depth=4)
     with torch.no_grad():
         flat = flat_model(images)
-        assert error(flat.pooled, trunk(arch)(images).pooled) > 100 * TOLERANCE
+        assert error(flat.pooled, backbone(arch)(images).pooled) > 100 * TOLERANCE
     assert exactness(lifted, images, repeats, flat) <= TOLERANCE
 
 

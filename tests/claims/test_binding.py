@@ -18,7 +18,7 @@ from bench.claims.tolerances import read, write
 from bench.claims.verification import verify
 from bench.core.errors import UsageError
 from bench.records import Flags, Macs, Parameters, Store
-from bench.records.openings import Opening
+from bench.records.evaluation_log import Evaluation
 
 CELL = "pacs[protocol=paper]/vit_base_patch16_224.augreg_in21k/cladapter/paper"
 NAME = "pacs/vit_base_patch16_224.augreg_in21k/cladapter/paper"
@@ -169,7 +169,7 @@ def test_openings_before_the_plan_are_refused(tmp_path: Path) -> None:
     write(tmp_path / "plan.json", [one], set())
     cells = [put(tmp_path, NAME, seed, 1872) for seed in range(3)]
     log = tmp_path / "test_evaluations.jsonl"
-    looks = [Opening(cell, "stage1", {}, "paper", 1, "2020-01-01T00:00:00+00:00") for cell in cells]
+    looks = [Evaluation(cell, "stage1", {}, "paper", 1, "2020-01-01T00:00:00+00:00") for cell in cells]
     half = '{"cell": "half a li'  # whose writer was killed
     log.write_text("".join(json.dumps(asdict(look)) + "\n" for look in looks) + half)
     with pytest.raises(UsageError, match="opened before"):

@@ -10,7 +10,7 @@ from scipy import stats
 from statsmodels.stats.weightstats import DescrStatsW
 
 from bench.claims import Claim, Ours, judge, strict
-from bench.claims.verdicts import Judgement, chance, planning_floor
+from bench.claims.verdicts import Judgement, chance, planning_mde
 
 SAME = {"dataset": "pacs", "backbone": "vit", "method": "cladapter", "recipe": "paper", "metric": "accuracy"}
 VALUES = (0.900, 0.910, 0.905, 0.895, 0.902)
@@ -125,9 +125,9 @@ def test_counts_have_no_noise() -> None:
 
 
 def test_planning_floor() -> None:
-    assert planning_floor(claim(n_test=278)) == pytest.approx(0.053, abs=0.0005)
-    assert planning_floor(claim(n_test=2048)) == pytest.approx(0.020, abs=0.0005)
-    assert planning_floor(claim(delta="1.5")) == pytest.approx(0.015)
+    assert planning_mde(claim(n_test=278)) == pytest.approx(0.053, abs=0.0005)
+    assert planning_mde(claim(n_test=2048)) == pytest.approx(0.020, abs=0.0005)
+    assert planning_mde(claim(delta="1.5")) == pytest.approx(0.015)
 
 
 def test_strict_corrects_for_many_claims() -> None:

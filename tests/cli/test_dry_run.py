@@ -69,8 +69,8 @@ def test_a_tokeniser_is_not_fetched_to_count(monkeypatch: pytest.MonkeyPatch) ->
     spec = Spec("open_clip.RN50-quickgelu.openai", {})
     family = resolve_backbone(spec, None)
     with torch.device("meta"):
-        trunk = family.load(spec.name, family.find(spec.name, None), pretrained=False)
-    assert trunk.spec.pooled_dim == 1024
+        backbone = family.load(spec.name, family.find(spec.name, None), pretrained=False)
+    assert backbone.spec.pooled_dim == 1024
 
 
 def test_a_dry_run_refuses_what_the_run_refuses_in_the_same_words(tmp_path: Path) -> None:

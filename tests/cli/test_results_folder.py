@@ -200,11 +200,11 @@ def test_hours_are_those_of_the_suites_cells(
         record, arrays = store.pair(name)
         spent = record.hardware.model_copy(update={"seconds": 1800.0, "threads": 2})
         store.put(record.model_copy(update={"hardware": spent}), arrays)
-    told = invoke("results", "spent", "small", "larg*", "--results", folder, "--plugins", plugin_folder).stdout
+    told = invoke("results", "cost", "small", "larg*", "--results", folder, "--plugins", plugin_folder).stdout
     rows = {line.split()[0]: line.split()[1:] for line in told.splitlines()[1:]}
     assert rows["small"] == ["3", "3", "3.00"]
     assert rows["large"] == ["6", "3", "3.00"]
     assert told.splitlines()[-1].startswith("3 cells, 3.0 thread-hours")
-    unknown = invoke("results", "spent", "nothing_like_it", "--results", folder)
+    unknown = invoke("results", "cost", "nothing_like_it", "--results", folder)
     assert unknown.exit_code == 2
     assert "No suite is called nothing_like_it" in str(unknown.output)

@@ -53,9 +53,9 @@ def run(*arguments: str | Path) -> dict[str, Any]:
 
 
 def test_only_what_is_missing_runs(tmp_path: Path) -> None:
-    suite = tmp_path / "floors.py"
+    suite = tmp_path / "baselines.py"
     suite.write_text(
-        '"""Floors."""\ndataset = "digits"\nbackbone = "pico"\nrecipe = "quick"\nmethods = ["majority", "knn"]\n'
+        '"""Two."""\ndataset = "digits"\nbackbone = "pico"\nrecipe = "quick"\nmethods = ["majority", "knn"]\n'
     )
     results = tmp_path / "runs"
     plan = json.loads(invoke("run", suite, "--results", results, "--dry-run", "--json").stdout)
@@ -76,8 +76,8 @@ def test_a_baseline_of_fifteen_lines(tmp_path: Path, plugin_folder: Path) -> Non
     cell = "digits/pico/own_probe/quick[epochs=2]/seed=0"
     outcome = run(cell, FLOORS.format("majority", 0), "--results", tmp_path / "runs", "--plugins", plugin_folder)
     own = next(row for row in outcome["table"] if row["method"] == "own_probe")
-    floor = next(row for row in outcome["table"] if row["method"] == "majority")
-    assert own["accuracy"]["mean"] > floor["accuracy"]["mean"] + 0.2
+    trivial_baseline = next(row for row in outcome["table"] if row["method"] == "majority")
+    assert own["accuracy"]["mean"] > trivial_baseline["accuracy"]["mean"] + 0.2
     record = Store(tmp_path / "runs").get(cell)
     assert record is not None
     assert record.stages[0].epochs == 2

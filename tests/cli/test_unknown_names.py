@@ -62,7 +62,7 @@ def test_variables_of_a_suite(override: str, near: str) -> None:
         ("run quick --executor slrm --dry-run", "slurm"), ("run quick --claims cladaptr", "cladapter"),
         ("data audit digts", "digits"), ("data path csv_imags", "csv_images"), ("list datset", "datasets"),
         ("show digts", "digits"), ("check rige", "ridge"), ("cache clear featurs", "featurs"),
-        ("results spent quik", "quik"), ("run digits/pico/knn[kk=3]/quick/seed=0", "'k'"),
+        ("results cost quik", "quik"), ("run digits/pico/knn[kk=3]/quick/seed=0", "'k'"),
         ("run digits/pico/knn/quick[epoch=3]/seed=0", "'epochs'"), ("run digits/pico/knnn/quick/seed=0", "'knn'"),
         ("run digits/picoo/knn/quick/seed=0", "'pico'"), ("run digits[shot=3]/pico/knn/quick/seed=0", "'shots'"),
     ],

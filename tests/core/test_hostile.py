@@ -18,7 +18,7 @@ from bench.core.atomic import DiskFull, explain, write_atomic
 from bench.core.errors import DataError, UsageError
 from bench.core.npz import Damaged, read_npz
 from bench.core.sizes import amount
-from bench.data import images
+from bench.data.formats import images
 from bench.data.roots import cache_root
 
 pytestmark = [pytest.mark.slow, pytest.mark.fuzz]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bench.core.errors import DataError
-from bench.data.arrays import npz_array
+from bench.data.formats.arrays import npz_array
 
 
 @pytest.fixture

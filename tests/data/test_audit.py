@@ -1,4 +1,4 @@
-"""Planted flaws are found; what is declared is told apart."""
+"""Planted flaws are found; what is declared is distinguished."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from PIL import Image
 
 from bench.core.errors import DataError, MissingData
 from bench.data import Folds, Official, Sample
-from bench.data.audit import audit, is_clean
+from bench.data.audit.checks import audit, is_clean
 from bench.datasets.csv_images import CsvImages
 from bench.datasets.digits import Digits
 from bench.datasets.image_folder import ImageFolder

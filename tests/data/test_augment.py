@@ -13,8 +13,8 @@ from torch import Tensor
 from bench.cells.notation import Spec
 from bench.cells.recipes import Recipe, preset, resolve
 from bench.core.errors import UsageError
-from bench.data.augment import COLUMNS, IGNORED, Preprocess, check_augment
-from bench.data.chance import sample_keys
+from bench.data.augment.batches import COLUMNS, IGNORED, Preprocess, check_augment
+from bench.data.augment.chance import sample_keys
 
 SIZE = 16
 CPU = torch.device("cpu")

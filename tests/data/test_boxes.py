@@ -14,15 +14,15 @@ from PIL import Image
 from bench.cells.recipes import preset
 from bench.core.errors import DataError
 from bench.data import Dataset, Official, Sample
-from bench.data.annotations import check_extent, flaws
-from bench.data.audit import audit
-from bench.data.augment import COLUMNS, Preprocess
+from bench.data.audit.checks import audit
+from bench.data.augment.batches import COLUMNS, Preprocess
 from bench.data.base import rows_of
-from bench.data.boxes import PADDING, padded, shares
-from bench.data.mask_folder import read_masks
+from bench.data.formats.annotations import check_extent, flaws
+from bench.data.formats.boxes import PADDING, padded, shares
+from bench.data.formats.mask_folder import read_masks
+from bench.data.formats.readers import box_reader
+from bench.data.formats.voc import boxes_on, read_voc
 from bench.data.prepare import checked_table, prepare
-from bench.data.readers import box_reader
-from bench.data.voc import boxes_on, read_voc
 from bench.datasets.bccd import BCCD
 
 RELEASED = preset("paper").model_copy(update={"epochs": 1})

@@ -23,8 +23,8 @@ from PIL import Image
 from bench.core.errors import DataError, UsageError
 from bench.data.base import Sample
 from bench.data.cache import cache_folder, decoded
+from bench.data.formats.readers import Reader
 from bench.data.prepare import Prepared, prepare
-from bench.data.readers import Reader
 from bench.datasets.digits import Digits
 from bench.datasets.image_folder import ImageFolder
 

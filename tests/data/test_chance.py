@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare, kstest
 
-from bench.data.chance import sample_keys, uniform
+from bench.data.augment.chance import sample_keys, uniform
 
 KEYS = sample_keys(f"sample{number}" for number in range(20_000))
 
@@ -57,7 +57,7 @@ def test_a_sample_has_its_numbers_in_any_company() -> None:
 
 
 def test_keys_come_from_the_text_alone() -> None:
-    code = "from bench.data.chance import sample_keys; print(*sample_keys(['a', 'c0/1.png', 'naïve']))"
+    code = "from bench.data.augment.chance import sample_keys; print(*sample_keys(['a', 'c0/1.png', 'naïve']))"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert [str(key) for key in sample_keys(["a", "c0/1.png", "naïve"])] == other
     assert len(set(KEYS.tolist())) == len(KEYS)

@@ -14,7 +14,7 @@ from made_images import stubs
 
 from bench.core.errors import DataError, MissingData, UsageError
 from bench.data.base import rows_of
-from bench.data.clips import count_frames, frame_numbers, read_clips
+from bench.data.formats.clips import count_frames, frame_numbers, read_clips
 from bench.data.prepare import checked_table, prepare
 from bench.datasets.hmdb51 import HMDB51
 from bench.datasets.ucf101 import UCF101
@@ -77,7 +77,7 @@ def test_what_is_no_video_is_refused(tmp_path: Path) -> None:
 
 
 def test_without_pyav_the_extra_is_named(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['av'] = None; from pathlib import Path; import bench.data.clips as c;"
+    code = "import sys; sys.modules['av'] = None; from pathlib import Path; import bench.data.formats.clips as c;"
     code += "c.count_frames(Path('a.avi'))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "UsageError" in done.stderr

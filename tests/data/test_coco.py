@@ -12,7 +12,7 @@ from PIL import Image
 
 from bench.core.errors import DataError
 from bench.data.base import rows_of
-from bench.data.coco import read_coco
+from bench.data.formats.coco import read_coco
 from bench.data.prepare import prepare
 from bench.datasets.ade20k import ADE20K
 from bench.datasets.coco import COCO

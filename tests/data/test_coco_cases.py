@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from bench.core.errors import DataError
-from bench.data.audit import audit
+from bench.data.audit.checks import audit
 from bench.data.base import Dataset, Sample, rows_of
 from bench.data.prepare import checked_table, prepare
 from bench.datasets.coco import COCO

@@ -9,7 +9,7 @@ import pytest
 from made_results import finished
 from PIL import Image
 
-from bench.data.examples import examples, picture, shareable
+from bench.data.audit.examples import examples, picture, shareable
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from bench.data.prepare import prepare
 from bench.datasets.csv_images import CsvImages
 from bench.datasets.image_folder import ImageFolder
 from bench.records import Store
-from bench.records.openings import read
+from bench.records.evaluation_log import read
 
 
 @pytest.fixture

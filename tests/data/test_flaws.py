@@ -46,7 +46,7 @@ def noisy(self: ImageFolder, sample: Any) -> np.ndarray:
 
 
 def twice(self: ImageFolder, root: Path) -> pd.DataFrame:
-    """Rows of files are told apart by their index, which is the same here, so no file looks doubled."""
+    """Rows of files are distinguished by their index, which is the same here, so no file looks doubled."""
     table = ImageFolder.samples(self, root).assign(index=0)
     return pd.concat([table, table.assign(id="again/" + table["id"])], ignore_index=True)
 
@@ -116,7 +116,7 @@ def test_a_set_that_does_not_say_what_is_missing(root: Path) -> None:
 
 HASHED = '''"""Rows in the order of a set."""
 from bench.data import Official
-from bench.data.folders import file_table
+from bench.data.formats.folders import file_table
 from bench.datasets.image_folder import ImageFolder
 
 

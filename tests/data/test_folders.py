@@ -9,7 +9,7 @@ import pytest
 from made_images import stubs
 
 from bench.core.errors import DataError
-from bench.data.folders import holds_files, subfolders, walk
+from bench.data.formats.folders import holds_files, subfolders, walk
 
 
 def test_files_come_sorted_and_before_folders(tmp_path: Path) -> None:

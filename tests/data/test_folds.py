@@ -10,8 +10,8 @@ from made_images import class_folders
 
 from bench.core.errors import DataError
 from bench.data import Folds
-from bench.data.audit import audit
-from bench.data.splits import fold_numbers
+from bench.data.audit.checks import audit
+from bench.data.tables.splits import fold_numbers
 from bench.datasets.csv_images import CsvImages
 
 GROUPED = Folds(folds=5, train=(0, 1, 2), val=(3,), test=(4,), group="group")

@@ -15,10 +15,10 @@ from made_images import class_folders, picture, pixels
 from PIL import Image
 
 from bench.core.errors import DataError
-from bench.data.audit import audit
+from bench.data.audit.checks import audit
 from bench.data.base import rows_of
-from bench.data.extents import pixels as cached_form
-from bench.data.images import image_size, read_image
+from bench.data.formats.extents import pixels as cached_form
+from bench.data.formats.images import image_size, read_image
 from bench.data.prepare import prepare
 from bench.datasets.csv_images import CsvImages
 from bench.datasets.image_folder import ImageFolder

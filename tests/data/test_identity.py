@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from bench.core.errors import DataError
-from bench.data import identity
-from bench.data.identity import file_digests
 from bench.data.roots import cache_root
+from bench.data.tables import identity
+from bench.data.tables.identity import file_digests
 
 
 def store() -> Path:

@@ -11,8 +11,8 @@ from made_images import picture, pixels
 from PIL import Image
 
 from bench.core.errors import DataError, UsageError
-from bench.data.images import image_size, read_image, read_map, resized
-from bench.data.resampling import boxes, linear, nearest, to_bytes
+from bench.data.formats.images import image_size, read_image, read_map, resized
+from bench.data.formats.resampling import boxes, linear, nearest, to_bytes
 
 
 def test_png_keeps_its_values(tmp_path: Path) -> None:

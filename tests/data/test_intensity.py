@@ -11,8 +11,8 @@ from PIL import Image
 
 from bench.cells.notation import Spec
 from bench.core.errors import DataError, UsageError
-from bench.data.audit import audit, is_clean
-from bench.data.intensity import suggested, to_bytes
+from bench.data.audit.checks import audit, is_clean
+from bench.data.formats.intensity import suggested, to_bytes
 from bench.data.prepare import Prepared, prepare
 from bench.datasets.image_folder import ImageFolder
 

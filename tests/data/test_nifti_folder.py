@@ -16,9 +16,9 @@ from bench.cells.recipes import Recipe
 from bench.core.errors import DataError, UsageError
 from bench.data.base import rows_of
 from bench.data.cache import decoded
-from bench.data.identity import file_digests
+from bench.data.formats.readers import input_reader
 from bench.data.prepare import Prepared, checked_table, prepare
-from bench.data.readers import input_reader
+from bench.data.tables.identity import file_digests
 from bench.datasets.nifti_folder import NiftiFolder
 
 SPLITS = ("train", "train", "val", "test")

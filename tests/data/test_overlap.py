@@ -6,7 +6,7 @@ import pytest
 
 from bench.backbones.hub import from_hub
 from bench.backbones.tags import trained_on
-from bench.data.overlap import overlap
+from bench.data.audit.overlap import overlap
 from bench.datasets.pacs import PACS
 from bench.datasets.tiny_imagenet import TinyImageNet
 

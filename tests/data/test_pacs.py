@@ -10,7 +10,7 @@ import pytest
 from made_images import stubs
 
 from bench.core.errors import DataError, MissingData
-from bench.data.audit import audit
+from bench.data.audit.checks import audit
 from bench.data.prepare import prepare
 from bench.datasets.pacs import PACS, SIZES
 

@@ -15,7 +15,7 @@ from timm.layers import DropPath
 
 from bench.backbones.facts import from_file
 from bench.backbones.local import metadata
-from bench.backbones.trunk import build
+from bench.backbones.timm_backbone import build
 
 ROOT = Path(__file__).resolve().parents[2]
 

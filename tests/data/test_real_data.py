@@ -11,7 +11,7 @@ import pytest
 from made_images import stubs
 
 from bench.cells.notation import Spec
-from bench.data.audit import audit
+from bench.data.audit.checks import audit
 from bench.data.prepare import Prepared, prepare
 from bench.datasets.kth_tips2b import KTHTips2b
 from bench.datasets.pacs import PACS

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.core.errors import DataError
-from bench.data.subset import shrink
+from bench.data.tables.subset import shrink
 
 tables = st.lists(
     st.tuples(st.integers(0, 3), st.sampled_from(["train", "val", "test", ""])), min_size=1, max_size=80

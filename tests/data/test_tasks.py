@@ -15,7 +15,7 @@ from bench.conformance.base import examine
 from bench.conformance.datasets import CHECKS, DatasetCase
 from bench.core.errors import DataError, UsageError
 from bench.data import Dataset, Folds, Official, Sample, Split
-from bench.data.audit import audit, is_clean
+from bench.data.audit.checks import audit, is_clean
 from bench.data.prepare import prepare
 
 pytestmark = pytest.mark.usefixtures("outlines")

@@ -12,10 +12,10 @@ from PIL import Image
 from bench.cells.recipes import Recipe
 from bench.core.errors import DataError
 from bench.data import Dataset, Official
-from bench.data.audit import audit
+from bench.data.audit.checks import audit
 from bench.data.base import rows_of
+from bench.data.formats.readers import target_reader
 from bench.data.prepare import Prepared, prepare
-from bench.data.readers import target_reader
 
 HEIGHT, WIDTH = 12, 20
 NAMES = tuple(f"{number}.png" for number in range(4))

@@ -16,11 +16,11 @@ from made_volumes import dicom, saved, voxels
 from PIL import Image, ImageFile
 
 from bench.core.errors import DataError
-from bench.data.audit import audit
-from bench.data.dicom import read_dicom
-from bench.data.images import image_size, read_image, read_map
-from bench.data.nifti import read_nifti
-from bench.data.orientation import turned_boxes, turned_mask
+from bench.data.audit.checks import audit
+from bench.data.formats.dicom import read_dicom
+from bench.data.formats.images import image_size, read_image, read_map
+from bench.data.formats.nifti import read_nifti
+from bench.data.formats.orientation import turned_boxes, turned_mask
 from bench.datasets.image_folder import ImageFolder
 
 CASES = Path(__file__).parents[1] / "fixtures" / "cases"

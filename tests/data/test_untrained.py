@@ -11,7 +11,7 @@ import pytest
 
 from bench.core.errors import DataError
 from bench.data import Dataset, Official, Sample
-from bench.data.audit import audit
+from bench.data.audit.checks import audit
 from bench.data.prepare import prepare
 from bench.tasks.instances import NUMBERS
 

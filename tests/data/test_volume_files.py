@@ -11,10 +11,10 @@ import pytest
 from made_volumes import SHAPE, SPACING, affine, dicom, image, saved, voxels
 
 from bench.core.errors import DataError
-from bench.data.contrast import Contrast
-from bench.data.nifti import is_nifti
-from bench.data.survey import remarks, survey
-from bench.data.volumes import Grid
+from bench.data.audit.survey import remarks, survey
+from bench.data.formats.contrast import Contrast
+from bench.data.formats.nifti import is_nifti
+from bench.data.formats.volumes import Grid
 
 PLAIN = Grid(contrast=Contrast("none", kept="float16"))
 

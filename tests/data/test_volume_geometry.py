@@ -13,11 +13,11 @@ from made_volumes import SHAPE, SPACING, affine, dicom, image, saved, voxels
 from raw_dicom import write_slice
 
 from bench.core.errors import DataError
-from bench.data.contrast import Contrast
-from bench.data.dicom import read_dicom
-from bench.data.nifti import read_label_map, read_nifti
-from bench.data.survey import remarks, survey
-from bench.data.volumes import Grid
+from bench.data.audit.survey import remarks, survey
+from bench.data.formats.contrast import Contrast
+from bench.data.formats.dicom import read_dicom
+from bench.data.formats.nifti import read_label_map, read_nifti
+from bench.data.formats.volumes import Grid
 
 MILLIMETRES = {"unknown": 1.0, "meter": 1000.0, "mm": 1.0, "micron": 0.001}
 

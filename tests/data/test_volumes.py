@@ -12,8 +12,8 @@ import torch
 from made_volumes import SHAPE, SPACING, affine, saved, voxels
 
 from bench.core.errors import DataError, UsageError
-from bench.data.contrast import Contrast
-from bench.data.volumes import Grid
+from bench.data.formats.contrast import Contrast
+from bench.data.formats.volumes import Grid
 
 PLAIN = Grid(contrast=Contrast("none", kept="float16"))
 ORIENTATIONS = ("RAS", "LAS", "PSR", "LPI", "SAL", "IRP")

@@ -10,9 +10,9 @@ import pytest
 from made_images import class_folders, picture
 
 from bench.core.errors import DataError
-from bench.data.audit import audit
-from bench.data.names import alike, is_empty, meant
+from bench.data.audit.checks import audit
 from bench.data.prepare import Prepared, prepare
+from bench.data.tables.names import alike, is_empty, meant
 from bench.datasets.csv_images import CsvImages
 from bench.datasets.image_folder import ImageFolder
 

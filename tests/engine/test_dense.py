@@ -19,7 +19,7 @@ from bench.grid.resolve import resolve_all
 from bench.records import Store
 from bench.records.schema import prediction_key
 from bench.tables import aggregate
-from bench.tables.metrics import known_floors
+from bench.tables.metrics import known_trivial_baselines
 from bench.tasks.segmentation import Segmentation
 from tests.engine.test_interruption import in_child, status_of
 
@@ -60,18 +60,18 @@ def test_every_kind_of_method_learns_maps(run_dense: RunDense, tmp_path: Path) -
         assert targets.dtype == outputs["labels"].dtype == np.uint8
         assert Segmentation().evaluate(targets, outputs) == pytest.approx(record.metrics["test"], nan_ok=True)
     assert aggregate(records).rows
-    assert known_floors("segmentation") == ("majority_pixel",)
+    assert known_trivial_baselines("segmentation") == ("majority_pixel",)
 
 
 @pytest.mark.parametrize("dataset", ["digits_boxes", "digits_instances"])
-def test_detectors_run_on_frozen_and_trained_trunks(run_dense: RunDense, tmp_path: Path, dataset: str) -> None:
+def test_detectors_run_on_frozen_and_trained_backbones(run_dense: RunDense, tmp_path: Path, dataset: str) -> None:
     pytest.importorskip("faster_coco_eval")
     done = run_dense(tmp_path, dataset, ["typical_objects", "linear_probe", "bitfit"], backbone="tiny_cnn")
     assert not done.failed
     for record in list(Store(tmp_path).all()):
         assert 0 <= record.metrics["test"]["ap"] <= record.metrics["test"]["ap50"] <= 1
         assert record.task == TASKS[dataset]
-    assert known_floors(TASKS[dataset]) == ("typical_objects",)
+    assert known_trivial_baselines(TASKS[dataset]) == ("typical_objects",)
 
 
 @pytest.mark.parametrize("dataset", ["digits_scene", "digits_boxes"])

@@ -1,4 +1,4 @@
-"""The same digits: repeated, grouped or alone, with shared prefixes, banked or not."""
+"""The same digits: repeated, grouped or alone, with shared prefixes, cached or not."""
 
 from __future__ import annotations
 
@@ -72,9 +72,9 @@ def test_shared_stages_train_once(run_cells: RunCells, tmp_path: Path, monkeypat
 @pytest.mark.parametrize("backbone", ["tiny_vit", "tiny_batch_norm_cnn"])
 def test_bank_off_gives_the_same_augmented_training(backbone: str, run_cells: RunCells, tmp_path: Path) -> None:
     methods = ["linear_probe", "cladapter[k=2,tuning=frozen]"]
-    run_cells(tmp_path / "banked", methods, "paper[epochs=2]", backbone)
-    run_cells(tmp_path / "live", methods, "paper[epochs=2]", backbone, bank_gb=0.0)
-    assert assert_same_results(tmp_path / "banked", tmp_path / "live") == 2
+    run_cells(tmp_path / "cached", methods, "paper[epochs=2]", backbone)
+    run_cells(tmp_path / "live", methods, "paper[epochs=2]", backbone, cache_gb=0.0)
+    assert assert_same_results(tmp_path / "cached", tmp_path / "live") == 2
 
 
 def test_learning_rate_grid_is_chosen_on_validation_and_opens_test_once(run_cells: RunCells, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def contexts(monkeypatch: pytest.MonkeyPatch) -> list[Context]:
     return made
 
 
-def test_the_shared_trunk_stays_as_pre_trained(
+def test_the_shared_backbone_stays_as_pre_trained(
     run_cells: RunCells, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Parameters and running statistics, after augmented training of heads, staged ones included."""
@@ -120,7 +120,7 @@ def test_the_shared_trunk_stays_as_pre_trained(
     fresh = load(Spec("tiny_batch_norm_cnn"), weights).state_dict()
     assert any("running_var" in name for name in fresh)
     for context in made:
-        found = context.trunk.state_dict()
+        found = context.backbone.state_dict()
         assert found.keys() == fresh.keys()
         for name, value in fresh.items():
             assert torch.equal(found[name], value), name

@@ -20,7 +20,7 @@ from bench.datasets.digits import Digits
 from bench.datasets.image_folder import ImageFolder
 from bench.engine.imported import read, take_in
 from bench.records import Store
-from bench.records.openings import read as openings
+from bench.records.evaluation_log import read as evaluations
 from bench.report.build import build
 from bench.report.submission import check
 from bench.stats.softmax import softmax
@@ -66,7 +66,7 @@ def test_they_are_judged_by_id(
     stored = Store(tmp_path / "runs").predictions(record.cell)
     assert stored["test/ids"].tolist() == ids.tolist()
     np.testing.assert_allclose(softmax(stored["imported/test/logits"]), softmax(values), atol=1e-6)
-    assert [opening.cell for opening in openings(tmp_path / "runs")] == [record.cell]
+    assert [evaluation.cell for evaluation in evaluations(tmp_path / "runs")] == [record.cell]
     assert check(tmp_path / "runs").accepted
 
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 METHODS = ["cladapter[k=2]", "linear_probe", "majority"]
 KINDS = (
     "array",
-    "shelf",
+    "disk_cache",
     "group",
     "checkpoint",
     "best",
@@ -84,7 +84,7 @@ def uninterrupted(whole: Path, run_cells: RunCells) -> Path:
 def test_kill_at_a_write_point(
     point: str, run_cells: RunCells, uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if point.startswith(("array", "shelf")):
+    if point.startswith(("array", "disk_cache")):
         monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))  # a cold one, so that it is filled
     monkeypatch.setenv("BENCH_FAULT", f"kill:{point}")
     assert status_of(in_child(lambda: run_cells(tmp_path, METHODS))) == -signal.SIGKILL

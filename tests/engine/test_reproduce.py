@@ -18,17 +18,19 @@ from bench.engine.plan import Planner
 from bench.engine.reproduce import compare, reproduce
 from bench.engine.settings import Settings
 from bench.grid.resolve import resolve_all
-from bench.records import Record, Store, openings
+from bench.records import Record, Store, evaluation_log
 from tests.engine.conftest import RunCells
 
 
 def test_a_record_reproduces_bit_for_bit(run_cells: RunCells, weights: Path, tmp_path: Path) -> None:
     run_cells(tmp_path, ["cladapter[k=2]"])
     (record,) = Store(tmp_path).all()
-    looks = len(list(openings.read(tmp_path)))
+    looks = len(list(evaluation_log.read(tmp_path)))
     comparison = reproduce(Store(tmp_path).path(record.cell), Settings(weights=weights, quiet=True, device="cpu"))
     assert (comparison.verdict, comparison.largest, comparison.changed) == ("equal", 0.0, {})
-    assert len(list(openings.read(tmp_path))) == 2 * looks  # the repetition's looks at the test split are counted too
+    assert (
+        len(list(evaluation_log.read(tmp_path))) == 2 * looks
+    )  # the repetition's looks at the test split are counted too
 
 
 @pytest.mark.parametrize(("noise", "verdict"), [(0.0, "equal"), (1e-4, "within rounding"), (1.0, "different")])

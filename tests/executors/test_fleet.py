@@ -218,10 +218,10 @@ def test_the_bar_shows_what_is_done_elsewhere(run_cells, tmp_path: Path, weights
     """Epochs as checkpoints come, cells as records come, and the failures' words."""
     from bench.cells.cell import Cell
     from bench.core.progress import Reporter
+    from bench.engine.group_tracker import GroupWork
     from bench.engine.groups import group_cells
     from bench.engine.plan import Planner
     from bench.engine.settings import Settings
-    from bench.engine.work import GroupWork
     from bench.grid.resolve import resolve_all
     from bench.training import checkpoint
 

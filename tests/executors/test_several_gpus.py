@@ -13,7 +13,7 @@ import pytest
 from clusters import ROOT, environment
 from compared import assert_same_results
 
-from bench.records.openings import read
+from bench.records.evaluation_log import read
 
 pytestmark = pytest.mark.slow
 
@@ -31,5 +31,5 @@ def test_one_line_starts_a_process_a_gpu(run_cells, weights: Path, tmp_path: Pat
     assert not (tmp_path / "failed").exists(), done.stderr
     run_cells(tmp_path / "here", METHODS, "quick[epochs=3]")
     assert assert_same_results(tmp_path / "there", tmp_path / "here") == len(METHODS)
-    looked = Counter(opening.cell for opening in read(tmp_path / "there"))
+    looked = Counter(evaluation.cell for evaluation in read(tmp_path / "there"))
     assert set(looked.values()) == {1}, "a cell was carried out twice"

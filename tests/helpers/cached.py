@@ -8,8 +8,8 @@ import numpy as np
 
 from bench.cells.recipes import Recipe
 from bench.data.cache import decoded
+from bench.data.formats.readers import Reader, input_reader
 from bench.data.prepare import Prepared
-from bench.data.readers import Reader, input_reader
 
 
 def reader(prepared: Prepared, size: int, interpolation: str = "bilinear", **fields: Any) -> Reader:

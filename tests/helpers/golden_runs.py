@@ -169,7 +169,7 @@ def augmentation_numbers(name: str) -> Numbers:
     """A batch of images and one of volumes, as far as the augmentation takes them."""
     import torch
 
-    from bench.data.augment import Preprocess
+    from bench.data.augment.batches import Preprocess
 
     found: Numbers = {}
     for kind, extent in {"images": (16, 16), "volumes": (8, 8, 8)}.items():

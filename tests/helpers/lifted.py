@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from bench.backbones.base import Backbone
 from bench.backbones.family import WeightsInfo
 from bench.backbones.features import Features
-from bench.backbones.trunk import TimmBackbone
+from bench.backbones.timm_backbone import TimmBackbone
 
 _HALF = (0.5, 0.5, 0.5)
 # the architectures of the shipped weights: DeiT-Tiny, pico, lite0 and MobileNetV2, with one of each other kind
@@ -29,7 +29,7 @@ VITS = tuple(arch for arch in ARCHITECTURES if "patch16" in arch)
 CNNS = tuple(arch for arch in ARCHITECTURES if "patch16" not in arch)
 
 
-def trunk(arch: str, size: int = 64, **options: Any) -> TimmBackbone:
+def backbone(arch: str, size: int = 64, **options: Any) -> TimmBackbone:
     """A 2D backbone without its classifier; always the same weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from bench.backbones.family import WeightsInfo
-from bench.backbones.trunk import TimmBackbone, build
+from bench.backbones.timm_backbone import TimmBackbone, build
 from bench.baselines.adapter import Adapter
 from bench.baselines.arc import ARC
 from bench.baselines.bi_adaptformer import BiAdaptFormer

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.backbones import Features
-from bench.backbones.trunk import TimmBackbone
+from bench.backbones.timm_backbone import TimmBackbone
 from bench.baselines.adaptformer import AdaptFormer
 from bench.baselines.bitfit import BitFit
 from bench.baselines.dora import DoRA

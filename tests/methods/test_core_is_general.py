@@ -17,7 +17,7 @@ CORE = Path(bench.__file__).parent
 # a key of COCO's files, and the name of a figure
 # submitit calls its own executor what our plug-in is called; libraries and extras are called so too
 OTHER_MEANINGS = {
-    ("data/coco.py", "segmentation"), ("plots/draw.py", "k_ablation"), ("executors/arrays.py", "slurm"),
+    ("data/formats/coco.py", "segmentation"), ("plots/draw.py", "k_ablation"), ("executors/arrays.py", "slurm"),
     ("core/extras.py", "ray"), ("core/extras.py", "slurm"), ("executors/ray_session.py", "ray"),
 }  # fmt: skip
 

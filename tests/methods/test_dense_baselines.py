@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from bench.backbones.base import Backbone
 from bench.backbones.family import WeightsInfo
-from bench.backbones.trunk import build
+from bench.backbones.timm_backbone import build
 from bench.baselines.lorand import LoRand, LowRankLinear
 from bench.baselines.mona import Mona, MonaAdapter
 from bench.baselines.vfm_adapter import HybridAdapter, KernelGenerator, VFMAdapter, convolved
@@ -86,8 +86,8 @@ def test_vfm_adapter_has_the_published_share_of_sam_b() -> None:
     with torch.device("meta"):
         shares = [added(VFMAdapter(bottleneck=width), backbone_of("samvit_base_patch16", 1024)) / SAM_B
                   for width in (32, 64)]  # fmt: skip
-        trunk = sum(p.numel() for p in backbone_of("samvit_base_patch16", 1024).parameters())
-    assert trunk == SAM_B
+        backbone = sum(p.numel() for p in backbone_of("samvit_base_patch16", 1024).parameters())
+    assert backbone == SAM_B
     assert [f"{share:.2%}" for share in shares] == ["2.81%", "4.17%"]
 
 

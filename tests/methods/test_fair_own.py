@@ -26,7 +26,7 @@ def test_every_trained_method_has_as_many_trials(tmp_path: Path) -> None:
     assert len(trained) >= 4
     recipe = recipes.preset("own")
     numbers = {
-        name: len(recipes.trials(recipe, any(stage.trunk for stage in method.stages())))
+        name: len(recipes.trials(recipe, any(stage.trains_backbone for stage in method.stages())))
         for name, method in trained.items()
     }
     assert set(numbers.values()) == {4}

@@ -1,4 +1,4 @@
-"""The geometry floor: what it measures of masks and of grey volumes, and what follows from it."""
+"""The geometry baseline: what it measures of masks and of grey volumes, and what follows from it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from bench.baselines.geometry import Geometry, otsu
 from bench.conformance.methods import SPEC
 from bench.methods import FeatureSplit
-from bench.tables.metrics import known_floors
+from bench.tables.metrics import known_trivial_baselines
 
 SHAPE = (12, 10, 14)
 
@@ -83,5 +83,5 @@ def test_it_learns_a_target_that_follows_from_sizes() -> None:
 
 
 def test_it_is_a_floor_that_tables_of_images_do_not_miss() -> None:
-    assert Geometry.floor == 3
-    assert known_floors("classification") == ("majority", "knn")
+    assert Geometry.trivial_baseline == 3
+    assert known_trivial_baselines("classification") == ("majority", "knn")

@@ -12,7 +12,7 @@ from torch import Tensor
 from bench.backbones.base import Backbone
 from bench.backbones.family import WeightsInfo
 from bench.backbones.lift import lifted
-from bench.backbones.trunk import TimmBackbone, build
+from bench.backbones.timm_backbone import TimmBackbone, build
 from bench.baselines.adapter import Adapter
 from bench.baselines.arc import ARC
 from bench.baselines.bi_adaptformer import BiAdaptFormer

@@ -146,7 +146,7 @@ def test_k_ablation_has_the_published_values_of_k_in_one_fused_group(tmp_path: P
     assert {params.get("tuning") for params in adapters} == {"frozen"}
     tasks = Planner(Settings(weights=tmp_path)).plan(suite.cells, Store(tmp_path / "runs"))
     [group] = group_cells(tasks, fuse=True)
-    assert group.trunk_epochs_spared == 9 * 100  # ten heads, one pass an epoch
+    assert group.backbone_epochs_spared == 9 * 100  # ten heads, one pass an epoch
 
 
 def test_the_defect_is_part_of_the_cells_name() -> None:

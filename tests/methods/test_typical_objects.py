@@ -1,4 +1,4 @@
-"""The floor of detection and instances against cases made by hand."""
+"""The trivial baseline of detection and instances against cases made by hand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from bench.baselines.typical_objects import TypicalObjects
 from bench.conformance.methods import SPEC
-from bench.data.boxes import padded
+from bench.data.formats.boxes import padded
 from bench.methods import FeatureSplit, HeadSpec
 from bench.tasks.base import Outputs
 from bench.tasks.detection import Detection

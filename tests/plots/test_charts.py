@@ -19,7 +19,7 @@ from bench.plots.chart import Chart
 from bench.plots.claims import claims
 from bench.plots.comparison import comparison
 from bench.plots.confusion import confusion
-from bench.plots.crossing import told
+from bench.plots.crossover import told
 from bench.plots.curves import curves, lead_changes
 from bench.plots.draw import CHARTS, Request, draw
 from bench.plots.embedding import embedding, neighbour_purity
@@ -32,7 +32,7 @@ from bench.plots.style import COLOURS, SHAPES, series
 from bench.plots.training import training
 from bench.plots.tuning import tuning
 from bench.records import Store, prediction_key
-from bench.stats import Crossing
+from bench.stats import Crossover
 from bench.tables import Table, aggregate
 
 SETTING = "digits/pico/{}/quick/seed=0"
@@ -42,7 +42,7 @@ def table_of(names: dict[str, tuple[int, ...]]) -> Table:
     return aggregate([done(name, right=right)[0] for name, right in names.items()], stages=True)
 
 
-def test_comparison_shows_points_intervals_and_floors() -> None:
+def test_comparison_shows_points_intervals_and_trivial_baselines() -> None:
     rights = {"majority": (25,), "knn": (70,), "linear_probe": (60,), "cladapter": (75, 90)}
     table = table_of({SETTING.format(name): right for name, right in rights.items()})
     chart = comparison(table)
@@ -51,13 +51,15 @@ def test_comparison_shows_points_intervals_and_floors() -> None:
         {"majority": 25, "knn": 70, "linear_probe": 60, "cladapter stage1": 75, "cladapter stage2": 90}
     )
     assert points["cladapter stage1"]["kind"] == "earlier stage"
-    assert points["knn"]["kind"] == "floor"
+    assert points["knn"]["kind"] == "trivial_baseline"
     assert chart.heading.startswith("cladapter stage2 has the best mean accuracy, 90.0\u00a0%")
 
 
 def test_a_floor_that_nothing_beats_is_the_finding() -> None:
     chart = comparison(table_of({SETTING.format(n): (r,) for n, r in {"knn": 70, "vpt": 60, "bitfit": 50}.items()}))
-    assert chart.heading.startswith("No mean accuracy is better than the floor knn 70.0\u00a0%: vpt has 60.0\u00a0%")
+    assert chart.heading.startswith(
+        "No mean accuracy is better than the trivial baseline knn 70.0\u00a0%: vpt has 60.0\u00a0%"
+    )
 
 
 def test_lines_begin_with_words() -> None:
@@ -84,7 +86,7 @@ def test_names_that_would_be_cut_alike_have_a_line_each() -> None:
 
 
 def test_a_floor_that_matters_is_on_the_front() -> None:
-    """Means of methods lie close together, their intervals do not: a floor within these is drawn."""
+    """Means of methods lie close together, their intervals do not: a trivial baseline within these is drawn."""
     rights = {"knn": 74, "vpt": 70, "bitfit": 71, "majority": 10}
     table = table_of({SETTING.format(name): (right,) for name, right in rights.items()})
     rows = []
@@ -113,8 +115,8 @@ def test_many_classes_are_named_once() -> None:
 def test_a_floor_far_below_is_told_not_drawn() -> None:
     near = comparison(table_of({SETTING.format(n): (r,) for n, r in {"knn": 70, "vpt": 80, "bitfit": 60}.items()}))
     far = comparison(table_of({SETTING.format(n): (r,) for n, r in {"knn": 10, "vpt": 80, "bitfit": 78}.items()}))
-    assert [point["off"] for point in near.points if point["kind"] == "floor"] == [False]
-    assert [point["off"] for point in far.points if point["kind"] == "floor"] == [True]
+    assert [point["off"] for point in near.points if point["kind"] == "trivial_baseline"] == [False]
+    assert [point["off"] for point in far.points if point["kind"] == "trivial_baseline"] == [True]
     assert "off the scale: knn 10.0\u00a0%" in " ".join(far["title"]["subtitle"])
     assert not any("strokeDash" in layer["encoding"] for layer in far["layer"])
 
@@ -135,12 +137,12 @@ def test_letters_say_who_was_not_separated(tmp_path: Path) -> None:
     assert "bars: 95\u00a0% intervals over items and seeds" in " ".join(chart["title"]["subtitle"])
     assert letters["cladapter"] & letters["lora"]
     assert not letters["cladapter"] & letters["knn"]
-    assert "not separated from lora" in chart.heading
+    assert "not significantly different from lora" in chart.heading
     matrix = draw("pairs", Request(Store(tmp_path)))
     verdicts = {(point["row"], point["column"]): point["verdict"] for point in matrix.points}
     assert verdicts["cladapter", "knn"] == "row better"
     assert verdicts["knn", "cladapter"] == "row worse"
-    assert verdicts["lora", "cladapter"] == "not separated"
+    assert verdicts["lora", "cladapter"] == "no significant difference"
     assert matrix.heading.startswith(f"{list(verdicts.values()).count('row better')} of 10 pairs")
 
 
@@ -162,7 +164,7 @@ def test_curves_name_the_crossing() -> None:
     made = [done(f"pacs[shots={s}]/pico/{m}/quick/seed=0", right=(r,))[0] for (m, s), r in rights.items()]
     records = varied(made, "dataset", "shots", [shots for _, shots in rights])
     chart = curves(aggregate(records), records)
-    (ring,) = [point for point in chart.points if point["kind"] == "crossing"]
+    (ring,) = [point for point in chart.points if point["kind"] == "crossover"]
     assert ring["x"] == pytest.approx(4 ** (1 / 3))  # a third of the way on the logarithm
     assert ring["passes"] == "lora passes vpt"
     assert chart.heading.startswith("lora passes vpt at about 1.59")
@@ -192,7 +194,7 @@ def test_curves_say_how_well_the_crossing_is_known() -> None:
     ],
 )
 def test_open_ends_of_a_crossing_are_said(low: float | None, high: float | None, words: str) -> None:
-    assert told(Crossing(2.5, low, high, "A")) == words
+    assert told(Crossover(2.5, low, high, "A")) == words
 
 
 @pytest.mark.parametrize("higher", [True, False])
@@ -207,7 +209,7 @@ def test_lead_changes_against_a_fine_grid(higher: bool) -> None:
     found = list(lead_changes(means, higher))
     assert [x for x, *_ in found] == pytest.approx(grid_[places].tolist(), rel=1e-3)
     assert [new for *_, new in found] == ["abcd"[leader[place + 1]] for place in places]
-    assert found  # the draw has crossings
+    assert found  # the draw has crossovers
 
 
 def test_front_against_every_pair() -> None:

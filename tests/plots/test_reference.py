@@ -46,7 +46,7 @@ def test_a_method_that_no_budget_changes_is_a_line() -> None:
 def test_the_title_says_that_nothing_was_told_from_the_line() -> None:
     chart = drawn({("vpt", 1): 60, ("vpt", 16): 60, ("lora", 1): 59, ("lora", 16): 61})
     assert chart.heading == "None of 1 method was found better than vpt at 1 to 16 shots"
-    assert not of_kind(chart, "crossing")
+    assert not of_kind(chart, "crossover")
 
 
 def test_bars_are_the_paired_difference_around_the_mean() -> None:
@@ -74,7 +74,7 @@ def test_what_varies_with_the_seed_is_no_line() -> None:
 
 def test_floors_far_from_the_curves_are_told_not_drawn() -> None:
     chart = drawn({("majority", 1): 5, ("majority", 16): 5, ("knn", 1): 20, ("knn", 16): 80, **around(80)})
-    assert {point["method"] for point in chart.points if point["kind"] != "crossing"} == {"vpt", "lora"}
+    assert {point["method"] for point in chart.points if point["kind"] != "crossover"} == {"vpt", "lora"}
     subtitle = " ".join(chart["title"]["subtitle"]).replace("\u00a0", " ")
     assert "off the scale: knn 20.0 % to 80.0 % and majority 5.0 %" in subtitle
 

@@ -20,8 +20,8 @@ from bench.records import Store
 from bench.report.boards import overview, summary
 from bench.report.cells import Cell as Place
 from bench.report.cells import Column, Line, Sheet, defused, number
+from bench.report.data_cards import data_card
 from bench.report.pages import STATIC, Pages, paragraphs, pieces
-from bench.report.passports import passport
 from bench.report.site import Site
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
@@ -141,7 +141,7 @@ def test_names_that_look_like_code_stay_text(report: Path, browser: Any) -> None
             assert visit.said == []
             assert visit.page.locator("img[src=x]").count() == 0
     with Visit(browser, page) as visit:
-        assert EVIL in visit.page.locator("dl.marks").inner_text()
+        assert EVIL in visit.page.locator("dl.warnings").inner_text()
         assert "<img src=x onerror=alert(2)>" in visit.page.locator("h1").inner_text()
 
 
@@ -228,7 +228,7 @@ def test_passports_are_written_for_people() -> None:
     assert paragraphs("Holds ``x`` and `y`.\n\nMore.") == [["Holds ", "x", " and ", "y", "."], ["More."]]
     record, _ = finished("pacs/pico/lora/quick/seed=0")
     counted = [record.model_copy(update={"n": n}) for n in ({"train": 1200, "test": 300}, {"train": 1201})]
-    found = passport("pacs", counted, Path())
+    found = data_card("pacs", counted, Path())
     assert found.splits == ["train", "test"]
     assert found.seen == [("pacs", "paper", "1,200, 1,201", "300")]
 

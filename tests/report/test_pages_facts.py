@@ -10,7 +10,7 @@ from made_results import fill, finished, grid
 from photographs import photographs
 
 import bench
-from bench.data.examples import examples
+from bench.data.audit.examples import examples
 from bench.records import Store
 from bench.report.boards import summary, verdicts
 from bench.report.compare import pair_table

@@ -16,7 +16,7 @@ from bench.cli.app import app
 from bench.core.atomic import DiskFull
 from bench.records import Record, Store, prediction_key
 from bench.records.items import groups_packed
-from bench.records.standing import read
+from bench.records.review_status import read
 from bench.report.submission import check, take_in
 
 LORA, VPT = "digits/pico/lora/quick/seed=0", "digits/pico/vpt/quick/seed=0"
@@ -152,9 +152,9 @@ def test_commands_from_check_to_confirmation(tmp_path: Path) -> None:
     assert checked.exit_code == 0, checked.output
     assert json.loads(checked.stdout)["accepted"] is True
     assert run(app, ["submit", "add", str(new), "--results", str(results), "--by", "ada"]).exit_code == 0
-    assert run(app, ["submit", "mark", "rerun", "lora", "--results", str(results), "--by", "bob"]).exit_code == 0
+    assert run(app, ["submit", "review", "rerun", "lora", "--results", str(results), "--by", "bob"]).exit_code == 0
     shown = run(app, ["table", "--results", str(results), "--format", "json"])
-    assert "rerun" in json.loads(shown.stdout)[0]["marks"]
+    assert "rerun" in json.loads(shown.stdout)[0]["warnings"]
     again = run(app, ["submit", "add", str(new), "--results", str(results), "--by", "ada"])
     assert "0 records taken" in again.stdout
 

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from bench.stats import Comparison, compare, compare_all, crossed, noise_budget, resolution_floor
+from bench.stats import Comparison, compare, compare_all, crossed, minimum_detectable_effect, noise_budget
 
 
 def normal(n: int, seeds: int, sd: tuple[float, float, float], mean: float = 0.1) -> np.ndarray:
@@ -39,8 +39,8 @@ def test_what_is_promised_suffices_and_less_does_not() -> None:
     found = noise_budget(crossed(normal(400, 4, sd)), target)
     assert found.more_seeds is not None
     for extra, enough in ((found.more_seeds, True), (found.more_seeds - 1, False)):
-        floor = resolution_floor(crossed(normal(400, 4 + extra, sd)))
-        assert (float(floor) <= target) == enough
+        mde = minimum_detectable_effect(crossed(normal(400, 4 + extra, sd)))
+        assert (float(mde) <= target) == enough
     assert found.text() == f"{found.more_seeds} more seeds; no number of images suffices with 4 seeds"
 
 
@@ -49,7 +49,7 @@ def test_more_images_where_images_are_the_noise() -> None:
     found = noise_budget(crossed(normal(500, 5, sd)), target)
     assert found.more_seeds is None
     assert found.more_units is not None
-    assert float(resolution_floor(crossed(normal(500 + found.more_units, 5, sd)))) <= target
+    assert float(minimum_detectable_effect(crossed(normal(500 + found.more_units, 5, sd)))) <= target
     assert "no number of seeds suffices with 500 images" in found.text()
     assert f"{found.more_units} more images" in found.text()
 
@@ -89,7 +89,7 @@ def test_few_groups_can_show_nothing() -> None:
     rng = np.random.default_rng(0)
     good, bad = ((rng.random((400, 3)) < skill) * 1.0 for skill in (0.9, 0.5))
     pair = compare(good, bad, groups=[i % 4 for i in range(400)])
-    assert (pair.verdict, pair.floor) == ("untestable", math.inf)
+    assert (pair.verdict, pair.mde) == ("untestable", math.inf)
     found = pair.budget()
     assert found.more_seeds is None
     assert found.text("groups").startswith("no number of seeds suffices with 4 groups")

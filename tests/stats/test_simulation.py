@@ -99,12 +99,12 @@ def test_eight_equal_methods_with_one_quantile_often_do() -> None:
 @pytest.mark.parametrize("world", REGIMES[:4], ids=lambda w: w.name)
 def test_a_difference_as_large_as_the_floor_is_found_and_covered(world: World) -> None:
     equal = drawn(world, (278, 5), [world.accuracy] * 2)
-    floor = float(np.median([compare(a, b).floor for a, b in equal]))
-    apart = [compare(a, b) for a, b in drawn(world, (278, 5), [world.accuracy, world.accuracy - floor])]
+    mde = float(np.median([compare(a, b).mde for a, b in equal]))
+    apart = [compare(a, b) for a, b in drawn(world, (278, 5), [world.accuracy, world.accuracy - mde])]
     power = np.mean([one.p <= 0.05 for one in apart])
     assert at_most(0.70, power, REPLICATES)
     assert at_most(power, 0.90, REPLICATES)
-    covered = np.mean([one.low <= floor <= one.high for one in apart])
+    covered = np.mean([one.low <= mde <= one.high for one in apart])
     assert at_most(1 - covered, 0.075, REPLICATES)
 
 

@@ -10,8 +10,8 @@ from made_records import done, failed
 
 from bench.core.errors import UsageError
 from bench.records import Flags, Record
+from bench.records.evaluation_log import Evaluation
 from bench.records.items import unpacked
-from bench.records.openings import Opening
 from bench.stats import intervals
 from bench.tables import aggregate, to_json
 from bench.tables.table import Table
@@ -62,7 +62,7 @@ def test_golden_row() -> None:
         "seeds": 2,
         "n": 100,
         "trainable": 0,
-        "marks": [],
+        "warnings": [],
         "notes": [],
         "failures": [],
         "cells": [f"{SETTING}linear_probe/quick/seed={seed}" for seed in (0, 1)],
@@ -115,14 +115,14 @@ def test_order_floors_first_then_numbers_by_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("right", "marks"), [(20, ["below majority", "below knn"]), (25, ["below knn"]), (69, ["below knn"]), (70, [])]
+    ("right", "warnings"), [(20, ["below majority", "below knn"]), (25, ["below knn"]), (69, ["below knn"]), (70, [])]
 )
-def test_floors(right: int, marks: list[str]) -> None:
-    assert row(aggregate([*FLOORS, one("vpt", right)]), "vpt")["marks"] == marks
+def test_trivial_baselines(right: int, warnings: list[str]) -> None:
+    assert row(aggregate([*FLOORS, one("vpt", right)]), "vpt")["warnings"] == warnings
 
 
 def test_floors_count_even_when_the_filter_leaves_them_out() -> None:
-    assert row(aggregate([*FLOORS, one("vpt", 60)], "vpt"), "vpt")["marks"] == ["below knn"]
+    assert row(aggregate([*FLOORS, one("vpt", 60)], "vpt"), "vpt")["warnings"] == ["below knn"]
 
 
 def test_a_floor_with_the_rows_own_recipe_comes_first() -> None:
@@ -132,13 +132,13 @@ def test_a_floor_with_the_rows_own_recipe_comes_first() -> None:
         one("vpt", 60, recipe="paper"),
         one("vpt", 60, recipe="released"),
     ]
-    marks = {r.key.recipe: list(r.marks) for r in aggregate(records, "vpt").rows}
-    assert marks == {"paper": [], "released": ["below knn"]}
+    warnings = {r.key.recipe: list(r.warnings) for r in aggregate(records, "vpt").rows}
+    assert warnings == {"paper": [], "released": ["below knn"]}
 
 
 def test_a_floor_below_the_lower_floor_is_marked_and_equal_ones_are_not() -> None:
     table = aggregate([one("majority", 25), one("knn", 20), one("knn[k=1]", 30)])
-    assert [list(r.marks) for r in table.rows] == [[], ["below majority"], []]
+    assert [list(r.warnings) for r in table.rows] == [[], ["below majority"], []]
 
 
 def test_missing_floors_are_noted() -> None:
@@ -153,8 +153,8 @@ def test_stages() -> None:
     assert (last["stage"], last["accuracy"]["mean"]) == ("stage2", pytest.approx(0.81))
     both = aggregate(records, stages=True)
     assert row(both, "cladapter", "stage1")["accuracy"]["mean"] == pytest.approx(0.61)
-    assert row(both, "cladapter", "stage1")["marks"] == ["below knn"]
-    assert row(both, "cladapter", "stage2")["marks"] == []
+    assert row(both, "cladapter", "stage1")["warnings"] == ["below knn"]
+    assert row(both, "cladapter", "stage2")["warnings"] == []
 
 
 def test_flags_are_marked() -> None:
@@ -168,7 +168,7 @@ def test_flags_are_marked() -> None:
         notes=["reported on the public validation set"],
     )
     found = row(aggregate([*FLOORS, one("vpt", flags=flags), one("vpt", seed=1)]), "vpt")
-    assert found["marks"] == ["partial", "leaks", "overlap", "frozen batch norm", "absent classes", "note"]
+    assert found["warnings"] == ["partial", "leaks", "overlap", "frozen batch norm", "absent classes", "note"]
     assert found["notes"][0] == "partial: the data differ from the published counts (train: 10 of 20)"
     assert found["notes"][1] == "leaks: the protocol shares patient between its splits"
 
@@ -176,17 +176,20 @@ def test_flags_are_marked() -> None:
 def test_weights_of_unknown_data_are_not_taken_for_unseen() -> None:
     flags = Flags(overlap="unknown (timm's tag 'fb' does not say)")
     found = row(aggregate([*FLOORS, one("vpt", flags=flags)]), "vpt")
-    assert found["marks"] == ["overlap unknown"]
+    assert found["warnings"] == ["overlap unknown"]
     assert found["notes"][0].endswith("what the weights were trained on is unknown (timm's tag 'fb' does not say)")
     both = [one("vpt", flags=flags), one("vpt", seed=1, flags=Flags(overlap="ImageNet-1k"))]
-    assert row(aggregate([*FLOORS, *both]), "vpt")["marks"] == ["overlap", "overlap unknown"]
+    assert row(aggregate([*FLOORS, *both]), "vpt")["warnings"] == ["overlap", "overlap unknown"]
 
 
 def test_classes_that_cannot_be_learned_are_marked() -> None:
     found = row(aggregate([*FLOORS, one("vpt", flags=Flags(absent_classes={"train": [1, 2]}))]), "vpt")
     assert found["notes"] == ["untrained classes: 2 classes have no training sample, so they cannot be learned"]
     flags = Flags(absent_classes={"train": [1], "test": [1]})
-    assert row(aggregate([*FLOORS, one("vpt", flags=flags)]), "vpt")["marks"] == ["untrained classes", "absent classes"]
+    assert row(aggregate([*FLOORS, one("vpt", flags=flags)]), "vpt")["warnings"] == [
+        "untrained classes",
+        "absent classes",
+    ]
 
 
 def test_test_selected_runs_have_their_own_row_and_column() -> None:
@@ -197,29 +200,29 @@ def test_test_selected_runs_have_their_own_row_and_column() -> None:
     assert "accuracy_test_selected" not in honest
     assert selected["accuracy"] is None
     assert selected["accuracy_test_selected"]["mean"] == 0.95
-    assert selected["marks"] == ["test-selected"]
+    assert selected["warnings"] == ["test-selected"]
 
 
 def test_a_test_selected_floor_is_no_floor() -> None:
     records = [one("majority", 25), one("knn", 99, flags=Flags(test_selected=True)), one("vpt", 60)]
-    assert row(aggregate(records), "vpt")["marks"] == []
+    assert row(aggregate(records), "vpt")["warnings"] == []
 
 
 def test_failures() -> None:
     records = [*FLOORS, one("vpt", 80), failed(f"{SETTING}vpt/quick/seed=1"), failed(f"{SETTING}lora/quick/seed=0")]
     table = aggregate(records)
     partly, wholly = row(table, "vpt"), row(table, "lora")
-    assert (partly["seeds"], partly["accuracy"]["mean"], partly["marks"]) == (1, 0.8, ["failed 1/2"])
+    assert (partly["seeds"], partly["accuracy"]["mean"], partly["warnings"]) == (1, 0.8, ["failed 1/2"])
     assert partly["failures"] == [
         {"cell": f"{SETTING}vpt/quick/seed=1", "kind": "non_finite_loss", "message": "loss is nan in epoch 2"}
     ]
-    assert (wholly["seeds"], wholly["accuracy"], wholly["marks"]) == (0, None, ["failed 1/1"])
+    assert (wholly["seeds"], wholly["accuracy"], wholly["warnings"]) == (0, None, ["failed 1/1"])
 
 
 def test_staged_runs_and_their_failures_share_rows() -> None:
     records = [one("cladapter", (60, 80)), failed(f"{SETTING}cladapter/quick/seed=1")]
-    assert [list(r.marks) for r in aggregate(records).rows] == [["failed 1/2"]]
-    assert [(r.key.stage, list(r.marks)) for r in aggregate(records, stages=True).rows] == [
+    assert [list(r.warnings) for r in aggregate(records).rows] == [["failed 1/2"]]
+    assert [(r.key.stage, list(r.warnings)) for r in aggregate(records, stages=True).rows] == [
         ("stage1", ["failed 1/2"]),
         ("stage2", ["failed 1/2"]),
     ]
@@ -228,7 +231,7 @@ def test_staged_runs_and_their_failures_share_rows() -> None:
 def test_an_older_success_whose_repetition_failed_is_stale() -> None:
     name = f"{SETTING}vpt/quick/seed=0"
     found = row(aggregate([*FLOORS, failed(name), done(name)[0]]), "vpt")
-    assert found["marks"] == ["failed 1/1", "stale"]
+    assert found["warnings"] == ["failed 1/1", "stale"]
     assert found["notes"][1] == "stale: its repetition failed"
     assert found["accuracy"]["mean"] == 0.8
 
@@ -243,19 +246,19 @@ def test_stale_and_mixed() -> None:
         "mixed: seeds differ in method; run the suite again",
     ]
     data = [one("vpt", fingerprints={"data": "b"}), one("vpt", seed=1, fingerprints={"data": "a"})]
-    assert row(aggregate([*FLOORS, *data]), "vpt")["marks"] == []  # the data of two data seeds differ
+    assert row(aggregate([*FLOORS, *data]), "vpt")["warnings"] == []  # the data of two data seeds differ
 
 
-def test_test_openings_are_counted_over_all_records() -> None:
+def test_test_set_evaluations_are_counted_over_all_records() -> None:
     records = [*FLOORS, one("cladapter", (60, 80)), one("cladapter", (60, 80), seed=1)]
     first, again = {"method": "a", "data": "1"}, {"method": "b", "data": "1"}
-    openings = [
-        *(Opening(record.cell, "stage1", first, "paper", 1, "2026") for record in records),
-        Opening(records[-1].cell, "stage1", again, "paper", 1, "2027"),  # edited code, run again: the record is gone
-        Opening("digits/pico/knn/quick/seed=0", "fit", first, "limited", 1, "2026"),
+    evaluations = [
+        *(Evaluation(record.cell, "stage1", first, "paper", 1, "2026") for record in records),
+        Evaluation(records[-1].cell, "stage1", again, "paper", 1, "2027"),  # edited code, run again: the record is gone
+        Evaluation("digits/pico/knn/quick/seed=0", "fit", first, "limited", 1, "2026"),
     ]
-    notes = aggregate(records, "cladapter", openings=openings).notes
-    counted = "3 configurations (4 with their revisions) have opened the test split, 5 times in all"
+    notes = aggregate(records, "cladapter", evaluations=evaluations).notes
+    counted = "3 configurations (4 with their revisions) were evaluated on the test split, 5 times in all"
     assert f"pacs (paper): {counted}" in notes
     assert not any("digits" in note for note in notes)
 
@@ -287,7 +290,9 @@ def test_a_mean_over_protocols_where_the_card_says_so() -> None:
     assert single.low is not None
     assert mean.values["accuracy"].mean - mean.values["accuracy"].low < single.mean - single.low
     assert not [r for r in aggregate(records[:3]).rows if r.key.protocol.startswith("mean")]
-    assert not [note for note in aggregate(records).notes if "mean of" in note]  # floors and looks are a protocol's own
+    assert not [
+        note for note in aggregate(records).notes if "mean of" in note
+    ]  # trivial baselines and looks are a protocol's own
 
 
 def test_only_what_is_separated_stands_out() -> None:

@@ -44,10 +44,10 @@ def test_every_number_of_the_table_follows_from_the_stored_predictions(results: 
 
 def test_marks_follow_from_the_means(results: Path) -> None:
     means = {name: numbers["accuracy"] for name, numbers in recomputed(results).items()}
-    floors = {name.split("/")[2]: mean for (name, _), mean in means.items()}
+    trivial_baselines = {name.split("/")[2]: mean for (name, _), mean in means.items()}
     for row in json.loads(table(Store(results), format="json", stages=True)):
         mean = row["accuracy"]["mean"]
-        assert ("below majority" in row["marks"]) == (mean < floors["majority"])
+        assert ("below majority" in row["warnings"]) == (mean < trivial_baselines["majority"])
         if row["method"] not in ("majority", "knn"):
-            assert ("below knn" in row["marks"]) == (mean < floors["knn"])
+            assert ("below knn" in row["warnings"]) == (mean < trivial_baselines["knn"])
         assert not [note for note in row["notes"] if note.startswith("stale")]

@@ -1,4 +1,4 @@
-"""Every format, from the same table; marks and their meaning are in each."""
+"""Every format, from the same table; warnings and their meaning are in each."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_marks_and_their_meaning_are_in_every_format(table: Table, format: str) 
     text = render(table, format).replace("\\_", "_")
     for phrase in ("below knn", "leaks", "test-selected", "failed 1/1", "non_finite_loss: loss is nan in epoch 2"):
         assert phrase in text
-    assert "worse than that of the floor baseline knn" in text
+    assert "worse than that of the trivial baseline knn" in text
     assert "patient" in text
 
 

@@ -14,7 +14,7 @@ from scipy import stats
 from bench.core.errors import UsageError
 from bench.records import Record, Store
 from bench.tables import aggregate, render
-from bench.tables.rows import group, told_apart
+from bench.tables.rows import distinct_titles, group
 from bench.tables.versus import versus
 
 SPLITS = 4
@@ -58,7 +58,7 @@ def test_compare_tells_the_difference_over_splits(tmp_path: Path) -> None:
 
 def test_rows_are_told_apart_by_what_differs() -> None:
     lora, other = (next(iter(group(runs(method, [70])))) for method in ("lora", "vpt"))
-    assert told_apart(lora, other) == ("lora on pico", "vpt on pico")
+    assert distinct_titles(lora, other) == ("lora on pico", "vpt on pico")
     earlier = replace(lora, stage="before")
-    assert told_apart(lora, earlier) == (f"lora on pico ({lora.stage})", "lora on pico (before)")
-    assert told_apart(lora, replace(lora, recipe="paper")) == ("lora on pico, quick", "lora on pico, paper")
+    assert distinct_titles(lora, earlier) == (f"lora on pico ({lora.stage})", "lora on pico (before)")
+    assert distinct_titles(lora, replace(lora, recipe="paper")) == ("lora on pico, quick", "lora on pico, paper")

@@ -101,7 +101,7 @@ def test_other_recipes_and_shut_splits_are_refused(store: Store) -> None:
     with pytest.raises(UsageError, match=r"differ in recipe \(paper / quick\)"):
         found(store, "bitfit", "lora")
     told = aggregate([record.slim() for record in store.all()], split="val").notes
-    assert not any("not run, so" in note for note in told)  # nothing is said of floors where there are no numbers
+    assert not any("not run, so" in note for note in told)  # nothing is said of mdes where there are no numbers
     with pytest.raises(UsageError, match="the val split was not opened"):
         found(store, "cladapter", "lora", "val")
 

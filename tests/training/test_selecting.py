@@ -118,7 +118,7 @@ class Peeking(Digits):
 
 
 @pytest.mark.parametrize("first", ["limited", "peeking"])
-def test_cells_of_one_trunk_select_each_on_their_own_split(
+def test_cells_of_one_backbone_select_each_on_their_own_split(
     tmp_path: Path, plugin_folder: Path, weights: Path, first: str
 ) -> None:
     """Whichever cell comes first: the test split chooses where its protocol says so, and nowhere else."""

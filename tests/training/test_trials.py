@@ -34,8 +34,8 @@ def trained_methods() -> dict[str, Method]:
 
 
 def jobs_of(method: Method) -> list[list]:  # type: ignore[type-arg]
-    trunk = any(stage.trunk for stage in method.stages())
-    return [stage_jobs(method, recipe, 0, "val_best", "data", "code") for recipe in trials(preset("tuned"), trunk)]
+    backbone = any(stage.trains_backbone for stage in method.stages())
+    return [stage_jobs(method, recipe, 0, "val_best", "data", "code") for recipe in trials(preset("tuned"), backbone)]
 
 
 def test_every_method_is_offered_the_same_trials_and_epochs() -> None:
@@ -67,7 +67,7 @@ def test_a_grid_that_would_give_methods_different_numbers_of_trials_is_refused()
     assert set(PRESETS) >= {"paper", "released", "tuned", "quick"}
 
 
-def test_trials_that_differ_in_the_trunks_rate_share_the_stage_on_the_frozen_trunk() -> None:
+def test_trials_that_differ_in_the_backbones_rate_share_the_stage_on_the_frozen_backbone() -> None:
     staged = jobs_of(trained_methods()["staged_finetune"])
     assert (len({jobs[0].key for jobs in staged}), len({jobs[1].key for jobs in staged})) == (4, 16)
 

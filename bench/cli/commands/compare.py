@@ -7,9 +7,9 @@ from dataclasses import asdict
 from bench.cli.commands.text import as_json, columns
 from bench.records import Store
 from bench.stats import Comparison
-from bench.tables.damage import records_of
+from bench.tables.corrupt_records import records_of
 from bench.tables.resolution import difference_words, shared_words, units_of
-from bench.tables.rows import told_apart
+from bench.tables.rows import distinct_titles
 from bench.tables.versus import Versus, versus
 
 
@@ -35,7 +35,7 @@ def headline(found: Versus) -> list[str]:
     scale, unit = (100, "points") if metric.unit == "%" else (1, metric.unit)
     units, digits = units_of(pair), metric.decimals
     means = [[label, f"{scale * mean:.{digits}f} {metric.unit}"] for label, mean in zip("AB", pair.means, strict=True)]
-    means = [[label, text, key] for (label, text), key in zip(means, told_apart(found.a, found.b), strict=True)]
+    means = [[label, text, key] for (label, text), key in zip(means, distinct_titles(found.a, found.b), strict=True)]
     holds = "for new items and new seeds" if pair.scope == "methods" else "for these trained models, not the methods"
     ends = f"[{scale * pair.low:+.{digits}f}, {scale * pair.high:+.{digits}f}]"
     recipe = f", recipe {found.a.recipe}" if found.a.recipe == found.b.recipe else ""
@@ -48,7 +48,7 @@ def headline(found: Versus) -> list[str]:
         *_of_other_seeds(found),
         *_in_company(found),
         f"  verdict: {pair.verdict}, {holds}",
-        f"  smallest true difference found in four of five such comparisons: {difference_words(metric, pair.floor)}",
+        f"  smallest true difference found in four of five such comparisons: {difference_words(metric, pair.mde)}",
         f"  standard deviations of a difference: {_deviations(pair, scale, digits)}",
     ]  # fmt: skip
     if not pair.different:

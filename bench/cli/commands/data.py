@@ -17,7 +17,7 @@ STYLES = {"undeclared": "bold red", "warning": "bold yellow", "declared": "yello
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from bench.data.inspection import Inspection
+    from bench.data.audit.inspection import Inspection
 
 
 def named(name: str) -> Dataset:
@@ -54,8 +54,8 @@ def audit(name: str, data: Path | None, partial: bool, quiet: bool, json: bool) 
     """
     from rich.console import Console
 
-    from bench.data.audit import audit as check
-    from bench.data.audit import is_clean
+    from bench.data.audit.checks import audit as check
+    from bench.data.audit.checks import is_clean
 
     def watch(samples: Iterator[Inspection], total: int) -> Iterable[Inspection]:
         from rich.progress import track

@@ -45,7 +45,7 @@ def errors(store: Store, filter: str, split: str, shown: int, format: str, data:
     if format == "csv":
         return as_csv(found)
     parts = [heading(found, store, data), *(rendered(one, STYLES[format]) for one in sections(found, shown))]
-    return "\n\n".join(part for part in (*parts, closing(found, shown)) if part)
+    return "\n\n".join(part for part in (*parts, summary(found, shown)) if part)
 
 
 def heading(found: Errors, store: Store, data: Path | None) -> str:
@@ -133,7 +133,7 @@ def rendered(section: Section, style: str) -> str:
     return f"{title}\n\n{tabulate(rows, head, tablefmt=style, disable_numparse=True, colalign=align or None)}"
 
 
-def closing(found: Errors, shown: int) -> str:
+def summary(found: Errors, shown: int) -> str:
     """What is left out, and how to see more."""
     lines = []
     if len(found.mistakes) > shown:

@@ -30,7 +30,7 @@ def predict(
     Raises:
         UsageError: There is no such run or model, or nothing to predict on.
     """
-    from bench.data.fresh import inputs_in
+    from bench.data.inference_inputs import inputs_in
 
     model = load_model(kept_file(cell, results), weights, device)
     if model.changed:

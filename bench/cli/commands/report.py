@@ -17,7 +17,7 @@ def report(store: Store, out: Path, data: Path | None = None) -> str:
     Raises:
         UsageError: There are no records, or the folder is one of something else.
     """
-    from bench.data.examples import examples, look_alikes
+    from bench.data.audit.examples import examples, look_alikes
     from bench.data.roots import data_root
     from bench.report.build import build
 

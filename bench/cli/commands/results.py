@@ -8,14 +8,14 @@ from dataclasses import asdict, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from bench.cli.artifacts import differing, make
 from bench.cli.commands.text import as_json, columns
-from bench.cli.made import differing, make
 from bench.core.appending import cut_off
 from bench.core.errors import UsageError
 from bench.core.sizes import amount
 from bench.grid.suite import load_suite
 from bench.plugins.registry import catalog
-from bench.records import Record, Store, openings, standing
+from bench.records import Record, Store, evaluation_log, review_status
 from bench.records.inspection import Inspected, inspect
 from bench.report.packing import pack
 from bench.report.recomputed import contradicted
@@ -44,11 +44,11 @@ def packed(results: Path) -> str:
 
 
 def remade(results: Path) -> str:
-    """Write what the folder's list names; errors are those of `bench.cli.made.make`."""
+    """Write what the folder's list names; errors are those of `bench.cli.artifacts.make`."""
     return "\n".join(f"made {results / file}" for file in make(results))
 
 
-def spent(results: Path, patterns: Sequence[str]) -> str:
+def cost(results: Path, patterns: Sequence[str]) -> str:
     """Thread-hours of each suite's cells that have a record here: wall time by the number of threads.
 
     Raises:
@@ -79,7 +79,7 @@ def _row(suite: str, cells: Sequence[str], records: Mapping[str, Record], counte
 def _told(found: Inspected, results: Path) -> str:
     lines = [f"problem  {problem}" for problem in found.problems]
     lines += [f"note     {stray} belongs to no record" for stray in found.strays]
-    logs = [results / log for log in (openings.FILE, standing.FILE)]
+    logs = [results / log for log in (evaluation_log.FILE, review_status.FILE)]
     lines += [f"note     {told}" for log in logs for told in cut_off(log)]
     summary = f"{results}: {found.records} records with their predictions, {found.failures} failures"
     more = f", {len(found.problems)} problems." if found.problems else ". All is well."

@@ -20,8 +20,8 @@ from bench.executors.base import executor_of
 from bench.grid.suite import Suite, load_targets, notes_of, parse_override
 from bench.records import Store
 from bench.tables import render
-from bench.tables.closing import closing
 from bench.tables.metrics import known_metrics
+from bench.tables.summary import summary
 from bench.tables.table import check_columns
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ def run(
     elif not settings.quiet:
         shown = make(store, outcome.cells, listed(metrics), split=split)
         further = external(settings, outcome.cells) if split == "test" else ""
-        print("\n".join(part for part in (render(shown), further, closing(shown)) if part))
-        print(summary(outcome, settings), file=sys.stderr)
+        print("\n".join(part for part in (render(shown), further, summary(shown)) if part))
+        print(done_line(outcome, settings), file=sys.stderr)
         print(going_on(outcome, cells, settings, targets, overrides), file=sys.stderr)
     return 1 if outcome.failed else 0
 
@@ -86,7 +86,7 @@ def external(settings: Settings, cells: list[str]) -> str:
     return f"\n{EXTERNAL_TITLE}\n{render(make(Store(settings.results), found, split='external'))}\n" if found else ""
 
 
-def summary(outcome: Done, settings: Settings) -> str:
+def done_line(outcome: Done, settings: Settings) -> str:
     """One line on what was done."""
     total = len(outcome.cells)
     if not outcome.ran:
@@ -188,8 +188,8 @@ def counts(cells: list[Resolved], settings: Settings, json: bool) -> str:
 def described(group: Group, cost: Cost) -> str:
     """One line on what a group costs, and what its cells would cost alone."""
     about = f"{len(group.cells)} cells, about {duration(cost.seconds)}"
-    if spared := group.trunk_epochs_spared:
-        about += f" ({duration(cost.seconds_alone)} one by one: sharing spares {spared} epochs of the trunk)"
+    if spared := group.backbone_epochs_spared:
+        about += f" ({duration(cost.seconds_alone)} one by one: sharing spares {spared} epochs of the backbone)"
     return f"{about}, disk {amount(cost.disk)}, memory {amount(cost.memory)}"
 
 
@@ -219,7 +219,7 @@ def preview(cells: Iterable[Resolved], settings: Settings, json: bool) -> str:
         shared = [
             {
                 "cells": group.names,
-                "trunk_epochs_spared": group.trunk_epochs_spared,
+                "backbone_epochs_spared": group.backbone_epochs_spared,
                 **asdict(estimate(group, device)),
             }
             for group in groups

@@ -35,11 +35,11 @@ def add(folder: Path, results: Path, by: str) -> str:
     return f"{len(taken)} records taken into {results}, marked as submitted by {by}."
 
 
-def mark(status: str, filter: str, results: Path, by: str) -> str:
-    """Mark the chosen records and say which; errors are those of `bench.records.standing.advance`."""
+def review(status: str, filter: str, results: Path, by: str) -> str:
+    """Set the review status of the chosen records; errors are those of `bench.records.review_status.advance`."""
     from bench.records import Store
-    from bench.report.submission import mark as marked
+    from bench.report.submission import set_status
     from bench.tables.filters import select
 
-    cells = marked(results, select(Store(results).all(), filter), status, by)
-    return "\n".join([*cells, f"{len(cells)} records marked as {status} by {by}."])
+    cells = set_status(results, select(Store(results).all(), filter), status, by)
+    return "\n".join([*cells, f"{len(cells)} records set to {status} by {by}."])

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from bench.records import Record, Store
-from bench.records.openings import read
+from bench.records.evaluation_log import read
 from bench.tables import Table, aggregate, render
-from bench.tables.damage import records_of, with_damage
+from bench.tables.corrupt_records import records_of, with_corrupt_records
 from bench.tables.filters import select
+from bench.tables.review_status import with_review_status
 from bench.tables.scores import scores_of
 from bench.tables.stale import stale_reason, with_unknown
-from bench.tables.standing import with_standing
 
 FOR_PEOPLE = ("rich", "md", "html")
 EXTERNAL_TITLE = "On the external test data, which were opened together with the test split:"
@@ -24,9 +24,9 @@ def make(
     """The table of a results folder; arguments and errors are those of `table`, ``columns`` its metrics as a list, and
     ``records`` those of the folder where they have been read already."""
     records = records or records_of(store)
-    openings, scores = list(read(store.folder)), scores_of(store, split)
-    table = aggregate(records, filter, columns, stages, split, stale_reason, openings, scores)
-    return with_damage(with_standing(with_unknown(table), store), store)
+    evaluations, scores = list(read(store.folder)), scores_of(store, split)
+    table = aggregate(records, filter, columns, stages, split, stale_reason, evaluations, scores)
+    return with_corrupt_records(with_review_status(with_unknown(table), store), store)
 
 
 def table(

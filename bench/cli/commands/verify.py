@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.claims import needs, tolerances
+from bench.claims import required_runs, tolerances
 from bench.claims.binding import Runs, planned_cells_that_ran
 from bench.claims.published import chosen, load
 from bench.claims.reading import judged
@@ -85,4 +85,7 @@ def suites_for(
     papers = load(folder)
     claims: list[Claim] = [claim for selector in selectors for claim in chosen(papers, selector)]
     replaced = dict(parse_override(text) for text in overrides)
-    return [from_variables(name, "", variables, replaced, weights) for name, variables in needs.suites(claims).items()]
+    return [
+        from_variables(name, "", variables, replaced, weights)
+        for name, variables in required_runs.suites(claims).items()
+    ]

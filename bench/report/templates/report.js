@@ -18,12 +18,12 @@
     return made;
   }
 
-  /* ---- cells: a text, or [text, number to sort by, link, marks] ---- */
+  /* ---- cells: a text, or [text, number to sort by, link, warnings] ---- */
 
   function textOf(cell) { return typeof cell === "string" ? cell : cell[0]; }
-  function marksOf(cell) { return typeof cell === "string" ? [] : cell[3]; }
+  function warningsOf(cell) { return typeof cell === "string" ? [] : cell[3]; }
   function numberOf(cell) { return typeof cell === "string" ? null : cell[1]; }
-  function wordsOf(cell) { return [textOf(cell)].concat(marksOf(cell)).filter(Boolean).join(", "); }
+  function wordsOf(cell) { return [textOf(cell)].concat(warningsOf(cell)).filter(Boolean).join(", "); }
 
   function compare(column, direction) {
     var sign = direction === "down" ? -1 : 1;
@@ -200,7 +200,7 @@
     var text = numberOf(cell) === null ? breakable(textOf(cell)) : textOf(cell);
     if (typeof cell !== "string" && cell[2]) place.append(element("a", { href: this.root + cell[2] }, [text]));
     else place.append(text);
-    marksOf(cell).forEach(function (mark) { place.append(" ", element("span", { class: "mark", text: mark })); });
+    warningsOf(cell).forEach(function (warning) { place.append(" ", element("span", { class: "warning", text: warning })); });
   };
 
   Sheet.prototype.download = function (name) {

@@ -1,0 +1,1 @@
+"""From cached arrays to augmented batches, each sample by its own chance."""

@@ -1,0 +1,1 @@
+"""What samples are stored as: images, DICOM, NIfTI, clips, boxes, masks, features."""

@@ -1,0 +1,1 @@
+"""Tables of samples: splits, subsets, groups, names, identity."""

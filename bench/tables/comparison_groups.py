@@ -1,0 +1,245 @@
+"""Comparable blocks: rows that may be compared, because only the method and the backbone differ, and what comes of it.
+
+A block has one task, data set, protocol, subset, preprocessing, selection, recipe and so budget, and the very same test
+items. What differs in one of these stands in another block.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bench.records import Record, StageResult
+from bench.records.items import unpacked
+from bench.stats import ComparisonGroup, StatisticsError, compare_all, intervals, of_seeds
+from bench.stats import Row as Estimate
+from bench.tables.metrics import metrics_of
+from bench.tables.resampled import estimate, redrawn
+from bench.tables.rows import SUBSETS, Key, Row, stage_of
+from bench.tasks.base import Metric
+
+REDRAWN = "test samples differ from run to run, so that items cannot be paired; see the differences over splits"
+Scores = Callable[[Record, StageResult, Metric], np.ndarray | None]
+"""Item scores (n,) of a run, or None where nobody has them."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the rows of one block have in common."""
+
+    task: str
+    dataset: str
+    protocol: str
+    size: str
+    recipe: str
+    test_selected: bool
+    items: str
+
+    @property
+    def label(self) -> str:
+        """For people."""
+        size = f", {self.input}" if self.input else ""
+        return f"{self.dataset} ({self.protocol}){size}, recipe {self.recipe}"
+
+    @property
+    def input(self) -> str:
+        """The input's size in words, empty where it has none: pixels of a side, or the width of ready-made vectors."""
+        return "" if self.size in ("None", "") else f"size {self.size}"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One block with the verdicts by one metric.
+
+    Attributes:
+        verdicts: None where fewer than two rows have item scores.
+        problem: Why there are none.
+    """
+
+    place: Place
+    keys: tuple[Key, ...]
+    metric: Metric
+    verdicts: ComparisonGroup | None
+    problem: str = ""
+
+    @property
+    def first(self) -> list[int]:
+        """Places, in the verdicts' order, of the best mean and of those that are the same number as it is shown."""
+        assert self.verdicts is not None
+        means, order = self.verdicts.means, self.verdicts.order
+        return [place for place in order if self.metric.alike(float(means[place]), float(means[order[0]]))]
+
+    def label(self, name: str) -> str:
+        """A row's name for people: what all rows of the block share is left out."""
+        key = next(key for key in self.keys if name_of(key) == name)
+        several = len({key.backbone for key in self.keys}) > 1
+        staged = sum((other.backbone, other.method) == (key.backbone, key.method) for other in self.keys) > 1
+        return " ".join([*([key.backbone] if several else []), key.method, *([key.stage] if staged else [])])
+
+
+def packed_scores(split: str) -> Scores:
+    """Item scores as the records hold them: of the metrics that their task shows."""
+
+    def look_up(record: Record, stage: StageResult, metric: Metric) -> np.ndarray | None:
+        text = stage.items.get(split, {}).get(metric.name)
+        return None if text is None else unpacked(text)
+
+    return look_up
+
+
+def blocks(groups: dict[Key, list[Record]], split: str) -> dict[Place, list[Key]]:
+    """Rows by the block that they belong to, those without a finished run left out."""
+    found: dict[Place, list[Key]] = defaultdict(list)
+    for key, records in groups.items():
+        done = [record for record in records if record.status == "done"]
+        if done:
+            found[place_of(key, done[0], split)].append(key)
+    return found
+
+
+def place_of(key: Key, record: Record, split: str) -> Place:
+    """The block of a row, told by one of its runs."""
+    items = stage_of(record, key.stage).items.get(split, {}).get("ids", "")
+    size = str(record.backbone.params.get("size"))
+    return Place(key.task, key.dataset, key.protocol, size, key.recipe, key.test_selected, items)
+
+
+def with_intervals(
+    rows: dict[Key, Row], groups: dict[Key, list[Record]], split: str, scores: Scores, columns: Sequence[str]
+) -> dict[Key, Row]:
+    """The rows with an interval for every column that item scores are known of; seed variance pooled in each block."""
+    found = dict(rows)
+    for place, keys in blocks(groups, split).items():
+        for metric in [metric for metric in metrics_of(place.task) if metric.name in columns]:
+            fixed = [key for key in keys if not redrawn(groups[key], key, split)]
+            estimates = _estimates(_matrices(fixed, groups, metric, scores), fixed, groups, split, metric)
+            over_splits = {key: estimate(groups[key], key, metric, split) for key in keys if key not in fixed}
+            for key, found_estimate in {**estimates, **over_splits}.items():
+                if found_estimate is not None:
+                    values = {**found[key].values, metric.name: found_estimate}
+                    found[key] = replace(found[key], values=values)
+    return found
+
+
+def _estimates(
+    matrices: dict[Key, np.ndarray], keys: Sequence[Key], groups: dict[Key, list[Record]], split: str, metric: Metric
+) -> dict[Key, Estimate]:
+    if not matrices:
+        return {}
+    names = {name_of(key): key for key in matrices}
+    units, runs = units_of(groups, keys, split), {name_of(key): runs_of(groups[key]) for key in matrices}
+    try:
+        found = intervals(
+            {name_of(key): matrix for key, matrix in matrices.items()}, units, (metric.low, metric.high), runs=runs,
+            deterministic=[name_of(key) for key in matrices if unseeded(groups[key], key, matrices[key])],
+        )  # fmt: skip
+    except StatisticsError:  # runs that cannot be paired: each row then tells of its seeds alone
+        return {key: of_seeds(matrix.mean(0), (metric.low, metric.high)) for key, matrix in matrices.items()}
+    return {names[name]: row for name, row in found.items()}
+
+
+def compared(groups: dict[Key, list[Record]], split: str, scores: Scores) -> list[Compared]:
+    """Every block with the verdicts on all its pairs, by the task's headline metric."""
+    return [
+        replace(compared_as({key: name_of(key) for key in keys}, groups, split, scores), place=place)
+        for place, keys in blocks(groups, split).items()
+    ]
+
+
+def compared_as(
+    names: dict[Key, str], groups: dict[Key, list[Record]], split: str, scores: Scores, metric: Metric | None = None
+) -> Compared:
+    """The verdicts on rows of one block.
+
+    Args:
+        names: What each row is called in the verdicts.
+        metric: The headline metric of their task if not given.
+    """
+    first = next(iter(names))
+    metric = metric or metrics_of(first.task)[0]
+    if any(redrawn(groups[key], key, split) for key in names):
+        place = place_of(first, finished(groups[first])[0], split)
+        return Compared(place, tuple(names), metric, None, REDRAWN)
+    matrices = _matrices(names, groups, metric, scores)
+    place, keys = place_of(first, finished(groups[first])[0], split), tuple(matrices)
+    if len(keys) < 2:
+        return Compared(place, keys, metric, None, "fewer than two rows with stored item scores")
+    try:
+        verdicts = compare_all(
+            {names[key]: matrix for key, matrix in matrices.items()},
+            units_of(groups, keys, split),
+            runs={names[key]: runs_of(groups[key]) for key in keys},
+            deterministic=[names[key] for key in keys if unseeded(groups[key], key, matrices[key])],
+            higher_is_better=metric.higher_is_better,
+            bounds=(metric.low, metric.high),
+        )
+    except StatisticsError as error:
+        return Compared(place, keys, metric, None, str(error))
+    return Compared(place, keys, metric, verdicts)
+
+
+def _matrices(
+    keys: Iterable[Key], groups: dict[Key, list[Record]], metric: Metric, scores: Scores
+) -> dict[Key, np.ndarray]:
+    """Row -> item scores (n, runs), of the rows all of whose runs have them."""
+    found = {}
+    for key in keys:
+        columns = [scores(record, stage_of(record, key.stage), metric) for record in finished(groups[key])]
+        known = [column for column in columns if column is not None and np.isfinite(column).all()]
+        if known and len(known) == len(columns):
+            found[key] = np.stack(known, axis=1)
+    return found
+
+
+def unseeded(records: Sequence[Record], key: Key, scores: np.ndarray) -> bool:
+    """Whether no seed plays a part: in trivial baselines and closed-form fits, which have no epochs, unless the data
+    seed draws what they are fitted on.
+
+    Args:
+        scores: (n, runs) item scores of the finished runs.
+    """
+    done = finished(records)
+    drawn = len({record.fingerprints.get("data") for record in done}) > 1
+    drawn |= any(record.dataset.params.get(field) is not None for record in done for field in SUBSETS)
+    no_epochs = all(stage_of(record, key.stage).epochs == 0 for record in done)
+    return no_epochs and not drawn and bool((scores == scores[:, :1]).all())
+
+
+def finished(records: Sequence[Record]) -> list[Record]:
+    """The runs that have ended well."""
+    return [record for record in records if record.status == "done"]
+
+
+def runs_of(records: Sequence[Record]) -> list[tuple[int, int]]:
+    """(seed, data seed) of each finished run."""
+    return [(record.seed, record.data_seed) for record in finished(records)]
+
+
+def units_of(groups: dict[Key, list[Record]], keys: Iterable[Key], split: str) -> list[int] | None:
+    """The group (n,) of each item, the same for all rows of a block; None where items stand alone."""
+    for key in keys:
+        for record in finished(groups[key]):
+            text = stage_of(record, key.stage).items.get(split, {}).get("groups")
+            return None if text is None else unpacked(text).astype(int).tolist()
+    return None
+
+
+def name_of(key: Key) -> str:
+    """How a row is called inside its block."""
+    return "/".join(part for part in (key.backbone, key.method, key.stage) if part)
+
+
+def ranked(rows: dict[Key, Row], found: Iterable[Compared]) -> dict[Key, Row]:
+    """The rows with their range of ranks and their letters; rows that share a letter do not differ significantly."""
+    placed = dict(rows)
+    for block in found:
+        if block.verdicts is not None:
+            for key in block.keys:
+                name = name_of(key)
+                ranks, letters = block.verdicts.ranks[name], block.verdicts.letters[name]
+                of_methods = block.verdicts.speaks_of_method(name)
+                placed[key] = replace(placed[key], ranks=ranks, letters=letters, of_methods=of_methods)
+    return placed
