@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Sequence
 
-from bench.tables.blocks import Compared, name_of
+from bench.tables.comparison_groups import Compared, name_of
 from bench.tables.rows import Key
 
 NAMED = 3  # rows that are named; more are counted
