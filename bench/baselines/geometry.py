@@ -11,12 +11,12 @@ _LEVELS = 256
 
 
 class Geometry(Logistic):
-    """Trivial baseline: logistic regression on the volume of the foreground and its extent along each axis, not on the backbone.
+    """Trivial baseline: logistic regression on the foreground's volume and extents, not on the backbone's features.
 
     Foreground is what is brighter than Otsu's threshold (IEEE Trans. SMC 1979) of each volume, which parts a mask from
-    its background exactly; a volume of one value has none. The box around it gives the extents. A target that follows
-    from sizes, or from how tightly volumes were cropped (``threshold=0`` sees that through black padding), needs this
-    trivial_baseline: a method below it need not have looked at what the volume shows.
+    its background exactly; a volume of one value has none. The box around it gives its extent along each axis. A target
+    that follows from sizes, or from how tightly volumes were cropped (``threshold=0`` sees that through black padding),
+    needs this baseline: a method below it need not have looked at what the volume shows.
     """
 
     needs_volumes = True

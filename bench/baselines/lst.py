@@ -59,8 +59,8 @@ class LST(Method):
     Each frozen block's output is narrowed by `reduction` and joins the side tokens through a learned gate; the head
     reads the side tokens, widened to the backbone's width, so that the backbone's last norm is left out. Published on
     language models; the reduction by 8 and the temperature 0.1 are the released code's. It starts the side network from
-    pruned weights of the backbone, chosen by Fisher information on the data, and drops a quarter of its blocks; here the
-    start is random, and `every` thins the blocks out.
+    pruned weights of the backbone, chosen by Fisher information on the data, and drops a quarter of its blocks; here
+    the start is random, and `every` thins the blocks out.
     """
 
     families = ("vit",)

@@ -1,4 +1,4 @@
-"""Trivial baseline of detection and instance segmentation: the objects that training images hold most often, in every image."""
+"""Trivial baseline of detection and instance segmentation: in every image the objects that are most frequent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SAME_PLACE = 0.5  # intersection over union
 
 
 class TypicalObjects(FeatureMethod):
-    """Trivial baseline: the same objects in every image, scored by the share of training images that have one of the class there.
+    """Trivial baseline: the same objects in every image, scored by the share of training images with the class there.
 
     There is where boxes overlap by one half; of boxes in the same place the most frequent stays. Masks are the mean of
     the class's masks within their boxes. Of a class with more than 2,000 objects as many drawn ones are looked at.

@@ -49,7 +49,7 @@ class Sample:
 
 
 class Dataset(Params):
-    """Base of all data sets; one subclass a file in ``datasets/``, the file's stem is its name.
+    """Base of all data sets; one subclass a file in ``bench/datasets/``, the file's stem is its name.
 
     A subclass states its card (the class variables below), `samples`, `read` and `protocols`.
     Its own pydantic fields become parameters of the cell's name.

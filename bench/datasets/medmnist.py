@@ -16,8 +16,8 @@ from pydantic import Field, field_validator, model_validator
 from bench.core.errors import DataError, MissingData
 from bench.core.shipped import ASSETS
 from bench.data import Dataset, Official, Sample, Split
-from bench.data.formats.arrays import npz_array
 from bench.data.base import Counts, Flip
+from bench.data.formats.arrays import npz_array
 
 SETS_2D = (
     "bloodmnist", "breastmnist", "dermamnist", "octmnist", "organamnist", "organcmnist", "organsmnist",

@@ -9,13 +9,13 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from bench.core.errors import UsageError
+from bench.data.audit.survey import Header, contradictory, remarks, survey
 from bench.data.base import Sample
 from bench.data.formats.contrast import Contrast
 from bench.data.formats.folders import printable
-from bench.data.tables.manifest import ListedFiles
 from bench.data.formats.nifti import is_nifti
-from bench.data.audit.survey import Header, contradictory, remarks, survey
 from bench.data.formats.volumes import Grid
+from bench.data.tables.manifest import ListedFiles
 
 
 class NiftiFolder(ListedFiles):

@@ -83,7 +83,7 @@ class Batch:
 
 
 class Method(Params):
-    """Base of methods trained by gradient descent; one subclass a file in ``baselines/``.
+    """Base of methods trained by gradient descent; one subclass a file in ``bench/baselines/``.
 
     Fields are the method's parameters; each needs a description. Subclasses give what differs from a linear probe:
     `head`, `stages`, `inject`, `extra_loss` and `families`.

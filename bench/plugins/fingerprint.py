@@ -18,7 +18,7 @@ from bench.core.errors import UsageError
 from bench.core.places import is_library
 from bench.plugins import syntax
 from bench.plugins.base_classes import lineage
-from bench.plugins.folders import builtin_folder, builtin_folders, package_of
+from bench.plugins.folders import ALONE, builtin_folders, package_of
 from bench.plugins.imports import Imported, files_of, imports_of, installed_package
 
 _IGNORED_FIELDS = {"kind", "type_comment", "type_ignores", "ctx"}
@@ -43,7 +43,7 @@ def code_identity(plugin: type | Path, ignore: Iterable[str] = ()) -> str:
 
 def is_builtin(file: Path) -> bool:
     """Whether a file is part of this package, its plug-in folders included."""
-    return file.is_relative_to(syntax.PACKAGE) or any(map(file.is_relative_to, builtin_folders()))
+    return file.is_relative_to(syntax.PACKAGE)
 
 
 def version_of(file: Path) -> int:
@@ -144,11 +144,7 @@ def _reached(file: Path, beside: Path) -> Iterator[Path]:
 
 def _of_the_core(wanted: Imported) -> bool:
     """What `_counts` would drop again, known by its name: most of what a plug-in imports."""
-    return (
-        not wanted.level
-        and wanted.parts[0] == syntax.PACKAGE.name
-        and builtin_folder("".join(wanted.parts[1:2])) is None
-    )
+    return not wanted.level and wanted.parts[0] == syntax.PACKAGE.name and "".join(wanted.parts[1:2]) not in ALONE
 
 
 def _counts(file: Path, own: Path | None) -> bool:

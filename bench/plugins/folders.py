@@ -15,19 +15,13 @@ from bench.core.errors import UsageError
 from bench.plugins.syntax import PACKAGE
 
 ENTRY_POINTS = "bench.plugins"
-LINKED = ("datasets", "baselines", "suites")  # folders of this package that hold plug-ins only
+ALONE = ("datasets", "baselines", "suites")  # folders of this package that hold plug-ins only
 _named: list[Path] = []
 
 
-def builtin_folder(kind: str) -> Path | None:
-    """The folder of this package that holds the plug-ins of a kind and nothing else, if there is one."""
-    return (PACKAGE / kind).resolve() if kind in LINKED else None
-
-
-@lru_cache(maxsize=1)
 def builtin_folders() -> tuple[Path, ...]:
-    """All of them."""
-    return tuple(folder for kind in LINKED if (folder := builtin_folder(kind)))
+    """The folders of this package that hold plug-ins of one kind and nothing else."""
+    return tuple(PACKAGE / kind for kind in ALONE)
 
 
 def use_folders(folders: list[Path]) -> None:

@@ -21,8 +21,8 @@ from typing import Any
 from bench.core.errors import BenchError, UsageError, nearest
 from bench.plugins.contract import breach
 from bench.plugins.fingerprint import source_files, source_fingerprint
-from bench.plugins.folders import foreign_folders, package_of, use_folders, user_folders
-from bench.plugins.scan import KINDS, LINKED, PACKAGE, Entry, Kind, guess_kind, read, scan
+from bench.plugins.folders import ALONE, foreign_folders, package_of, use_folders, user_folders
+from bench.plugins.scan import KINDS, PACKAGE, Entry, Kind, guess_kind, read, scan
 
 PLURALS: dict[str, Kind] = {kind.removesuffix("s"): kind for kind in KINDS}
 SINGULAR: dict[Kind, str] = {
@@ -145,7 +145,7 @@ def module_name(entry: Entry) -> str:
     works; plain ``import helpers`` works because the folder is also the last on ``sys.path``.
     """
     folder = entry.path.resolve().parent
-    if folder == (PACKAGE / entry.kind).resolve():
+    if folder == PACKAGE / entry.kind:
         return f"{PACKAGE.name}.{entry.kind}.{entry.name}"
     if real := package_of(folder):
         return f"{real}.{entry.name}"
@@ -167,7 +167,7 @@ def _usable(entry: Entry) -> Entry:
 
 def _places(kind: Kind) -> Iterator[tuple[Path, bool]]:
     """Folders to look in, and whether all their files must be of this kind."""
-    yield PACKAGE / kind, kind in LINKED
+    yield PACKAGE / kind, kind in ALONE
     for folder in foreign_folders():
         yield folder, False
         if (folder / kind).is_dir():

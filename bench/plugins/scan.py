@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Literal
 
 from bench.plugins.base_classes import lineage
-from bench.plugins.folders import LINKED as LINKED
 from bench.plugins.syntax import PACKAGE, Located, assigned, class_variables, parse, public_classes
 
 Kind = Literal["datasets", "baselines", "suites", "backbones", "executors", "tasks"]

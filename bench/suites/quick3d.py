@@ -1,4 +1,4 @@
-"""What the embedded default shows of volumes: trivial baselines and trained methods on a third of VesselMNIST3D's training split.
+"""What the embedded default shows of volumes: methods on a third of VesselMNIST3D's training split.
 
 No network and no download: 400 vessel segments for training and 382 for testing, an eighth with an aneurysm, at 28
 voxels, as 14 slices of 32 px on the embedded backbone `pico`, one seed; about two minutes on two cores. To answer
@@ -16,8 +16,9 @@ voxels, as 14 slices of 32 px on the embedded backbone `pico`, one seed; about t
     cladapter[tuning=frozen]      81        78
     cladapter, staged             82        75
 
-382 test volumes, 43 with an aneurysm, leave about seven points on either side. Three epochs do not bring the backbone far:
-what trains it is no better than volume and extents of the vessel (`geometry`), and a head on the frozen backbone is.
+382 test volumes, 43 with an aneurysm, leave about seven points on either side. Three epochs do not bring the backbone
+far: what trains it is no better than volume and extents of the vessel (`geometry`), and a head on the frozen backbone
+is.
 """
 
 dataset = "medmnist[subset=vesselmnist3d,fraction=0.3]"
