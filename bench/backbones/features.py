@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 Family = Literal["vit", "cnn", "hybrid"]
 FAMILIES: tuple[Family, ...] = ("vit", "cnn", "hybrid")
 
+# Whether the order of slices changes the pooled vector: never; not at the start, but weights can learn it; from the
+# start. A frozen backbone that has not learnt it treats "learnable" as "ignored".
+DepthOrder = Literal["ignored", "learnable", "used"]
+
 
 @dataclass(frozen=True)
 class FeatureSpec:

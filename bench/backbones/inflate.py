@@ -17,11 +17,10 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from bench.backbones.base import Backbone, probe
-from bench.backbones.depth_conv import DepthConv2d, Folded, grown
-from bench.backbones.features import Features, FeatureSpec
+from bench.backbones.depth_conv import DepthConv2d, Folded, Kernel, grown
+from bench.backbones.features import DepthOrder, Features, FeatureSpec
 from bench.backbones.folded import fold, grouped
 from bench.backbones.known_layers import check_known
-from bench.backbones.lift import DepthOrder, Kernel
 from bench.backbones.timm_backbone import TimmBackbone
 from bench.core.errors import UsageError
 

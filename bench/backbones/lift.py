@@ -1,19 +1,16 @@
-"""Lifting 2D weights to volumes: the fields that say how, and what the ways have in common."""
+"""Lifting 2D weights to volumes, in one of two ways."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from bench.backbones.base import Backbone
-    from bench.backbones.timm_backbone import TimmBackbone
+from bench.backbones.base import Backbone
+from bench.backbones.depth_conv import Kernel
+from bench.backbones.inflate import inflate
+from bench.backbones.slices import Slices
+from bench.backbones.timm_backbone import TimmBackbone
 
 Lift = Literal["slices", "inflate"]
-Kernel = Literal["mean", "centre"]
-
-# Whether the order of slices changes the pooled vector: never; not at the start, but weights can learn it; from the
-# start. A frozen backbone that has not learnt it treats "learnable" as "ignored".
-DepthOrder = Literal["ignored", "learnable", "used"]
 
 
 def lifted(
@@ -36,9 +33,5 @@ def lifted(
         UsageError: See `bench.backbones.inflate.inflate`.
     """
     if way == "slices":
-        from bench.backbones.slices import Slices
-
         return Slices(backbone, depth, planes)
-    from bench.backbones.inflate import inflate
-
     return inflate(backbone, depth, depth_stride, kernel)

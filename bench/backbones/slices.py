@@ -9,9 +9,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from bench.backbones.base import Backbone
-from bench.backbones.features import Features, FeatureSpec
+from bench.backbones.features import DepthOrder, Features, FeatureSpec
 from bench.backbones.folded import fold
-from bench.backbones.lift import DepthOrder
 
 
 class Slices(Backbone):

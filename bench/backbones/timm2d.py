@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from bench.backbones.family import BackboneFamily, WeightsInfo
-from bench.backbones.lift import lifted
 from bench.backbones.local import local_weights, metadata
 from bench.core.errors import UsageError
 
@@ -57,6 +56,7 @@ class Timm2D(BackboneFamily):
         return (channels, *plane) if self.lift is None else (channels, self.depth, *plane)
 
     def load(self, name: str, info: WeightsInfo, pretrained: bool = True) -> Backbone:
+        from bench.backbones.lift import lifted
         from bench.backbones.timm_backbone import build
 
         backbone = build(info, self.size, name, pretrained)

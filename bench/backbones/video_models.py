@@ -12,9 +12,8 @@ from torchvision.models import get_model
 
 from bench.backbones.base import Backbone, probe
 from bench.backbones.family import WeightsInfo
-from bench.backbones.features import Family, Features, FeatureSpec
+from bench.backbones.features import DepthOrder, Family, Features, FeatureSpec
 from bench.backbones.folded import three_channels
-from bench.backbones.lift import DepthOrder
 from bench.core.errors import UsageError
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from bench.backbones.base import Backbone
-from bench.backbones.features import Features, FeatureSpec
-from bench.backbones.lift import DepthOrder
+from bench.backbones.features import DepthOrder, Features, FeatureSpec
 
 
 class Views(Backbone):

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import io
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-import typer.main
+from typing import Any
 
 from bench.core.atomic import write_text
 from bench.core.commands import command
@@ -23,6 +22,7 @@ from bench.plugins.folders import user_folders
 
 LIST = "made_by.txt"
 TEXTS = (".md", ".csv", ".json", ".tex", ".txt")  # what is printed; anything else takes --out
+Program = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,11 @@ def listed(results: Path) -> list[Made]:
     return [_read(line, f"{place}:{number}") for number, line in lines if line.strip() and not line.startswith("#")]
 
 
-def make(results: Path) -> Iterator[str]:
+def make(results: Path, program: Program) -> Iterator[str]:
     """Write every file that the list names, and yield their names.
+
+    Args:
+        program: The command line: carries out arguments, as click's ``Command.main`` does.
 
     Raises:
         UsageError: There is no list, a line is wrong, or its command was refused.
@@ -70,11 +73,11 @@ def make(results: Path) -> Iterator[str]:
     for one in made:
         target = results / one.file
         target.parent.mkdir(parents=True, exist_ok=True)
-        write(one, results, target)
+        write(one, results, target, program)
         yield one.file
 
 
-def differing(results: Path) -> Iterator[str]:
+def differing(results: Path, program: Program) -> Iterator[str]:
     """What the list names and would come out otherwise now, in words; of figures only that they are missing.
 
     Figures are not compared: another version of what draws them may place a letter elsewhere.
@@ -86,33 +89,31 @@ def differing(results: Path) -> Iterator[str]:
             if not there.is_file():
                 yield f"{there} is missing. Make it by `{again}`."
             elif one.printed:
-                write(one, results, anew)
+                write(one, results, anew, program)
                 if there.read_bytes() != anew.read_bytes():
                     yield f"{there} is not what {one.command} makes of the records now. Run `{again}`."
 
 
-def write(one: Made, results: Path, target: Path) -> None:
+def write(one: Made, results: Path, target: Path, program: Program) -> None:
     """Carry out a line of the list.
 
     Raises:
         UsageError: The command was refused, or says that something is wrong (exit code 1).
     """
     if not one.printed:
-        _run([*one.arguments, "--results", str(results), "--out", str(target)], one)
+        _run([*one.arguments, "--results", str(results), "--out", str(target)], one, program)
         return
-    text = _run([*one.arguments, "--results", str(results)], one)
+    text = _run([*one.arguments, "--results", str(results)], one, program)
     above = f"<!-- {one.command} -->\n\n" if target.suffix == ".md" else ""
     write_text(target, above + text)
 
 
-def _run(arguments: list[str], one: Made) -> str:
+def _run(arguments: list[str], one: Made, program: Program) -> str:
     """What the command prints."""
-    from bench.cli.app import app
-
     plugins = [word for folder in user_folders() for word in ("--plugins", str(folder))]
     printed = io.StringIO()
     with redirect_stdout(printed):
-        code = typer.main.get_command(app).main([*plugins, *arguments], prog_name="bench", standalone_mode=False)
+        code = program([*plugins, *arguments], prog_name="bench", standalone_mode=False)
     if code:
         raise UsageError(f"{one.command} ended with exit code {code}. Mend the line of {one.file}, or the records.")
     return printed.getvalue()

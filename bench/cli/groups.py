@@ -105,7 +105,7 @@ def results_check(
     from bench.cli.commands import results as command
 
     use_plugins(ctx, plugins)
-    text, sound = command.check(results, json)
+    text, sound = command.check(results, json, ctx.find_root().command.main)
     typer.echo(text)
     raise typer.Exit(0 if sound else 1)
 
@@ -119,7 +119,7 @@ def results_make(ctx: typer.Context, results: Results = Path("runs"), plugins: P
     from bench.cli.commands import results as command
 
     use_plugins(ctx, plugins)
-    typer.echo(command.remade(results))
+    typer.echo(command.remade(results, ctx.find_root().command.main))
 
 
 @folder_app.command("cost")

@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from bench.core.errors import UsageError
 from bench.tables import Table
 from bench.tables.metrics import metrics_of
-from bench.tables.rows import Key, Row
+from bench.tables.rows import Key, Row, place
 from bench.tables.seeds import unequal
-from bench.tables.table import place
 from bench.tables.warnings import headline_mean
 from bench.tasks.base import Metric
 

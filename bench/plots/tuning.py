@@ -13,8 +13,7 @@ from bench.plots.labels import counted, labels, several
 from bench.plots.style import COLUMN, axis, scale, series
 from bench.records import Record
 from bench.tables.metrics import selecting
-from bench.tables.rows import group
-from bench.tables.table import place
+from bench.tables.rows import group, place
 from bench.tasks.base import Metric
 
 Scores = dict[float, list[float]]  # learning rate -> validation score of each run

@@ -16,10 +16,10 @@ from bench.report.cells import Cell, Column, Line, Sheet, number
 from bench.report.site import Board, Site, by_backbone, slug
 from bench.stats import Row as Estimate
 from bench.tables.metrics import metrics_of
-from bench.tables.render import heading, rank_text, show, show_fact
 from bench.tables.resolution import difference_words
 from bench.tables.rows import Row
 from bench.tables.seeds import MEANING, unequal
+from bench.tables.sheet import heading, rank_text, show, show_fact
 from bench.tasks.base import Metric
 
 Ranked = tuple[float, str, str]  # mean, name, letters

@@ -20,8 +20,8 @@ from bench.records import Record
 from bench.report.cells import Cell, Column, Line, Sheet
 from bench.report.site import Board, Run
 from bench.tables.metrics import metrics_of
-from bench.tables.render import heading
 from bench.tables.rows import Row
+from bench.tables.sheet import heading
 
 LONGEST = 240  # characters of a value; longer ones are in the record's file
 DRAWN_CLASSES = 30

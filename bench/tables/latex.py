@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from string import ascii_lowercase
+from typing import TYPE_CHECKING
 
 from bench.core.visible import visible
-from bench.tables.render import right_aligned, sheet
-from bench.tables.table import Table
+from bench.tables.sheet import right_aligned, sheet
+
+if TYPE_CHECKING:
+    from bench.tables.table import Table
 
 SPECIAL = {
     **{char: "\\" + char for char in "&%$#_{}"},

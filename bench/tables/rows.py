@@ -203,3 +203,14 @@ def _values(task: str, metrics: list[dict[str, float | None]]) -> dict[str, Esti
 def _mean(numbers: list[float | None]) -> float | None:
     known = [number for number in numbers if number is not None]
     return math.fsum(known) / len(known) if known and len(known) == len(numbers) else None
+
+
+def fact(row: Row, column: str) -> float | None:
+    """A column's number that is not a metric; whole numbers stay whole."""
+    value = row.n if column == "n" else row.facts[column]
+    return int(value) if value is not None and float(value).is_integer() else value
+
+
+def place(key: Key) -> str:
+    """Data set and protocol in words."""
+    return f"{key.dataset} ({key.protocol})"

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from bench.core.errors import UsageError, nearest
 from bench.records import Record
 from bench.records.evaluation_log import Evaluation
-from bench.stats import Row as Estimate
 from bench.tables.averages import averaged
 from bench.tables.comparison_groups import REDRAWN, Compared, Scores, compared, packed_scores, ranked, with_intervals
 from bench.tables.filters import check_split, select
 from bench.tables.metrics import default_columns, known_metrics, known_trivial_baselines
+from bench.tables.render import render
 from bench.tables.resampled import notes
 from bench.tables.resolution import apart, resolution
-from bench.tables.rows import FACTS, Key, Row, group, make_row
+from bench.tables.rows import FACTS, Key, Row, group, make_row, place
 from bench.tables.seeds import seed_notes
 from bench.tables.swept import ordered
 from bench.tables.warnings import Stale, TrivialBaselines, trivial_baseline_means, with_warnings
@@ -44,13 +43,9 @@ class Table:
     notes: list[str]
 
     def _repr_html_(self) -> str:
-        from bench.tables.render import render  # which knows tables
-
         return render(self, "html")
 
     def __str__(self) -> str:
-        from bench.tables.render import render
-
         return render(self)
 
 
@@ -121,48 +116,6 @@ def _shut(rows: Sequence[Row], split: str) -> list[str]:
     if split == "val" or not any(row.seeds for row in rows):
         return []
     return [f"the {split} split was not opened by any of these; --split val shows validation data"]
-
-
-def to_json(table: Table) -> list[dict[str, Any]]:
-    """Rows as plain data; a test-selected row has its numbers under names of their own."""
-    return [_json_row(row, table) for row in table.rows]
-
-
-def _json_row(row: Row, table: Table) -> dict[str, Any]:
-    key = row.key
-    plain: dict[str, Any] = {
-        name: getattr(key, name) for name in ("dataset", "protocol", "backbone", "method", "recipe", "stage")
-    }
-    plain["seeds"] = row.seeds
-    plain["ranks"] = list(row.ranks) if row.ranks else None
-    plain["ties"] = row.letters
-    for column in table.columns:
-        if column in table.metrics:
-            plain[column] = None if key.test_selected else _interval(row.values.get(column))
-            if key.test_selected:
-                plain[f"{column}_test_selected"] = _interval(row.values.get(column))
-        else:
-            plain[column] = fact(row, column)
-    plain["warnings"] = list(row.warnings)
-    plain["notes"] = [f"{word}: {text}" for word, text in row.warnings.items()]
-    plain["failures"] = [
-        {"cell": r.cell, "kind": r.error.kind, "message": r.error.message} for r in row.failures if r.error
-    ]
-    plain["cells"] = list(row.cells)
-    return plain
-
-
-def fact(row: Row, column: str) -> float | None:
-    """A column's number that is not a metric; whole numbers stay whole."""
-    value = row.n if column == "n" else row.facts[column]
-    return int(value) if value is not None and float(value).is_integer() else value
-
-
-def _interval(value: Estimate | None) -> dict[str, Any] | None:
-    if value is None:
-        return None
-    ends = {"mean": value.mean, "low": value.low, "high": value.high, "covers": value.covers}
-    return {**ends, "seed_low": value.seed_low, "seed_high": value.seed_high}
 
 
 def check_columns(columns: Sequence[str], known: Collection[str], split: str = "test") -> None:
@@ -239,8 +192,3 @@ def _test_evaluations(evaluations: Sequence[Evaluation], rows: list[Row]) -> lis
         f"evaluated on the test split, {times[where]} times in all"
         for where in sorted({place(row.key) for row in rows})
     ]
-
-
-def place(key: Key) -> str:
-    """Data set and protocol in words."""
-    return f"{key.dataset} ({key.protocol})"

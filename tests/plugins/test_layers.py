@@ -1,4 +1,5 @@
-"""The house holds: arrows between rooms point down, what reads records knows no torch, and no room's door does work.
+"""The house holds: arrows between rooms point down, no module imports in a circle, what reads records knows no torch,
+and no room's door does work.
 
 Read from syntax trees, with imports inside functions. Imports for type checkers and of plug-ins by name do not count.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,24 @@ def below(other: str, room: str) -> bool:
     return other in ORDER and room in ORDER and ORDER.index(other) < ORDER.index(room)
 
 
+def circle(house: Path) -> list[str]:
+    """Modules, plug-in folders' included, that import each other in turn, early or late; empty where none do."""
+    modules = {
+        ".".join((bench.__name__, *file.relative_to(house).with_suffix("").parts)).removesuffix(".__init__"): file
+        for file in house.rglob("*.py")
+    }
+    graph = TopologicalSorter[str]()
+    for name, file in modules.items():
+        wanted = [wanted for wanted, _ in imported(ast.parse(file.read_text()))]
+        found = {one if one in modules else one.rpartition(".")[0] for one in wanted}
+        graph.add(name, *sorted(found - {name}))
+    try:
+        graph.prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
 def heavy(house: Path) -> list[str]:
     """Imports of torch or timm, wherever in a file, by rooms that read records."""
     return [
@@ -114,6 +134,10 @@ def test_arrows_point_down() -> None:
     assert upward(list(arrows(HOUSE))) == []
 
 
+def test_no_modules_import_each_other() -> None:
+    assert circle(HOUSE) == []
+
+
 def test_what_reads_records_knows_neither_torch_nor_timm() -> None:
     assert heavy(HOUSE) == []
 
@@ -137,6 +161,10 @@ def wrong_house(tmp_path: Path) -> Path:
         "executors/base.py": "import bench.engine.run\n",
         "executors/ray.py": "import bench.engine.run\nfrom bench.baselines import knn\n",
         "garage/car.py": "import bench.core\n",
+        "grid/cells.py": "from bench.grid import suite\n",
+        "grid/suite.py": "def late():\n    from bench.grid.cells import name\n",
+        "grid/typed.py": "if TYPE_CHECKING:\n    from bench.grid.user import x\n",
+        "grid/user.py": "from bench.grid.typed import x\n",
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
@@ -149,5 +177,6 @@ def test_each_rule_can_fail(wrong_house: Path) -> None:
         "executors/base.py:1: executors imports engine",
         "garage/car.py:1: garage imports core",
     ]
+    assert set(circle(wrong_house)) == {"bench.grid.cells", "bench.grid.suite"}
     assert heavy(wrong_house) == ["tables/rows.py:4: timm.models"]
     assert working_doors(wrong_house) == ["stats/__init__.py:5: CACHE = {}"]

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from bench.cli.artifacts import differing, make
+from bench.cli.artifacts import Program, differing, make
 from bench.cli.commands.text import as_json, columns
 from bench.core.appending import cut_off
 from bench.core.errors import UsageError
@@ -23,8 +23,11 @@ from bench.report.recomputed import contradicted
 ENOUGH = 100  # records for a process of its own, which takes seconds to start
 
 
-def check(results: Path, json: bool) -> tuple[str, bool]:
+def check(results: Path, json: bool, program: Program) -> tuple[str, bool]:
     """The findings as text, and whether all is well.
+
+    Args:
+        program: What makes the folder's files again; see `bench.cli.artifacts`.
 
     Raises:
         UsageError: There is no such folder, or what its files are made by cannot be carried out.
@@ -32,7 +35,7 @@ def check(results: Path, json: bool) -> tuple[str, bool]:
     store = Store(results)
     enough = sum(1 for _ in store.paths()) // ENOUGH
     found = inspect(store, contradicted, processes=max(1, min(os.cpu_count() or 1, enough)))
-    found = replace(found, problems=[*found.problems, *differing(results)])
+    found = replace(found, problems=[*found.problems, *differing(results, program)])
     return (as_json(asdict(found)) if json else _told(found, results)), not found.problems
 
 
@@ -43,9 +46,9 @@ def packed(results: Path) -> str:
     return f"{results}: predictions of {done.packed} of {done.records} records are smaller now; {sizes}."
 
 
-def remade(results: Path) -> str:
+def remade(results: Path, program: Program) -> str:
     """Write what the folder's list names; errors are those of `bench.cli.artifacts.make`."""
-    return "\n".join(f"made {results / file}" for file in make(results))
+    return "\n".join(f"made {results / file}" for file in make(results, program))
 
 
 def cost(results: Path, patterns: Sequence[str]) -> str:
