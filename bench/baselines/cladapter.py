@@ -268,7 +268,7 @@ def routing(beta: Tensor, labels: Tensor) -> dict[str, Any]:
         ``centres_in_use`` (centres that get the largest weight of at least one image), and ``images``.
     """
     classes = labels.unique()
-    means = torch.stack([beta[labels == label].double().mean(0) for label in classes])
+    means = torch.stack([beta[labels == label].cpu().double().mean(0) for label in classes])
     return {
         "classes": classes.tolist(),
         "beta": [[round(value, 6) for value in row] for row in means.tolist()],

@@ -101,7 +101,7 @@ def accuracies(zero_shot: Tensor, caches: Tensor, alphas: Tensor, labels: Tensor
     """Accuracy (P, A) of ``zero_shot + alpha cache`` for each of P cache logits (P, n, C) and A alphas."""
     size = max(1, _BYTES // (4 * max(caches.numel(), 1)))
     found = [
-        ((zero_shot + part.float().view(-1, 1, 1, 1) * caches).argmax(-1) == labels).double().mean(-1)
+        ((zero_shot + part.float().view(-1, 1, 1, 1) * caches).argmax(-1) == labels).sum(-1)
         for part in alphas.split(size)
     ]
-    return torch.cat(found).T
+    return torch.cat(found).T.cpu().double() / len(labels)

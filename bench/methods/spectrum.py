@@ -65,4 +65,4 @@ def _some(names: list[str]) -> list[str]:
 def _values(matrix: Tensor) -> list[float]:
     from torch.linalg import svdvals
 
-    return [float(f"{value:.6g}") for value in svdvals(matrix.detach().flatten(1).double().cpu()).tolist()]
+    return [float(f"{value:.6g}") for value in svdvals(matrix.detach().flatten(1).cpu().double()).tolist()]

@@ -33,27 +33,28 @@ def test_every_module_is_imported_without_those_of_posix() -> None:
     assert told == "True"
 
 
+DOUBLE = ("torch.float64", "torch.double")
+
+
 def doubled_on_a_device(source: str) -> list[int]:
-    """Lines that call ``double()`` or make a float64 tensor with a device, before a ``cpu()``."""
-    found = []
-    for node in ast.walk(ast.parse(source)):
-        if not isinstance(node, ast.Call):
-            continue
-        if (
-            isinstance(node.func, ast.Attribute)
-            and node.func.attr == "double"
-            and "cpu()" not in ast.unparse(node.func)
-        ):
-            found.append(node.lineno)
-        given = {one.arg: ast.unparse(one.value) for one in node.keywords if one.arg}
-        if given.get("dtype") == "torch.float64" and "device" in given:
-            found.append(node.lineno)
-    return found
+    """Lines that turn a tensor into float64 before a ``cpu()``, or make one on a device."""
+    calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    return [call.lineno for call in calls if _doubles(call)]
+
+
+def _doubles(call: ast.Call) -> bool:
+    name, of = ast.unparse(call.func).rpartition(".")[::2][::-1]
+    given = {one.arg: ast.unparse(one.value) for one in call.keywords}
+    asked = {ast.unparse(one) for one in call.args} | set(given.values())
+    if name in ("double", "to", "type", "type_as"):
+        return (name == "double" or not asked.isdisjoint(DOUBLE)) and "cpu()" not in of
+    return "device" in given and not asked.isdisjoint(DOUBLE)
 
 
 def test_double_precision_is_for_the_host() -> None:
     """Apple's GPUs have none."""
-    assert doubled_on_a_device("x.double()\ntorch.zeros(3, dtype=torch.float64, device=d)\nx.cpu().double()") == [1, 2]
-    core = [file for file in ROOT.rglob("*.py") if not {"methods", "baselines"} & set(file.relative_to(ROOT).parts)]
-    wrong = {str(file): lines for file in core if (lines := doubled_on_a_device(file.read_text(encoding="utf-8")))}
+    lines = ("x.double()", "torch.zeros(3, dtype=torch.float64, device=d)", "x.to(d, torch.double)", "x.cpu().double()")
+    assert doubled_on_a_device("\n".join(lines)) == [1, 2, 3]
+    found = {str(file): doubled_on_a_device(file.read_text(encoding="utf-8")) for file in ROOT.rglob("*.py")}
+    wrong = {file: lines for file, lines in found.items() if lines}
     assert wrong == {}
