@@ -19,6 +19,7 @@ CORE = Path(bench.__file__).parent
 OTHER_MEANINGS = {
     ("data/formats/coco.py", "segmentation"), ("plots/draw.py", "k_ablation"), ("executors/arrays.py", "slurm"),
     ("core/extras.py", "ray"), ("core/extras.py", "slurm"), ("executors/ray_session.py", "ray"),
+    ("core/errors.py", "adapter"),
 }  # fmt: skip
 
 
