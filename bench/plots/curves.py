@@ -145,7 +145,7 @@ def lead_changes(means: Means, higher: bool = True) -> Iterator[Change]:
         if not both:
             continue
         best = max(both, key=lambda name: (sign * both[name][0], sign * both[name][1]))
-        old = old if old in both and both[old][0] == both[best][0] else best  # at equal means the leader stays
+        old = old if old in both and math.isclose(both[old][0], both[best][0]) else best  # the leader stays
         at = 0.0
         while (step := _next_leader(both, old, at, sign)) is not None:
             at, new = step
@@ -159,8 +159,8 @@ def _next_leader(both: dict[str, tuple[float, float]], old: str, at: float, sign
     (start, end), found = both[old], []
     for name, (begin, finish) in both.items():
         gain = sign * ((finish - begin) - (end - start))
-        behind = sign * (start - begin)
-        if gain > 0 and at <= (place := behind / gain) < 1:
+        behind = 0.0 if math.isclose(start, begin) else sign * (start - begin)
+        if gain > 0 and at <= (place := behind / gain) < 1 and not math.isclose(end, finish):
             found.append((place, -gain, name))
     if not found:
         return None

@@ -354,15 +354,23 @@ def shots_of(rights: dict[tuple[str, int], int]) -> Chart:
 def test_curves_that_end_level_name_all_and_ring_nothing() -> None:
     chart = shots_of({("vpt", 1): 50, ("vpt", 4): 80, ("lora", 1): 40, ("lora", 4): 80})
     assert chart.heading == "lora and vpt have the same best mean at 4 shots"
-    assert [point for point in chart.points if point["kind"] == "crossing"] == []
+    assert [point for point in chart.points if point["kind"] == "crossover"] == []
 
 
 def test_a_level_point_between_sizes_is_a_change_where_the_other_goes_on_ahead() -> None:
     rights = {("vpt", 1): 50, ("vpt", 4): 80, ("vpt", 16): 85, ("lora", 1): 40, ("lora", 4): 80, ("lora", 16): 95}
-    (ring,) = [point for point in shots_of(rights).points if point["kind"] == "crossing"]
+    (ring,) = [point for point in shots_of(rights).points if point["kind"] == "crossover"]
     assert (ring["x"], ring["passes"]) == (4, "lora passes vpt")
     touching = {**rights, ("lora", 16): 81}
-    assert [point for point in shots_of(touching).points if point["kind"] == "crossing"] == []
+    assert [point for point in shots_of(touching).points if point["kind"] == "crossover"] == []
+
+
+@pytest.mark.parametrize(("one", "other"), [(0.8, 0.1 + 0.7), (0.1 + 0.7, 0.8)])
+def test_rounding_of_a_mean_is_no_lead(one: float, other: float) -> None:
+    means = {"vpt": {1.0: 0.5, 4.0: one, 16.0: 0.85}, "lora": {1.0: 0.4, 4.0: other, 16.0: 0.95}}
+    assert [(x, old, new) for x, _, old, new in lead_changes(means)] == [(4.0, "vpt", "lora")]
+    level = {name: {1.0: points[1.0], 4.0: points[4.0]} for name, points in means.items()}
+    assert list(lead_changes(level)) == []
 
 
 def test_an_ablation_names_all_values_that_are_best() -> None:
