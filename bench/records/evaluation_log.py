@@ -74,7 +74,7 @@ def append(folder: Path, evaluation: Evaluation) -> None:
         UsageError, DiskFull: The log cannot be written; the test split must then stay shut.
     """
     line = json.dumps(asdict(evaluation), sort_keys=True) + "\n"
-    appending.append(folder / FILE, line, folder / f".{FILE}.lock", "test-set evaluation")
+    appending.append(folder / FILE, line, folder / f".{FILE}.lock", "evaluation")
 
 
 def read(folder: Path) -> Iterator[Evaluation]:

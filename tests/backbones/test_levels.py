@@ -82,8 +82,8 @@ def test_kept_levels_are_the_live_ones() -> None:
         live = backbone(torch.randn(3, 3, 64, 64))
     assert live.levels is not None
     finer = tuple(level.numpy() for level in live.levels[:-1])
-    banked = CachedFeatures(live.pooled.numpy(), live.tokens.numpy(), backbone.spec, finer)
-    kept = banked.batch(slice(0, 3), torch.device("cpu"))
+    cached = CachedFeatures(live.pooled.numpy(), live.tokens.numpy(), backbone.spec, finer)
+    kept = cached.batch(slice(0, 3), torch.device("cpu"))
     assert kept.levels is not None
     assert all(torch.equal(a, b) for a, b in zip(kept.levels, live.levels, strict=True))
 

@@ -20,8 +20,8 @@ from bench.grid.suite import Suite, load_suite
 from bench.records import Store
 
 ROOT = Path(__file__).parents[2]
-SUITES = sorted(file.stem for file in (ROOT / "suites").glob("*.py"))
-CODE = [file for part in ("bench", "baselines", "datasets", "suites") for file in (ROOT / part).rglob("*.py")]
+SUITES = sorted(file.stem for file in (ROOT / "bench" / "suites").glob("*.py"))
+CODE = list((ROOT / "bench").rglob("*.py"))
 
 
 def needs(suite: Suite) -> set[str]:

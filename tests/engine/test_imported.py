@@ -77,7 +77,7 @@ def test_they_have_a_row_that_nothing_is_compared_with(digits: Prepared, weights
     table = aggregate(Store(tmp_path / "runs").all())
     (row,) = [row for row in table.rows if row.key.imported]
     assert row.key.method == 'imported[name="a | b"]'
-    assert set(row.marks) == {"imported"}
+    assert set(row.warnings) == {"imported"}
     assert set(row.facts.values()) == {None}
     assert (row.ranks, row.letters) == (None, "")
     assert all(row.key not in block.keys for block in table.blocks if len(block.keys) > 1)

@@ -35,7 +35,7 @@ KINDS = (
     "record",
 )
 POINTS = [f"{what}-{when}" for what in KINDS for when in ("writing", "placed")]
-POINTS += ["predictions-settled", "opening-writing", "opening-written"]
+POINTS += ["predictions-settled", "evaluation-writing", "evaluation-written"]
 # later visits of a point, most of them in the second stage of staged fine-tuning
 LATER = [
     "checkpoint-placed:3",

@@ -116,14 +116,14 @@ def test_what_fits_decides_for_each_method_alone(
     methods = ["linear_probe", "cladapter[k=2,tuning=frozen]"]
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
     answers: dict[tuple[str, bool], bool] = {}
-    cached = Context.cached
+    cached = Context.cached_features
 
     def noted(self: Context, split: str, tokens: bool, view: int = -1) -> object:
         found = cached(self, split, tokens, view)
         answers[split, tokens] = found is not None
         return found
 
-    monkeypatch.setattr(Context, "cached", noted)
+    monkeypatch.setattr(Context, "cached_features", noted)
     run_cells(tmp_path / "fused", methods, cache_gb=3e-5)
     assert (answers["train", False], answers["train", True]) == (True, False)
     run_cells(tmp_path / "alone", methods, cache_gb=3e-5, fuse=False)

@@ -33,7 +33,7 @@ def test_tables_show_the_least_checked_run(tmp_path: Path) -> None:
     records = fill(tmp_path, grid(methods=["lora", "vpt"], seeds=2))
     advance(tmp_path, records[:2], "submitted", "ada")
     advance(tmp_path, records[:1], "rerun", "bob")
-    marks = {row.key.method: row.marks for row in make(Store(tmp_path), None).rows}
+    marks = {row.key.method: row.warnings for row in make(Store(tmp_path), None).rows}
     assert "sent in by ada" in marks["lora"]["submitted"]
     assert not {"submitted", "rerun", "confirmed"} & set(marks["vpt"])
 
@@ -43,7 +43,7 @@ def test_a_replaced_record_has_no_standing(tmp_path: Path) -> None:
     advance(tmp_path, [record], "submitted", "ada")
     Store(tmp_path).put(*finished(CELL, n=141))
     (row,) = make(Store(tmp_path), None).rows
-    assert "submitted" not in row.marks
+    assert "submitted" not in row.warnings
 
 
 def test_a_damaged_line_is_named(tmp_path: Path) -> None:

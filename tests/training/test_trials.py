@@ -151,7 +151,7 @@ def test_a_tuned_run_records_its_budget_and_equals_the_chosen_rates_alone(run_ce
     [alone] = Store(tmp_path / "alone").all()
     assert full.stages == alone.stages
     table = aggregate(Store(tmp_path).all(), columns=("accuracy", "trials", "epochs"))
-    marks = {row.key.method: "edge of grid" in row.marks for row in table.rows}
+    marks = {row.key.method: "edge of grid" in row.warnings for row in table.rows}
     assert marks == {name: bool(record.flags.grid_edges) for name, record in records.items()}
     assert marks["full_finetune"]  # of two values each, one is always an edge
 
