@@ -44,7 +44,7 @@ class MedMNIST(Dataset):
     licence = "CC BY 4.0 (dermamnist: CC BY-NC 4.0)"
     citation = "J. Yang et al., MedMNIST v2, Scientific Data 2023"
     folder = "medmnist"
-    download = "https://zenodo.org/records/10519652 (the .npz files), or bench data fetch medmnist"
+    download = "https://zenodo.org/records/10519652 (the .npz files), or `bench data fetch medmnist`"
     protocols = {"official": Official()}
 
     subset: str = Field("breastmnist", description="which set, e.g. breastmnist, bloodmnist or adrenalmnist3d")

@@ -81,7 +81,7 @@ def test_imbalance_is_marked(tmp_path: Path) -> None:
     cell = "image_folder[path=pets,accept_leaks=[duplicate]]/pico/majority/quick/seed=0"
     invoke("run", cell, CELLS[0], "--data", tmp_path, "--results", tmp_path / "runs", "-q")
     rows = json.loads(invoke("table", "--results", tmp_path / "runs", "--format", "json").stdout)
-    marks = {row["dataset"].partition("[")[0]: row["marks"] for row in rows}
+    marks = {row["dataset"].partition("[")[0]: row["warnings"] for row in rows}
     notes = next(note for row in rows for note in row["notes"] if note.startswith("imbalanced"))
     assert "imbalanced" in marks["image_folder"]
     assert "imbalanced" not in marks["digits"]
@@ -110,4 +110,7 @@ def test_a_method_that_is_not_here_is_marked(tmp_path: Path) -> None:
     Store(tmp_path).put(*done("digits/pico/somebody_elses/quick/seed=0"))
     Store(tmp_path).put(*done(CELLS[1]))
     rows = json.loads(invoke("table", "--results", tmp_path, "--format", "json").stdout)
-    assert {row["method"]: "unknown method" in row["marks"] for row in rows} == {"somebody_elses": True, "knn": False}
+    assert {row["method"]: "unknown method" in row["warnings"] for row in rows} == {
+        "somebody_elses": True,
+        "knn": False,
+    }

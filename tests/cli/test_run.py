@@ -207,7 +207,7 @@ def test_a_class_without_training_images_needs_partial_and_is_marked(tmp_path: P
     assert refused.exit_code == 2
     assert "no training sample of 1 class(es): c2" in refused.stderr
     (row,) = run(*arguments, "--partial")["table"]
-    assert "untrained classes" in row["marks"]
+    assert "untrained classes" in row["warnings"]
     (record,) = Store(tmp_path / "runs").all()
     assert record.flags.absent_classes == {"train": [2]}
 
@@ -220,4 +220,4 @@ def test_weights_that_do_not_say_their_data_are_marked(tmp_path: Path) -> None:
     for name, unknown in (("silent", True), ("pico", False)):
         cell = f"digits[shots=2]/{name}/majority/quick/seed=0"
         (row,) = run(cell, "--weights", tmp_path, "--results", tmp_path / name)["table"]
-        assert ("overlap unknown" in row["marks"]) == unknown
+        assert ("overlap unknown" in row["warnings"]) == unknown

@@ -192,7 +192,7 @@ def test_the_core_is_not_followed_but_its_plugins_are(tmp_path: Path) -> None:
         "from bench.training.loop import train_epoch\nfrom bench.baselines import knn\nimport bench.datasets.digits\n"
     )
     plugin = write(tmp_path / "plugin.py", lines)
-    knn, digits = ROOT / "bench" / "baselines" / "knn.py", ROOT / "bench" / "datasets" / "digits.py"
+    knn, digits = ROOT / "baselines" / "knn.py", ROOT / "datasets" / "digits.py"
     assert source_files(plugin) == {plugin, knn, digits}
     assert source_files(find("backbones", "timm2d").path) == {ROOT / "backbones" / "timm2d.py"}
     assert source_files(find("executors", "inline").path) == {ROOT / "executors" / "inline.py"}

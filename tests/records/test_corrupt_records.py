@@ -217,7 +217,7 @@ def test_damaged_predictions_cost_a_column_not_the_table(store: Store) -> None:
     shown = invoke("table", "--results", store.folder, "--metrics", "accuracy,nll", "--format", "json")
     rows = {row["method"]: row for row in json.loads(shown.stdout)}
     assert shown.exit_code == 1
-    assert set(rows["cladapter"]["marks"]) - set(rows["linear_probe"]["marks"]) == {"unreadable 1"}
+    assert set(rows["cladapter"]["warnings"]) - set(rows["linear_probe"]["warnings"]) == {"unreadable 1"}
     assert "missing or altered" in shown.stderr
 
 
