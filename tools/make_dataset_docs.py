@@ -65,9 +65,10 @@ bench run own -o "dataset=image_folder[path=pets]" --data data
 The first says what is wrong with the files, if anything is; the second adapts two ImageNet backbones that come with the
 package, a CNN (`lite0`) and a Vision Transformer (`deit_tiny`), in six ways (`bench show own`) on a stratified
 60 / 20 / 20 % split, three seeds, and prints their table. It ends with what was best and what does not differ
-significantly from it. The more images there are the fewer epochs they get (recipe `own`), and `bench run own --dry-run ...`
-says about how long it takes. Folders of splits (`train/cat/...`) or domains (`night/cat/...`) are other
-protocols of [`image_folder`](#image_folder); patients, slides or anything else that must stay together need a list of
+significantly from it. The more images there are the fewer epochs they get (recipe `own`), and
+`bench run own --dry-run ...` says about how long it takes. Folders of splits (`train/cat/...`) or domains
+(`night/cat/...`) are other protocols of [`image_folder`](#image_folder); patients, slides or anything else that must
+stay together need a list of
 the images: [`csv_images`](#csv_images). A path with a slash is written in quotes:
 `'image_folder[path="own/pets"]'`. Links in a folder are followed and lists may name files outside of theirs
 (`../`): what is read is what you put there. Images of more than 100 million pixels are refused.
