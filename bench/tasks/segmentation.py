@@ -99,23 +99,6 @@ def judged(counts: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def dice_of_groups(counts: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Dice of every class and group (patient, slide), from the pooled pixels of the group's samples.
-
-    Args:
-        counts: (n, C, 3) as stored.
-        groups: (n,) names.
-
-    Returns:
-        The groups' names (g,) and Dice (g, C), NaN for a class that a group neither has nor was predicted.
-    """
-    names, places = np.unique(groups, return_inverse=True)
-    pooled = np.zeros((len(names), *counts.shape[1:]), dtype=np.int64)
-    np.add.at(pooled, places, counts)
-    true, wrong = pooled[..., TRUE].astype(float), pooled[..., FALSE] + pooled[..., MISSED]
-    return names, _ratio(2 * true, 2 * true + wrong)
-
-
 def enlarged(logits: Tensor, targets: Tensor) -> Tensor:
     """Logits (B, C, h, w) brought to the size of label maps (B, H, W)."""
     from torch.nn.functional import interpolate

@@ -134,10 +134,6 @@ class Context:
         half = len(inputs) // 2
         return joined([self.features(inputs[:half]), self.features(inputs[half:])])
 
-    def inputs_of(self, rows: np.ndarray) -> Tensor:
-        """Normalised inputs (B, *input_shape) of table rows, not augmented."""
-        return self.preprocess(torch.from_numpy(self.inputs[rows]))
-
     def cached(self, rows: np.ndarray) -> np.ndarray:
         """Table rows as cached, with an axis of channels: (B, H, W, C) or (B, D, H, W, C)."""
         found = self.inputs[rows]
