@@ -1,6 +1,6 @@
 """Five probes x five seeds on frozen features, with the feature cache and without it.
 
-    BENCH_DATA=... BENCH_WEIGHTS=... python -m perf.feature_bank [--fraction 0.05] [--repeats 3]
+    BENCH_DATA=... BENCH_WEIGHTS=... python -m perf.feature_cache [--fraction 0.05] [--repeats 3]
 
 Without augmentation; `bench run` from a cold cache, from a warm one, and with a cache of size 0. Fused in all three.
 """

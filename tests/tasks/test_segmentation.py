@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score, f1_score, jaccard_score
 from bench.cells.recipes import preset
 from bench.core.errors import NonFiniteLoss, UsageError
 from bench.tasks.base import Task
-from bench.tasks.segmentation import IGNORED, Segmentation, dice_of_groups, pixel_counts
+from bench.tasks.segmentation import IGNORED, Segmentation, pixel_counts
 
 TASK, CLASSES, RECIPE = Segmentation(), 4, preset("quick")
 
@@ -87,16 +87,6 @@ def test_diverged_logits_are_an_error() -> None:
     kept = {name: value.numpy() for name, value in TASK.kept(logits, targets).items()}
     with pytest.raises(NonFiniteLoss):
         TASK.evaluate(targets.numpy(), kept)
-
-
-def test_dice_of_groups_pools_their_pixels() -> None:
-    targets, outputs = case()
-    names, dice = dice_of_groups(outputs["counts"], np.array(["a", "b", "a", "b", "b", "a"]))
-    mine = np.isin(np.arange(6), (0, 2, 5))
-    valid = targets[mine] != IGNORED
-    expected = f1_score(targets[mine][valid], outputs["labels"][mine][valid], average=None)
-    assert names.tolist() == ["a", "b"]
-    np.testing.assert_allclose(dice[0], expected)
 
 
 def test_too_many_classes_and_unknown_heads_are_refused() -> None:
