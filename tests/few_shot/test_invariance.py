@@ -10,10 +10,15 @@ import torch
 from reference import REFERENCE, features_of, reference_spec, relative
 from torch import Tensor, nn
 
+from bench.baselines.ape import APE
 from bench.baselines.clap import CLAP
 from bench.baselines.clip_adapter import ClipAdapter
+from bench.baselines.cross_modal_probe import CrossModalProbe
+from bench.baselines.gda import GDA
 from bench.baselines.graph_adapter import GraphAdapter
 from bench.baselines.lathadapter import LatHAdapter
+from bench.baselines.lp_plus_plus import LPPlusPlus
+from bench.baselines.rla import RLA
 from bench.baselines.taskres import TaskRes
 from bench.baselines.text_probe import TextProbe
 from bench.baselines.tip_adapter import Cache, TipAdapter, cached, search, steps
@@ -27,6 +32,8 @@ from bench.training.streams import reseed
 QUERY = REFERENCE["in.query"]
 RAW = replace(reference_spec(), support=lambda: FeatureSplit(10 * REFERENCE["in.keys"].numpy(), keys().y))
 TRAINED = [TaskRes(), TextProbe(), CLAP(), TipAdapterF(), ClipAdapter(), LatHAdapter(), GraphAdapter(groups=1)]
+TRAINED += [RLA(), CrossModalProbe()]
+FITTED = [ZeroShot(), TipAdapter(), GDA(), LPPlusPlus(epochs=20), APE(alphas=3, betas=3, gammas=3)]
 
 
 def keys() -> FeatureSplit:
@@ -58,7 +65,7 @@ def test_the_order_of_classes_does_not_matter(method: Method) -> None:
     assert relative(permuted, plain[:, order]) < 1e-5
 
 
-@pytest.mark.parametrize("method", [ZeroShot(), TipAdapter()], ids=lambda method: method.plugin_name())
+@pytest.mark.parametrize("method", FITTED, ids=lambda method: method.plugin_name())
 def test_the_order_of_classes_does_not_matter_to_fitted_methods(method: object) -> None:
     order = torch.randperm(8, generator=torch.Generator().manual_seed(3))
     moved = FeatureSplit(keys().x, order.argsort().numpy()[keys().y])
@@ -69,7 +76,9 @@ def test_the_order_of_classes_does_not_matter_to_fitted_methods(method: object) 
     np.testing.assert_allclose(permuted, plain[:, order.numpy()], rtol=1e-5)
 
 
-@pytest.mark.parametrize("method", [TipAdapterF(), ClipAdapter(), LatHAdapter()], ids=lambda m: m.plugin_name())
+@pytest.mark.parametrize(
+    "method", [TipAdapterF(), ClipAdapter(), LatHAdapter(), RLA(), CrossModalProbe()], ids=lambda m: m.plugin_name()
+)
 def test_the_length_of_image_and_text_features_does_not_matter(method: Method) -> None:
     long = replace(RAW, text=3 * RAW.text, support=lambda: FeatureSplit(7 * keys().x, keys().y))
     plain, other = (stirred(head_of(method, spec), torch.arange(8)) for spec in (RAW, long))

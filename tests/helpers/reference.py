@@ -11,7 +11,11 @@ from torch import Tensor
 from bench.backbones import Features, FeatureSpec
 from bench.tasks.base import FeatureSplit, HeadSpec
 
-REFERENCE: dict[str, Tensor] = load_file(Path(__file__).parents[1] / "fixtures" / "vlm_reference.safetensors")
+_FIXTURES = Path(__file__).parents[1] / "fixtures"
+REFERENCE: dict[str, Tensor] = load_file(_FIXTURES / "vlm_reference.safetensors")
+# Of related methods: 6 classes, 32 dimensions, 4 keys a class; computed in float64, stored in float32. Its inputs share
+# names with those of the other file and have other shapes.
+RELATED: dict[str, Tensor] = load_file(_FIXTURES / "vlm_reference2.safetensors")
 
 
 def reference_spec() -> HeadSpec:

@@ -1,0 +1,201 @@
+"""Related methods against what released code computed in double precision (fixture, stored in single precision).
+
+All is computed in double precision from the stored inputs, so that differences are those of the fixture's rounding:
+3e-7 of the largest value, and of gradients 3e-6.
+"""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+from reference import RELATED, features_of, relative
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from bench.baselines import ape, gda, lp_plus_plus
+from bench.baselines.cross_modal_probe import CrossModalHead
+from bench.baselines.rla import RLA, LinearAdapter
+from bench.baselines.tip_adapter import steps
+from bench.baselines.zero_shot import ZeroShot
+from bench.methods import FeatureSplit, HeadSpec
+from bench.methods.text import unit
+
+VALUE, GRADIENT = 3e-7, 3e-6
+IN = {name: RELATED[f"in.{name}"].double() for name in ("text_raw", "text", "keys", "query", "val")}
+LABELS = {name: RELATED[f"in.{name}_labels"].long() for name in ("query", "val")} | {
+    "keys": RELATED["in.key_labels"].long()
+}
+QUERY = features_of(IN["query"])
+
+
+def expected(name: str) -> Tensor:
+    return RELATED[name].double()
+
+
+def loss_of(head: nn.Module) -> Tensor:
+    return cross_entropy(head(QUERY), LABELS["query"])
+
+
+def filled(head: nn.Module, prefix: str) -> nn.Module:
+    """The head in double precision, with the parameters that the fixture states."""
+    head = head.double()
+    with torch.no_grad():
+        for name, parameter in head.named_parameters():
+            parameter.copy_(RELATED[f"{prefix}.{name}"])
+    return head
+
+
+class TestGDA:
+    rows = {"": torch.arange(24), "unbalanced.": RELATED["gda.unbalanced.in.rows"].long()}
+
+    @pytest.mark.parametrize("case", rows)
+    def test_weights(self, case: str) -> None:
+        rows = self.rows[case]
+        x, labels = IN["keys"][rows], LABELS["keys"][rows]
+        found = gda.Gaussians.of(x, labels, IN["text"])
+        means = gda.class_means(x, labels, 6)
+        assert relative(gda.precision(x - means[labels]), expected(f"gda.{case}out.precision")) < VALUE
+        assert relative(found.weights, expected(f"gda.{case}out.W")) < VALUE
+        assert relative(found.bias, expected(f"gda.{case}out.b")) < VALUE
+
+    def test_logits_and_choice(self) -> None:
+        found = gda.Gaussians.of(IN["keys"], LABELS["keys"], IN["text"])
+        for alpha in (0.01, 1.0, 10.0):
+            assert relative(found.logits(IN["query"], 100.0, alpha), expected(f"gda.out.logits.a{alpha}")) < VALUE
+        val = FeatureSplit(IN["val"].numpy(), LABELS["val"].numpy())
+        tried = tuple(10.0**e for e in range(-4, 3))
+        alpha, score = found.search(val, 100.0, tried)
+        assert alpha == pytest.approx(float(RELATED["gda.out.alpha"]))
+        assert 100 * score == pytest.approx(float(RELATED["gda.out.val_accuracy"].max()), rel=1e-6)
+        assert relative(found.logits(IN["query"], 100.0, alpha), expected("gda.out.logits")) < VALUE
+
+    def test_one_row_a_class_is_zero_shot_and_says_so(self) -> None:
+        one = slice(0, 24, 4)
+        train = FeatureSplit(IN["keys"][one].float().numpy(), LABELS["keys"][one].numpy())
+        val = FeatureSplit(IN["val"].float().numpy(), LABELS["val"].numpy())
+        spec = HeadSpec(SimpleNamespace(pooled_dim=32), 6, text=IN["text_raw"])
+        fitted, plain = gda.GDA().fit(train, val, spec), ZeroShot().fit(train, None, spec)
+        found, zero_shot = (torch.from_numpy(one.predict(IN["query"].float().numpy())) for one in (fitted, plain))
+        apart = found - zero_shot
+        assert float(apart.max() - apart.min()) < 1e-4  # a constant, which no probability sees
+        assert "zero-shot" in fitted.chosen["note"]
+        assert "note" not in gda.GDA().fit(FeatureSplit(IN["keys"].numpy(), LABELS["keys"].numpy()), val, spec).chosen
+
+
+class TestLPPlusPlus:
+    kept_epochs = (1, 2, 3, 10, 11, 12, 20, 21, 22)
+
+    def start(self) -> lp_plus_plus.Probe:
+        probe = lp_plus_plus.Probe.start(IN["keys"], LABELS["keys"], IN["text"], 250.0)
+        now = probe.weights
+        assert relative(now.w, expected("lpp.in.W0")) < VALUE
+        assert relative(now.alpha, expected("lpp.in.alpha0")) < VALUE
+        probe.weights = lp_plus_plus.Weights(expected("lpp.in.W0"), expected("lpp.in.b0"), expected("lpp.in.alpha0"))
+        return probe
+
+    def test_start(self) -> None:
+        probe = self.start()
+        w, _, alpha = probe.gradients()
+        assert relative(probe.weights.logits(IN["keys"], IN["text"]), expected("lpp.out.logits0")) < VALUE
+        assert relative(w, expected("lpp.grad.W0")) < GRADIENT
+        assert relative(alpha, expected("lpp.grad.alpha0")) < GRADIENT
+        assert relative(probe.rate, expected("lpp.out.lr_w")) < VALUE
+        assert relative(probe.alpha_rate, expected("lpp.out.lr_alpha")) < VALUE
+
+    @pytest.mark.parametrize(("kind", "defect"), [("corrected", False), ("released", True)])
+    def test_epochs(self, kind: str, defect: bool) -> None:
+        probe, scores = self.start(), []
+        for epoch in range(1, 23):
+            before = cross_entropy(probe.weights.logits(IN["keys"], IN["text"]), LABELS["keys"])
+            assert relative(before, expected(f"lpp.{kind}.out.loss")[epoch - 1]) < GRADIENT
+            probe.step(moves_alpha=epoch % 10 == 0, keeps_sum=defect)
+            assert relative(probe.weights.alpha, expected(f"lpp.{kind}.out.alpha")[epoch - 1]) < VALUE
+            assert relative(probe.weights.b, expected(f"lpp.{kind}.out.b")[epoch - 1]) < GRADIENT
+            if epoch in self.kept_epochs:
+                place = self.kept_epochs.index(epoch)
+                assert relative(probe.weights.w, expected(f"lpp.{kind}.out.W")[place]) < GRADIENT
+            scores.append(lp_plus_plus.accuracy(probe.weights.logits(IN["val"], IN["text"]), LABELS["val"]))
+        assert relative(probe.weights.logits(IN["query"], IN["text"]), expected(f"lpp.{kind}.out.logits")) < GRADIENT
+        best = max(range(22), key=lambda epoch: (scores[epoch], epoch))
+        assert best == int(RELATED[f"lpp.{kind}.out.best_epoch"])
+
+
+class TestRLA:
+    def test_three_hundred_epochs(self) -> None:
+        head = LinearAdapter(IN["text"], 1 / 4, 100.0).double()
+        optimizer = torch.optim.Adam(head.parameters(), lr=1e-3, eps=1e-4)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 300)
+        for epoch in range(300):
+            optimizer.zero_grad()
+            entropy, penalty = cross_entropy(head(features_of(IN["keys"])), LABELS["keys"]), head.penalty()
+            assert entropy.item() == pytest.approx(float(RELATED["rla.out.ce"][epoch]), rel=1e-6)
+            assert 4 * penalty.item() == pytest.approx(float(RELATED["rla.out.penalty"][epoch]), rel=1e-6, abs=1e-12)
+            (entropy + penalty).backward()
+            if epoch < 2:
+                assert relative(head.map.grad, expected(f"rla.grad.W.{epoch}")) < GRADIENT
+            optimizer.step()
+            schedule.step()
+            if epoch + 1 in (1, 2, 3, 300):
+                assert relative(head.map, expected(f"rla.out.W.{epoch + 1}")) < VALUE
+        assert relative(head(QUERY), expected("rla.out.logits")) < VALUE
+
+    def test_lambda_is_one_over_the_rows_a_class(self) -> None:
+        split = FeatureSplit(IN["keys"].float().numpy(), LABELS["keys"].numpy())
+        spec = HeadSpec(SimpleNamespace(pooled_dim=32), 6, text=IN["text_raw"], support=lambda: split)
+        assert RLA().head(spec).weight == 1 / 4
+        assert RLA(weight=0.0).head(spec).penalty() == 0
+
+
+class TestCrossModalProbe:
+    def test_three_steps(self) -> None:
+        head = CrossModalHead(unit(IN["text_raw"]), 0.5, scale=math.exp(4.60517)).double()
+        optimizer = torch.optim.AdamW(head.parameters(), weight_decay=0.01)
+        rates = RELATED["crossmodal.out.lr"].tolist()
+        assert RELATED["crossmodal.in.lr_steps"][:3].tolist() == [0, 1, 2]
+        for step in range(3):
+            images = RELATED["crossmodal.in.image_rows"][step].long()
+            classes = RELATED["crossmodal.in.text_rows"][step].long()
+            optimizer.param_groups[0]["lr"] = rates[step]
+            optimizer.zero_grad()
+            logits = head(features_of(IN["keys"][images]))
+            loss = (cross_entropy(logits, LABELS["keys"][images]) + head.text_loss(classes)) / 2
+            loss.backward()
+            assert relative(logits, expected("crossmodal.out.logits")[step, :4]) < GRADIENT
+            assert relative(loss, expected("crossmodal.out.loss")[step]) < GRADIENT
+            assert relative(head.weights.grad, expected("crossmodal.grad.W")[step]) < GRADIENT
+            optimizer.step()
+            assert relative(head.weights, expected("crossmodal.out.W")[step]) < VALUE
+        assert relative(head(QUERY), expected("crossmodal.out.query_logits")) < VALUE
+        assert relative(head.mixed(), expected("crossmodal.out.wiseft")) < VALUE
+        assert relative(head.eval()(QUERY), expected("crossmodal.out.wiseft_logits")) < VALUE
+
+
+class TestAPE:
+    def cache(self) -> ape.PriorCache:
+        criterion = ape.criterion_of(IN["text"], IN["keys"], LABELS["keys"], 0.7)
+        return ape.PriorCache.of(IN["keys"], LABELS["keys"], IN["text"], ape.kept(criterion, 20 / 32), 100.0)
+
+    def test_criterion(self) -> None:
+        found = ape.similarity(IN["text"], IN["keys"], LABELS["keys"])
+        assert relative(found, expected("ape.out.similarity")) < VALUE
+        assert relative(found, expected("ape.formula.similarity")) < VALUE
+        assert (
+            relative(ape.criterion_of(IN["text"], IN["keys"], LABELS["keys"], 0.7), expected("ape.out.criterion"))
+            < VALUE
+        )
+
+    def test_logits(self) -> None:
+        cache = self.cache()
+        assert cache.channels.tolist() == RELATED["ape.out.channels"].long().tolist()
+        assert relative(cache.divergence, expected("ape.out.divergence")) < VALUE
+        assert relative(cache.affinity(IN["query"]), expected("ape.out.affinity")) < VALUE
+        assert relative(cache.logits(IN["query"], 2, 1, 0.1), expected("ape.out.logits.a2.b1.g0.1")) < VALUE
+
+    def test_search(self) -> None:
+        grid = steps(7.0, 10), steps(7.0, 20), torch.arange(5, dtype=torch.float64) / 5
+        choice, score = ape.search(self.cache(), IN["val"], LABELS["val"], *grid)
+        assert [*choice, 100 * score] == pytest.approx(RELATED["ape.out.chosen"].tolist(), rel=1e-6)
+        assert relative(self.cache().logits(IN["query"], *choice), expected("ape.out.logits")) < VALUE
