@@ -2,18 +2,15 @@
 
 In a notebook: ``done = bench.run("quick", seeds=[0, 1, 2])``, then ``done.table()``, ``done.frame()``, ``done.plot()``;
 ``bench.load_model(path)`` gives a model whose weights were kept.
+
+``import bench`` imports nothing heavy and changes no variable of the environment. A run sets two that make torch
+faster, unless they are set or torch has been loaded by then. A program that imports torch first may set them itself,
+before: ``GOMP_SPINCOUNT=1000`` (many times faster where processes share the cores) and ``THP_MEM_ALLOC_ENABLE=1``
+(large heads on Linux). Results are the same to the bit.
 """
 
-import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-# Before torch loads its thread pool: idle threads that spin long make a training step ten times slower as soon as
-# another process wants the same cores. The number of threads, and so every bit of a result, stays as it is.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-# Large tensors in large pages (Linux): gradients of a large head are allocated anew in every step, and page by page
-# the kernel takes as long to hand them out as the head takes to compute.
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 if TYPE_CHECKING:
     from bench.cli.notebook import Outcome as Outcome

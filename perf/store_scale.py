@@ -121,8 +121,8 @@ def frame(folder: Path, count: int) -> str:
 
 def pages(folder: Path, count: int) -> str:
     """The report of everything, beside the records."""
+    from bench.pages.build import build
     from bench.records import Store
-    from bench.report.build import build
 
     done = build(Store(folder), folder.with_name(f"{folder.name}-report"))
     shutil.rmtree(done.folder)

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from bench.core.speed import set_before_torch
+
 if TYPE_CHECKING:
     from bench.engine.run import Done
 
 # Before torch is imported anywhere: workers on few cores must not fight for them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+set_before_torch()
 
 # A loaded machine is slow, not wrong. `--hypothesis-profile full` tries more (tox -e full).
 settings.register_profile("fast", deadline=None, max_examples=30)

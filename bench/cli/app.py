@@ -30,6 +30,7 @@ from bench.cli.options import (
 from bench.cli.results import results_app
 from bench.core.atomic import explain, of_writing
 from bench.core.errors import BenchError
+from bench.core.speed import set_before_torch
 from bench.core.visible import visible_lines
 
 
@@ -81,6 +82,7 @@ def main() -> None:
     Imports and syntax trees are many small objects and no garbage: looking for some takes a third of `bench list`.
     """
     gc.disable()
+    set_before_torch()
     try:
         app(prog_name="bench")
     finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.core.commands import command
+from bench.core.speed import set_before_torch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,6 +101,7 @@ def run(
     Raises:
         UsageError, DataError: The request is wrong or cannot be carried out; nothing has been written.
     """
+    set_before_torch()
     from bench.backbones.local import weights_folder
     from bench.core.errors import UsageError
     from bench.engine.run import run as run_cells

@@ -7,13 +7,16 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bench.backbones.local import weights_folder
 from bench.core.errors import BenchError, UsageError
+from bench.core.speed import set_before_torch
 from bench.data.roots import CACHE_VARIABLE, cache_root, data_root
-from bench.engine.groups import Group
 from bench.engine.settings import Settings
+
+if TYPE_CHECKING:
+    from bench.engine.groups import Group
 
 PATHS = ("BENCH_DATA", "BENCH_WEIGHTS", "BENCH_PLUGINS", CACHE_VARIABLE)
 
@@ -96,6 +99,7 @@ def at_work(names: Sequence[str], settings: Settings) -> Report:
         for name in _bench(os.environ).keys() - settings.variables.keys():
             del os.environ[name]
         os.environ.update(settings.variables)
+    set_before_torch()
     import torch
 
     from bench.engine.run import carry_out

@@ -71,7 +71,7 @@ def test_the_test_can_fail() -> None:
         "claims.render",
         "plots.draw",
         "plots.export",
-        "report.build",
+        "pages.build",
         "tasks.classification",
     ],
 )

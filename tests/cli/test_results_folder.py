@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from bench.cli.app import app
 from bench.engine.reproduce import reproduce
 from bench.engine.settings import Settings
+from bench.pages.packing import published
 from bench.records import Part, Record, Store, is_output
-from bench.report.packing import published
 from bench.tasks.classification import Classification
 
 if TYPE_CHECKING:

@@ -70,7 +70,7 @@ def test_the_wheel_holds_every_file_and_its_plugins_are_found(source: Path) -> N
     assert files(site) == expected
     for folder, pattern in {
         "baselines": "knn.py", "datasets": "digits.py", "suites": "quick.py", "claims/published": "*.csv",
-        "cli/templates": "*.txt", "report/templates": "*.html", "assets": "*.safetensors", ".": "py.typed",
+        "cli/templates": "*.txt", "pages/templates": "*.html", "assets": "*.safetensors", ".": "py.typed",
     }.items():  # fmt: skip
         assert list((site / "bench" / folder).glob(pattern)), folder
     seen = seen_from(site)

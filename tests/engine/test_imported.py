@@ -19,10 +19,10 @@ from bench.data.prepare import Prepared, prepare
 from bench.datasets.digits import Digits
 from bench.datasets.image_folder import ImageFolder
 from bench.engine.imported import read, take_in
+from bench.pages.build import build
+from bench.pages.submission import check
 from bench.records import Store
 from bench.records.evaluation_log import read as evaluations
-from bench.report.build import build
-from bench.report.submission import check
 from bench.stats.softmax import softmax
 from bench.tables import aggregate
 

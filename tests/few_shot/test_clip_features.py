@@ -19,8 +19,8 @@ from bench.datasets.clip_features import ClipFeatures
 from bench.engine.reproduce import reproduce
 from bench.engine.run import Done, carry_out
 from bench.engine.settings import Settings
+from bench.pages.packing import pack
 from bench.records import Record, Store
-from bench.report.packing import pack
 
 HERE = "clip_features[subset=things"
 

@@ -19,11 +19,11 @@ HOUSE = Path(bench.__file__).resolve().parent
 PLUGIN_FOLDERS = {"datasets", "baselines", "suites"}
 # From the ground up; a room may know the rooms before it.
 ORDER = (
-    "core", "cells", "plugins", "stats", "tasks", "records", "tables", "plots", "claims", "report", "data", "backbones",
+    "core", "cells", "plugins", "stats", "tasks", "records", "tables", "plots", "claims", "pages", "data", "backbones",
     "methods", "heads", "task plug-ins", "features", "training", "grid", "executors", "engine", "executor plug-ins",
     "conformance", "cli",
 )  # fmt: skip
-READERS = ("records", "stats", "tables", "plots", "claims", "report")
+READERS = ("records", "stats", "tables", "plots", "claims", "pages")
 Arrow = tuple[str, str, str]  # from a room, to a room, where
 
 

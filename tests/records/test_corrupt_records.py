@@ -16,9 +16,9 @@ from made_records import done, failed
 from typer.testing import CliRunner, Result
 
 from bench.cli.app import app
+from bench.pages.recomputed import contradicted
 from bench.records import CorruptRecord, Store, load_records
 from bench.records.inspection import inspect
-from bench.report.recomputed import contradicted
 
 NAME = "digits/pico/cladapter/quick/seed=0"
 OTHER = "digits/pico/linear_probe/quick/seed=0"

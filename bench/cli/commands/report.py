@@ -19,7 +19,7 @@ def report(store: Store, out: Path, data: Path | None = None) -> str:
     """
     from bench.data.audit.examples import examples, look_alikes
     from bench.data.roots import data_root
-    from bench.report.build import build
+    from bench.pages.build import build
 
     root = data_root(data)
     began = time.perf_counter()

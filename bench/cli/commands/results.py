@@ -14,11 +14,11 @@ from bench.core.appending import cut_off
 from bench.core.errors import UsageError
 from bench.core.sizes import amount
 from bench.grid.suite import load_suite
+from bench.pages.packing import pack
+from bench.pages.recomputed import contradicted
 from bench.plugins.registry import catalog
 from bench.records import Record, Store, evaluation_log, review_status
 from bench.records.inspection import Inspected, inspect
-from bench.report.packing import pack
-from bench.report.recomputed import contradicted
 
 ENOUGH = 100  # records for a process of its own, which takes seconds to start
 
@@ -40,7 +40,7 @@ def check(results: Path, json: bool, program: Program) -> tuple[str, bool]:
 
 
 def packed(results: Path) -> str:
-    """Round predictions, and say what that saved; errors are those of `bench.report.packing.pack`."""
+    """Round predictions, and say what that saved; errors are those of `bench.pages.packing.pack`."""
     done = pack(Store(results))
     sizes = f"{amount(done.before)} before, {amount(done.after)} now"
     return f"{results}: predictions of {done.packed} of {done.records} records are smaller now; {sizes}."

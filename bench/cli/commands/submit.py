@@ -14,7 +14,7 @@ def check(folder: Path, results: Path | None, json: bool) -> bool:
     Raises:
         UsageError: There is no such folder, or it holds no records.
     """
-    from bench.report.submission import check as checked
+    from bench.pages.submission import check as checked
 
     found = checked(folder, results)
     if json:
@@ -28,8 +28,8 @@ def check(folder: Path, results: Path | None, json: bool) -> bool:
 
 
 def add(folder: Path, results: Path, by: str) -> str:
-    """Take a submission in and say what was taken; errors are those of `bench.report.submission.take_in`."""
-    from bench.report.submission import take_in
+    """Take a submission in and say what was taken; errors are those of `bench.pages.submission.take_in`."""
+    from bench.pages.submission import take_in
 
     taken = take_in(folder, results, by)
     return f"{len(taken)} records taken into {results}, marked as submitted by {by}."
@@ -37,8 +37,8 @@ def add(folder: Path, results: Path, by: str) -> str:
 
 def review(status: str, filter: str, results: Path, by: str) -> str:
     """Set the review status of the chosen records; errors are those of `bench.records.review_status.advance`."""
+    from bench.pages.submission import set_status
     from bench.records import Store
-    from bench.report.submission import set_status
     from bench.tables.filters import select
 
     cells = set_status(results, select(Store(results).all(), filter), status, by)

@@ -11,10 +11,10 @@ from bench.claims.render import facts, in_unit, our_mean
 from bench.claims.verdicts import VERDICTS
 from bench.claims.verification import Row
 from bench.core.errors import UsageError
+from bench.pages.cells import Cell, Column, Line, Sheet, number
 from bench.plots.chart import Chart
 from bench.plots.claims import claims as picture
 from bench.records import Store
-from bench.report.cells import Cell, Column, Line, Sheet, number
 
 PLACE = {verdict: place for place, verdict in enumerate(VERDICTS)}
 

@@ -16,13 +16,13 @@ from browser import Visit
 from made_results import EVIL, finished
 
 from bench.cells.cell import Cell
+from bench.pages.boards import overview, summary
+from bench.pages.cells import Cell as Place
+from bench.pages.cells import Column, Line, Sheet, defused, number
+from bench.pages.data_cards import data_card
+from bench.pages.pages import STATIC, Pages, paragraphs, pieces
+from bench.pages.site import Site
 from bench.records import Store
-from bench.report.boards import overview, summary
-from bench.report.cells import Cell as Place
-from bench.report.cells import Column, Line, Sheet, defused, number
-from bench.report.data_cards import data_card
-from bench.report.pages import STATIC, Pages, paragraphs, pieces
-from bench.report.site import Site
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 

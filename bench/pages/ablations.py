@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.core.errors import UsageError
+from bench.pages.site import Board, Site, by_backbone, slug
 from bench.plots.chart import Chart
 from bench.plots.curves import curves
 from bench.plots.k_ablation import k_ablation
@@ -15,7 +16,6 @@ from bench.plots.published import points_of
 from bench.plots.sweeps import varying, without
 from bench.plots.tuning import tuning
 from bench.records import Record
-from bench.report.site import Board, Site, by_backbone, slug
 from bench.tables.rows import SUBSETS, Row
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.core.errors import UsageError
+from bench.pages import ablations, boards, claims, compare, data_cards, record
+from bench.pages.pages import Pages
+from bench.pages.site import Board, Run, Site
 from bench.records import CorruptRecord, Record, Store
-from bench.report import ablations, boards, claims, compare, data_cards, record
-from bench.report.pages import Pages
-from bench.report.site import Board, Run, Site
 
 MARKER = "assets/report.js"  # what tells an older report from a folder of something else
 

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from bench.cli.app import app
 from bench.core.atomic import DiskFull
+from bench.pages.submission import check, take_in
 from bench.records import Record, Store, prediction_key
 from bench.records.items import groups_packed
 from bench.records.review_status import read
-from bench.report.submission import check, take_in
 
 LORA, VPT = "digits/pico/lora/quick/seed=0", "digits/pico/vpt/quick/seed=0"
 Arrays = dict[str, np.ndarray]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from math import isfinite
 
+from bench.pages.cells import Cell, Column, Line, Sheet, number
+from bench.pages.site import Board
 from bench.plots.style import scale
-from bench.report.cells import Cell, Column, Line, Sheet, number
-from bench.report.site import Board
 from bench.stats import Comparison
 from bench.tables.resolution import shared_words, units_of
 from bench.tasks.base import Metric

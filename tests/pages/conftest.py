@@ -10,8 +10,8 @@ import pytest
 from browser import chromium, opened
 from made_results import EVIL, EVIL_CELL, failure, fill, finished, grid
 
+from bench.pages.build import build
 from bench.records import Flags, Store
-from bench.report.build import build
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,11 @@ from photographs import photographs
 
 import bench
 from bench.data.audit.examples import examples
+from bench.pages.boards import summary, verdicts
+from bench.pages.compare import pair_table
+from bench.pages.recomputed import _tied
+from bench.pages.site import Site
 from bench.records import Store
-from bench.report.boards import summary, verdicts
-from bench.report.compare import pair_table
-from bench.report.recomputed import _tied
-from bench.report.site import Site
 from bench.tasks.classification import Classification
 
 

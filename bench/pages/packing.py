@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.pages.recomputed import Arrays, contradicted
 from bench.records import Record, Store, is_output
 from bench.records.files import arrays_file
-from bench.report.recomputed import Arrays, contradicted
 
 
 @dataclass(frozen=True)

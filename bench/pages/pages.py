@@ -14,10 +14,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.core.atomic import write_atomic, write_text
+from bench.pages.cells import Sheet
 from bench.plots.chart import Chart
 from bench.plots.export import library
 from bench.plots.style import CONFIG, SCHEMA
-from bench.report.cells import Sheet
 
 STATIC = 100  # rows of a table in the page itself; the script has all of them, and so have the CSV and the plain page
 TOLD = 300  # rows of a chart that stand beneath it as a table
@@ -44,7 +44,7 @@ class Pages:
     def templates(self) -> Environment:
         """Everything that is not a template's own is escaped."""
         found = Environment(
-            loader=PackageLoader("bench.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+            loader=PackageLoader("bench.pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
             lstrip_blocks=True,
         )  # fmt: skip
         found.filters.update(pieces=pieces, paragraphs=paragraphs)

@@ -9,6 +9,8 @@ from typing import Any
 
 from bench.core.commands import command as whole
 from bench.core.errors import UsageError
+from bench.pages.cells import Cell, Column, Line, Sheet
+from bench.pages.site import Board, Run
 from bench.plots.chart import Chart
 from bench.plots.confusion import confusion
 from bench.plots.draw import class_names
@@ -17,8 +19,6 @@ from bench.plots.routing import routing
 from bench.plots.spectrum import spectrum
 from bench.plots.training import training
 from bench.records import Record
-from bench.report.cells import Cell, Column, Line, Sheet
-from bench.report.site import Board, Run
 from bench.tables.metrics import metrics_of
 from bench.tables.rows import Row
 from bench.tables.sheet import heading

@@ -17,10 +17,10 @@ import numpy as np
 
 from bench.core.commands import command
 from bench.core.errors import BenchError, UsageError
+from bench.pages.recomputed import Arrays, items_recomputed, outputs_of, recomputed
 from bench.records import Record, Store, prediction_key
 from bench.records.files import digest
 from bench.records.review_status import advance
-from bench.report.recomputed import Arrays, items_recomputed, outputs_of, recomputed
 from bench.tables.metrics import metrics_of
 from bench.tables.stale import stale_reason
 
