@@ -83,7 +83,7 @@ def context_of(planned: Planned, planner: Planner, settings: Settings) -> Contex
 
 def learners_of(cells: list[Planned], context: Context, folder: Path) -> list[Learner]:
     """Fresh learners of the cells' first stages."""
-    runner = StageRunner(context, folder, None, lambda learner, images: None)
+    runner = StageRunner(context, folder, None, lambda learners, images: None)
     return [runner._learner(planned.jobs[0]) for planned in cells]
 
 

@@ -186,6 +186,9 @@ def run(
     weights: Weights = None,
     device: Device = None,
     executor: Annotated[str, typer.Option(help="What carries out groups of cells.")] = "inline",
+    callback: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="What watches the run, as tensorboard[folder=tb].")
+    ] = None,
     partial: Annotated[bool, typer.Option("--partial", help="Accept incomplete data; tables say so.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run and why; run nothing.")] = False,
     no_fuse: Annotated[
@@ -229,6 +232,7 @@ def run(
         time_limit=time_limit,
         checkpoint_every=checkpoint_every,
         executor=executor,
+        callbacks=tuple(callback or ()),
         quiet=quiet or json,
         val_only=val_only,
         keep_features=keep_features,

@@ -38,6 +38,15 @@ def new_dataset(ctx: typer.Context, name: str, folder: Folder = Path("plugins"),
     typer.echo(command.write("dataset", name, folder))
 
 
+@new_app.command("callback")
+def new_callback(ctx: typer.Context, name: str, folder: Folder = Path("plugins"), plugins: Plugins = None) -> None:
+    """Write FOLDER/NAME.py with what watches a run."""
+    from bench.cli.commands import new as command
+
+    use_plugins(ctx, plugins)
+    typer.echo(command.write("callback", name, folder))
+
+
 @data_app.command("audit")
 def data_audit(
     ctx: typer.Context,

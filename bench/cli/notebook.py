@@ -87,6 +87,7 @@ def run(
     device: str | None = None,
     partial: bool = False,
     executor: str = "inline",
+    callbacks: list[str] | None = None,
     keep_features: bool = False,
     keep_weights: bool = False,
     **overrides: Any,
@@ -96,6 +97,7 @@ def run(
     Args:
         targets: Suites by name or file, cells by name.
         plugins: Folders of plug-ins, beside those that are known already and those of ``BENCH_PLUGINS``.
+        callbacks: What watches the run, as ``tensorboard[folder=tb]``.
         overrides: Variables of the suites to replace, as ``-o`` does: ``seeds=[0, 1, 2]``, ``epochs=5``.
 
     Raises:
@@ -113,7 +115,8 @@ def run(
     use_folders(list(folders))
     settings = Settings(
         results=Path(results), data=_path(data), weights=_path(weights), device=device, partial=partial, quiet=quiet,
-        executor=executor, plugins=folders, keep_features=keep_features, keep_weights=keep_weights,
+        executor=executor, callbacks=tuple(callbacks or ()), plugins=folders, keep_features=keep_features,
+        keep_weights=keep_weights,
     )  # fmt: skip
     suites = load_targets(targets, overrides, weights_folder(settings.weights))
     if not quiet:

@@ -11,11 +11,14 @@ from bench.core.errors import UsageError
 EXTRAS = {
     "av": "video",
     "faster_coco_eval": "dense",
+    "mlflow": "mlflow",
     "open_clip": "vlm",
     "openpyxl": "excel",
     "ray": "ray",
     "segmentation_models_pytorch": "dense",
     "submitit": "slurm",
+    "tensorboard": "tensorboard",
+    "wandb": "wandb",
 }  # import name -> extra
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 import time
@@ -13,23 +14,27 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class Reporter:
-    """A progress bar over epochs with cells done, images/s and time left; silent when asked, or without a terminal.
+    """A progress bar over epochs: cells done, images/s, the metric that selects, time gone and left.
+
+    Silent when asked, or without a terminal.
 
     Args:
         cells: Cells that will run.
         epochs: Epochs of training that they need together.
         quiet: Show nothing.
+        console: Where to show it; None: on standard error.
     """
 
-    def __init__(self, cells: int, epochs: int, quiet: bool) -> None:
+    def __init__(self, cells: int, epochs: int, quiet: bool, console: Console | None = None) -> None:
         self.cells, self.done, self.images = cells, 0, 0
-        self.console = Console(stderr=True)
+        self.console = console or Console(stderr=True)
         self.progress = Progress(
             TextColumn("[bold]{task.fields[cells]}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"),
-            TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
-            TextColumn("{task.fields[what]}"), console=self.console, disable=quiet or not self.console.is_terminal,
+            TextColumn("{task.fields[rate]}"), TextColumn("elapsed"), TimeElapsedColumn(), TextColumn("left"),
+            TimeRemainingColumn(), TextColumn("{task.fields[score]}"), TextColumn("{task.fields[what]}"),
+            console=self.console, disable=quiet or not self.console.is_terminal,
         )  # fmt: skip
-        self.bar = self.progress.add_task("", total=max(epochs, 1), cells=self._cells(), rate="", what="")
+        self.bar = self.progress.add_task("", total=max(epochs, 1), cells=self._cells(), rate="", score="", what="")
         self.began = time.perf_counter()
         self.interrupted = False
         self.before: Any = None
@@ -60,7 +65,7 @@ class Reporter:
     def working(self, what: str) -> None:
         """Say what is being done now."""
         self._stop()
-        self.progress.update(self.bar, what=what[:60])
+        self.progress.update(self.bar, what=what[:60], score="")
 
     def epoch(self, images: int, epochs: int = 1) -> None:
         """Book epochs of one learner, or of several, over so many images together."""
@@ -68,6 +73,17 @@ class Reporter:
         self.images += images
         rate = self.images / max(time.perf_counter() - self.began, 1e-9)
         self.progress.update(self.bar, advance=epochs, rate=f"{rate:,.0f} images/s")
+
+    def score(self, text: str) -> None:
+        """Show how good the last epoch was."""
+        self.progress.update(self.bar, score=text)
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the end, when the epochs to come take as long as those so far; NaN before the first."""
+        (bar,) = self.progress.tasks
+        per_epoch = (time.perf_counter() - self.began) / bar.completed if bar.completed else math.nan
+        return per_epoch * max((bar.total or 0) - bar.completed, 0)
 
     def cell(self, name: str, problem: str = "") -> None:
         """Book one finished or failed cell; failures are printed at once."""

@@ -15,7 +15,6 @@ from bench.core.atomic import DiskFull, write_text
 from bench.core.errors import BenchError, TimeLimit
 from bench.core.locks import held
 from bench.core.memory import MemoryMeter
-from bench.core.progress import Reporter
 from bench.engine.closed_form import STAGE, fit_record, selects_on
 from bench.engine.groups import Group
 from bench.engine.plan import Planned, Planner, still_open
@@ -24,6 +23,7 @@ from bench.engine.saved_model import fitted_tensors, keep, trained_tensors
 from bench.engine.settings import Settings
 from bench.engine.setup import account, build_context
 from bench.engine.status import AT_IT, AtIt
+from bench.engine.watching import Watch
 from bench.methods.base import FeatureMethod, Method
 from bench.records import Hardware, Store
 from bench.records.evaluation_log import Evaluation, append, now
@@ -32,7 +32,6 @@ from bench.training.checkpoint import Pace
 from bench.training.context import Context
 from bench.training.failures import typed
 from bench.training.job import StageJob
-from bench.training.learner import Learner
 from bench.training.stages import StageRunner, Trained
 from bench.training.trials import Trial, choose, halving
 
@@ -46,6 +45,7 @@ class GroupRun:
     Attributes:
         results: Stage key -> what training gave, so far.
         shared_memory: Peak bytes while its cells trained together.
+        watch: Tells the progress bar and the callbacks.
         meter: Measures the cell at hand.
         noted: (cell, stage) whose look at the test split stands in the log.
     """
@@ -55,7 +55,7 @@ class GroupRun:
     planner: Planner
     store: Store
     device: torch.device
-    reporter: Reporter
+    watch: Watch
     results: Results = field(default_factory=dict)
     shared_memory: int = 0
     meter: MemoryMeter | None = None
@@ -82,7 +82,7 @@ class GroupRun:
         cells = [planned for planned in self.group.cells if still_open(planned, self.store, self.settings)]
         for planned in self.group.cells:
             if planned not in cells:
-                self.reporter.cell(planned.name)
+                self.watch.reporter.cell(planned.name)
         if cells:
             self._say_who(folder, cells)
             self._run_open(cells, folder)
@@ -96,6 +96,9 @@ class GroupRun:
 
     def _run_open(self, cells: list[Planned], folder: Path) -> None:
         try:
+            for planned in cells:
+                if any(job.shares_backbone for job in planned.jobs):
+                    self.watch.begin(planned)
             context = build_context(cells[0], self.planner, self.settings, self.device)
         except DiskFull:
             raise
@@ -106,13 +109,15 @@ class GroupRun:
         settings = self.settings
         pace = Pace(settings.checkpoint_every)
         runner = StageRunner(
-            context, folder, settings.time_limit, self._booked, self.splits, settings.keep_features, pace
+            context, folder, settings.time_limit, self.watch.epoch, self.splits, settings.keep_features, pace
         )
         with MemoryMeter(self.device) as meter:
             self._first_stages(cells, runner)
         self.shared_memory = meter.peak
-        for planned in cells:
+        # those that have begun come first: of the others, each then begins and ends alone
+        for planned in sorted(cells, key=lambda planned: not self.watch.has_begun(planned)):
             with MemoryMeter(self.device) as self.meter:
+                self.watch.begin(planned)
                 self._run_cell(planned, runner)
 
     def _run_cell(self, planned: Planned, runner: StageRunner) -> None:
@@ -143,9 +148,6 @@ class GroupRun:
                 append(self.store.folder, evaluation)
                 self.noted.add((planned.name, stage))
 
-    def _booked(self, learner: Learner, images: int) -> None:
-        self.reporter.epoch(images)
-
     def _first_stages(self, cells: list[Planned], runner: StageRunner) -> None:
         """Train every first stage on the shared backbone together, each once."""
         for planned in cells:
@@ -153,7 +155,7 @@ class GroupRun:
             self._open_for(planned, [(job.stage.name, job.epochs + 1) for job in planned.jobs if peeking])
         unique = {job.key: job for planned in cells for job in planned.jobs if job.shares_backbone}
         if unique:
-            self.reporter.working(
+            self.watch.reporter.working(
                 f"{len(unique)} heads on one backbone" if len(unique) > 1 else str(cells[0].cell.method)
             )
             self.results.update(guarded(runner, list(unique.values())))
@@ -171,7 +173,7 @@ class GroupRun:
         except DiskFull:
             raise
         except Exception as error:  # each cell tries again by itself, and the one at fault gets the failure
-            self.reporter.working(f"reporting one by one ({type(error).__name__})")
+            self.watch.reporter.working(f"reporting one by one ({type(error).__name__})")
 
     def _train_and_record(self, planned: Planned, runner: StageRunner) -> None:
         """Finish a cell's trials, choose one on validation data, open the test split for it, and store the record."""
@@ -189,7 +191,7 @@ class GroupRun:
             assert isinstance(method, Method)
             tensors = trained_tensors(runner.context, method, jobs, runner.checkpoints)
             keep(self.store, stored, planned, runner.context, tensors)
-        self.reporter.cell(planned.name)
+        self.watch.end(planned, stored, self.results)
 
     def _seconds(self, planned: Planned) -> float:
         """What the cell's training took, all trials together.
@@ -223,7 +225,7 @@ class GroupRun:
         for job in jobs:
             limit = until if job is jobs[-1] else None
             if not self._reached(job, limit):
-                self.reporter.working(f"{planned.cell.method} {job.stage.name}")
+                self.watch.reporter.working(f"{planned.cell.method} {planned.stage_name(job)}".rstrip())
                 self.results.update(guarded(runner, [job], limit))
             result = self.results[job.key]
             if not isinstance(result, Trained):
@@ -248,11 +250,12 @@ class GroupRun:
         if self.settings.keep_weights:
             tensors = fitted_tensors(context, method, selects_on(planned, self.splits))
             keep(self.store, stored, planned, context, tensors)
-        self.reporter.cell(planned.name)
+        self.watch.end(planned, stored, self.results)
 
     def _fail(self, planned: Planned, error: BenchError) -> None:
-        self.store.put_failure(failed_record(planned, error, self._hardware(0.0)))
-        self.reporter.cell(planned.name, f"{error.kind}: {error}")
+        record = failed_record(planned, error, self._hardware(0.0))
+        self.store.put_failure(record)
+        self.watch.end(planned, record, self.results)
 
     def _hardware(self, seconds: float) -> Hardware:
         """What the cell's own part of the group took; what its cells share counts for each of them."""

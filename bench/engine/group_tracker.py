@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.callbacks.base import Callbacks
 from bench.core.environment import choose_device
 from bench.core.errors import WorkerLost
 from bench.core.locks import held
@@ -17,6 +18,7 @@ from bench.engine.plan import Planned, Planner, still_open
 from bench.engine.record_builder import failed_record
 from bench.engine.settings import Settings
 from bench.engine.status import CHECKPOINTS
+from bench.engine.watching import Watch
 from bench.executors.base import Standing
 from bench.records import Hardware, Store
 from bench.training.checkpoint import epochs_kept
@@ -36,13 +38,16 @@ class GroupWork:
     planner: Planner
     store: Store
     reporter: Reporter
+    callbacks: Callbacks = field(default_factory=Callbacks)
     left: set[str] = field(default_factory=set)
     shown: dict[str, int] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)
 
     def __call__(self, group: Group, wait: bool) -> bool:
         device = choose_device(self.settings.device)
-        done = GroupRun(group, self.settings, self.planner, self.store, device, self.reporter).run(wait)
+        done = GroupRun(
+            group, self.settings, self.planner, self.store, device, Watch(self.reporter, self.callbacks)
+        ).run(wait)
         (self.left.difference_update if done else self.left.update)(group.names)
         return done
 

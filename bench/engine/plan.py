@@ -12,6 +12,7 @@ from pathlib import Path
 from bench.backbones.family import WeightsInfo
 from bench.backbones.local import weights_folder
 from bench.cells.cell import Cell
+from bench.cells.notation import format_value
 from bench.cells.recipes import STREAM_FIELDS, fingerprint, sized, trials
 from bench.core.errors import DataError, NonFiniteLoss, UsageError
 from bench.core.numerics import ENGINE_VERSION
@@ -81,6 +82,17 @@ class Planned:
         shape = list(self.input_shape)
         parts = [task, self.prepared.identity, backbone, shape, recipe, self.cell.data_seed_value, ENGINE_VERSION]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
+
+    @cached_property
+    def trial_names(self) -> list[str]:
+        """What sets each trial apart: the recipe fields in which they differ; empty where there is one."""
+        dumped = [jobs[-1].recipe.model_dump(mode="json") for jobs in self.trials]
+        differ = [name for name in (dumped or [{}])[0] if any(one[name] != dumped[0][name] for one in dumped)]
+        return [",".join(f"{name}={format_value(one[name])}" for name in differ) for one in dumped]
+
+    def stage_name(self, job: StageJob) -> str:
+        """A stage's name, where the cell has several."""
+        return job.stage.name if len(self.trials[0]) > 1 else ""
 
     @cached_property
     def trials(self) -> list[list[StageJob]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from bench.callbacks.base import Callbacks, RunEvent, callbacks_of
 from bench.cells.cell import Cell
 from bench.cells.recipes import GRIDS, Recipe
 from bench.core.environment import determinism
@@ -30,6 +32,7 @@ from bench.plugins.folders import use_folders, user_folders
 from bench.records import Hardware, Record, Store
 
 INLINE = "inline"
+LINES = "print"
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ def carry_out(names: Iterable[str], settings: Settings, wait: bool = True) -> Do
 def _run(cells: Iterable[Resolved], settings: Settings) -> Done:
     executor = executor_of(settings.executor)
     executor.check(settings)
+    callbacks = watchers(settings)
     store, planner = Store(settings.results), Planner(settings, fetch=True)
     lacking: Lacking = []
     planned = planner.plan(cells, store, lacking)
@@ -93,9 +97,24 @@ def _run(cells: Iterable[Resolved], settings: Settings) -> Done:
     broken = {record.cell for record in failed}
     groups = group_cells([one for one in to_do if one.name not in broken], settings.fuse)
     with Reporter(len(to_do) - len(failed) + len(lacking), epochs(groups), settings.quiet) as reporter:
-        work = GroupWork(settings, planner, store, reporter)
-        executor.execute(groups, settings, work)
+        work = GroupWork(settings, planner, store, reporter, callbacks)
+        event = RunEvent(tuple(name for group in groups for name in group.names), settings.results)
+        callbacks.tell(event, "on_run_begin")
+        try:
+            executor.execute(groups, settings, work)
+        finally:
+            callbacks.tell(event, "on_run_end")
     return done(planned, lacking, store, work.left)
+
+
+def watchers(settings: Settings) -> Callbacks:
+    """The callbacks asked for, and lines for a log where nobody sees a progress bar.
+
+    Raises:
+        UsageError: There is none of a name, a parameter is wrong, or a library is missing.
+    """
+    lines = () if settings.quiet or sys.stderr.isatty() else (LINES,)
+    return callbacks_of([*settings.callbacks, *lines])
 
 
 def done(planned: list[Planned], lacking: Lacking, store: Store, left: Iterable[str]) -> Done:

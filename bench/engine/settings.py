@@ -20,7 +20,8 @@ class Settings:
         time_limit: Seconds a cell's training may take, or None; looked at after every epoch.
         checkpoint_every: Seconds of training between a learner's checkpoints: what a kill may cost, beside an epoch.
         executor: What carries out groups, as ``name[key=value,...]``.
-        quiet: No progress bar.
+        callbacks: Who watches, each as ``name[key=value,...]``; without a terminal, `print` does too unless quiet.
+        quiet: No progress bar, no lines.
         val_only: Never open a test split: train, select and report on validation data alone.
         keep_features: Keep features of the training and test splits beside the predictions, before and after each
             trained stage.
@@ -42,6 +43,7 @@ class Settings:
     time_limit: float | None = None
     checkpoint_every: float = 20.0
     executor: str = "inline"
+    callbacks: tuple[str, ...] = ()
     quiet: bool = False
     val_only: bool = False
     keep_features: bool = False

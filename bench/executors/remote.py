@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bench.backbones.local import weights_folder
+from bench.callbacks.base import absolute
 from bench.core.errors import BenchError, UsageError
 from bench.core.speed import set_before_torch
 from bench.data.roots import CACHE_VARIABLE, cache_root, data_root
@@ -79,6 +80,7 @@ def portable(settings: Settings, threads: int | None) -> Settings:
         data=data_root(settings.data).absolute() if settings.data or "BENCH_DATA" in variables else None,
         weights=weights.absolute() if weights else None,
         plugins=tuple(folder.absolute() for folder in settings.plugins),
+        callbacks=tuple(absolute(text) for text in settings.callbacks),
         threads=threads or torch.get_num_threads(),
         variables={**variables, CACHE_VARIABLE: str(cache_root().absolute())},
         quiet=True,

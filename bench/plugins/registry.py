@@ -1,7 +1,7 @@
 """Plug-in folders -> classes. A plug-in's name is its file's stem; the core never imports one by name.
 
 A folder (see `bench.plugins.folders`) may hold plug-in files directly or in ``datasets/``, ``baselines/``, ``suites/``,
-``backbones/``, ``executors/`` and ``tasks/``.
+``backbones/``, ``executors/``, ``callbacks/`` and ``tasks/``.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ SINGULAR: dict[Kind, str] = {
     "suites": "suite",
     "backbones": "backbone family",
     "executors": "executor",
+    "callbacks": "callback",
     "tasks": "task",
 }
 _imported: dict[type, tuple[set[Path], str]] = {}  # class -> its files and their fingerprint then

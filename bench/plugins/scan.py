@@ -12,8 +12,8 @@ from typing import Literal
 from bench.plugins.base_classes import lineage
 from bench.plugins.syntax import PACKAGE, Located, assigned, class_variables, parse, public_classes
 
-Kind = Literal["datasets", "baselines", "suites", "backbones", "executors", "tasks"]
-KINDS: tuple[Kind, ...] = ("datasets", "baselines", "suites", "backbones", "executors", "tasks")
+Kind = Literal["datasets", "baselines", "suites", "backbones", "executors", "callbacks", "tasks"]
+KINDS: tuple[Kind, ...] = ("datasets", "baselines", "suites", "backbones", "executors", "callbacks", "tasks")
 
 # The contract classes, by name and by the folder of the package that defines them.
 ROOTS: dict[tuple[str, str], Kind] = {
@@ -22,6 +22,8 @@ ROOTS: dict[tuple[str, str], Kind] = {
     ("FeatureMethod", "methods"): "baselines",
     ("BackboneFamily", "backbones"): "backbones",
     ("Executor", "executors"): "executors",
+    ("Callback", "callbacks"): "callbacks",
+    ("Tracker", "callbacks"): "callbacks",
     ("Task", "tasks"): "tasks",
 }
 BASE_NAMES: dict[str, str] = {
@@ -29,6 +31,7 @@ BASE_NAMES: dict[str, str] = {
     "baselines": "Method or FeatureMethod",
     "backbones": "BackboneFamily",
     "executors": "Executor",
+    "callbacks": "Callback",
     "tasks": "Task",
 }
 SUITE_VARIABLES = {"_base_", "dataset", "methods"}
@@ -121,12 +124,13 @@ def guess_kind(path: Path) -> Kind | None:
 
 def kind_of(path: Path, node: ast.ClassDef) -> Kind | None:
     """The kind of plug-in a class is, by the contract class it descends from."""
-    for file, ancestor in lineage(path, node)[1:]:  # the contract classes themselves are no plug-ins
-        if file.is_relative_to(PACKAGE):
-            kind = ROOTS.get((ancestor.name, file.relative_to(PACKAGE).parts[0]))
-            if kind:
-                return kind
-    return None
+    own, *ancestors = (_contract(file, ancestor) for file, ancestor in lineage(path, node))
+    return None if own else next(filter(None, ancestors), None)  # the contract classes themselves are no plug-ins
+
+
+def _contract(file: Path, node: ast.ClassDef) -> Kind | None:
+    """The kind whose contract class this is."""
+    return ROOTS.get((node.name, file.relative_to(PACKAGE).parts[0])) if file.is_relative_to(PACKAGE) else None
 
 
 def _is_suite(path: Path, tree: ast.Module) -> bool:

@@ -21,7 +21,12 @@ _LONGEST = 180  # bytes; file systems allow 255, and a suffix and a temporary na
 @lru_cache(maxsize=1 << 16)
 def address(cell: str) -> str:
     """The path of a cell's record below the results folder; planning asks for each several times."""
-    return "/".join(component(part) for part in parsed(cell).parts()) + ".json"
+    return place(cell) + ".json"
+
+
+def place(cell: str) -> str:
+    """The path of what belongs to a cell, below a folder of such things."""
+    return "/".join(component(part) for part in parsed(cell).parts())
 
 
 def component(part: str) -> str:

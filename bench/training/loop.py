@@ -18,7 +18,7 @@ from bench.training.context import Context, parts
 from bench.training.learner import Learner
 
 Inputs = Features | Tensor
-Booked = Callable[[Learner, int], None]
+Booked = Callable[[Sequence[Learner], int], None]
 NOTHING = float("nan")
 
 
@@ -50,7 +50,7 @@ def train(
         context: The shared data and backbone.
         learners: All share the backbone, or there is exactly one.
         time_limit: Seconds allowed for each, or None.
-        booked: Called with each learner and the samples it saw, after every epoch of it.
+        booked: Called after every epoch with the learners it trained and the samples that each saw.
         until: Stop after so many epochs, although more may follow.
     """
     shared = learners[0].job.shares_backbone
@@ -68,7 +68,7 @@ def train(
             learner.progress.note(**{f"val_{name}": value for name, value in predicted.others.items()})
             # the frozen backbone's features are kept, so predicting again costs little; an own backbone's are not
             learner.end_epoch(predicted.loss, score, {} if shared else predicted.outputs, time_limit)
-            booked(learner, len(context.prepared.rows("train")))
+        booked([learner for learner, *_ in outcomes], len(context.prepared.rows("train")))
 
 
 def own_seconds(learners: Sequence[Learner]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from bench.training.failures import OutOfMemory, is_out_of_memory, typed
 from bench.training.feature_export import exported, featured
 from bench.training.job import StageJob
 from bench.training.learner import Learner, Progress, State
-from bench.training.loop import inputs_of_split, predict, selection_split, train
+from bench.training.loop import Booked, inputs_of_split, predict, selection_split, train
 from bench.training.streams import reseed
 
 FEATURES = "features"  # with a split, takes its place among the arrays of a finished stage
@@ -64,16 +64,13 @@ class Reported:
     features: dict[str, Outputs] = field(default_factory=dict)
 
 
-Booked = Callable[[Learner, int], None]
-
-
 @dataclass(frozen=True)
 class StageRunner:
     """Runs stage jobs of one group.
 
     Attributes:
         checkpoints: Folder of checkpoints, one subfolder a job.
-        booked: Called with each learner and the samples it saw, after every epoch.
+        booked: Called after every epoch with the learners it trained and the samples that each saw.
         splits: What is predicted once selection is final; without "test" that split stays shut, and so does any other
             that is not named.
         keep_features: Keep features of the training and test splits with the predictions.
@@ -187,10 +184,11 @@ class StageRunner:
         learner.inherit(checkpoint.load_best(self.checkpoints / j.key, context.device) for j in job.chain()[:-1])
         return learner
 
-    def _book(self, learner: Learner, samples: int) -> None:
-        if not learner.finished and self.pace.due(learner.job.key):
-            self._save(learner)
-        self.booked(learner, samples)
+    def _book(self, learners: Sequence[Learner], samples: int) -> None:
+        for learner in learners:
+            if not learner.finished and self.pace.due(learner.job.key):
+                self._save(learner)
+        self.booked(learners, samples)
 
     def _keep_trained(self, learner: Learner) -> Trained:
         done = _trained(learner)

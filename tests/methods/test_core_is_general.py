@@ -18,8 +18,9 @@ CORE = Path(bench.__file__).parent
 # submitit calls its own executor what our plug-in is called; libraries and extras are called so too
 OTHER_MEANINGS = {
     ("data/formats/coco.py", "segmentation"), ("plots/draw.py", "k_ablation"), ("executors/arrays.py", "slurm"),
-    ("core/extras.py", "ray"), ("core/extras.py", "slurm"), ("executors/ray_session.py", "ray"),
     ("core/errors.py", "adapter"),
+    ("executors/ray_session.py", "ray"),
+    *(("core/extras.py", name) for name in ("ray", "slurm", "mlflow", "tensorboard", "wandb")),
 }  # fmt: skip
 
 
@@ -33,10 +34,10 @@ def nodes() -> list[tuple[str, ast.AST]]:
     return [(str(f.relative_to(CORE)), node) for f in files for node in ast.walk(ast.parse(f.read_text("utf-8")))]
 
 
-@pytest.mark.parametrize("kind", ["baselines", "tasks", "datasets", "executors", "suites"])
+@pytest.mark.parametrize("kind", ["baselines", "tasks", "datasets", "executors", "callbacks", "suites"])
 def test_no_plug_in_is_named_in_the_core(kind: Kind) -> None:
-    """`inline` is what runs where nobody asks for another executor; a recipe may be named as a suite is."""
-    names = set(registry.catalog(kind)) - {"inline"} - set(PRESETS)
+    """`inline` and `print` are there where nobody asks for others; a recipe may be named as a suite is."""
+    names = set(registry.catalog(kind)) - {"inline", "print"} - set(PRESETS)
     found = {(file, node.value) for file, node in nodes() if isinstance(node, ast.Constant)}
     named = {(file, value) for file, value in found if isinstance(value, str) and value in names}
     assert named <= OTHER_MEANINGS

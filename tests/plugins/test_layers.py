@@ -19,7 +19,8 @@ HOUSE = Path(bench.__file__).resolve().parent
 PLUGIN_FOLDERS = {"datasets", "baselines", "suites"}
 # From the ground up; a room may know the rooms before it.
 ORDER = (
-    "core", "cells", "plugins", "stats", "tasks", "records", "tables", "plots", "claims", "pages", "data", "backbones",
+    "core", "cells", "plugins", "stats", "tasks", "records", "tables", "plots", "claims", "pages", "callbacks", "data",
+    "backbones",
     "methods", "heads", "task plug-ins", "features", "training", "grid", "executors", "engine", "executor plug-ins",
     "conformance", "cli",
 )  # fmt: skip

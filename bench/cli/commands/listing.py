@@ -20,8 +20,9 @@ PLUGINS: dict[str, Kind] = {
     "families": "backbones",
     "suites": "suites",
     "executors": "executors",
+    "callbacks": "callbacks",
 }
-KINDS = ("datasets", "tasks", "baselines", "backbones", "families", "suites", "recipes", "executors")
+KINDS = ("datasets", "tasks", "baselines", "backbones", "families", "suites", "recipes", "executors", "callbacks")
 
 
 def show(kind: str | None, weights: Path | None, json: bool) -> str:

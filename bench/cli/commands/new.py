@@ -14,7 +14,7 @@ from bench.plugins import registry
 from bench.plugins.syntax import PACKAGE
 
 
-def write(kind: Literal["baseline", "dataset"], name: str, folder: Path) -> str:
+def write(kind: Literal["baseline", "dataset", "callback"], name: str, folder: Path) -> str:
     """Write the file and say what to do next.
 
     Raises:
@@ -34,6 +34,8 @@ def write(kind: Literal["baseline", "dataset"], name: str, folder: Path) -> str:
 
 def _next(kind: str, name: str, path: Path, folder: Path) -> list[str]:
     """What to do with it: commands that can be pasted, for data sets once DIR names the data root."""
+    if kind == "callback":
+        return [f"Run it: {command('run', 'quick', '--callback', name, plugins=[folder])}"]
     if kind == "baseline":
         run = command("run", f"digits/pico/{name}/quick/seed=0", plugins=[folder])
         return [f"Check it: {command('check', path)}", f"Run it:   {run}"]
