@@ -86,19 +86,6 @@ def check_split(name: str, known: Collection[str] = SPLITS) -> None:
         raise UsageError(f"No split {name!r}. {nearest(name, known)}")
 
 
-def one_run(records: Iterable[Record], filter: str) -> Record:
-    """The one finished run that a pattern or a cell's name chooses.
-
-    Raises:
-        UsageError: It chooses none or several.
-    """
-    done = [record for record in select(records, filter) if record.status == "done"]
-    if len(done) != 1:
-        listed = "; ".join(record.cell for record in done[:3]) + ("; ..." if len(done) > 3 else "")
-        raise UsageError(f"{filter!r} names {len(done)} finished runs ({listed or 'none'}). Say more of the name.")
-    return done[0]
-
-
 def parse_term(term: str) -> Test:
     """One condition on a record.
 
@@ -134,7 +121,7 @@ def _why_none(records: list[Record], terms: list[str]) -> str:
 
 def _lacking(records: list[Record], key: str, value: str) -> str:
     if key not in (ANY, *PLUGINS):
-        return f"None has {key}={value}. {nearest(value, {_text(record, key) for record in records})}"
+        return f"None has {key}={value}. {nearest(value, {text_of(record, key) for record in records})}"
     pattern = PartPattern.parse(value)
     parts = [part for record in records for part in _parts(record, key)]
     named = [part for part in parts if like(pattern.name, part.name)]
@@ -154,10 +141,10 @@ def _test(key: str, value: str) -> Test:
     if key in (ANY, *PLUGINS):
         pattern = PartPattern.parse(value)
         return lambda record: any(pattern.matches(part) for part in _parts(record, key))
-    return lambda record: like(value, _text(record, key))
+    return lambda record: like(value, text_of(record, key))
 
 
-def _text(record: Record, key: str) -> str:
+def text_of(record: Record, key: str) -> str:
     """A part that is no plug-in as text; the seed as the cell's name writes it after ``seed=``."""
     if key != "seed":
         return str(getattr(record, key))

@@ -14,6 +14,7 @@ from bench.stats import Comparison, ComparisonGroup, Superiority, superiority
 from bench.tables import comparison_groups
 from bench.tables.filters import check_split, select
 from bench.tables.metrics import metric_of
+from bench.tables.naming import naming, which
 from bench.tables.resampled import difference, redrawn
 from bench.tables.rows import Key, distinct_titles, group, title
 from bench.tables.scores import scores_of
@@ -144,9 +145,8 @@ def one_row(records: Sequence[Record], filter: str) -> tuple[Key, list[Record]]:
     exact = {key: runs for key, runs in rows.items() if filter in (key.method, _listed(key))}
     rows = exact if len(exact) == 1 else rows
     if len(rows) != 1:
-        apart = len({key.protocol for key in rows}) > 1
-        listed = "; ".join(_listed(key) + apart * f" protocol={key.protocol}" for key in list(rows)[:5])
-        raise UsageError(f"{filter!r} names {len(rows)} rows ({listed or 'none finished'}). Say more of the name.")
+        done = comparison_groups.finished(records)
+        raise UsageError(which(filter, "finished row", [naming(runs[0], done) for runs in rows.values()]))
     return next(iter(rows.items()))
 
 

@@ -46,13 +46,16 @@ def test_words_are_quoted_and_the_usual_folder_is_not_named() -> None:
 SUITE = ["own", "-o", "dataset=image_folder[path=places]", "-o", "methods=[majority,knn,mine]", "-o", "backbone=lite0",
          "-o", "seeds=[0]", "-o", "image_size=32"]  # fmt: skip
 CELLS = ["digits/pico/knn/quick/seed=0", "digits/pico/majority/quick/seed=0"]
+OTHERS = {True: CELLS, False: ["digits[shots=5]/pico/majority/quick/seed=0"]}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("targets", [SUITE, CELLS], ids=["suite", "cells"])
 def test_what_follows_a_run_can_be_pasted(targets: list[str], world: Path) -> None:
-    """With the folders that were named; after cells, which take no -o, none is offered."""
+    """With the folders that were named; after cells, which take no -o, none is offered. Methods and backbones that
+    other records of the folder share are told apart."""
     place = ["--data", "my data", "--results", "my runs", "--plugins", "plug ins"]
+    assert invoke("run", "digits/pico[size=32]/knn/quick/seed=0", *OTHERS[targets is SUITE], *place).exit_code == 0
     ran = invoke("run", *targets, *place, "--keep-weights")
     assert ran.exit_code == 0, ran.output
     commands = offered(ran.stderr)
@@ -65,10 +68,34 @@ def test_what_follows_a_run_can_be_pasted(targets: list[str], world: Path) -> No
         if words[0] == "run":
             assert words[words.index("--data") + 1] == "my data"
             assert invoke(*words, "--dry-run").exit_code == 0
-        if words[0] == "compare":
-            assert invoke(*words).exit_code == 0
+        if words[0] in ("compare", "plot"):
+            told = invoke(*words)
+            assert told.exit_code == 0, told.output
         if words[0] == "predict":
             assert invoke(*[word.replace("FOLDER", "my data/places") for word in words]).exit_code in (0, 2)
+
+
+def test_what_follows_a_run_on_validation_data_can_be_pasted(world: Path) -> None:
+    ran = invoke("run", *CELLS, "--results", "my runs", "--val-only")
+    commands = offered(ran.stderr)
+    assert [words[0] for words in commands] == ["compare"]
+    assert invoke(*commands[0]).exit_code == 0
+
+
+@pytest.mark.slow
+def test_what_follows_a_run_of_two_backbones_and_of_drawn_splits_can_be_pasted(world: Path) -> None:
+    """Rows of two backbones are told apart; splits drawn anew have no items to pair, so no comparison is offered."""
+    suite = ["own", "-o", "dataset=image_folder[path=places]", "-o", "methods=[majority,knn]", "-o", "image_size=32",
+             "-o", "seeds=[0]", "--data", "my data"]  # fmt: skip
+    for more, kinds in (
+        ([], {"run", "compare", "plot"}),
+        (["-o", "protocol=resampled", "-o", "data_seed=[0,1]"], {"run", "plot"}),
+    ):
+        commands = offered(invoke("run", *suite, *more).stderr)
+        assert {words[0] for words in commands} == kinds
+        for words in commands:
+            told = invoke(*words, *(["--dry-run"] if words[0] == "run" else []))
+            assert told.exit_code == 0, told.output
 
 
 def test_a_failed_run_offers_itself(world: Path) -> None:

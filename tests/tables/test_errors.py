@@ -75,7 +75,7 @@ def test_without_features_or_errors(tmp_path: Path) -> None:
     store.put(*run(0, TARGETS.tolist()))  # type: ignore[arg-type]
     found = errors(store, list(store.all()), "linear_probe")
     assert (found.mistakes, found.kept, found.domains) == ((), False, ())
-    with pytest.raises(UsageError, match="names 0 rows"):
+    with pytest.raises(UsageError, match="names no finished row"):
         errors(store, [], "linear_probe")
     with pytest.raises(UsageError, match="--split test"):
         errors(store, list(store.all()), "linear_probe", "val")

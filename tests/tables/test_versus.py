@@ -62,9 +62,9 @@ def test_the_page_says_what_it_rests_on(store: Store) -> None:
 
 def test_a_row_is_named_by_what_the_message_lists(store: Store) -> None:
     fill(store.folder, grid(methods=["knn"], recipe="paper"))
-    with pytest.raises(UsageError, match=r"names 2 rows \(digits/pico/knn/paper; digits/pico/knn/quick\)"):
+    with pytest.raises(UsageError, match=r"names 2 finished rows\. Say which: 'knn paper', 'knn quick'"):
         found(store, "*/*/knn", "lora")
-    assert found(store, "digits/pico/knn/quick", "lora").a.recipe == "quick"
+    assert found(store, "knn quick", "lora").a.recipe == "quick"
 
 
 def test_rows_of_two_protocols_are_told_apart(store: Store) -> None:
@@ -72,9 +72,9 @@ def test_rows_of_two_protocols_are_told_apart(store: Store) -> None:
     for cell in grid("digits[protocol=other]", methods=["knn"]):
         record, arrays = finished(cell)
         store.put(record.model_copy(update={"protocol": "other"}), arrays)
-    listed = r"names 2 rows \((digits\S*/pico/knn/quick protocol=\w+(; )?){2}\)"
-    with pytest.raises(UsageError, match=listed):
+    with pytest.raises(UsageError, match=r"'knn digits\[protocol=limited\]', 'knn digits\[protocol=other\]'"):
         found(store, "*/*/knn", "lora")
+    assert found(store, "knn digits[protocol=limited]", "lora").a.protocol == "limited"
 
 
 def test_a_recipes_worth_is_asked_for_by_name(store: Store) -> None:

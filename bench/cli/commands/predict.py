@@ -15,7 +15,7 @@ from bench.engine.predictor import Guess, Predictor, load_model
 from bench.plugins.folders import user_folders
 from bench.records import Store
 from bench.records.files import weights_beside
-from bench.tables.filters import one_run
+from bench.tables.naming import one_run
 
 
 def predict(
@@ -59,7 +59,7 @@ def kept_file(cell: str, results: Path) -> Path:
     if cell.endswith(".safetensors"):
         return Path(cell)
     store = Store(results)
-    record = one_run(store.readable(), cell)
+    record = one_run(list(store.readable()), cell)
     file = weights_beside(store.path(record.cell))
     if not file.is_file():
         again = command("run", record.cell, "--keep-weights", results=results, plugins=user_folders())

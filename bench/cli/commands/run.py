@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from json import loads
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from bench.backbones.local import weights_folder
+from bench.cli.commands.next_steps import going_on
 from bench.cli.commands.table import EXTERNAL_TITLE, external_cells, listed, make, table
 from bench.cli.commands.text import as_json, columns, duration
-from bench.core.commands import command
 from bench.core.errors import UsageError
 from bench.core.sizes import amount
 from bench.engine.settings import Settings
@@ -92,69 +92,6 @@ def done_line(outcome: Done, settings: Settings) -> str:
     if not outcome.ran:
         return f"Nothing to do: all {total} cells are up to date in {settings.results}."
     return f"{total} cells: {outcome.ran} ran, {outcome.up_to_date} were up to date, {len(outcome.failed)} failed."
-
-
-FEWEST_SEEDS = 5  # below, an interval does not hold for new seeds
-
-
-class _Place(TypedDict):
-    """Folders that every command of a results folder takes."""
-
-    results: Path
-    plugins: tuple[Path, ...]
-
-
-def going_on(
-    outcome: Done, cells: Sequence[Resolved], settings: Settings, targets: Sequence[str], overrides: Sequence[str]
-) -> str:
-    """What a person may want to do next: commands that can be pasted, one a line."""
-    place = _Place(results=settings.results, plugins=settings.plugins)
-    if outcome.failed:
-        again = run_again(settings, targets, overrides)
-        return f"Next: mend what failed, then only that runs again:\n  {again}\n  {command('table', **place)}"
-    return "\n".join(["Next:", *(f"  {line}" for line in _steps(cells, settings, targets, overrides))])
-
-
-def _steps(
-    cells: Sequence[Resolved], settings: Settings, targets: Sequence[str], overrides: Sequence[str]
-) -> Iterator[str]:
-    place = _Place(results=settings.results, plugins=settings.plugins)
-    seeds, methods = {cell.cell.seed for cell in cells}, list(dict.fromkeys(str(cell.cell.method) for cell in cells))
-    of_suites = bool(targets) and not any("/seed=" in target for target in targets)  # cells take no -o
-    if of_suites and len(seeds) < FEWEST_SEEDS and len(cells) > 1:
-        yield run_again(settings, targets, [*overrides, "seeds=[0,1,2,3,4]"]) + "  # more seeds"
-    if of_suites and (protocol := redrawing(cells)):
-        drawn = [*overrides, f"protocol={protocol}", "data_seed=[0,1,2,3,4]"]
-        yield run_again(settings, targets, drawn) + "  # repeated splits"
-    if len(methods) > 1:
-        yield command("compare", *methods[-2:], **place)
-    if settings.keep_weights:
-        filter = str(replace(cells[-1].cell, data_seed=None))
-        yield command("predict", filter, "FOLDER", **place, weights=settings.weights)
-    yield command("plot", "comparison", **place)
-
-
-def run_again(settings: Settings, targets: Sequence[str], overrides: Sequence[str]) -> str:
-    """The command of a run, with these overrides."""
-    given = [word for text in overrides for word in ("-o", text)]
-    flags = [f"--{name.replace('_', '-')}" for name in ("partial", "keep_weights") if getattr(settings, name)]
-    return command(
-        "run", *targets, *given, *flags, results=settings.results, data=settings.data, weights=settings.weights,
-        plugins=settings.plugins,
-    )  # fmt: skip
-
-
-def redrawing(cells: Sequence[Resolved]) -> str:
-    """The protocol that draws again, for each data seed, the one split that all cells were judged on; empty where there
-    is none."""
-    for dataset in (cell.dataset for cell in cells):
-        chosen = dataset.protocols[dataset.protocol]
-        alike = [
-            name for name, rule in dataset.protocols.items() if rule.drawn and replace(rule, drawn=False) == chosen
-        ]
-        if alike:
-            return alike[0]
-    return ""
 
 
 def requested(targets: list[str], overrides: list[str], settings: Settings) -> list[Suite]:
