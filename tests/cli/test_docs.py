@@ -15,6 +15,7 @@ import click
 import pytest
 import typer.main
 from made_images import picture
+from photographs import photographs
 from typer.testing import CliRunner
 
 from bench.claims import published
@@ -67,6 +68,25 @@ def test_own_images_need_the_two_documented_commands(tmp_path: Path, monkeypatch
         ("image_folder[path=pets]", "majority"),
         ("image_folder[path=pets]", "linear_probe"),
     }
+
+
+@pytest.mark.slow
+def test_the_readmes_commands_run_after_the_quick_suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As pasted one after the other, but for a smaller training and what needs PACS; methods and backbones of the
+    quick suite lie in the same folder."""
+    (body,) = (body for body in blocks("README.md", "") if "bench list" in body)
+    commands = [shlex.split(line, comments=True)[1:] for line in body.splitlines()]
+    commands = [words for words in commands if "pacs_table3" not in words]
+    assert len(commands) == 9
+    photographs(tmp_path / "data" / "pets", 10, 0)
+    photographs(tmp_path / "new", 1, 1, in_classes=False)
+    monkeypatch.chdir(tmp_path)
+    quick = [f"digits/pico/{method}/quick[head_epochs=1]/seed=0" for method in ("cladapter", "linear_probe")]
+    small = ["-o", "methods=[majority,linear_probe,cladapter[tuning=frozen,k=5]]", "-o", "head_epochs=1"]
+    small += ["-o", "image_size=32", "-o", "seeds=[0]"]
+    for words in [["run", *quick], *commands]:
+        ran = CliRunner().invoke(app, [*words, *(small if "own" in words else [])])
+        assert ran.exit_code == 0, (words, ran.output)
 
 
 def test_the_documented_ablation_runs(tmp_path: Path) -> None:
