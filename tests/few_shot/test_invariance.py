@@ -11,6 +11,8 @@ from reference import REFERENCE, features_of, reference_spec, relative
 from torch import Tensor, nn
 
 from bench.baselines.ape import APE
+from bench.baselines.ape_t import APET
+from bench.baselines.attn_adapter import AttnAdapter
 from bench.baselines.clap import CLAP
 from bench.baselines.clip_adapter import ClipAdapter
 from bench.baselines.cross_modal_probe import CrossModalProbe
@@ -18,7 +20,9 @@ from bench.baselines.gda import GDA
 from bench.baselines.graph_adapter import GraphAdapter
 from bench.baselines.lathadapter import LatHAdapter
 from bench.baselines.lp_plus_plus import LPPlusPlus
+from bench.baselines.meta_adapter import MetaAdapter
 from bench.baselines.rla import RLA
+from bench.baselines.sgva import SgVA
 from bench.baselines.taskres import TaskRes
 from bench.baselines.text_probe import TextProbe
 from bench.baselines.tip_adapter import Cache, TipAdapter, cached, search, steps
@@ -32,7 +36,7 @@ from bench.training.streams import reseed
 QUERY = REFERENCE["in.query"]
 RAW = replace(reference_spec(), support=lambda: FeatureSplit(10 * REFERENCE["in.keys"].numpy(), keys().y))
 TRAINED = [TaskRes(), TextProbe(), CLAP(), TipAdapterF(), ClipAdapter(), LatHAdapter(), GraphAdapter(groups=1)]
-TRAINED += [RLA(), CrossModalProbe()]
+TRAINED += [RLA(), CrossModalProbe(), APET(), MetaAdapter(), AttnAdapter(), SgVA()]
 FITTED = [ZeroShot(), TipAdapter(), GDA(), LPPlusPlus(epochs=20), APE(alphas=3, betas=3, gammas=3)]
 
 

@@ -7,6 +7,7 @@ All is computed in double precision from the stored inputs, so that differences 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -16,11 +17,17 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from bench.baselines import ape, gda, lp_plus_plus
+from bench.baselines.ape_t import APET, ResidualCache
+from bench.baselines.attn_adapter import AttnAdapter, MemoryHead
 from bench.baselines.cross_modal_probe import CrossModalHead
+from bench.baselines.hegraph import HeGraph, HeterogeneousHead
+from bench.baselines.meta_adapter import MetaAdapter, MetaHead, by_class
 from bench.baselines.rla import RLA, LinearAdapter
+from bench.baselines.sgva import SgVA, VisualAdapter
 from bench.baselines.tip_adapter import steps
 from bench.baselines.zero_shot import ZeroShot
-from bench.methods import FeatureSplit, HeadSpec
+from bench.core.errors import UsageError
+from bench.methods import Batch, FeatureSplit, HeadSpec
 from bench.methods.text import unit
 
 VALUE, GRADIENT = 3e-7, 3e-6
@@ -199,3 +206,202 @@ class TestAPE:
         choice, score = ape.search(self.cache(), IN["val"], LABELS["val"], *grid)
         assert [*choice, 100 * score] == pytest.approx(RELATED["ape.out.chosen"].tolist(), rel=1e-6)
         assert relative(self.cache().logits(IN["query"], *choice), expected("ape.out.logits")) < VALUE
+
+
+class TestAPET:
+    def head(self) -> ResidualCache:
+        method = APET(share=20 / 32)
+        return ResidualCache(method, IN["keys"], LABELS["keys"], IN["text"])
+
+    def test_channels(self) -> None:
+        nothing = IN["keys"][:0], LABELS["keys"][:0]
+        assert relative(ape.similarity(IN["text"], *nothing), expected("apet.out.similarity")) < VALUE
+        assert self.head().channels.tolist() == RELATED["apet.out.channels"].long().tolist()
+
+    def test_logits_and_gradients(self) -> None:
+        head = self.head()
+        head.residual.data.copy_(RELATED["apet.in.residual"])
+        head.key_weights.data.copy_(RELATED["apet.in.value_weights"])
+        text, keys = head.moved()
+        assert relative(text, expected("apet.out.text")) < VALUE
+        assert relative(keys, expected("apet.out.keys")) < VALUE
+        assert relative(head.values * head.key_weights, expected("apet.out.values")) < VALUE
+        loss = loss_of(head)
+        loss.backward()
+        assert relative(head(QUERY), expected("apet.out.logits")) < VALUE
+        assert relative(loss, expected("apet.out.loss")) < VALUE
+        assert relative(head.residual.grad, expected("apet.grad.residual")) < GRADIENT
+        assert relative(head.key_weights.grad, expected("apet.grad.value_weights")) < GRADIENT
+
+    def test_six_steps(self) -> None:
+        head = self.head()
+        optimizer = torch.optim.AdamW(head.parameters(), lr=1e-3, eps=1e-3, weight_decay=0.1)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 6)
+        for step in range(6):
+            rows = RELATED["apet.in.batches"][step % 2].long()
+            optimizer.zero_grad()
+            loss = cross_entropy(head(features_of(IN["keys"][rows])), LABELS["keys"][rows])
+            loss.backward()
+            assert relative(loss, expected("apet.out.train_loss")[step]) < GRADIENT
+            optimizer.step()
+            schedule.step()
+            assert relative(head.residual, expected("apet.out.train_residual")[step]) < GRADIENT
+            assert relative(head.key_weights[:, 0], expected("apet.out.train_value_weights")[step]) < VALUE
+
+
+class TestMetaAdapter:
+    theirs = {"query": "q_proj", "key": "k_proj", "gate": "alpha_proj"}
+
+    def head(self) -> MetaHead:
+        head = MetaHead(IN["text"], *by_class(IN["keys"], LABELS["keys"], 6), scale=100.0).double()
+        for name, parameter in head.named_parameters():
+            parameter.data.copy_(RELATED[f"meta.in.{self.named(name)}"])
+        return head
+
+    def named(self, ours: str) -> str:
+        layer, _, part = ours.partition(".")
+        return f"{self.theirs[layer]}.{part}"
+
+    def test_logits_and_gradients(self) -> None:
+        head = self.head()
+        loss = loss_of(head)
+        loss.backward()
+        assert relative(head.weights(), expected("meta.out.weights")) < VALUE
+        assert relative(head(QUERY), expected("meta.out.logits")) < VALUE
+        assert relative(loss, expected("meta.out.loss")) < VALUE
+        for name, parameter in head.named_parameters():
+            assert relative(parameter.grad, expected(f"meta.grad.{self.named(name)}")) < GRADIENT, name
+
+    def test_three_steps_with_the_queue(self) -> None:
+        head = self.head()
+        optimizer = torch.optim.AdamW(head.parameters(), lr=1e-4, eps=1e-4)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 3)
+        for step in range(3):
+            rows = RELATED["meta.in.batches"][step].long()
+            views, labels = RELATED["meta.in.views"][rows].double(), LABELS["keys"][rows]
+            optimizer.zero_grad()
+            loss = cross_entropy(head(features_of(views)), labels)
+            batch = Batch(features_of(views), labels, {})
+            assert MetaAdapter().extra_loss(SimpleNamespace(head=head), batch) is None
+            loss.backward()
+            assert relative(loss, expected("meta.out.train_loss")[step]) < GRADIENT
+            optimizer.step()
+            schedule.step()
+            assert relative(head.keys, expected("meta.out.queue")[step]) < VALUE
+        for name, parameter in head.named_parameters():
+            assert relative(parameter, expected(f"meta.out.train.{self.named(name)}")) < VALUE, name
+        assert relative(head.weights(), expected("meta.out.test_weights")) < VALUE
+
+    def test_classes_of_unequal_counts(self) -> None:
+        rows = TestGDA.rows["unbalanced."]
+        keys, counts = by_class(IN["keys"][rows], LABELS["keys"][rows], 6)
+        assert counts.tolist() == [4, 3, 2, 4, 2, 3]
+        head = self.head()
+        whole = MetaHead(IN["text"], keys, counts, scale=100.0).double()
+        whole.load_state_dict({**head.state_dict(), "keys": keys})
+        for label in range(6):
+            own = keys[label, : counts[label]].expand(6, -1, -1)
+            alone = MetaHead(IN["text"], own, counts[label].expand(6), scale=100.0).double()
+            alone.load_state_dict({**head.state_dict(), "keys": own})
+            assert relative(whole.weights()[label], alone.weights()[label]) < 1e-12
+        whole.push(IN["query"][:3], torch.tensor([2, 2, 2]))
+        assert torch.equal(whole.keys[2, :2], IN["query"][[2, 1]])
+        assert not whole.keys[2, 2:].any()
+
+
+class TestAttnAdapter:
+    def test_the_formula_class_by_class(self) -> None:
+        keys, counts = by_class(IN["keys"], LABELS["keys"], 6)
+        torch.manual_seed(0)
+        head = MemoryHead(IN["text"], keys, counts, AttnAdapter()).double()
+        for label, text in enumerate(IN["text"]):
+            rows = IN["keys"][LABELS["keys"] == label]
+            attention = (head.key(rows) @ head.query(text) / math.sqrt(32)).softmax(0)
+            wanted = text + torch.sigmoid(head.gate(text)) * (rows.T @ attention)
+            assert relative(head.weights()[label], wanted) < 1e-12
+        assert relative(head(QUERY), 100 * unit(IN["query"]) @ unit(head.weights()).T) < 1e-12
+
+    def test_a_class_without_a_row_keeps_its_text(self) -> None:
+        there = LABELS["keys"] != 2
+        head = MemoryHead(IN["text"], *by_class(IN["keys"][there], LABELS["keys"][there], 6), AttnAdapter()).double()
+        assert torch.equal(head.weights()[2], IN["text"][2])
+        assert not torch.equal(head.weights()[1], IN["text"][1])
+
+
+class TestSgVA:
+    def head(self) -> VisualAdapter:
+        return filled(VisualAdapter(SgVA(), IN["text"], IN["keys"], LABELS["keys"]), "sgva.in")
+
+    def losses(self, head: VisualAdapter) -> tuple[Tensor, Tensor]:
+        keys = features_of(IN["keys"])
+        taught = SgVA().extra_loss(SimpleNamespace(head=head), Batch(keys, LABELS["keys"], {}))
+        return cross_entropy(head(keys), LABELS["keys"]), taught
+
+    def test_losses_and_gradients(self) -> None:
+        head = self.head()
+        assert relative(head.adapted(IN["keys"]), expected("sgva.out.adapted")) < VALUE
+        assert relative(head.prototypes(), expected("sgva.out.prototypes")) < VALUE
+        assert relative(head(features_of(IN["keys"])), expected("sgva.out.visual_logits")) < VALUE
+        visual, taught = self.losses(head)
+        (visual + taught).backward()
+        assert relative(visual, expected("sgva.out.loss_i2i")) < VALUE
+        assert relative(taught, expected("sgva.out.loss_kd")) < VALUE
+        assert relative(visual + taught, expected("sgva.out.loss")) < VALUE
+        for name, parameter in head.named_parameters():
+            assert relative(parameter.grad, expected(f"sgva.grad.{name}")) < GRADIENT, name
+        assert relative(head(QUERY), expected("sgva.out.query_visual_logits")) < VALUE
+        assert relative(head.eval()(QUERY), expected("sgva.out.query_fused.l0.3")) < VALUE
+
+    def test_two_steps(self) -> None:
+        head = self.head()
+        optimizer = torch.optim.SGD(head.parameters(), lr=3.5e-3, momentum=0.9, nesterov=True, weight_decay=5e-4)
+        for step in range(2):
+            optimizer.zero_grad()
+            loss = sum(self.losses(head))
+            loss.backward()
+            assert relative(loss, expected("sgva.out.train_loss")[step]) < GRADIENT
+            optimizer.step()
+        for name, parameter in head.named_parameters():
+            assert relative(parameter, expected(f"sgva.out.train.{name}")) < VALUE, name
+
+
+class TestHeGraph:
+    """Against a third party's reading of the paper, since its authors released no code."""
+
+    theirs = {"to_negative": "gcn_neg_agg", "to_positive": "gcn_pos_agg", "to_visual": "gcn_vis_agg"}
+
+    def head(self) -> HeterogeneousHead:
+        inputs = expected("hegraph.in.negative_text"), expected("hegraph.in.images"), LABELS["keys"]
+        head = HeterogeneousHead(HeGraph(), IN["text_raw"], *inputs).double()
+        for name, parameter in head.named_parameters():
+            parameter.data.copy_(RELATED[f"hegraph.in.{self.theirs[name]}.W"])
+        return head
+
+    def test_loss_and_gradients(self) -> None:
+        head = self.head()
+        extra = HeGraph().extra_loss(SimpleNamespace(head=head), Batch(QUERY, LABELS["query"], {}))
+        loss = loss_of(head) + extra
+        loss.backward()
+        assert relative(head.refined(), expected("hegraph.out.text.train")) < VALUE
+        assert relative(head.image_message(), expected("hegraph.out.image_bias")) < VALUE
+        assert relative(head(QUERY), expected("hegraph.out.text_logits")) < VALUE
+        assert relative(head.visual_logits(IN["query"]), expected("hegraph.out.cache_logits")) < VALUE
+        assert relative(loss, expected("hegraph.out.loss")) < VALUE
+        for name, parameter in head.named_parameters():
+            assert relative(parameter.grad, expected(f"hegraph.grad.{self.theirs[name]}.W")) < GRADIENT, name
+
+    def test_prediction(self) -> None:
+        head = self.head().eval()
+        assert relative(head.refined(), expected("hegraph.out.text.test")) < VALUE
+        assert relative(head(QUERY).exp(), expected("hegraph.out.probabilities")) < VALUE
+
+    def test_says_what_is_missing(self) -> None:
+        raw = FeatureSplit(3 * IN["keys"].float().numpy(), LABELS["keys"].numpy())
+        spec = HeadSpec(SimpleNamespace(pooled_dim=32), 6, text=IN["text_raw"], support=lambda: raw)
+        with pytest.raises(UsageError, match="negative prompts"):
+            HeGraph().head(spec)
+        with pytest.raises(UsageError, match="raw text"):
+            HeGraph().head(replace(spec, text=IN["text"]))
+        unit_rows = FeatureSplit(IN["keys"].float().numpy(), LABELS["keys"].numpy())
+        with pytest.raises(UsageError, match="raw image"):
+            HeGraph().head(replace(spec, support=lambda: unit_rows))
