@@ -18,11 +18,10 @@ from bench.stats import Row as Estimate
 from bench.tables.latex import latex
 from bench.tables.rows import Row, fact
 from bench.tables.sheet import footnotes, right_aligned, sheet
+from bench.tables.terminal import in_terminal
 
 if TYPE_CHECKING:
     from bench.tables.table import Table
-
-UNLIMITED = 1000  # columns; a pipe has no width
 
 
 def render(table: Table, format: str = "rich") -> str:
@@ -37,25 +36,7 @@ def render(table: Table, format: str = "rich") -> str:
 
 
 def _rich(table: Table) -> str:
-    """For the terminal: as wide as it needs to be."""
-    from rich.console import Console
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    told = sheet(table)
-    shown = RichTable(title=Text(told.caption, style="bold"), title_justify="left")
-    for name in told.head:
-        shown.add_column(Text(name), justify="right" if right_aligned(name) else "left", overflow="fold")
-    for line in told.body:
-        cells = zip(told.head, line, strict=True)
-        shown.add_row(*(Text(cell, "yellow" if name == "warnings" else "") for name, cell in cells))
-    text, terminal = io.StringIO(), sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if terminal else UNLIMITED
-    console = Console(file=text, width=width, force_terminal=terminal, highlight=False)
-    console.print(shown)
-    for note in footnotes(table):
-        console.print(Text(note, "dim"), soft_wrap=True)
-    return text.getvalue().rstrip()
+    return in_terminal(table, shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
 
 
 def _markdown(table: Table) -> str:

@@ -6,6 +6,8 @@ from bench.stats import ComparisonGroup
 from bench.tables.comparison_groups import Compared
 from bench.tables.table import Table
 
+MOST = 5  # rows that a sentence names
+
 
 def summary(table: Table) -> str:
     """One line for each comparison group of two or more rows, by the headline metric and Holm over all its pairs."""
@@ -25,9 +27,13 @@ def _sentence(block: Compared, verdicts: ComparisonGroup) -> str:
     said = f"{block.place.label}: {among} {were} {names}, {block.metric.name} {mean:.1f} {block.metric.unit}"
     if not tied:
         return said.rstrip() + ("; every other row was found worse." if others else ".")
+    if not worse and len(tied) > MOST:
+        return f"{said.rstrip()}; none of the {len(tied)} other rows is significantly different from {it}."
     beaten = f", {worse} of {len(others)} were found worse" if worse else ""
     return f"{said.rstrip()}; {_listed(tied)} are not significantly different from {it}{beaten}."
 
 
 def _listed(names: list[str]) -> str:
+    if len(names) > MOST:
+        names = [*names[: MOST - 1], f"{len(names) - MOST + 1} more"]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

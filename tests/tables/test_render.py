@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from bench.core.errors import UsageError
 from bench.records import Flags, Parameters, Store
 from bench.tables import FORMATS, Table, aggregate, render, to_json
 from bench.tables.stale import stale_reason
+from bench.tables.terminal import SPARED, in_terminal
 
 SETTING = "pacs/pico/"
 
@@ -157,3 +159,21 @@ def test_tables_import_neither_torch_nor_timm() -> None:
     code = "import sys, bench.cli.commands.table; print({'torch', 'timm', 'pandas'} & set(sys.modules) or 'none')"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "none"
+
+
+@pytest.mark.parametrize("width", [80, 100, 140, 400])
+def test_a_table_fits_a_terminal_with_its_numbers_whole(width: int) -> None:
+    """Names fold and facts are left out, which is said; an interval is never broken."""
+    methods = ["majority", "linear_probe", "cladapter[k=5,tuning=frozen,bottleneck=64,mlp_ratio=0.25]"]
+    names = [f"pacs/{backbone}/{method}/quick/seed=0" for backbone in ("pico", "lite0[size=112]") for method in methods]
+    table = aggregate([done(name, right=(60 + number,))[0] for number, name in enumerate(names)])
+    text = re.sub(r"\x1b\[[\d;]*m", "", in_terminal(table, width))
+    grid = [line for line in text.splitlines() if line[:1] in "┏┃┡│└"]
+    assert max(map(len, grid)) <= width
+    assert len(re.findall(r"\[\d+\.\d\d, \d+\.\d\d\]", "\n".join(grid))) >= len(names)
+    left_out = re.search(rf"left out of {width} columns: (.*); --format md has all", text)
+    gone, head = left_out[1].split(", ") if left_out else [], [name.strip() for name in grid[1].split("┃")]
+    for name in SPARED:
+        assert (name in head) != (name in gone)
+    assert bool(gone) == (width < 140)
+    assert "left out" not in in_terminal(table)

@@ -50,6 +50,14 @@ def test_rows_with_the_same_mean_are_named_together(tmp_path: Path) -> None:
     assert all(f"/{name}/stage1" in pairs(block).heading for name in ("lora", "vpt"))
 
 
+def test_many_rows_are_counted_not_listed(tmp_path: Path) -> None:
+    methods = ["vpt", "lora", "ridge", "bitfit", "adapter", "linear_probe", "logistic"]
+    level = said(tmp_path, **{name: 380 + number for number, name in enumerate(methods)})
+    assert level.endswith("none of the 6 other rows is significantly different from it.")
+    beaten = said(tmp_path, knn=100)
+    assert ", ridge and 2 more are not significantly different from it, 1 of 7 were found worse." in beaten
+
+
 def test_alike_is_what_is_shown() -> None:
     accuracy, loss = Metric("accuracy"), Metric("nll", unit="nats", decimals=4)
     assert accuracy.alike(0.65691, 0.65689)
