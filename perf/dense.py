@@ -73,7 +73,7 @@ def measured(chosen: argparse.Namespace, task_name: str, head: str, method_name:
     (job,) = stage_jobs(method, recipe, 0, "last", "perf", "perf")
     reseed(0, "init")
     model = build_model(backbone, method, task.head(backbone.spec, CLASSES, (), head))
-    learner = Learner(job, task, model, trainable_names(model, job.stage), {}, steps_per_epoch=100)
+    learner = Learner(job, task, model, trainable_names(model, job.stage), backbone, steps_per_epoch=100)
     images = torch.randn(chosen.batch, *backbone.input_shape, generator=torch.Generator().manual_seed(0))
     targets = made_targets(task_name, chosen.batch, chosen.size)
 

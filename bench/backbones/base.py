@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -39,8 +40,10 @@ class Backbone(nn.Module):
         info: The weights' facts.
         input_shape: Of one input: (3, H, W), (3, D, H, W) for volumes, or (d,) for features made elsewhere.
         reads_text: Whether it gives text features in the space of its pooled features.
+        undecayed: Last parts of the names of tokens and positions, which a recipe's ``no_decay`` spares as vectors.
     """
 
+    undecayed: ClassVar[tuple[str, ...]] = ("cls_token", "reg_token", "dist_token", "pos_embed")
     spec: FeatureSpec
     info: WeightsInfo
     input_shape: tuple[int, ...]

@@ -20,6 +20,7 @@ class SSF(Method):
     """
 
     identity_at_start = True
+    undecayed = ("ssf_scale", "ssf_shift")
 
     def inject(self, backbone: Backbone) -> None:
         for module in backbone.modules():

@@ -26,6 +26,7 @@ class VPT(Method):
     """
 
     families = ("vit",)
+    undecayed = ("prompt",)
 
     variant: Literal["shallow", "deep"] = Field(
         "deep", description="prompts before the first block, or new ones before each"

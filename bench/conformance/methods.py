@@ -2,41 +2,48 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from bench.backbones import Features, FeatureSpec
+from bench.backbones import Features
 from bench.backbones.base import Backbone
 from bench.cells.notation import Spec
-from bench.cells.recipes import preset
 from bench.conformance.base import Check, require
-from bench.conformance.tiny import DEPTH, SIZE, tiny_backbone, tiny_images, tiny_volumes, tiny_weights
-from bench.conformance.tiny_text import reading_backbone, tiny_clip
-from bench.core.errors import UsageError
-from bench.methods import FeatureMethod, FeatureSplit, HeadSpec, Method, Stage
-from bench.methods.build import build_model, check, trainable_names
+from bench.conformance.stages import (
+    check_finish,
+    check_frozen,
+    check_fused,
+    check_resumes,
+    check_same_bits,
+    check_stages_continue,
+)
+from bench.conformance.subjects import (
+    BATCH,
+    CLASSES,
+    KINDS,
+    TASK,
+    State,
+    backbones,
+    feature_split,
+    fitted_spec,
+    frozen_features,
+    images,
+    kinds,
+    noise,
+    spec_of,
+    where,
+)
+from bench.conformance.tiny import DEPTH, tiny_images, tiny_volumes, tiny_weights
+from bench.conformance.tiny_text import tiny_clip
+from bench.methods import FeatureMethod, FeatureSplit, Method
+from bench.methods.build import build_model, check
 from bench.methods.linear import merge
-from bench.tasks.classification import Classification
-from bench.training.job import stage_jobs
-from bench.training.learner import Learner
 from bench.training.streams import reseed
-
-CLASSES, BATCH = 5, 6
-KINDS = {"vit": ("vit",), "cnn": ("cnn", "batch_norm_cnn"), "hybrid": ("hybrid",)}  # family -> tiny backbones
-SPEC = HeadSpec(FeatureSpec(token_dim=16, pooled_dim=16, grid=(1, 1), family="vit"), CLASSES)
-TASK = Classification()  # what methods are tried on; the contract of other tasks is theirs to check
-State = dict[str, Tensor]
 
 
 def check_card(cls: type[Method] | type[FeatureMethod]) -> None:
@@ -120,17 +127,6 @@ def check_needs_tokens(cls: type[Method]) -> None:
         require(torch.equal(head(features), head(without)), "needs_tokens is False, but the head reads tokens.")
 
 
-def check_frozen(cls: type[Method]) -> None:
-    """What a stage does not train stays as it is, running statistics too; what it adds, the loss reaches."""
-    for backbone in backbones(cls):
-        for part in train_tiny(cls(), backbone, seed=0):
-            moved = {name for name, value in part.before.items() if not torch.equal(value, part.after[name])}
-            wrong = sorted(moved - part.trainable - part.may_follow)
-            require(not wrong, f"{where(backbone)} {part.stage.name} changes {wrong[:1]}, which it does not train.")
-            idle = f"{where(backbone)} {part.stage.name} counts {part.idle[:1]} as trained, but the loss ignores it."
-            require(not part.idle, idle)
-
-
 def check_trains(cls: type[Method]) -> None:
     """After three steps from its own start every parameter that the method adds has a gradient other than zero.
 
@@ -151,23 +147,6 @@ def check_merging(cls: type[Method]) -> None:
         merge(backbone)
         far = float((frozen_features(backbone).tokens - unmerged.tokens).abs().max())
         require(far <= 1e-4, f"{where(backbone)} merged tokens differ by up to {far:.2g}.")
-
-
-def check_stages_continue(cls: type[Method]) -> None:
-    """Every stage starts where the one before it ended, with all that earlier stages have trained."""
-    for backbone in backbones(cls):
-        stages = train_tiny(cls(), backbone, seed=0)
-        for last, part in pairwise(stages):
-            moved = sorted(name for name, value in last.after.items() if not torch.equal(value, part.before[name]))
-            require(not moved, f"{where(backbone)} {part.stage.name} starts with another {moved[:1]} than was trained.")
-
-
-def check_same_bits(cls: type[Method]) -> None:
-    """Training twice with one seed gives the same bits; all chance comes from torch's global generator."""
-    kind = kinds(cls)[-1]
-    first, second = (train_tiny(cls(), tiny(cls, kind), seed=1)[-1].after for _ in range(2))
-    different = [name for name, value in first.items() if not torch.equal(value, second[name])]
-    require(not different, f"{different[:1]} differs between two runs with one seed.")
 
 
 def check_fit(cls: type[FeatureMethod]) -> None:
@@ -218,48 +197,6 @@ def tiny_parts(cls: type[Method] | type[FeatureMethod], place: Path) -> str:
     return f"{tiny_images(place)}/{backbone}"
 
 
-@dataclass(frozen=True)
-class TrainedStage:
-    """A stage's parameters and buffers by name, before and after two steps.
-
-    Attributes:
-        trainable: Names that the stage trains.
-        may_follow: Buffers that may move with them: the head's, and the backbone's where all of it trains.
-        idle: Trained parameters of the method's own that got no gradient.
-    """
-
-    stage: Stage
-    before: State
-    after: State
-    trainable: set[str]
-    may_follow: set[str]
-    idle: list[str]
-
-
-def train_tiny(method: Method, backbone: Backbone, seed: int) -> list[TrainedStage]:
-    """Run two steps of every stage with the engine's own learner, each on a model of its own, as the engine does."""
-    start = {f"backbone.{name}": p.detach().clone() for name, p in backbone.named_parameters()}
-    done: list[TrainedStage] = []
-    states: list[State] = []
-    for job in stage_jobs(method, preset("quick"), seed, "val_best", "conformance", "source"):
-        reseed(seed, "init")
-        model = build_model(copy.deepcopy(backbone), method, spec_of(backbone))
-        learner = Learner(job, TASK, model, trainable_names(model, job.stage), start, steps_per_epoch=2)
-        learner.inherit(states)
-        before = snapshot(model)
-        learner.train_mode()
-        for step in range(2):
-            inputs = frozen_features(model.backbone) if job.shares_backbone else images()
-            learner.step(inputs, torch.arange(BATCH) % CLASSES, 0, step)
-        trainable = set(learner.trainable)
-        whole = all(name in trainable for name, _ in model.named_parameters())
-        buffers = {name for name, _ in model.named_buffers() if whole or name.startswith("head.")}
-        idle = sorted(name for name in trainable & model.added if model.get_parameter(name).grad is None)
-        done.append(TrainedStage(job.stage, before, snapshot(model), trainable, buffers, idle))
-        states.append(learner.state())
-    return done
-
-
 def stepped(method: Method, backbone: Backbone, steps: int) -> State:
     """What the method adds, after some steps on a loss that all features and logits enter; with the last gradients.
 
@@ -279,92 +216,10 @@ def stepped(method: Method, backbone: Backbone, steps: int) -> State:
     return added
 
 
-def spec_of(backbone: Backbone) -> HeadSpec:
-    """What a head must give on a tiny backbone."""
-    names = tuple(f"class {letter}" for letter in "abcde")
-    text = backbone.text_features(names).detach() if backbone.reads_text else None
-    support = feature_split(4 * CLASSES, 0, backbone.spec.pooled_dim)
-    return HeadSpec(backbone.spec, CLASSES, names, text, backbone.text_encoder(), lambda: support)
-
-
-def fitted_spec(cls: type[FeatureMethod]) -> HeadSpec:
-    """`SPEC`, with text where the method needs it."""
-    text = torch.randn(CLASSES, 16, generator=torch.Generator().manual_seed(0))
-    return replace(SPEC, text=text) if cls.needs_text else SPEC
-
-
-def snapshot(model: torch.nn.Module) -> State:
-    """Copies of all parameters and buffers."""
-    return {name: value.detach().clone() for name, value in model.state_dict().items()}
-
-
-@torch.no_grad()
-def frozen_features(backbone: Backbone) -> Features:
-    """Features of `images` in evaluation mode."""
-    return backbone.eval()(images())
-
-
-@cache
-def images() -> Tensor:
-    """(BATCH, 3, SIZE, SIZE), always the same."""
-    return noise((BATCH, 3, SIZE, SIZE))
-
-
-def noise(shape: tuple[int, ...]) -> Tensor:
-    """Normal noise, always the same."""
-    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
-
-
-def feature_split(n: int, seed: int, dim: int = 16) -> FeatureSplit:
-    """n features (n, dim) that lie around their class's centre."""
-    rng = np.random.default_rng(seed)
-    labels = np.arange(n) % CLASSES
-    centres = np.random.default_rng(99).normal(size=(CLASSES, dim))
-    return FeatureSplit((centres[labels] + rng.normal(size=(n, dim))).astype(np.float32), labels)
-
-
-def kinds(cls: type[Method] | type[FeatureMethod]) -> list[str]:
-    """The tiny backbones that the method applies to; what it refuses in words is left out.
-
-    Raises:
-        Violation: It refuses all of a family that it names.
-    """
-    taken = {family: [kind for kind in KINDS[family] if takes(cls, kind)] for family in cls.families}
-    for family, found in taken.items():
-        require(found, f"families names {family}, but inject() refuses {' and '.join(KINDS[family])}.")
-    return [kind for found in taken.values() for kind in found]
-
-
-@cache
-def takes(cls: type[Method] | type[FeatureMethod], kind: str) -> bool:
-    """Whether the method does not refuse to be put into a tiny backbone."""
-    try:
-        if issubclass(cls, Method) and cls().injects:
-            cls().inject(tiny(cls, kind))
-    except UsageError:
-        return False
-    return True
-
-
-def backbones(cls: type[Method]) -> Iterator[Backbone]:
-    """Fresh ones, since methods may change them."""
-    return (tiny(cls, kind) for kind in kinds(cls))
-
-
-def tiny(cls: type[Method] | type[FeatureMethod], kind: str) -> Backbone:
-    """A fresh tiny backbone of a kind; one that reads text where the method needs it."""
-    return reading_backbone(kind) if cls.needs_text else tiny_backbone(kind)
-
-
-def where(backbone: Backbone) -> str:
-    """How messages name a backbone."""
-    return f"On {backbone.info.arch}:"
-
-
 TRAINED: tuple[Check, ...] = (
     check_card, check_name, check_stages, check_injection, check_identity, check_shapes, check_features_untouched,
     check_needs_tokens, check_frozen, check_trains, check_merging, check_stages_continue, check_same_bits,
-    check_end_to_end,
+    check_resumes, check_fused, check_finish, check_end_to_end,
 )  # fmt: skip
 FITTED: tuple[Check, ...] = (check_card, check_name, check_fit, check_fit_same_bits, check_end_to_end)
 

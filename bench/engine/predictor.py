@@ -33,7 +33,7 @@ from bench.plugins.fingerprint import code_identity
 from bench.tasks.base import FeatureSplit, HeadSpec
 from bench.training.context import EVAL_BATCH
 from bench.training.job import shares_backbone
-from bench.training.learner import autocast
+from bench.training.modes import autocast
 from bench.training.streams import reseed
 
 Item = TypeVar("Item")

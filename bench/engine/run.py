@@ -171,6 +171,13 @@ def check_selection(planned: Planned, val_only: bool) -> None:
     if val_only and (not planned.prepared.counts["val"] or planned.selection == "test_best"):
         raise UsageError(f"{planned.cell.dataset} cannot run with --val-only: its protocol selects on the test split.")
     needs = planned.selection == "val_best" or planned.resolved.recipe.lr_grid
+    method = planned.resolved.method
+    if not planned.prepared.counts["val"] and isinstance(method, Method) and method.needs_validation:
+        name = method.plugin_name()
+        raise UsageError(
+            f"{name} chooses on validation data, which {planned.cell.dataset} does not have. Set what it chooses: "
+            f"bench show {name}"
+        )
     if not planned.prepared.counts["val"] and planned.trials and needs:
         raise UsageError(
             f"{planned.cell.dataset} has no validation split, on which epochs and rates are chosen. Use the last epoch "

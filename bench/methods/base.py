@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from bench.backbones.features import FAMILIES, Family, Features
 from bench.cells.params import Params
 from bench.core.errors import UsageError
+from bench.methods.hooks import Selected, Step, Trainables
 from bench.methods.parts import plain_head
 from bench.plugins.contract import must_define
 from bench.tasks.base import FeatureSplit, HeadSpec, Outputs
@@ -86,7 +88,8 @@ class Method(Params):
     """Base of methods trained by gradient descent; one subclass a file in ``bench/baselines/``.
 
     Fields are the method's parameters; each needs a description. Subclasses give what differs from a linear probe:
-    `head`, `stages`, `inject`, `extra_loss` and `families`.
+    `head`, `stages`, `inject`, `extra_loss` and `families`; what trains otherwise than by one optimiser on the task's
+    loss gives hooks too: `optimizers`, `training_step`, `optimize`, `after_step`, `finish`.
     """
 
     version: ClassVar[int] = 1  # raised when the same cell gives other numbers; see `bench.plugins.fingerprint`
@@ -96,12 +99,19 @@ class Method(Params):
     stage_only: ClassVar[frozenset[str]] = frozenset()  # fields that choose stages but change neither head nor backbone
     needs_tokens: ClassVar[bool] = True  # False: the head reads only `Features.pooled`, so tokens need not be kept
     needs_text: ClassVar[bool] = False  # True: refused where class names have no text features
+    undecayed: ClassVar[tuple[str, ...]] = ()  # last parts of the names of what no_decay spares, beside vectors
+    own_backbone: ClassVar[bool] = False  # True: a hook looks at inputs or at the backbone, so none is ever shared
     trivial_baseline: ClassVar[int] = 0
 
     @classmethod
     def plugin_name(cls) -> str:
         """The stem of the file the class is written in."""
         return cls.__module__.rpartition(".")[2]
+
+    @property
+    def needs_validation(self) -> bool:
+        """Whether `finish` asks for a score on validation data; cells without them are refused before they train."""
+        return False
 
     def stages(self) -> list[Stage]:
         """The training stages in order."""
@@ -120,6 +130,31 @@ class Method(Params):
     def extra_loss(self, model: Model, batch: Batch) -> Tensor | None:
         """A scalar added to the task's loss, or None; the model's parameter names begin with "backbone." or "head."."""
         return None
+
+    def optimizers(self, trainables: Trainables) -> list[Optimizer]:
+        """The optimisers of a stage, which together have each of its parameters once; the engine sets their rates."""
+        return [trainables.optimizer()]
+
+    def training_step(self, step: Step) -> Tensor:
+        """The loss of a batch, a scalar; of each of its parts, where lack of memory or the recipe divides it."""
+        return step.loss()
+
+    def optimize(self, step: Step, closure: Callable[[], None]) -> None:
+        """Change the parameters.
+
+        Args:
+            closure: Computes the batch's gradients, anew and with the same dropout each time it is called; only the
+                first time counts for the recorded loss and for running statistics.
+        """
+        closure()
+        step.update()
+
+    def after_step(self, step: Step) -> None:
+        """Do what follows a step: averages, projections. What must last is kept in `Step.memory`."""
+
+    def finish(self, selected: Selected) -> dict[str, Any]:
+        """Change the selected state when a stage is through; what is returned enters the record, as JSON values."""
+        return {}
 
     def diagnose(self, model: Model, batches: Iterable[tuple[Features, Tensor]]) -> dict[str, Any]:
         """What a reader may want to know of the trained model; JSON values that enter the record.

@@ -7,17 +7,19 @@ import shutil
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from torch.nn import Parameter
 
 from bench.core.atomic import write_atomic, write_text
 from bench.tasks.base import Outputs
+from bench.training import optimizer_state
 from bench.training.learner import Learner, Progress
+from bench.training.optimizer_state import Numbers
+
+MODEL, KEPT, EVALUATED = "model.", "kept.", "evaluated."  # what tensors in a file are
 
 
 @dataclass
@@ -49,28 +51,36 @@ def save(folder: Path, learner: Learner) -> None:
     Tensors first, then the JSON that names them: a kill at any moment leaves the previous checkpoint or this one.
     """
     name = f"now-{learner.progress.epoch}.safetensors"
-    now = {f"model.{k}": v for k, v in learner.state().items()} | _flat(learner.optimizer_state())
+    tensors, numbers = optimizer_state.flat(learner.optimizers)
+    now = {f"{part}{k}": v for part, state in _parts(learner).items() for k, v in state.items()} | tensors
     write_atomic(folder / name, lambda path: save_file(_packed(now), path), point="checkpoint")
-    _save_best(folder, learner, {"now": name})
+    _save_best(folder, learner, {"now": name}, numbers)
+
+
+def _parts(learner: Learner) -> dict[str, dict[str, Tensor]]:
+    """What a checkpoint holds of a learner beside its optimisers, by the prefix of names."""
+    return {MODEL: learner.state(), KEPT: learner.memory.kept, EVALUATED: learner.memory.evaluated}
 
 
 def finish(folder: Path, learner: Learner) -> None:
     """Write the selected state of a learner that is through; what only further epochs would need goes."""
-    _save_best(folder, learner, {})
+    _save_best(folder, learner, {}, [])
 
 
-def _save_best(folder: Path, learner: Learner, files: dict[str, str]) -> None:
+def _save_best(folder: Path, learner: Learner, files: dict[str, str], numbers: list[Numbers]) -> None:
     """Write the best state so far, then the JSON that names it and ``files``; files of earlier checkpoints go.
 
     A file that is there but that no JSON names was left by a kill, and its process may have had other digits (another
     number of threads): it is written again.
     """
     progress = learner.progress
-    files = {**files, "best": f"best-{progress.best_epoch}.safetensors"}
+    after = "" if progress.finished is None else "-finished"
+    files = {**files, "best": f"best-{progress.best_epoch}{after}.safetensors"}
     if files["best"] != _named_best(folder):
-        best = {f"model.{k}": v for k, v in learner.best.items()} | _of_outputs(learner.best_outputs)
+        best = {f"{MODEL}{k}": v for k, v in learner.best.items()} | _of_outputs(learner.best_outputs)
         write_atomic(folder / files["best"], lambda path: save_file(_packed(best), path), point="best")
-    write_text(folder / "progress.json", json.dumps({"files": files, "progress": asdict(progress)}), point="progress")
+    said = {"files": files, "progress": asdict(progress), "optimizers": numbers}
+    write_text(folder / "progress.json", json.dumps(said), point="progress")
     for file in folder.glob("*.safetensors"):
         if file.name not in files.values():
             file.unlink()
@@ -99,24 +109,23 @@ def restore(folder: Path, learner: Learner) -> bool:
     device = str(learner.parameters[0].device)
     try:
         saved = json.loads((folder / "progress.json").read_text())
-        progress, files = Progress(**saved["progress"]), saved["files"]
+        progress, files, numbers = Progress(**saved["progress"]), saved["files"], saved["optimizers"]
         tensors = {name: load_file(folder / file, device=device) for name, file in files.items()}
         best = tensors["best"]
     except (ValueError, KeyError, TypeError, FileNotFoundError, SafetensorError):
         drop(folder)
         return False
     if "now" in tensors:  # else it is through
-        _go_on_from(tensors["now"], learner)
-    learner.best, learner.best_outputs = _below("model.", best), _as_outputs(best)
+        _go_on_from(tensors["now"], numbers, learner)
+    learner.best, learner.best_outputs = _below(MODEL, best), _as_outputs(best)
     learner.progress = progress
     return True
 
 
-def _go_on_from(now: dict[str, Tensor], learner: Learner) -> None:
-    learner.load(_below("model.", now))
-    state = learner.optimizer.state_dict()
-    ordered = [parameter for group in learner.optimizer.param_groups for parameter in group["params"]]
-    learner.optimizer.load_state_dict({**state, "state": _laid_out(_nested(now), ordered)})
+def _go_on_from(now: dict[str, Tensor], numbers: list[Numbers], learner: Learner) -> None:
+    learner.load(_below(MODEL, now))
+    learner.memory.kept, learner.memory.evaluated = _below(KEPT, now), _below(EVALUATED, now)
+    optimizer_state.load(learner.optimizers, now, numbers)
 
 
 def epochs_kept(folder: Path) -> int:
@@ -130,7 +139,7 @@ def epochs_kept(folder: Path) -> int:
 
 def load_best(folder: Path, device: torch.device) -> dict[str, Tensor]:
     """The selected state of a finished stage."""
-    return _below("model.", _best(folder, str(device)))
+    return _below(MODEL, _best(folder, str(device)))
 
 
 def load_best_outputs(folder: Path) -> Outputs:
@@ -162,29 +171,3 @@ def _as_outputs(tensors: dict[str, Tensor]) -> Outputs:
 
 def _packed(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.contiguous() for name, value in state.items()}
-
-
-def _flat(state: dict[Any, dict[str, Any]]) -> dict[str, Tensor]:
-    return {f"optimizer.{i}.{k}": v for i, entry in state.items() for k, v in entry.items() if isinstance(v, Tensor)}
-
-
-def _nested(flat: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
-    nested: dict[int, dict[str, Tensor]] = {}
-    for name, value in flat.items():
-        if name.startswith("optimizer."):
-            _, number, key = name.split(".")
-            nested.setdefault(int(number), {})[key] = value
-    return nested
-
-
-def _laid_out(state: dict[int, dict[str, Tensor]], parameters: list[Parameter]) -> dict[int, dict[str, Tensor]]:
-    """Give moments the strides of their parameters: files hold them contiguous, but fused optimisers walk raw memory,
-    and a channels-last convolution would meet its moments in another order."""
-    return {
-        number: {key: _like(value, parameters[number]) for key, value in entry.items()}
-        for number, entry in state.items()
-    }
-
-
-def _like(value: Tensor, parameter: Tensor) -> Tensor:
-    return torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value

@@ -21,7 +21,7 @@ from bench.features.feature_cache import CachedFeatures, FeatureCache, pinned
 from bench.features.views import view_inputs
 from bench.tasks.base import FeatureSplit, HeadSpec, Task
 from bench.training.failures import is_out_of_memory
-from bench.training.learner import autocast
+from bench.training.modes import autocast
 from bench.training.prefetch import ahead
 from bench.training.streams import generator
 

@@ -53,8 +53,8 @@ class StageJob:
 
 
 def shares_backbone(method: Method, stage: Stage, index: int) -> bool:
-    """Whether a stage trains only a head on the backbone as it was pre-trained."""
-    return index == 0 and stage.trains == "head" and not method.injects
+    """Whether a stage trains only a head on the backbone as it was pre-trained, and no hook asks for its own."""
+    return index == 0 and stage.trains == "head" and not method.injects and not method.own_backbone
 
 
 def stage_jobs(

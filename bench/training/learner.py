@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from bench.backbones.base import Backbone
 from bench.backbones.features import Features
 from bench.core.atomic import DiskFull
 from bench.core.errors import BenchError, NonFiniteLoss, TimeLimit, UsageError
 from bench.methods.base import Batch
+from bench.methods.hooks import Memory, State, Step
 from bench.methods.model import Model
 from bench.tasks.base import Outputs, Task, better, check_shape
 from bench.training.failures import is_out_of_memory, typed
 from bench.training.job import StageJob
-from bench.training.optim import build_optimizer
+from bench.training.modes import autocast, freeze_others, set_modes, statistics_held
+from bench.training.optim import build_optimizers
 from bench.training.schedules import learning_rate
 from bench.training.streams import reseed
-
-State = dict[str, Tensor]
 
 
 @dataclass
@@ -36,6 +38,7 @@ class Progress:
         micro_batches: Parts a batch is split into for lack of memory; more than 1 changes rounding, so a resumed
             learner goes on with as many.
         curves: Name -> one number an epoch.
+        finished: What `Method.finish` told of the selected state; None before it was asked.
     """
 
     epoch: int = 0
@@ -44,6 +47,7 @@ class Progress:
     seconds: float = 0.0
     micro_batches: int = 1
     curves: dict[str, list[float]] = field(default_factory=dict)
+    finished: dict[str, Any] | None = None
 
     def note(self, **values: float) -> None:
         """Append one number to each curve named."""
@@ -59,20 +63,23 @@ class Learner:
         task: What is learned.
         model: Backbone and head; the backbone is the shared backbone when ``job.shares_backbone``.
         trainable: Names of the parameters that train.
-        start: Pre-trained backbone parameters by name, for the method's own loss.
+        pretrained: The backbone as it was pre-trained, in evaluation mode; never changed.
         steps_per_epoch: Optimiser steps in an epoch.
     """
 
     def __init__(
-        self, job: StageJob, task: Task, model: Model, trainable: list[str], start: State, steps_per_epoch: int
+        self, job: StageJob, task: Task, model: Model, trainable: list[str], pretrained: Backbone, steps_per_epoch: int
     ) -> None:
         if not trainable:
             raise UsageError(f"{job.method.plugin_name()}: {job.stage.name} trains no parameter. Check its stages().")
-        self.job, self.task, self.model, self.start = job, task, model, start
+        self.job, self.task, self.model, self.pretrained = job, task, model, pretrained
+        self.start: State = {f"backbone.{name}": p for name, p in pretrained.named_parameters()}
         self.trainable, self.selects = trainable, task.selecting(job.recipe.select)
         self.steps_per_epoch = steps_per_epoch
-        self.parameters = _freeze_others(model, trainable, job.shares_backbone)
-        self.optimizer = build_optimizer(model, trainable, job)
+        self.trained = freeze_others(model, trainable, job.shares_backbone)
+        self.parameters = list(self.trained.values())
+        self.optimizers = build_optimizers(model, trainable, job)
+        self.memory = Memory()
         self.progress = Progress()
         self.best: State = self.state()
         self.best_outputs: Outputs = {}
@@ -92,13 +99,17 @@ class Learner:
         epochs = self.job.epochs if until is None else min(until, self.job.epochs)
         return self.failure is not None or self.progress.epoch >= epochs
 
-    def state(self) -> State:
-        """Copies of the trained parameters and of the buffers that training may change."""
+    def tensors(self) -> State:
+        """The trained parameters and the buffers that training may change, by name."""
         kept = set(self.trainable)
         owner = "head." if self.job.shares_backbone else ""
         state = self.model.state_dict()
         buffers = {name for name, _ in self.model.named_buffers() if name.startswith(owner)}
-        return {k: v.detach().clone() for k, v in state.items() if k in kept or k in buffers}
+        return {name: value for name, value in state.items() if name in kept or name in buffers}
+
+    def state(self) -> State:
+        """Copies of `tensors`."""
+        return {name: value.detach().clone() for name, value in self.tensors().items()}
 
     def load(self, state: State) -> None:
         """Set the tensors that `state` returned."""
@@ -129,25 +140,52 @@ class Learner:
         """
         if self.failure is not None:
             return
+        self._set_rates(epoch, step)
+        now = self._step(inputs, targets, epoch * self.steps_per_epoch + step)
+        passes = itertools.count()
+        self.job.method.optimize(now, lambda: self._backward(now, (epoch, step), first=not next(passes)))
+        self.job.method.after_step(now)
+        self._seen += len(targets)
+
+    def _set_rates(self, epoch: int, step: int) -> None:
         job, recipe = self.job, self.job.recipe
         rate = learning_rate(
             recipe.schedule, job.base_lr, job.epochs, recipe.warmup_epochs, self.steps_per_epoch, epoch, step
         )
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate * group["factor"]
-        self.optimizer.zero_grad(set_to_none=True)
-        reseed(job.seed, "dropout", job.index, epoch, step)
-        size = -(-len(targets) // self.progress.micro_batches)
-        for begin in range(0, len(targets), size):
-            part = slice(begin, begin + size)
-            count = len(targets[part])
-            loss = self.loss(inputs[part], targets[part])
-            (loss * (count / len(targets))).backward()
-            self._loss_sum += loss.detach() * count
-        if recipe.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.parameters, recipe.clip_norm)
-        self.optimizer.step()
-        self._seen += len(targets)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate * group["factor"]
+
+    def _step(self, inputs: Features | Tensor, targets: Tensor, number: int) -> Step:
+        """What the method's hooks are given."""
+        job, total = self.job, self.job.epochs * self.steps_per_epoch
+        return Step(
+            self.model, inputs, targets, number, total, job.stage, job.recipe, self.trained, self.pretrained,
+            self.optimizers, self.memory, self,
+        )  # fmt: skip
+
+    def _backward(self, step: Step, at: tuple[int, int], first: bool) -> None:
+        """The gradients of a batch, part by part; running statistics and recorded loss heed the first pass alone."""
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        reseed(self.job.seed, "dropout", self.job.index, *at)
+        number = len(step.targets)
+        size = -(-number // self.progress.micro_batches)
+        with nullcontext() if first else statistics_held(self.model):
+            for begin in range(0, number, size):
+                part = slice(begin, begin + size)
+                some = replace(step, inputs=step.inputs[part], targets=step.targets[part])
+                loss, count = self.job.method.training_step(some), len(some.targets)
+                (loss * (count / number)).backward()
+                if first:
+                    self._loss_sum += loss.detach() * count
+
+    def update(self, clip: bool = True) -> None:
+        """Clip gradients as the recipe says, and let the optimisers step."""
+        if clip and self.job.recipe.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.parameters, self.job.recipe.clip_norm)
+        for optimizer in self.optimizers:
+            optimizer.step()
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -188,10 +226,15 @@ class Learner:
 
     def forward(self, inputs: Features | Tensor) -> Tensor:
         """Outputs (B, ...), float32, in the recipe's precision."""
-        return self._forward(inputs)[1]
+        return self.forward_pass(inputs)[1]
 
-    def _forward(self, inputs: Features | Tensor) -> tuple[Features, Tensor]:
-        with autocast(self.job.recipe.precision, self.device):
+    def precision(self) -> AbstractContextManager[Any]:
+        """The recipe's precision as a context."""
+        return autocast(self.job.recipe.precision, self.device)
+
+    def forward_pass(self, inputs: Features | Tensor) -> tuple[Features, Tensor]:
+        """Features and outputs (B, ...), the latter in float32, computed in the recipe's precision."""
+        with self.precision():
             features = inputs if isinstance(inputs, Features) else self.model.backbone(inputs)
             outputs: Tensor = self.model.head(features).float()
         if self.model.outputs is not None:
@@ -200,13 +243,12 @@ class Learner:
 
     def features(self, inputs: Tensor) -> Features:
         """What the learner's own backbone hands to its head, float32, computed in the recipe's precision."""
-        with autocast(self.job.recipe.precision, self.device):
+        with self.precision():
             features: Features = self.model.backbone(inputs)
         return features.map(lambda tensor: tensor.float())
 
-    def loss(self, inputs: Features | Tensor, targets: Tensor) -> Tensor:
+    def loss_of(self, features: Features, outputs: Tensor, targets: Tensor) -> Tensor:
         """The task's loss plus the method's own, a scalar."""
-        features, outputs = self._forward(inputs)
         loss = self.task.loss(outputs, targets, self.job.recipe)
         extra = self.job.method.extra_loss(self.model, Batch(features, targets, self.start))
         return loss if extra is None else loss + extra
@@ -214,6 +256,22 @@ class Learner:
     def eval_mode(self) -> None:
         """Evaluation mode for everything."""
         self.model.eval()
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Evaluation mode, with what the method evaluates in place of its trained tensors."""
+        self.eval_mode()
+        own = self.model.state_dict() if self.memory.evaluated else {}
+        before = {name: own[name].clone() for name in self.memory.evaluated}
+        self.load(self.memory.evaluated)
+        try:
+            yield
+        finally:
+            self.load(before)
+
+    def evaluated_state(self) -> State:
+        """`state`, as it is evaluated."""
+        return self.state() | {name: value.detach().clone() for name, value in self.memory.evaluated.items()}
 
     def end_epoch(self, val_loss: float, score: float, outputs: Outputs, time_limit: float | None) -> None:
         """Book an epoch: curves, selection, failures.
@@ -228,7 +286,7 @@ class Learner:
         train_loss = float(self._loss_sum) / max(self._seen, 1)
         self._loss_sum.zero_()
         self._seen = 0
-        rate = self.optimizer.param_groups[0]["lr"]
+        rate = self.optimizers[0].param_groups[0]["lr"]
         progress.note(lr=rate, train_loss=train_loss, val_loss=val_loss)
         progress.note(**{f"val_{self.selects.name}": score})
         if not math.isfinite(train_loss):
@@ -236,7 +294,7 @@ class Learner:
             return
         if self.job.selection == "last" or self._improves(score):
             progress.best_epoch, progress.best_score = progress.epoch, score
-            self.best, self.best_outputs = self.state(), outputs
+            self.best, self.best_outputs = self.evaluated_state(), outputs
         progress.epoch += 1
         if time_limit is not None and progress.seconds > time_limit and not self.finished:
             self.failure = TimeLimit(f"Stopped after epoch {progress.epoch}: over --time-limit {time_limit:g} s.")
@@ -251,40 +309,3 @@ class Learner:
         """Whether a training step changes batch statistics, so that parts of a batch are not the same as the whole."""
         self.train_mode()
         return any(m.training for m in self.model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm))
-
-    def optimizer_state(self) -> dict[int, dict[str, Any]]:
-        """The optimiser's tensors, by parameter number."""
-        return self.optimizer.state_dict()["state"]
-
-
-def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
-    """The forward pass's precision as a context."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
-
-
-def set_modes(model: Model, trainable: list[str]) -> None:
-    """Train mode for a backbone all of whose parameters train; else only for modules that own a trained parameter, and
-    for those without parameters (dropout) that the method injected."""
-    trained = set(trainable)
-    backbone = model.backbone
-    if all(f"backbone.{name}" in trained for name, _ in backbone.named_parameters()):
-        backbone.train()
-        return
-    backbone.eval()
-    for prefix, module in backbone.named_modules(prefix="backbone"):
-        own = [name for name, _ in module.named_parameters(prefix, recurse=False)]
-        alone = not own and prefix in model.injected and not any(module.children())
-        if alone or (own and all(name in trained for name in own)):
-            module.training = not isinstance(module, nn.modules.batchnorm._BatchNorm)
-
-
-def _freeze_others(model: Model, trainable: list[str], shared: bool) -> list[nn.Parameter]:
-    chosen = set(trainable)
-    found = []
-    for name, parameter in model.named_parameters():
-        if name in chosen:
-            parameter.requires_grad_(True)
-            found.append(parameter)
-        elif not (shared and name.startswith("backbone.")):
-            parameter.requires_grad_(False)
-    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -148,11 +149,11 @@ def _validate_on(
     found = []
     for learner, predicted in zip(learners, predict(context, learners, split), strict=True):
         with learner.alone():
-            found.append((learner, *_judged(learner, targets, predicted)))
+            found.append((learner, *judged(learner, targets, predicted)))
     return found
 
 
-def _judged(learner: Learner, targets: np.ndarray, predicted: Predicted) -> tuple[Predicted, float]:
+def judged(learner: Learner, targets: np.ndarray, predicted: Predicted) -> tuple[Predicted, float]:
     """The metric that selects; NaN for a learner that has diverged, which its training loss will show."""
     try:
         if learner.selects == learner.task.headline:
@@ -187,17 +188,18 @@ def selection_split(context: Context, learner: Learner) -> str | None:
 @torch.no_grad()
 def predict(context: Context, learners: list[Learner], split: str) -> list[Predicted]:
     """What each learner predicts on a split, in fixed batches, in evaluation mode; nothing of one that fails."""
-    for learner in learners:
-        learner.eval_mode()
     tokens = any(learner.job.method.needs_tokens for learner in learners)
     rows, at = context.prepared.rows(split), 0
     sums = [_Predictions(learner) for learner in learners]
-    for inputs in inputs_of_split(context, split, learners[0].job.shares_backbone, tokens) if learners else ():
-        count = len(inputs.pooled if isinstance(inputs, Features) else inputs)
-        targets, at = context.targets(rows[at : at + count]), at + count
-        for one in sums:
-            with one.learner.clock(), one.learner.alone():
-                one.add(inputs, targets)
+    with ExitStack() as evaluation:
+        for learner in learners:
+            evaluation.enter_context(learner.evaluating())
+        for inputs in inputs_of_split(context, split, learners[0].job.shares_backbone, tokens) if learners else ():
+            count = len(inputs.pooled if isinstance(inputs, Features) else inputs)
+            targets, at = context.targets(rows[at : at + count]), at + count
+            for one in sums:
+                with one.learner.clock(), one.learner.alone():
+                    one.add(inputs, targets)
     return [one.predicted(len(rows)) for one in sums]
 
 

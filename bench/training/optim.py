@@ -1,37 +1,78 @@
-"""Optimisers by the name a recipe gives them, and which rate and decay each parameter has."""
+"""The optimisers of a stage, and which rate and decay each parameter has."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
-from bench.cells.recipes import Recipe
+from bench.core.errors import UsageError
 from bench.methods.base import ParamGroup
+from bench.methods.build import author
+from bench.methods.hooks import Trainables
 from bench.methods.model import Model
 from bench.training.job import StageJob
+from bench.training.timm_optim import of_timm
 
 Rates = dict[tuple[float, float], list[Parameter]]  # (factor of the stage's rate, weight decay) -> parameters
-_PROMPTS = ("prompt", "cls_token", "reg_token", "dist_token", "pos_embed", "ssf_scale", "ssf_shift")
 
 
-def build_optimizer(model: Model, trainable: Iterable[str], job: StageJob) -> Optimizer:
-    """Return the recipe's optimiser over the trainable parameters, in groups of equal rate and decay.
+def build_optimizers(model: Model, trainable: Iterable[str], job: StageJob) -> list[Optimizer]:
+    """Return the optimisers that the method makes of the trainable parameters, by default the recipe's one.
 
-    Each group's ``factor`` is its rate over the stage's `StageJob.base_lr`. The fused implementations update every
-    tensor in one pass over memory, on the CPU too; for large heads the update is bound by memory, so this matters.
+    Raises:
+        UsageError: Together they do not have each parameter once.
     """
-    recipe = job.recipe
-    groups = [
-        {"params": parameters, "factor": factor, "lr": factor * job.base_lr, "weight_decay": decay}
-        for (factor, decay), parameters in rates(model, trainable, job).items()
-    ]
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=job.base_lr, momentum=recipe.momentum, fused=True)
-    kind = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
-    return kind(groups, lr=job.base_lr, betas=(recipe.momentum, 0.999), fused=True)
+    parameters = dict(model.named_parameters())
+    chosen = {name: parameters[name] for name in trainable}
+    builder = _Builder(model, job)
+    optimizers = job.method.optimizers(Trainables(chosen, job.stage, job.recipe, builder.optimizer))
+    _check_complete(chosen, optimizers, job)
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:  # one that the method made by itself has its own rates
+            group.setdefault("factor", group["lr"] / job.base_lr)
+    return optimizers
+
+
+def _check_complete(chosen: dict[str, Parameter], optimizers: Sequence[Optimizer], job: StageJob) -> None:
+    held = Counter(id(p) for optimizer in optimizers for group in optimizer.param_groups for p in group["params"])
+    wrong = [name for name, parameter in chosen.items() if held.pop(id(parameter), 0) != 1]
+    if not optimizers or wrong or held:
+        what = f"{wrong[0]} in none or in several" if wrong else f"{len(held)} tensors that do not train"
+        raise UsageError(
+            f"{author(job.method)}: optimizers() has {what}, in {job.stage.name}. Give each trained parameter to one."
+        )
+
+
+@dataclass(frozen=True)
+class _Builder:
+    """Makes optimisers for some of a stage's parameters."""
+
+    model: Model
+    job: StageJob
+
+    def optimizer(self, name: str, names: Sequence[str], options: dict[str, Any]) -> Optimizer:
+        """An optimiser over parameters, in groups of equal rate and decay.
+
+        Each group's ``factor`` is its rate over the stage's `StageJob.base_lr`. The fused implementations update every
+        tensor in one pass over memory, on the CPU too; for large heads the update is bound by memory, so this matters.
+        """
+        base, momentum = self.job.base_lr, self.job.recipe.momentum
+        groups = [
+            {"params": parameters, "factor": factor, "lr": factor * base, "weight_decay": decay}
+            for (factor, decay), parameters in rates(self.model, names, self.job).items()
+        ]
+        if name == "sgd":
+            return torch.optim.SGD(groups, lr=base, momentum=momentum, fused=True, **options)
+        if name in ("adam", "adamw"):
+            kind = torch.optim.AdamW if name == "adamw" else torch.optim.Adam
+            return kind(groups, lr=base, betas=(momentum, 0.999), fused=True, **options)
+        return of_timm(name, groups, base, momentum, options)
 
 
 def rates(model: Model, trainable: Iterable[str], job: StageJob) -> Rates:
@@ -44,7 +85,8 @@ def rates(model: Model, trainable: Iterable[str], job: StageJob) -> Rates:
         group = next((group for group in job.stage.groups if group.fits(name)), None)
         below = last - depths.get(name, last)
         factor = _factor(name, model, job, group) * job.recipe.layer_decay**below
-        found.setdefault((factor, _decay(name, parameters[name], job.recipe, group)), []).append(parameters[name])
+        decay = _decay(name, parameters[name], model, job, group)
+        found.setdefault((factor, decay), []).append(parameters[name])
     return found
 
 
@@ -55,11 +97,12 @@ def _factor(name: str, model: Model, job: StageJob, group: ParamGroup | None) ->
     return rate * (group.lr_scale if group else 1.0)
 
 
-def _decay(name: str, parameter: Parameter, recipe: Recipe, group: ParamGroup | None) -> float:
+def _decay(name: str, parameter: Parameter, model: Model, job: StageJob, group: ParamGroup | None) -> float:
+    """The group's own, or the recipe's; with its ``no_decay`` none on vectors and what backbone and method name."""
     if group is not None and group.weight_decay is not None:
         return group.weight_decay
-    vector = parameter.ndim <= 1 or name.rpartition(".")[2] in _PROMPTS
-    return 0.0 if recipe.no_decay and vector else recipe.weight_decay
+    spared = name.rpartition(".")[2] in (*model.backbone.undecayed, *job.method.undecayed)
+    return 0.0 if job.recipe.no_decay and (parameter.ndim <= 1 or spared) else job.recipe.weight_decay
 
 
 def _depths(model: Model) -> dict[str, int]:

@@ -25,8 +25,9 @@ from bench.training import checkpoint
 from bench.training.context import Context
 from bench.training.failures import OutOfMemory, is_out_of_memory, typed
 from bench.training.feature_export import exported, featured
+from bench.training.finishing import finish
 from bench.training.job import StageJob
-from bench.training.learner import Learner, Progress, State
+from bench.training.learner import Learner, Progress
 from bench.training.loop import Booked, inputs_of_split, predict, selection_split, train
 from bench.training.streams import reseed
 
@@ -154,9 +155,10 @@ class StageRunner:
                 failed[job.key] = typed(error)
         return built, failed
 
-    def _outcome(self, learner: Learner) -> Trained:
+    def _outcome(self, learner: Learner) -> Trained | BenchError:
         if learner.finished:
-            return self._keep_trained(learner)
+            finish(self.context, learner, lambda: self._learner(learner.job).state())
+            return learner.failure or self._keep_trained(learner)
         self._save(learner)
         return _trained(learner)
 
@@ -177,10 +179,9 @@ class StageRunner:
         backbone = context.backbone if job.shares_backbone else context.own_backbone()
         if job.recipe.drop_path and not job.shares_backbone:
             set_drop_path(backbone, job.recipe.drop_path)
-        start: State = {f"backbone.{k}": v for k, v in context.backbone.named_parameters()}
         model = build_model(backbone, job.method, context.head_spec(job.recipe)).to(context.device)
         names, steps = trainable_names(model, job.stage), context.steps_per_epoch()
-        learner = Learner(job, context.task, model, names, start, steps)
+        learner = Learner(job, context.task, model, names, context.backbone, steps)
         learner.inherit(checkpoint.load_best(self.checkpoints / j.key, context.device) for j in job.chain()[:-1])
         return learner
 
@@ -230,7 +231,8 @@ class StageRunner:
 
     def _keep_reported(self, stage: Trained, learner: Learner, outputs: dict[str, Outputs]) -> Reported:
         peeks = stage.progress.epoch if stage.job.selection == "test_best" else 0
-        diagnostics = self._diagnosed(learner, "val" if "val" in outputs else "test")
+        told = stage.progress.finished or {}
+        diagnostics = {**told, **self._diagnosed(learner, "val" if "val" in outputs else "test")}
         wanted = featured(outputs) if self.keep_features else ()
         features = {split: exported(self.context, learner, split) for split in wanted}
         folder = self.checkpoints / stage.job.key

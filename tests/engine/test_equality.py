@@ -142,10 +142,10 @@ def test_stage_2_starts_from_the_best_epoch_of_stage_1_with_a_tenth_of_the_rate(
     def noted(self: Learner, *args: object) -> None:
         if self.job.index == 1 and not rates:
             started.update(self.state())
-            assert not self.optimizer_state()
+            assert not any(optimizer.state for optimizer in self.optimizers)
         step(self, *args)  # type: ignore[arg-type]
         if self.job.index == 1:
-            rates.append(self.optimizer.param_groups[0]["lr"])
+            rates.append(self.optimizers[0].param_groups[0]["lr"])
 
     started: dict[str, torch.Tensor] = {}
     monkeypatch.setattr(Learner, "end_epoch", scored)

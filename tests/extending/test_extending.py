@@ -130,14 +130,14 @@ def test_groups_of_parameters_have_their_rates_and_decays(own: Path, weights: Pa
     from bench.methods.build import build_model, trainable_names
     from bench.plugins.registry import load as plugin
     from bench.training.job import stage_jobs
-    from bench.training.optim import build_optimizer
+    from bench.training.optim import build_optimizers
 
     method = plugin("baselines", "three_stages")()
     cell = resolve(Cell.parse("digits/tiny_vit/three_stages/quick[lr=0.01]/seed=0"), weights)
     job = stage_jobs(method, cell.recipe, 0, "last", "context", "source")[2]
     backbone = load(Spec("tiny_vit"), weights)
     model = build_model(backbone, method, HeadSpec(backbone.spec, 10))
-    optimizer = build_optimizer(model, trainable_names(model, job.stage), job)
+    (optimizer,) = build_optimizers(model, trainable_names(model, job.stage), job)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     found = {names[id(p)]: (g["factor"], g["weight_decay"]) for g in optimizer.param_groups for p in g["params"]}
     assert all(not name.endswith("bias") for name in found)

@@ -19,7 +19,7 @@ from bench.baselines.mora import MoRA, square_side, update
 from bench.baselines.ssf import SSF
 from bench.baselines.staged_finetune import StagedFinetune
 from bench.baselines.vpt import VPT
-from bench.conformance.methods import images
+from bench.conformance.subjects import images
 from bench.conformance.tiny import tiny_backbone
 from bench.core.errors import UsageError
 from bench.methods import Batch, HeadSpec, Method

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from bench.baselines.logistic import Logistic
 from bench.baselines.ridge import Ridge
-from bench.conformance.methods import CLASSES, SPEC, feature_split
+from bench.conformance.subjects import CLASSES, SPEC, feature_split
 from bench.methods import FeatureSplit
 
 TRAIN, VAL, TEST = (feature_split(n, seed) for n, seed in ((40, 0), (30, 1), (50, 2)))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench.baselines.geometry import Geometry, otsu
-from bench.conformance.methods import SPEC
+from bench.conformance.subjects import SPEC
 from bench.methods import FeatureSplit
 from bench.tables.metrics import known_trivial_baselines
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.baselines.typical_objects import TypicalObjects
-from bench.conformance.methods import SPEC
+from bench.conformance.subjects import SPEC
 from bench.data.formats.boxes import padded
 from bench.methods import FeatureSplit, HeadSpec
 from bench.tasks.base import Outputs
