@@ -8,7 +8,7 @@ from bench.core.errors import UsageError
 
 
 class DoRA(LoRA):
-    """DoRA (Liu et al., ICML 2024): LoRA on the weights' direction, with trained norms; needs the `peft` library.
+    """DoRA (Liu et al., ICML 2024): LoRA on the weights' direction, with trained norms.
 
     As in the paper (section 4.3), gradients take the norm of the updated weights for a constant. The paper updates the
     layers of the MLP as well; here ``targets=linear`` does.

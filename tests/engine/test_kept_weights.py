@@ -26,7 +26,17 @@ from bench.stats.softmax import softmax
 from bench.training.context import EVAL_BATCH
 from tests.engine.conftest import RunCells
 
-METHODS = ["knn", "logistic", "linear_probe", "cladapter[k=2]", "full_finetune", "lora"]
+METHODS = [
+    "knn",
+    "logistic",
+    "linear_probe",
+    "cladapter[k=2]",
+    "full_finetune",
+    "lora",
+    "vera",
+    "randlora",
+    "fourierft",
+]
 
 
 def probabilities(store: Store, record: Record) -> np.ndarray:
