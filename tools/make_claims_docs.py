@@ -80,6 +80,9 @@ baselines.
 - **errors**: do whole numbers of errors of each class give accuracy, recall, precision and F1 together? Assumes one run
   and the class counts.
 - **parts**, **difference**: is an average that of its printed parts; is a gain in points, or relative?
+- **weighing**: is a mean over groups of unequal size that of all parts alike, or that of the groups' means? Groups are
+  the parts' protocols.
+- **copied**: does a row of five or more numbers stand digit for digit in another paper's table?
 - **pairs**: could any pair of a table differ significantly after Holm? Assumes one run each, the exact McNemar test and
   the joint distribution that helps most.
 - **pre-training**: do rows of one table come from different pre-trainings? Assumes that equal numbers are one result.

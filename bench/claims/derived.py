@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from bench.claims.confusions import harmonic
@@ -27,6 +28,7 @@ def examine(claims: Sequence[Claim]) -> Findings:
             yield claim.id, difference_finding(claim.number, *numbers)
         else:
             yield claim.id, mean_finding(claim.number, numbers, claim.aggregation)
+            yield from ((claim.id, found) for found in weighing(claim, claim.number, by_id))
 
 
 def mean_finding(printed: Printed, parts: Sequence[Printed], aggregation: str) -> Finding:
@@ -38,6 +40,36 @@ def mean_finding(printed: Printed, parts: Sequence[Printed], aggregation: str) -
     if lowest <= high and low <= highest:
         return Finding("parts", "ok", text, ASSUMPTION, "ok")
     return Finding("parts", "impossible", text, ASSUMPTION, f"impossible: not the {aggregation} of its parts")
+
+
+def weighing(claim: Claim, printed: Printed, by_id: Mapping[str, Claim]) -> Iterator[Finding]:
+    """Of a mean over groups of unequal size: what it is when every part weighs alike, and when every group does.
+
+    Groups are the parts' protocols.
+    """
+    groups: dict[str, list[Printed]] = defaultdict(list)
+    for leaf in _leaves(claim, by_id):
+        if leaf.number is not None:
+            groups[leaf.protocol].append(leaf.number)
+    if claim.aggregation != "mean" or len({len(group) for group in groups.values()}) < 2:
+        return
+    parts = [number for group in groups.values() for number in group]
+    alike = _mean(*(part.value for part in parts))
+    grouped = _mean(*(_mean(*(part.value for part in group)) for group in groups.values()))
+    ways = {f"{len(parts)} parts": alike, f"{len(groups)} groups": grouped}
+    kept = min(ways, key=lambda way: abs(ways[way] - printed.value))
+    text = ", ".join(f"the mean of {way} is {float(value):.2f}" for way, value in ways.items())
+    other = next(f"{way} {float(value):.2f}" for way, value in ways.items() if way != kept)
+    yield Finding("weighing", "note", f"{text}; printed is that of {kept}", ASSUMPTION, f"mean of {kept}; of {other}")
+
+
+def _leaves(claim: Claim, by_id: Mapping[str, Claim]) -> Iterator[Claim]:
+    """The claims that a mean is made of in the end."""
+    if claim.aggregation != "mean":
+        yield claim
+    for name in claim.made_of if claim.aggregation == "mean" else ():
+        if name in by_id:
+            yield from _leaves(by_id[name], by_id)
 
 
 def difference_finding(printed: Printed, first: Printed, second: Printed) -> Finding:

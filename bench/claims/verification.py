@@ -54,7 +54,8 @@ def verify(
     judgements = {claim.id: _judged(claim, ours[claim.id], plan) for claim in judged}
     if correct:
         judgements = strict(judged, judgements)
-    findings = examine(claim for name in {c.paper for c in claims} for claim in papers[name].claims)
+    whole = [claim for name in {c.paper for c in claims} for claim in papers[name].claims]
+    findings = examine(whole, (claim for paper in papers.values() for claim in paper.claims))
     return [
         Row(
             claim,

@@ -63,7 +63,7 @@ def test_what_is_wrong_is_said(tmp_path: Path, text: str, said: str) -> None:
 
 def test_selectors(tmp_path: Path) -> None:
     papers = load()
-    assert len(chosen(papers, None)) == 763
+    assert len(chosen(papers, None)) == 1331
     assert len(chosen(papers, "cladapter:table4")) == 18
     assert [c.value for c in chosen(papers, "cladapter:table4:k5-f1")] == ["90.4"]
     assert len(chosen(papers, "cladapter:table3ft")) == 5
