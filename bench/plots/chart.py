@@ -19,7 +19,7 @@ class Chart(dict[str, Any]):
     @property
     def heading(self) -> str:
         """The title on one line: the finding."""
-        return " ".join(self["title"]["text"])
+        return str(self["usermeta"]["finding"])
 
     @property
     def description(self) -> str:
@@ -78,6 +78,7 @@ def chart(
                 "text": _lines(finding, bold=True, width=width),
                 "subtitle": _lines("\u00a0· ".join(about), False, width),  # no line begins with a dot
             },
+            "usermeta": {"finding": finding},
             "data": {"values": values},
             "width": width,
             "height": height,

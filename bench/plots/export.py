@@ -75,7 +75,7 @@ def library() -> str:
 
 def page(spec: Spec) -> str:
     """A web page that shows the chart without a network, with tooltips."""
-    title = " ".join(spec["title"]["text"])
+    title = spec["usermeta"]["finding"]
     safe = json.dumps(spec, ensure_ascii=False).replace("<", "\\u003c")
     # "</script" cannot be in a script; nothing of the library holds it, and of the chart it is written otherwise
     return (

@@ -62,6 +62,13 @@ def test_a_floor_that_nothing_beats_is_the_finding() -> None:
     )
 
 
+def test_a_name_that_the_title_breaks_is_whole_in_the_finding() -> None:
+    name = "cladapter[k=5,tuning=frozen,bottleneck=64,mlp_ratio=0.25,temperature=0.5,dropout=0.1,heads=4]"
+    chart = comparison(table_of({SETTING.format(n): (r,) for n, r in {"knn": 10, name: 80}.items()}))
+    assert not any(name in line for line in chart["title"]["text"])
+    assert chart.heading.startswith(f"{name} has the best mean accuracy")
+
+
 def test_lines_begin_with_words() -> None:
     lines = comparison(table_of({SETTING.format(n): (r,) for n, r in {"knn": 10, "vpt": 80}.items()}))["title"]
     assert len(lines["subtitle"]) > 1
