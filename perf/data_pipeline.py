@@ -23,9 +23,10 @@ from torch.utils.data import DataLoader
 
 from bench.cells.notation import Spec
 from bench.cells.recipes import Recipe
+from bench.core.disk_cache import DiskCache
 from bench.data.augment.batches import Preprocess
 from bench.data.base import Sample, rows_of
-from bench.data.cache import decoded
+from bench.data.decoded import decoded
 from bench.data.formats.extents import pixels
 from bench.data.formats.images import resized
 from bench.data.formats.readers import Reader, input_reader
@@ -92,7 +93,7 @@ def build_time(prepared: Prepared, size: int) -> float:
     """Seconds to build the decoded cache of the whole data set."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        decoded(prepared, reader_of(prepared, size), quiet=True, folder=Path(folder))
+        decoded(prepared, reader_of(prepared, size), quiet=True, cache=DiskCache(Path(folder), 10**12, ""))
         return time.perf_counter() - began
 
 

@@ -28,7 +28,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 from bench.cells.notation import Spec
 from bench.cells.recipes import Recipe
-from bench.data.cache import decoded
+from bench.data.decoded import decoded
 from bench.data.formats.readers import input_reader
 from bench.data.prepare import Prepared, prepare
 from bench.data.roots import data_root

@@ -16,7 +16,7 @@ from bench.core.errors import DataError, UsageError
 from bench.core.logs import show_tracebacks
 from bench.core.progress import Reporter
 from bench.data.augment.batches import check_augment
-from bench.data.cache import decoded
+from bench.data.decoded import decoded
 from bench.engine.first_call import problem_of_first_call
 from bench.engine.group_tracker import GroupWork
 from bench.engine.groups import Group, group_cells

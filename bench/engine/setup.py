@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import torch
 
+from bench.core.disk_cache import DiskCache
 from bench.core.environment import environment
 from bench.core.errors import UsageError
 from bench.core.numerics import ENGINE_VERSION
 from bench.data.augment.batches import Preprocess
-from bench.data.cache import decoded
+from bench.data.decoded import decoded
 from bench.data.formats.readers import Reader, box_reader, input_reader, target_reader
 from bench.data.formats.vectors import PassOn, vector_reader
 from bench.data.roots import cache_root
 from bench.engine.cost import added, head_macs, macs_of_backbone, shared_backbone_macs, size
 from bench.engine.plan import Planned, Planner
 from bench.engine.settings import Settings
-from bench.features.disk_cache import DiskCache
 from bench.methods.base import Method
 from bench.methods.build import build_model
 from bench.records import Macs, Parameters
@@ -49,7 +49,7 @@ def build_context(planned: Planned, planner: Planner, settings: Settings, device
         recipe=recipe,
         data_seed=planned.cell.data_seed_value,
         device=device,
-        disk_cache=DiskCache(cache_root() / "features", int(settings.cache_gb * 1e9)),
+        disk_cache=DiskCache(cache_root() / "features", int(settings.cache_gb * 1e9), "--cache-gb"),
         identity=cache_identity(planned, reader, device),
     )  # fmt: skip
 

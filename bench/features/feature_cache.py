@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bench.backbones import Features, FeatureSpec
-from bench.features.disk_cache import Arrays, DiskCache, Layout
+from bench.core.disk_cache import Arrays, DiskCache, Layout
 
 Rows = slice | np.ndarray
 
@@ -45,7 +45,7 @@ class CachedFeatures:
 
 @dataclass(frozen=True)
 class FeatureCache:
-    """Features on a disk_cache. What is larger than the whole disk_cache is not kept, and computed on every use."""
+    """Features in a disk cache. What is larger than its limit is not kept, and computed on every use."""
 
     disk_cache: DiskCache
 

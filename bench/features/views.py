@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from torch import Tensor
 
-from bench.core.errors import UsageError
-from bench.features.disk_cache import DiskCache, Layout
+from bench.core.disk_cache import DiskCache, Layout
 
 
 def view_inputs(
@@ -26,11 +25,9 @@ def view_inputs(
         compute: Yields augmented float batches (B, C, ...) in 0..1, in table order.
 
     Raises:
-        UsageError: A view is larger than what may be kept.
+        UsageError, DiskFull: As `DiskCache.get`; a view that is too large to keep is none.
     """
     layouts = {"inputs": Layout((count, *shape[1:], shape[0]), "uint8")}
-    if not disk_cache.fits(layouts):
-        raise UsageError(f"A view takes {layouts['inputs'].bytes / 1e9:.1f} GB. Raise --cache-gb, or leave out views.")
     return disk_cache.get(identity, layouts, lambda: ({"inputs": as_bytes(batch)} for batch in compute()))["inputs"]
 
 

@@ -14,9 +14,9 @@ from torch import Tensor
 from bench.backbones.base import Backbone
 from bench.backbones.features import Features
 from bench.cells.recipes import Recipe
+from bench.core.disk_cache import DiskCache, Layout
 from bench.data.augment.batches import Preprocess
 from bench.data.prepare import Prepared
-from bench.features.disk_cache import DiskCache, Layout
 from bench.features.feature_cache import CachedFeatures, FeatureCache, pinned
 from bench.features.views import view_inputs
 from bench.tasks.base import FeatureSplit, HeadSpec, Task
@@ -84,9 +84,11 @@ class Context:
             return None
         layouts = {"text": Layout((len(names), self.backbone.spec.pooled_dim), "float32")}
         identity = {**self.identity, "data": "text", "reader": "", "names": list(names)}
-        kept = self.disk_cache.get(
-            identity, layouts, lambda: iter([{"text": self.backbone.text_features(names).cpu().numpy()}])
-        )
+
+        def compute() -> Iterator[dict[str, np.ndarray]]:
+            yield {"text": self.backbone.text_features(names).cpu().numpy()}
+
+        kept = self.disk_cache.get(identity, layouts, compute) if self.disk_cache.fits(layouts) else next(compute())
         return torch.from_numpy(np.array(kept["text"])).to(self.device)
 
     def pooled(self, split: str) -> np.ndarray:

@@ -15,7 +15,7 @@ from bench.cells.notation import Spec
 from bench.cells.recipes import Recipe
 from bench.core.errors import DataError, UsageError
 from bench.data.base import rows_of
-from bench.data.cache import decoded
+from bench.data.decoded import decoded
 from bench.data.formats.readers import input_reader
 from bench.data.prepare import Prepared, checked_table, prepare
 from bench.data.tables.identity import file_digests

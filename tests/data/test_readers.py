@@ -19,7 +19,7 @@ from bench.cells.recipes import Recipe, preset
 from bench.core.errors import DataError, UsageError
 from bench.data import Dataset, Official, Sample, Split
 from bench.data.augment.batches import Preprocess
-from bench.data.cache import decoded
+from bench.data.decoded import decoded
 from bench.data.formats.readers import input_reader, target_reader
 from bench.data.prepare import Prepared, prepare
 from bench.data.roots import cache_root

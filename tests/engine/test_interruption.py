@@ -22,7 +22,6 @@ pytestmark = pytest.mark.slow
 
 METHODS = ["cladapter[k=2]", "linear_probe", "majority"]
 KINDS = (
-    "array",
     "disk_cache",
     "group",
     "checkpoint",
@@ -35,6 +34,7 @@ KINDS = (
     "record",
 )
 POINTS = [f"{what}-{when}" for what in KINDS for when in ("writing", "placed")]
+POINTS += ["disk_cache-writing:2", "disk_cache-placed:2"]  # features; the first time decoded samples
 POINTS += ["predictions-settled", "evaluation-writing", "evaluation-written"]
 # later visits of a point, most of them in the second stage of staged fine-tuning
 LATER = [
@@ -84,7 +84,7 @@ def uninterrupted(whole: Path, run_cells: RunCells) -> Path:
 def test_kill_at_a_write_point(
     point: str, run_cells: RunCells, uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if point.startswith(("array", "disk_cache")):
+    if point.startswith("disk_cache"):
         monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))  # a cold one, so that it is filled
     monkeypatch.setenv("BENCH_FAULT", f"kill:{point}")
     assert status_of(in_child(lambda: run_cells(tmp_path, METHODS))) == -signal.SIGKILL

@@ -49,7 +49,7 @@ def test_fused_equals_alone(backbone: str, recipe: str, run_volumes: RunCells, t
 
 
 @pytest.mark.parametrize("recipe", ["quick[epochs=3,augment=torchio]", "quick[epochs=3,augment=torchio,views=2]"])
-@pytest.mark.parametrize("point", ["checkpoint-placed:2", "checkpoint-placed:4", "disk_cache-writing:2"])
+@pytest.mark.parametrize("point", ["checkpoint-placed:2", "checkpoint-placed:4", "disk_cache-writing:3"])
 def test_an_interrupted_run_draws_the_same_volumes(
     recipe: str, point: str, run_volumes: RunCells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bench.cells.recipes import Recipe
-from bench.data.cache import decoded
+from bench.data.decoded import decoded
 from bench.data.formats.readers import Reader, input_reader
 from bench.data.prepare import Prepared
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import shutil
 import signal
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 from cached import cached, reader
-from filelock import FileLock
 from made_images import class_folders, picture
 from PIL import Image
 
+from bench.core.disk_cache import DiskCache
 from bench.core.errors import DataError, UsageError
 from bench.data.base import Sample
-from bench.data.cache import cache_folder, decoded
+from bench.data.decoded import decoded, decoded_cache
 from bench.data.formats.readers import Reader
 from bench.data.prepare import Prepared, prepare
 from bench.datasets.digits import Digits
@@ -76,7 +74,7 @@ def test_all_protocols_and_subsets_share_one_array(root: Path) -> None:
     class_folders(root / "own")
     for fields in ({}, {"shots": 1}, {"fraction": 0.5}):
         cached(made(root, **fields), 8)
-    assert len(list(cache_folder().glob("*/array.npy"))) == 1
+    assert len(list(decoded_cache().folder.glob("*/array.npy"))) == 1
 
 
 def test_a_changed_file_or_parameter_makes_a_new_array(root: Path) -> None:
@@ -87,7 +85,7 @@ def test_a_changed_file_or_parameter_makes_a_new_array(root: Path) -> None:
     cached(made(root), 9)
     picture(root / "own" / "c0" / "0.png", 99, height=20, width=20)
     after = cached(made(root), 8)
-    assert len(list(cache_folder().glob("*/array.npy"))) == 5
+    assert len(list(decoded_cache().folder.glob("*/array.npy"))) == 5
     assert not np.array_equal(before[0], after[0])
     assert np.array_equal(before[1:], after[1:])
 
@@ -114,22 +112,22 @@ def test_a_corrupt_image_is_named_and_nothing_is_left(root: Path) -> None:
     broken.write_bytes(broken.read_bytes()[:300])
     with pytest.raises(DataError, match=r"c1/2\.png"):
         cached(made(root), 8)
-    assert files(cache_folder()) == []
+    assert files(decoded_cache().folder) == []
 
 
 def test_what_a_killed_process_left_is_cleared(root: Path) -> None:
     class_folders(root / "own")
     prepared = made(root)
     cached(prepared, 8)
-    (place,) = cache_folder().glob("*/")
+    (place,) = decoded_cache().folder.glob("*/")
     (place / "array.npy").unlink()
     (place / "about.json").unlink()
-    (place / ".tmp-1-half.npy").write_bytes(b"half")
+    (place / "array.tmp").write_bytes(b"half")
     cached(prepared, 8)
     assert sorted(file.name for file in place.iterdir()) == ["about.json", "array.npy"]
     about = json.loads((place / "about.json").read_text())
     assert about["shape"] == [10, 8, 8, 3]
-    assert about["dataset"] == "image_folder[path=own]"
+    assert about["name"] == "image_folder"
     assert about["key"] == reader(prepared, 8).key
 
 
@@ -152,7 +150,7 @@ def test_several_processes_build_one_array(root: Path, tmp_path: Path) -> None:
         worker.join(timeout=60)
     assert len(sums) == 1
     assert len(list(tmp_path.glob("built-*"))) == 1
-    assert len(list(cache_folder().glob("*/array.npy"))) == 1
+    assert len(list(decoded_cache().folder.glob("*/array.npy"))) == 1
 
 
 def _build_with_fault(prepared: Prepared, fault: str) -> None:
@@ -160,7 +158,7 @@ def _build_with_fault(prepared: Prepared, fault: str) -> None:
     cached(prepared, 8)
 
 
-@pytest.mark.parametrize("point", ["array-writing", "array-written", "array-placed"])
+@pytest.mark.parametrize("point", ["disk_cache-writing", "disk_cache-written", "disk_cache-placed"])
 def test_killed_while_building_the_next_run_builds(root: Path, point: str) -> None:
     class_folders(root / "own")
     prepared = made(root)
@@ -168,8 +166,8 @@ def test_killed_while_building_the_next_run_builds(root: Path, point: str) -> No
     builder.start()
     builder.join(timeout=60)
     assert builder.exitcode == -signal.SIGKILL
-    (place,) = cache_folder().glob("*/")
-    assert (place / "array.npy").is_file() == (point == "array-placed")
+    (place,) = decoded_cache().folder.glob("*/")
+    assert (place / "array.npy").is_file() == (point == "disk_cache-placed")
     array = cached(prepared, 8)
     first = Image.open(root / "own" / "c0" / "0.png").resize((8, 8), Image.Resampling.BILINEAR)
     assert np.array_equal(array[0], np.asarray(first))
@@ -178,76 +176,18 @@ def test_killed_while_building_the_next_run_builds(root: Path, point: str) -> No
 
 def test_an_array_over_the_limit_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepared = prepare(Digits(), root, 0)
-    with pytest.raises(UsageError, match=r"more than the limit of 1e-06 GB.*BENCH_CACHE_LIMIT_GB"):
-        decoded(prepared, reader(prepared, 32), limit_gb=1e-6)
     monkeypatch.setenv("BENCH_CACHE_LIMIT_GB", "0.00001")
-    with pytest.raises(UsageError, match="more than the limit"):
+    with pytest.raises(UsageError, match=r"more than the limit of 1e-05 GB.*BENCH_CACHE_LIMIT_GB"):
         cached(prepared, 32, "bicubic")
     monkeypatch.setenv("BENCH_CACHE_LIMIT_GB", "much")
     with pytest.raises(UsageError, match="must be a number"):
         cached(prepared, 32, "bicubic")
-    assert files(cache_folder()) == []
+    monkeypatch.delenv("BENCH_CACHE_LIMIT_GB")
+    assert files(decoded_cache().folder) == []
 
 
-def test_a_full_disk_is_seen_beforehand(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    full = type("Usage", (), {"free": 10})()
-    monkeypatch.setattr(shutil, "disk_usage", lambda place: full)
-    with pytest.raises(UsageError, match="has 10 bytes free"):
-        cached(prepare(Digits(), root, 0), 32, "bicubic")
-
-
-def test_an_own_folder_may_be_given(root: Path, tmp_path: Path) -> None:
+def test_another_cache_may_be_given(root: Path, tmp_path: Path) -> None:
     prepared = prepare(Digits(), root, 0)
-    decoded(prepared, reader(prepared, 32), folder=tmp_path / "here")
+    decoded(prepared, reader(prepared, 32), cache=DiskCache(tmp_path / "here", 10**9, ""))
     assert files(tmp_path / "here") == ["about.json", "array.npy"]
-    assert files(cache_folder()) == []
-
-
-def sized(root: Path, name: str, seed: int) -> Prepared:
-    """Ten images of 3 kB each."""
-    for number in range(10):
-        picture(root / name / f"c{number % 2}" / f"{number}.png", seed + number, height=40, width=40)
-    return prepare(ImageFolder(path=name), root, 0)
-
-
-def entries() -> set[str]:
-    return {place.parent.name for place in cache_folder().glob("*/array.npy")}
-
-
-def name_of(prepared: Prepared) -> str:
-    """What its array's folder is called."""
-    with tempfile.TemporaryDirectory() as folder:
-        decoded(prepared, reader(prepared, 32), folder=Path(folder))
-        (place,) = Path(folder).glob("*/array.npy")
-        return place.parent.name
-
-
-def build(prepared: Prepared, limit_gb: float) -> np.ndarray:
-    return decoded(prepared, reader(prepared, 32), limit_gb=limit_gb)
-
-
-def test_the_array_not_used_for_longest_goes_first(root: Path) -> None:
-    """Each array takes 31 kB; the limit holds two with their small files."""
-    one, two, three = (sized(root, name, seed) for name, seed in (("one", 0), ("two", 100), ("three", 200)))
-    first = build(one, 7e-5)
-    build(two, 7e-5)
-    for number, prepared in enumerate((two, one)):  # one was used after two
-        os.utime(cache_folder() / name_of(prepared), (1_000 + number, 1_000 + number))
-    build(three, 7e-5)
-    assert entries() == {name_of(one), name_of(three)}
-    build(one, 7e-5)  # using it again makes it the newest
-    build(two, 7e-5)
-    assert entries() == {name_of(one), name_of(two)}
-    assert np.array_equal(first, build(one, 7e-5))
-
-
-def test_what_another_process_holds_is_not_evicted_and_what_is_mapped_stays_readable(root: Path) -> None:
-    one, two, three = (sized(root, name, seed) for name, seed in (("one", 0), ("two", 100), ("three", 200)))
-    mapped = build(one, 4e-5)
-    before = np.array(mapped)
-    with FileLock(cache_folder() / f"{name_of(one)}.lock"):
-        build(two, 4e-5)
-        assert entries() == {name_of(one), name_of(two)}
-    build(three, 4e-5)
-    assert entries() == {name_of(three)}
-    assert np.array_equal(mapped, before)
+    assert files(decoded_cache().folder) == []

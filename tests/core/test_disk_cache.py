@@ -1,4 +1,4 @@
-"""Kept arrays: computed once, evicted by last use, never broken; and no digit depends on what fits."""
+"""Kept arrays: computed once, evicted by last use, never broken."""
 
 from __future__ import annotations
 
@@ -8,15 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from compared import assert_same_results
 from filelock import FileLock
 
 from bench.core.atomic import DiskFull
+from bench.core.disk_cache import Arrays, DiskCache, Layout
 from bench.core.errors import UsageError
-from bench.features.disk_cache import Arrays, DiskCache, Layout
-from bench.records import Store
-from bench.training.context import Context
-from tests.engine.conftest import RunCells
 
 LAYOUT = {"a": Layout((10, 3), "float32")}
 ENTRY = 10 * 3 * 4 + 128 + 64  # bytes of the array, its header and what tells people of it, at most
@@ -36,7 +32,7 @@ def entries(disk_cache: DiskCache) -> list[Path]:
 
 
 def test_an_array_is_computed_once(tmp_path: Path) -> None:
-    disk_cache, calls = DiskCache(tmp_path, 10**6), []
+    disk_cache, calls = DiskCache(tmp_path, 10**6, "--limit"), []
 
     def compute() -> Iterator[Arrays]:
         calls.append(1)
@@ -50,7 +46,7 @@ def test_an_array_is_computed_once(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_is_added(tmp_path: Path) -> None:
-    disk_cache = DiskCache(tmp_path, 10**6)
+    disk_cache = DiskCache(tmp_path, 10**6, "--limit")
     disk_cache.get({"x": 1}, LAYOUT, lambda: rows(7))
     both = {**LAYOUT, "b": Layout((10,), "uint8")}
     seen = []
@@ -66,7 +62,7 @@ def test_what_is_missing_is_added(tmp_path: Path) -> None:
 
 
 def test_the_least_recently_used_goes_first_and_a_mapped_one_stays_readable(tmp_path: Path) -> None:
-    disk_cache = DiskCache(tmp_path, 2 * ENTRY)
+    disk_cache = DiskCache(tmp_path, 2 * ENTRY, "--limit")
     first, second = get(disk_cache, 1), get(disk_cache, 2)
     for age, place in enumerate(entries(disk_cache)):
         os.utime(place, (1000 + age, 1000 + age))
@@ -82,7 +78,7 @@ def test_the_least_recently_used_goes_first_and_a_mapped_one_stays_readable(tmp_
 
 
 def test_an_entry_that_another_process_holds_is_not_evicted(tmp_path: Path) -> None:
-    disk_cache = DiskCache(tmp_path, ENTRY)
+    disk_cache = DiskCache(tmp_path, ENTRY, "--limit")
     get(disk_cache, 1)
     [held] = entries(disk_cache)
     with FileLock(tmp_path / f"{held.name}.lock", is_singleton=False):
@@ -93,7 +89,7 @@ def test_an_entry_that_another_process_holds_is_not_evicted(tmp_path: Path) -> N
 
 
 def test_a_full_disk_leaves_no_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    disk_cache = DiskCache(tmp_path, 10**6)
+    disk_cache = DiskCache(tmp_path, 10**6, "--limit")
     monkeypatch.setenv("BENCH_FAULT", "full:disk_cache-writing")
     with pytest.raises(DiskFull, match="disk is full"):
         get(disk_cache, 1)
@@ -105,32 +101,45 @@ def test_a_full_disk_leaves_no_entry(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_too_few_rows_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"mmap length|holds"):
-        DiskCache(tmp_path, 10**6).get({}, {"a": Layout((11, 3), "float32")}, lambda: rows(1))
+        DiskCache(tmp_path, 10**6, "--limit").get({}, {"a": Layout((11, 3), "float32")}, lambda: rows(1))
     assert not list(tmp_path.rglob("*.npy"))
 
 
-def test_what_fits_decides_for_each_method_alone(
-    run_cells: RunCells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Pooled training features fit, tokens do not: the probe reads the cache, beside CLAdapter as by itself."""
-    methods = ["linear_probe", "cladapter[k=2,tuning=frozen]"]
-    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
-    answers: dict[tuple[str, bool], bool] = {}
-    cached = Context.cached_features
-
-    def noted(self: Context, split: str, tokens: bool, view: int = -1) -> object:
-        found = cached(self, split, tokens, view)
-        answers[split, tokens] = found is not None
-        return found
-
-    monkeypatch.setattr(Context, "cached_features", noted)
-    run_cells(tmp_path / "fused", methods, cache_gb=3e-5)
-    assert (answers["train", False], answers["train", True]) == (True, False)
-    run_cells(tmp_path / "alone", methods, cache_gb=3e-5, fuse=False)
-    assert assert_same_results(tmp_path / "fused", tmp_path / "alone") == 2
+def test_room_is_made_before_an_entry_is_filled(tmp_path: Path) -> None:
+    disk_cache = DiskCache(tmp_path, ENTRY, "--limit")
+    get(disk_cache, 1)
+    [old] = entries(disk_cache)
+    there: list[bool] = []
+    disk_cache.get({"number": 2}, LAYOUT, lambda: (there.append(old.exists()), rows(2))[1])
+    assert there == [False]
 
 
-def test_a_view_that_cannot_be_kept_is_refused(run_cells: RunCells, tmp_path: Path) -> None:
-    outcome = run_cells(tmp_path, ["linear_probe"], "quick[epochs=1,augment=flip,views=2]", cache_gb=0.0)
-    assert "--cache-gb" in next(iter(outcome.failed.values()))
-    assert UsageError.kind == Store(tmp_path).failure(outcome.cells[0]).error.kind
+def test_what_is_larger_than_the_limit_is_refused_and_nothing_goes_for_it(tmp_path: Path) -> None:
+    disk_cache = DiskCache(tmp_path, ENTRY, "--limit")
+    get(disk_cache, 1)
+    large = {"a": Layout((1000, 3), "float32")}
+    assert not disk_cache.fits(large)
+    with pytest.raises(UsageError, match=r"needs 12,000 bytes, more than the limit of .* GB\. Raise --limit"):
+        disk_cache.get({"number": 2}, large, lambda: rows(2))
+    assert len(entries(disk_cache)) == 1
+
+
+def test_a_full_disk_is_seen_before_anything_is_computed(tmp_path: Path) -> None:
+    huge = {"a": Layout((10**17,), "uint8")}
+    with pytest.raises(DiskFull, match=r"needs 100000000\.0 GB; .* free\. Free some space"):
+        DiskCache(tmp_path, 10**18, "--limit").get({}, huge, lambda: pytest.fail("computed"))
+    assert entries(DiskCache(tmp_path, 0, "")) == []
+
+
+def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
+    def failing() -> Iterator[Arrays]:
+        yield {"b": np.zeros((4, 3), dtype=np.float32)}
+        raise ArithmeticError
+
+    disk_cache = DiskCache(tmp_path, 10**6, "--limit")
+    get(disk_cache, 1)
+    for number in (1, 2):
+        with pytest.raises(ArithmeticError):
+            disk_cache.get({"number": number}, {"b": LAYOUT["a"]}, failing)
+        found = [file.name for place in entries(disk_cache) for file in place.iterdir()]
+        assert sorted(found) == ["a.npy", "about.json"]
