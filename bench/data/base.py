@@ -13,7 +13,7 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 from bench.cells.params import Params
 from bench.core.errors import MissingData, UsageError, nearest
 from bench.data.formats.boxes import WIDTH, without_area
-from bench.data.formats.intensity import check_rule
+from bench.data.formats.intensity import OF_IMAGES, Intensity
 from bench.data.tables.splits import Split
 from bench.plugins.contract import must_define
 
@@ -87,7 +87,8 @@ class Dataset(Params):
     @field_validator("intensity")
     @classmethod
     def _known_rule(cls, rule: str) -> str:
-        check_rule(rule)
+        if rule:
+            Intensity.parse(rule, OF_IMAGES)
         return rule
 
     @model_validator(mode="before")

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from bench.core.errors import UsageError
 from bench.data.audit.survey import Header, contradictory, remarks, survey
 from bench.data.base import Sample
-from bench.data.formats.contrast import Contrast
 from bench.data.formats.folders import printable
+from bench.data.formats.intensity import OF_VOLUMES, Intensity
 from bench.data.formats.nifti import is_nifti
 from bench.data.formats.volumes import Grid
 from bench.data.tables.manifest import ListedFiles
@@ -42,6 +42,12 @@ class NiftiFolder(ListedFiles):
     )
     kept: Literal["uint8", "float16"] = Field("uint8", description="type of the cached voxels")
 
+    @field_validator("contrast")
+    @classmethod
+    def _known_contrast(cls, rule: str) -> str:
+        Intensity.parse(rule, OF_VOLUMES)
+        return rule
+
     @model_validator(mode="after")
     def _grid_is_possible(self) -> NiftiFolder:
         if self.intensity:
@@ -54,7 +60,7 @@ class NiftiFolder(ListedFiles):
 
     def grid(self) -> Grid:
         """The grid that the fields describe."""
-        return Grid(self.spacing, self.shape, Contrast.parse(self.contrast, self.kept))
+        return Grid(self.spacing, self.shape, Intensity.parse(self.contrast, OF_VOLUMES, self.kept))
 
     def further(self) -> dict[str, str]:
         return {**super().further(), "target": self.target_column}

@@ -84,7 +84,7 @@ def test_values_that_are_no_numbers_are_named(root: Path, broken: float) -> None
     folders(root, ramp)
     ramp[5, 5] = broken
     Image.fromarray(ramp).save(root / "own" / "c1" / "1.tif")
-    with pytest.raises(DataError, match=r"1\.tif holds a value that is not a finite number"):
+    with pytest.raises(DataError, match=r"1\.tif holds 1 of 100 values that are not finite numbers"):
         cached(own(root, "window[0,1]"), 20)
     found = {one["kind"]: one for one in audit(ImageFolder(path="own"), root)["problems"]}
     assert found["unreadable"]["samples"] == ("c1/1.tif",)
@@ -95,7 +95,7 @@ def test_values_that_are_no_numbers_are_named(root: Path, broken: float) -> None
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
-        ("max", "no intensity rule 'max'; write full, or a window"),
+        ("max", "no intensity rule 'max'; write one such as full, window"),
         ("window[5]", "no intensity rule"),
         ("window[9,9]", "is empty"),
         ("window[9,-9]", "is empty"),

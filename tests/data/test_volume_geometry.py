@@ -14,8 +14,8 @@ from raw_dicom import write_slice
 
 from bench.core.errors import DataError
 from bench.data.audit.survey import remarks, survey
-from bench.data.formats.contrast import Contrast
 from bench.data.formats.dicom import read_dicom
+from bench.data.formats.intensity import Intensity
 from bench.data.formats.nifti import read_label_map, read_nifti
 from bench.data.formats.volumes import Grid
 
@@ -187,5 +187,5 @@ def test_label_maps_take_the_unit_too(tmp_path: Path) -> None:
     labels = nib.Nifti1Image((voxels() > 20).astype(np.uint8), made.affine, made.header)
     nib.save(labels, tmp_path / "labels.nii")
     assert read_label_map(tmp_path / "labels.nii").spacing == pytest.approx(SPACING, rel=1e-5)
-    grid = Grid(spacing=(2.0, 2.0, 2.0), contrast=Contrast("none", kept="float16"))
+    grid = Grid(spacing=(2.0, 2.0, 2.0), contrast=Intensity("none", kept="float16"))
     assert grid.read_labels(tmp_path / "labels.nii").shape == grid.read(path).shape

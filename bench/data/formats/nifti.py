@@ -12,6 +12,7 @@ import numpy as np
 from bench.core.errors import DataError
 from bench.data.formats.axes import check_axes, orientation, spacing_of
 from bench.data.formats.folders import printable
+from bench.data.formats.intensity import check_finite
 from bench.data.formats.reading import reading
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def read_label_map(path: Path) -> Volume:
         DataError: As for `read_nifti`, or a value is not a whole number.
     """
     volume = _read(path)
-    _check_finite(volume)
+    check_finite(volume.values, volume.name)
     whole = volume.values.astype(np.int32)
     if not np.array_equal(whole, volume.values):
         raise DataError(
@@ -140,7 +141,7 @@ def check_values(volume: Volume) -> None:
     Raises:
         DataError: Naming the file.
     """
-    _check_finite(volume)
+    check_finite(volume.values, volume.name)
     if volume.values.min() == volume.values.max():
         raise DataError(f"{volume.name} is constant: every voxel is {volume.values.min():g}. Restore or remove it.")
 
@@ -182,12 +183,6 @@ def _check_type(header: Any, name: str) -> None:
     kind = header.get_data_dtype().kind
     if kind not in "iuf":
         raise DataError(f"{name} holds {header.get_data_dtype()} values, not plain numbers. Convert it to grey values.")
-
-
-def _check_finite(volume: Volume) -> None:
-    bad = int(np.count_nonzero(~np.isfinite(volume.values)))
-    if bad:
-        raise DataError(f"{volume.name} holds {bad} voxels that are not finite numbers. Replace them, e.g. by 0.")
 
 
 def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:

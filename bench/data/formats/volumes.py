@@ -17,8 +17,8 @@ import numpy as np
 from bench.core.errors import DataError, UsageError
 from bench.data.augment.generators import generators_kept
 from bench.data.formats.axes import spacing_of
-from bench.data.formats.contrast import Contrast
 from bench.data.formats.dicom import read_dicom
+from bench.data.formats.intensity import Intensity
 from bench.data.formats.nifti import Volume, read_label_map, read_nifti
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Grid:
 
     spacing: Triple | None = None
     shape: tuple[int, int, int] | None = None
-    contrast: Contrast = field(default_factory=Contrast)
+    contrast: Intensity = field(default_factory=Intensity)
 
     def __post_init__(self) -> None:
         if self.spacing is not None and (len(self.spacing) != 3 or min(self.spacing) <= 0):
