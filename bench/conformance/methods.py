@@ -110,9 +110,10 @@ def check_shapes(cls: type[Method]) -> None:
 def check_features_untouched(cls: type[Method]) -> None:
     """The head leaves the features as they are: several heads read the same ones."""
     for backbone in backbones(cls):
-        features = frozen_features(backbone)
+        model = build_model(backbone, cls(), spec_of(backbone))
+        features = frozen_features(model.backbone)
         copies = features.tokens.clone(), features.pooled.clone()
-        head = cls().head(spec_of(backbone)).train()
+        head = model.head.train()
         head(features)
         same = torch.equal(features.tokens, copies[0]) and torch.equal(features.pooled, copies[1])
         require(same, f"{where(backbone)} the head changes the features in place.")
@@ -121,8 +122,8 @@ def check_features_untouched(cls: type[Method]) -> None:
 def check_needs_tokens(cls: type[Method]) -> None:
     """A method that says it needs no tokens gives the same logits without them."""
     for backbone in () if cls.needs_tokens else backbones(cls):
-        features = frozen_features(backbone)
-        head = cls().head(spec_of(backbone)).eval()
+        model = build_model(backbone, cls(), spec_of(backbone))
+        features, head = frozen_features(model.backbone), model.head.eval()
         without = Features(torch.full_like(features.tokens, torch.nan), features.pooled)
         require(torch.equal(head(features), head(without)), "needs_tokens is False, but the head reads tokens.")
 

@@ -14,13 +14,13 @@ from bench.backbones import Features, FeatureSpec
 from bench.backbones.base import Backbone
 from bench.conformance.base import require
 from bench.conformance.tiny import SIZE, tiny_backbone
-from bench.conformance.tiny_text import reading_backbone
+from bench.conformance.tiny_text import clip_backbone, reading_backbone
 from bench.core.errors import UsageError
 from bench.methods import FeatureMethod, FeatureSplit, HeadSpec, Method
 from bench.tasks.classification import Classification
 
 CLASSES, BATCH = 5, 6
-KINDS = {"vit": ("vit",), "cnn": ("cnn", "batch_norm_cnn"), "hybrid": ("hybrid",)}  # family -> tiny backbones
+KINDS = {"vit": ("vit", "clip"), "cnn": ("cnn", "batch_norm_cnn"), "hybrid": ("hybrid",)}  # family -> tiny backbones
 SPEC = HeadSpec(FeatureSpec(token_dim=16, pooled_dim=16, grid=(1, 1), family="vit"), CLASSES)
 TASK = Classification()  # what methods are tried on; the contract of other tasks is theirs to check
 State = dict[str, Tensor]
@@ -84,7 +84,9 @@ def kinds(cls: type[Method] | type[FeatureMethod]) -> list[str]:
 
 @cache
 def takes(cls: type[Method] | type[FeatureMethod], kind: str) -> bool:
-    """Whether the method does not refuse to be put into a tiny backbone."""
+    """Whether the method does not refuse to be put into a tiny backbone; what reads no text needs no CLIP model."""
+    if kind == "clip" and not cls.needs_text:
+        return False
     try:
         if issubclass(cls, Method) and cls().injects:
             cls().inject(tiny(cls, kind))
@@ -100,6 +102,8 @@ def backbones(cls: type[Method]) -> Iterator[Backbone]:
 
 def tiny(cls: type[Method] | type[FeatureMethod], kind: str) -> Backbone:
     """A fresh tiny backbone of a kind; one that reads text where the method needs it."""
+    if kind == "clip":
+        return clip_backbone()
     return reading_backbone(kind) if cls.needs_text else tiny_backbone(kind)
 
 

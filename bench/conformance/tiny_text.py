@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from bench.backbones.base import TextEncoder
+from bench.backbones.base import Backbone, TextEncoder
+from bench.backbones.family import WeightsInfo
 from bench.backbones.timm_backbone import TimmBackbone
 from bench.conformance.base import Skipped
 from bench.conformance.tiny import SIZE, tiny_backbone
 
 _LENGTH, _WORDS, _WIDTH = 32, 64, 8
+_NEEDS = "Text needs the extra vlm: pip install 'adaptbench[vlm]'."
 
 
 class TinyText(TextEncoder):
@@ -66,25 +69,51 @@ def reading_backbone(kind: str) -> ReadingBackbone:
     return ReadingBackbone(tiny_backbone(kind))
 
 
+def clip_backbone() -> Backbone:
+    """A tiny random open_clip model with two blocks in each encoder; always the same weights.
+
+    Raises:
+        Skipped: open_clip is not installed.
+    """
+    try:
+        from open_clip.tokenizer import SimpleTokenizer
+
+        from bench.backbones.clip import ClipBackbone
+    except ImportError as error:
+        raise Skipped(_NEEDS) from error
+    info = WeightsInfo("tiny_clip", SIZE, (0.5,) * 3, (0.5,) * 3, digest="tiny:clip")
+    tokenise = SimpleTokenizer(context_length=_LENGTH)
+    return ClipBackbone(_clip(_config(layers=2)), info, SIZE, "a photo of a {}.", lambda texts: tokenise(list(texts)))
+
+
 def tiny_clip(folder: Path) -> str:
     """Write a tiny random open_clip model below ``folder`` and return the name to use in a cell.
 
     Raises:
         Skipped: open_clip is not installed.
     """
-    try:
-        from open_clip.model import CLIP
-    except ImportError as error:
-        raise Skipped("Text needs the extra vlm: pip install 'adaptbench[vlm]'.") from error
-    config = {
-        "embed_dim": 16,
-        "quick_gelu": True,
-        "vision_cfg": {"image_size": SIZE, "patch_size": 16, "width": 32, "layers": 1, "head_width": 16},
-        "text_cfg": {"context_length": 32, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
-    }
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        state = CLIP(**config).state_dict()
+    config = _config(layers=1)
+    state = _clip(config).state_dict()
     facts = {"open_clip_config": json.dumps(config), "trained_quick_gelu": "true", "trained_on": "nothing (random)"}
     save_file({k: v.contiguous() for k, v in state.items()}, folder / "tiny_clip.safetensors", metadata=facts)
     return "tiny_clip"
+
+
+def _config(layers: int) -> dict[str, Any]:
+    return {
+        "embed_dim": 16,
+        "quick_gelu": True,
+        "vision_cfg": {"image_size": SIZE, "patch_size": 16, "width": 32, "layers": layers, "head_width": 16},
+        "text_cfg": {"context_length": _LENGTH, "vocab_size": 49408, "width": 16, "heads": 2, "layers": layers},
+    }
+
+
+def _clip(config: dict[str, Any]) -> nn.Module:
+    try:
+        from open_clip.model import CLIP
+    except ImportError as error:
+        raise Skipped(_NEEDS) from error
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model: nn.Module = CLIP(**config)
+    return model

@@ -103,7 +103,7 @@ def check(backbone: Backbone, method: Method) -> None:
     check_family(backbone, method)
     if not method.injects and (backbone.spec.tokens or not method.needs_tokens):
         return
-    trial = build_model(copy.deepcopy(backbone), method, HeadSpec(backbone.spec, 2))
+    trial = build_model(copy.deepcopy(backbone), method, stand_in(HeadSpec(backbone.spec, 2), np.arange(2)))
     trial.eval().requires_grad_(False)
     injected = {n: p for n, p in trial.named_parameters() if n in trial.added and not n.startswith("head.")}
     for parameter in injected.values():

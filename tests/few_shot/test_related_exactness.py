@@ -10,17 +10,21 @@ import math
 from dataclasses import replace
 from types import SimpleNamespace
 
+import open_clip
 import pytest
 import torch
 from reference import RELATED, features_of, relative
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from bench.backbones.clip import ClipBackbone
+from bench.backbones.family import WeightsInfo
 from bench.baselines import ape, gda, lp_plus_plus
 from bench.baselines.ape_t import APET, ResidualCache
 from bench.baselines.attn_adapter import AttnAdapter, MemoryHead
 from bench.baselines.cross_modal_probe import CrossModalHead
 from bench.baselines.hegraph import HeGraph, HeterogeneousHead
+from bench.baselines.maple import CoupledHead, CoupledPrompts, MaPLe
 from bench.baselines.meta_adapter import MetaAdapter, MetaHead, by_class
 from bench.baselines.rla import RLA, LinearAdapter
 from bench.baselines.sgva import SgVA, VisualAdapter
@@ -405,3 +409,72 @@ class TestHeGraph:
         unit_rows = FeatureSplit(IN["keys"].float().numpy(), LABELS["keys"].numpy())
         with pytest.raises(UsageError, match="raw image"):
             HeGraph().head(replace(spec, support=lambda: unit_rows))
+
+
+class TestMaPLe:
+    scale = RELATED["maple.clip.logit_scale"].double().exp().item()
+
+    def parts(self) -> tuple[ClipBackbone, CoupledHead]:
+        """The fixture's tiny CLIP with the fixture's prompts, and the head of its classes."""
+        state = {k.removeprefix("maple.clip."): v for k, v in RELATED.items() if k.startswith("maple.clip.")}
+        vision = {"image_size": 16, "patch_size": 8, "width": 64, "layers": 4, "head_width": 64}
+        text = {"context_length": 12, "vocab_size": 40, "width": 32, "heads": 2, "layers": 4}
+        model = open_clip.model.CLIP(24, vision, text, quick_gelu=True)
+        model.load_state_dict(state)
+        tokens = RELATED["maple.in.tokens"].long()
+        info = WeightsInfo("tiny", 16, (0.5,) * 3, (0.5,) * 3)
+        backbone = ClipBackbone(model, info, 16, "{}", lambda texts: tokens[: len(texts)]).requires_grad_(False)
+        method = MaPLe(context=2, depth=3, scale=self.scale)
+        method.inject(backbone)
+        coupled = backbone.text_encoder().coupled
+        for ours, theirs in self.theirs(coupled).items():
+            coupled.get_parameter(ours).data = RELATED[f"maple.in.{theirs}"].clone()
+        spec = HeadSpec(backbone.spec, 3, names=("a", "b", "c"), encoder=backbone.text_encoder())
+        return backbone.double(), method.head(spec).double()
+
+    def theirs(self, coupled: nn.Module) -> dict[str, str]:
+        """Our names of the learnt parameters -> released ones."""
+        found = {}
+        for name, _ in coupled.named_parameters():
+            kind, number, *part = name.split(".")
+            first = {"text": "ctx", "maps": "proj"}[kind]
+            deeper = {"text": "compound_prompts_text", "maps": "compound_prompt_projections"}[kind]
+            found[name] = ".".join([first if number == "0" else f"{deeper}.{int(number) - 1}", *part])
+        return found
+
+    def test_logits_and_gradients(self) -> None:
+        backbone, head = self.parts()
+        features = backbone(RELATED["maple.in.image"].double())
+        logits = head(features)
+        loss = cross_entropy(logits, RELATED["maple.in.labels"].long())
+        loss.backward()
+        assert features.tokens.shape[1] == 4  # image prompts are no patches
+        assert relative(features.pooled, expected("maple.out.image_features")) < GRADIENT
+        assert relative(head.text(), expected("maple.out.text_features")) < GRADIENT
+        assert relative(logits, expected("maple.out.logits")) < GRADIENT
+        assert relative(loss, expected("maple.out.loss")) < GRADIENT
+        coupled = backbone.text_encoder().coupled
+        theirs = self.theirs(coupled)
+        assert len(theirs) == 9
+        for name, parameter in coupled.named_parameters():
+            assert relative(parameter.grad, expected(f"maple.grad.{theirs[name]}")) < GRADIENT, name
+
+    def test_other_texts_have_no_prompts(self) -> None:
+        backbone, head = self.parts()
+        before = backbone.model.encode_text(RELATED["maple.in.tokens"].long())
+        head.text()
+        assert torch.equal(backbone.model.encode_text(RELATED["maple.in.tokens"].long()), before)
+
+    def test_text_is_computed_once_in_evaluation_and_anew_after_a_change(self) -> None:
+        backbone, head = self.parts()
+        head.eval()
+        with torch.no_grad():
+            first = head.text()
+            assert head.text() is first
+            backbone.text_encoder().coupled.text[1].add_(0.1)
+            assert not torch.equal(head.text(), first)
+
+    def test_the_paper_has_as_many_parameters(self) -> None:
+        """3.55 million on ViT-B/16: nine maps from 512 to 768 and nine times two prompts."""
+        encoder = SimpleNamespace(embed=lambda tokens: torch.zeros(1, 7, 512), tokens=lambda texts: None)
+        assert sum(p.numel() for p in CoupledPrompts(encoder, 768, 2, 9).parameters()) == 3_555_072
