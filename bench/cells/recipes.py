@@ -35,7 +35,10 @@ class Recipe(Params):
         None, description="training samples that the epochs may hold: fewer epochs on large sets; none: no limit"
     )
     batch_size: PositiveInt = Field(16, description="training images a step; the last, smaller batch is kept")
-    optimizer: Literal["adamw", "adam", "sgd"] = Field("adamw", description="adam couples its weight decay (L2)")
+    accumulate: PositiveInt = Field(1, description="parts of a batch, one after the other: less memory")
+    optimizer: str = Field(
+        "adamw", description="adamw, adam (couples its weight decay, L2), sgd, or one of timm.optim.list_optimizers()"
+    )
     lr: PositiveFloat = Field(1e-4, description="base learning rate; of what a method adds, where backbone_lr is set")
     backbone_lr: PositiveFloat | None = Field(None, description="of pre-trained weights, in every stage; none: as lr")
     layer_decay: float = Field(1.0, gt=0, le=1, description="factor of the rate for each layer below the last")
@@ -53,8 +56,8 @@ class Recipe(Params):
     weight_decay: NonNegativeFloat = Field(1e-3, description="on every trainable tensor, but see no_decay")
     no_decay: bool = Field(False, description="none on vectors (biases, norms, scales), prompts and tokens")
     clip_norm: PositiveFloat | None = Field(None, description="largest norm of all gradients together; none: no limit")
-    momentum: float = Field(0.9, ge=0, lt=1, description="beta1 of Adam, momentum of SGD")
-    schedule: Literal["cosine", "released", "constant", "steps"] = Field(
+    momentum: float = Field(0.9, ge=0, lt=1, description="beta1 of Adam and its kin, momentum of SGD and its")
+    schedule: Literal["cosine", "released", "constant", "steps", "linear", "one_cycle"] = Field(
         "cosine", description="of the learning rate, per step; steps: a tenth after half, again after three quarters"
     )
     warmup_epochs: NonNegativeInt = Field(0, description="linear warm-up, in epochs, of every stage")
@@ -72,6 +75,9 @@ class Recipe(Params):
     near_black: bool = Field(False, description="repeat the released code's clipping defect in brightness/contrast")
     views: PositiveInt | None = Field(None, description="augmented views per image; none: fresh every epoch")
     precision: Literal["fp32", "bf16"] = Field("fp32", description="of the forward pass")
+    patience: PositiveInt | None = Field(
+        None, description="epochs without a better validation score after which a stage stops; none: all epochs"
+    )
     head: str = Field("", description="plain head of the task, where not its first (segmentation: segformer)")
     selection: Literal["val_best", "last"] = Field("val_best", description="which epoch is reported")
     select: str = Field("", description="metric that val_best and lr_grid go by, where not the task's headline")
@@ -86,6 +92,10 @@ class Recipe(Params):
             raise ValueError("views are augmented images; set augment, or leave views out")
         if self.select and self.selection == "last" and not self.lr_grid:
             raise ValueError("select chooses epochs and trials; selection=last without lr_grid has nothing to choose")
+        if self.patience is not None and self.selection == "last":
+            raise ValueError("patience stops by the validation score, selection=last goes on: leave one of them out")
+        if self.accumulate > self.batch_size:
+            raise ValueError(f"accumulate={self.accumulate} parts of a batch of {self.batch_size} are empty")
         self._check_grids()
         return self
 

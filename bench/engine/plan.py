@@ -27,6 +27,7 @@ from bench.records import Record, Store
 from bench.records.store import Reliable
 from bench.tasks.base import Metric, Task
 from bench.training.job import StageJob, stage_jobs
+from bench.training.timm_optim import check_optimizer
 
 Lacking = list[tuple[Resolved, DataError]]
 
@@ -225,6 +226,7 @@ def check_task(resolved: Resolved) -> None:
     task.check_head(resolved.recipe.head)
     task.selecting(resolved.recipe.select)
     task.check_class_weight(resolved.recipe.class_weight)
+    check_optimizer(resolved.recipe.optimizer, resolved.recipe.momentum)
     if isinstance(method, FeatureMethod) and not _fits(method, task):
         needed = f"a {' or '.join(method.tasks)} task" if method.tasks else "one class a sample"
         raise UsageError(

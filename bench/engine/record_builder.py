@@ -223,9 +223,10 @@ def kept_features(context: Context, stages: Predictions) -> dict[str, np.ndarray
 
 def memory_notes(context: Context, stages: list[Reported]) -> list[str]:
     """What a lack of memory has changed of the rounding."""
-    parts = [stage.trained.progress.micro_batches for stage in stages]
+    trained = [stage.trained for stage in stages]
+    parts = [one.progress.micro_batches for one in trained if one.progress.micro_batches > one.job.recipe.accumulate]
     split = ["evaluation batches were split for lack of memory"] if context.split_evaluation else []
-    return [*(f"micro-batches: {number}" for number in parts if number > 1), *split]
+    return [*(f"micro-batches: {number}" for number in parts), *split]
 
 
 def failed_record(planned: Planned, error: BenchError, hardware: Hardware) -> Record:

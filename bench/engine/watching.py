@@ -39,7 +39,8 @@ class Watch:
 
     def epoch(self, learners: Sequence[Learner], images: int) -> None:
         """Learners have been trained on so many images each."""
-        self.reporter.epoch(images * len(learners), len(learners))
+        spared = sum(learner.job.epochs - learner.progress.epoch for learner in learners if learner.out_of_patience)
+        self.reporter.epoch(images * len(learners), len(learners) + spared)
         if learners:
             self.reporter.score(score_line(learners))
             event = epoch_event(self.begun.values(), learners, self.reporter.seconds_left)

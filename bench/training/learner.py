@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,7 +20,7 @@ from bench.core.errors import BenchError, NonFiniteLoss, TimeLimit, UsageError
 from bench.methods.base import Batch
 from bench.methods.hooks import Memory, State, Step
 from bench.methods.model import Model
-from bench.tasks.base import Outputs, Task, better, check_shape
+from bench.tasks.base import Metric, Outputs, Task, better, check_shape
 from bench.training.failures import is_out_of_memory, typed
 from bench.training.job import StageJob
 from bench.training.modes import autocast, freeze_others, set_modes, statistics_held
@@ -35,8 +35,8 @@ class Progress:
 
     Attributes:
         best_score: The selecting metric of the best epoch; None before the first.
-        micro_batches: Parts a batch is split into for lack of memory; more than 1 changes rounding, so a resumed
-            learner goes on with as many.
+        micro_batches: Parts a batch is split into, as the recipe says or more, for lack of memory; more than 1 changes
+            rounding, so a resumed learner goes on with as many.
         curves: Name -> one number an epoch.
         finished: What `Method.finish` told of the selected state; None before it was asked.
     """
@@ -80,7 +80,7 @@ class Learner:
         self.parameters = list(self.trained.values())
         self.optimizers = build_optimizers(model, trainable, job)
         self.memory = Memory()
-        self.progress = Progress()
+        self.progress = Progress(micro_batches=job.recipe.accumulate)
         self.best: State = self.state()
         self.best_outputs: Outputs = {}
         self.failure: BenchError | None = None
@@ -95,9 +95,15 @@ class Learner:
         return self.reached(None)
 
     def reached(self, until: int | None) -> bool:
-        """Whether so many epochs (None: all) are done or the learner has failed."""
+        """Whether so many epochs (None: all) are done, or the learner has failed or run out of patience."""
         epochs = self.job.epochs if until is None else min(until, self.job.epochs)
-        return self.failure is not None or self.progress.epoch >= epochs
+        return self.failure is not None or self.progress.epoch >= epochs or self.out_of_patience
+
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether the recipe's `patience` has ended the stage."""
+        patience, scores = self.job.recipe.patience, self.progress.curves.get(f"val_{self.selects.name}", [])
+        return patience is not None and since_improved(scores, self.selects) >= patience
 
     def tensors(self) -> State:
         """The trained parameters and the buffers that training may change, by name."""
@@ -170,10 +176,8 @@ class Learner:
             optimizer.zero_grad(set_to_none=True)
         reseed(self.job.seed, "dropout", self.job.index, *at)
         number = len(step.targets)
-        size = -(-number // self.progress.micro_batches)
         with nullcontext() if first else statistics_held(self.model):
-            for begin in range(0, number, size):
-                part = slice(begin, begin + size)
+            for part in even_parts(number, self.progress.micro_batches):
                 some = replace(step, inputs=step.inputs[part], targets=step.targets[part])
                 loss, count = self.job.method.training_step(some), len(some.targets)
                 (loss * (count / number)).backward()
@@ -309,3 +313,17 @@ class Learner:
         """Whether a training step changes batch statistics, so that parts of a batch are not the same as the whole."""
         self.train_mode()
         return any(m.training for m in self.model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm))
+
+
+def since_improved(scores: Sequence[float], metric: Metric) -> int:
+    """Epochs after the first one that had the best score; one that is no number has never improved on another."""
+    best = 0
+    for epoch, score in enumerate(scores):
+        best = epoch if better(metric, score, scores[best]) else best
+    return max(len(scores) - 1, 0) - best
+
+
+def even_parts(number: int, parts: int) -> Iterator[slice]:
+    """Slices of ``range(number)`` whose lengths differ by one at most; as many as there are numbers, at most."""
+    parts = min(parts, number)
+    return (slice(number * part // parts, number * (part + 1) // parts) for part in range(parts))

@@ -28,6 +28,24 @@ def steps(base: float, total: int, warmup: int, step: int) -> float:
     )
 
 
+def linear(base: float, total: int, warmup: int, step: int) -> float:
+    """Linear warm-up that ends at ``base``, then a straight line that reaches 0 one step after the last."""
+    return base * (step + 1) / warmup if step < warmup else base * (total - step) / (total - warmup)
+
+
+def one_cycle(base: float, total: int, warmup: int, step: int) -> float:
+    """Half a cosine up from ``base / 25``, half a cosine down to ``base / 250,000`` at the last step, as torch's
+    OneCycleLR (Smith and Topin, 2017); up during the warm-up or, where there is none, three tenths of all steps."""
+    top = (warmup or 0.3 * total) - 1
+    if step <= top:
+        return _half_cosine(base / 25, base, step / top if top else 1.0)
+    return _half_cosine(base, base / 25e4, (step - top) / (total - 1 - top))
+
+
+def _half_cosine(begin: float, end: float, done: float) -> float:
+    return end + (begin - end) / 2 * (1 + math.cos(math.pi * done))
+
+
 def released(base: float, total: int, warmup: int, step: int) -> float:
     """CLAdapter's released code: warm-up from 0.01 base; the cosine counts from step 0, so the rate drops after it.
 
@@ -45,6 +63,8 @@ _SCHEDULES: dict[str, Callable[[float, int, int, int], float]] = {
     "constant": constant,
     "released": released,
     "steps": steps,
+    "linear": linear,
+    "one_cycle": one_cycle,
 }
 
 
@@ -54,7 +74,7 @@ def learning_rate(
     """Return the rate of one optimiser step.
 
     Args:
-        kind: "cosine", "released", "constant" or "steps".
+        kind: As in a recipe.
         base: Rate at the end of the warm-up.
         epochs, warmup_epochs: Of the stage; a warm-up as long as the stage leaves nothing after it.
         steps_per_epoch: Optimiser steps in an epoch.

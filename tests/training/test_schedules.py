@@ -46,8 +46,27 @@ def test_steps_fall_where_the_published_milestones_are() -> None:
         theirs.step()
 
 
+def test_linear_by_hand() -> None:
+    rates = [learning_rate("linear", 2.0, 3, 1, 2, epoch, step) for epoch in range(3) for step in range(2)]
+    assert rates == [1.0, 2.0, 2.0, 1.5, 1.0, 0.5]
+
+
+@pytest.mark.parametrize(("epochs", "warmup", "steps"), [(10, 0, 3), (10, 2, 5), (3, 1, 7), (4, 0, 1)])
+def test_one_cycle_is_torchs(epochs: int, warmup: int, steps: int) -> None:
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, 0.5, total_steps=epochs * steps, pct_start=warmup / epochs if warmup else 0.3, cycle_momentum=False
+    )
+    for number in range(epochs * steps):
+        assert learning_rate("one_cycle", 0.5, epochs, warmup, steps, *divmod(number, steps)) == pytest.approx(
+            theirs.get_last_lr()[0], rel=1e-9
+        )
+        optimizer.step()
+        theirs.step()
+
+
 @given(
-    st.sampled_from(["cosine", "released", "constant", "steps"]),
+    st.sampled_from(["cosine", "released", "constant", "steps", "linear", "one_cycle"]),
     st.integers(1, 20),
     st.integers(0, 25),
     st.integers(1, 9),

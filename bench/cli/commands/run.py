@@ -127,6 +127,8 @@ def described(group: Group, cost: Cost) -> str:
     about = f"{len(group.cells)} cells, about {duration(cost.seconds)}"
     if spared := group.backbone_epochs_spared:
         about += f" ({duration(cost.seconds_alone)} one by one: sharing spares {spared} epochs of the backbone)"
+    if any(job.recipe.patience for job in group.jobs):
+        about += f", at most {sum(job.epochs for job in group.jobs)} epochs"
     return f"{about}, disk {amount(cost.disk)}, memory {amount(cost.memory)}"
 
 
