@@ -13,17 +13,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bench.cli.notebook import Outcome as Outcome
-    from bench.cli.notebook import compare as compare
-    from bench.cli.notebook import run as run
+    from bench.api.compare import compare as compare
+    from bench.api.errors import errors as errors
+    from bench.api.outcome import Outcome as Outcome
+    from bench.api.plot import plot as plot
+    from bench.api.predict import predict as predict
+    from bench.api.report import report as report
+    from bench.api.reproduce import reproduce as reproduce
+    from bench.api.run import run as run
+    from bench.api.table import table as table
+    from bench.api.verify import verify as verify
     from bench.engine.predictor import load_model as load_model
     from bench.records import load_records as load_records
 
 # What is imported on first use: the command line must answer at once.
+_COMMANDS = ("run", "compare", "table", "plot", "report", "predict", "errors", "verify", "reproduce")
 _DOOR = {
-    "load_records": "bench.records",
+    **{name: f"bench.api.{name}" for name in _COMMANDS},
+    "Outcome": "bench.api.outcome",
     "load_model": "bench.engine.predictor",
-    **dict.fromkeys(("run", "compare", "Outcome"), "bench.cli.notebook"),
+    "load_records": "bench.records",
 }
 
 

@@ -106,10 +106,9 @@ def plan(folder: Path, count: int) -> str:
 
 def table(folder: Path, count: int) -> str:
     """The table of everything."""
-    from bench.cli.commands.table import table as make
-    from bench.records import Store
+    import bench
 
-    return f"{len(make(Store(folder), format='csv').splitlines()) - 1} rows"
+    return f"{len(bench.table(results=folder).text('csv').splitlines()) - 1} rows"
 
 
 def frame(folder: Path, count: int) -> str:

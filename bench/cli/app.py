@@ -66,7 +66,7 @@ class Group(TyperGroup):
             raise explain(error, Path(error.filename or "what the command prints")) from error
 
 
-app = application(cls=Group, add_completion=False, help="Benchmark the adaptation of pre-trained vision models.")
+app = application(cls=Group, help="Benchmark the adaptation of pre-trained vision models.")
 app.add_typer(results_app)  # without a name: its commands are the program's own
 app.add_typer(data_app, name="data")
 app.add_typer(new_app, name="new")
@@ -178,7 +178,7 @@ def run(
     claims_folder: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of your own papers' CSVs, for --claims.")
     ] = None,
-    override: Annotated[
+    overrides: Annotated[
         list[str] | None, typer.Option("-o", metavar="KEY=VALUE", help="Replace a suite's variable.")
     ] = None,
     data: Data = None,
@@ -186,14 +186,15 @@ def run(
     weights: Weights = None,
     device: Device = None,
     executor: Annotated[str, typer.Option(help="What carries out groups of cells.")] = "inline",
-    callback: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="What watches the run, as tensorboard[folder=tb].")
+    callbacks: Annotated[
+        list[str] | None,
+        typer.Option("--callback", metavar="NAME", help="What watches the run, as tensorboard[folder=tb]."),
     ] = None,
     partial: Annotated[bool, typer.Option("--partial", help="Accept incomplete data; tables say so.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run and why; run nothing.")] = False,
-    no_fuse: Annotated[
-        bool, typer.Option("--no-fuse", help="Train cells one by one; the numbers are the same.")
-    ] = False,
+    fuse: Annotated[
+        bool, typer.Option("--fuse/--no-fuse", help="Train cells together, or one by one; the numbers are the same.")
+    ] = True,
     time_limit: Annotated[float | None, typer.Option(metavar="SECONDS", help="Longest a cell may train.")] = None,
     checkpoint_every: Annotated[
         float, typer.Option(metavar="SECONDS", min=0, help="Of training between checkpoints; 0: every epoch.")
@@ -228,11 +229,11 @@ def run(
         weights=weights,
         device=device,
         partial=partial,
-        fuse=not no_fuse,
+        fuse=fuse,
         time_limit=time_limit,
         checkpoint_every=checkpoint_every,
         executor=executor,
-        callbacks=tuple(callback or ()),
+        callbacks=tuple(callbacks or ()),
         quiet=quiet or json,
         val_only=val_only,
         keep_features=keep_features,
@@ -241,7 +242,7 @@ def run(
         plugins=plugin_folders(ctx, plugins),
         cache_gb=cache_gb,
     )
-    chosen, replaced = targets or [], override or []
+    chosen, replaced = targets or [], overrides or []
     raise typer.Exit(command.run(chosen, replaced, settings, dry_run, json, claims or [], metrics, claims_folder))
 
 
@@ -262,11 +263,10 @@ def reproduce(
     Equal, within rounding, or different (exit code 1).
     """
     from bench.cli.commands import reproduce as command
-    from bench.engine.settings import Settings
 
     use_plugins(ctx, plugins)
-    settings = Settings(data=data, weights=weights, device=device, partial=partial, quiet=quiet or json)
-    raise typer.Exit(command.show(record, settings, json))
+    options = {"data": data, "weights": weights, "device": device, "partial": partial, "quiet": quiet or json}
+    raise typer.Exit(command.show(record, json, **options))
 
 
 @app.command("import")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.options import Data, Folder, Json, Plugins, Quiet, Results, Weights, application, use_plugins
+from bench.cli.results import cost
 
 data_app = application(help="Where data lie, whether they are right, how to get them.")
 new_app = application(help="Write a plug-in file that works, to start from.")
@@ -114,7 +115,7 @@ def results_check(
     from bench.cli.commands import results as command
 
     use_plugins(ctx, plugins)
-    text, sound = command.check(results, json, ctx.find_root().command.main)
+    text, sound = command.check(results, json)
     typer.echo(text)
     raise typer.Exit(0 if sound else 1)
 
@@ -128,26 +129,10 @@ def results_make(ctx: typer.Context, results: Results = Path("runs"), plugins: P
     from bench.cli.commands import results as command
 
     use_plugins(ctx, plugins)
-    typer.echo(command.remade(results, ctx.find_root().command.main))
+    typer.echo(command.remade(results))
 
 
-@folder_app.command("cost")
-def results_cost(
-    ctx: typer.Context,
-    suites: Annotated[
-        list[str], typer.Argument(metavar="SUITE...", help="Names, or patterns such as 'leaderboard_*'.")
-    ],
-    results: Results = Path("runs"),
-    plugins: Plugins = None,
-) -> None:
-    """Sum the hours of each suite's cells.
-
-    Of those that have a record here.
-    """
-    from bench.cli.commands import results as command
-
-    use_plugins(ctx, plugins)
-    typer.echo(command.cost(results, suites))
+folder_app.command("cost")(cost)
 
 
 @folder_app.command("pack")

@@ -1,4 +1,4 @@
-"""Options of the commands that read results: tables, charts, comparisons, pages, verdicts."""
+"""Options of the commands that read results: tables, charts, comparisons, pages, verdicts, hours."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def table(
 
     use_plugins(ctx, plugins)
     with opened(results) as store:
-        typer.echo(command.table(store, " ".join(filter or []) or None, format, metrics, stages, split))
+        typer.echo(command.text(filter, store, format, metrics, stages, split))
 
 
 @results_app.command()
@@ -80,10 +80,9 @@ def plot(
     from bench.cli.commands import plot as command
 
     use_plugins(ctx, plugins)
-    given = {"x": x, "stage": stage, "split": split, "paper": paper, "stages": "true" if stages else None}
-    options = {option: value for option, value in given.items() if value is not None}
+    options = {"x": x, "stage": stage, "split": split, "paper": paper, "stages": stages}
     with opened(results) as store:
-        typer.echo(command.plot(name, store, " ".join(filter or []) or None, options, out, format))
+        typer.echo(command.text(name, filter, store, out, format, **options))
 
 
 @results_app.command()
@@ -102,7 +101,7 @@ def report(
 
     use_plugins(ctx, plugins)
     with opened(results) as store:
-        typer.echo(command.report(store, out, data))
+        typer.echo(command.text(store, out, data))
 
 
 @results_app.command()
@@ -124,7 +123,7 @@ def compare(
 
     use_plugins(ctx, plugins)
     with opened(results) as store:
-        typer.echo(command.compare(store, a, b, split, json, metric, across_recipes))
+        typer.echo(command.text(a, b, store, split, metric, across_recipes, json))
 
 
 @results_app.command()
@@ -146,7 +145,7 @@ def errors(
 
     use_plugins(ctx, plugins)
     with opened(results) as store:
-        typer.echo(command.errors(store, cell, split, shown, format, data))
+        typer.echo(command.text(cell, store, split, shown, format, data))
 
 
 @results_app.command()
@@ -167,7 +166,7 @@ def predict(
     from bench.cli.commands import predict as command
 
     use_plugins(ctx, plugins)
-    raise typer.Exit(command.predict(cell, inputs, results, out, weights, device))
+    raise typer.Exit(command.show(cell, inputs, results, out, weights, device))
 
 
 @results_app.command()
@@ -199,9 +198,29 @@ def verify(
 
     use_plugins(ctx, plugins)
     with opened(results) as store:
+        chosen = {"claim": claim, "folder": folder, "plan_file": plan_file}
         if plan:
-            typer.echo(command.write_plan(claim, store, folder, plan_file))
+            typer.echo(command.fix(store, **chosen))
             return
-        rows, code = command.verify(claim, store, folder, plan_file, strict)
-        typer.echo(command.show(claim, command.of_verdicts(rows, verdict or []), format))
-    raise typer.Exit(code)
+        text, contradicted = command.judge(store, format, strict=strict, verdict=verdict, **chosen)
+        typer.echo(text)
+    raise typer.Exit(int(strict and contradicted))
+
+
+def cost(
+    ctx: typer.Context,
+    suites: Annotated[
+        list[str], typer.Argument(metavar="SUITE...", help="Names, or patterns such as 'leaderboard_*'.")
+    ],
+    results: Results = Path("runs"),
+    plugins: Plugins = None,
+) -> None:
+    """Sum the hours of each suite's cells.
+
+    Of those that have a record here.
+    """
+    from bench.cli.commands import cost as command
+
+    use_plugins(ctx, plugins)
+    with opened(results) as store:
+        typer.echo(command.text(suites, store))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +14,7 @@ from unittest.mock import patch
 import numpy as np
 
 from bench.core.errors import UsageError
+from bench.core.text import preformatted
 from bench.data.roots import CACHE_VARIABLE
 from bench.engine.run import carry_out
 from bench.engine.settings import Settings
@@ -26,7 +28,7 @@ Verdict = Literal["equal", "within rounding", "different"]
 
 @dataclass(frozen=True)
 class Comparison:
-    """A record against its repetition.
+    """A record against its repetition, which ``print`` shows as text.
 
     Attributes:
         verdict: "equal": every metric, item's score, curve and prediction agrees in the digits that the record has
@@ -46,6 +48,25 @@ class Comparison:
     scores: tuple[float | None, float | None]
     changed: dict[str, tuple[str, str]]
     environment: dict[str, tuple[str, str]]
+
+    def __str__(self) -> str:
+        before, after = ("undefined" if value is None else f"{value:.4f}" for value in self.scores)
+        return "\n".join(
+            [
+                f"{self.cell}: {self.verdict} (largest difference of an output {self.largest:.3g})",
+                f"  test {self.metric}: {before} in the record, {after} now",
+                *_told("fingerprint", self.changed),
+                *_told("environment", self.environment),
+            ]
+        )
+
+    def _repr_html_(self) -> str:
+        return preformatted(str(self))
+
+
+def _told(what: str, differing: dict[str, tuple[str, str]]) -> Iterator[str]:
+    for name, (old, new) in differing.items():
+        yield f"  {what} {name} differs: {old[:60] or 'none'} -> {new[:60] or 'none'}"
 
 
 def reproduce(file: Path, settings: Settings) -> Comparison:

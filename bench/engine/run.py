@@ -28,7 +28,7 @@ from bench.executors.base import executor_of
 from bench.grid.resolve import Resolved, resolve_all
 from bench.methods.base import Method
 from bench.methods.build import check
-from bench.plugins.folders import use_folders, user_folders
+from bench.plugins.folders import add_folders
 from bench.records import Hardware, Record, Store
 
 INLINE = "inline"
@@ -74,7 +74,7 @@ def carry_out(names: Iterable[str], settings: Settings, wait: bool = True) -> Do
     Args:
         wait: Wait for groups that other processes are at; else leave them alone (`Done.left`).
     """
-    use_folders([*dict.fromkeys([*user_folders(), *settings.plugins])])
+    add_folders(settings.plugins)
     cells = resolve_all((Cell.parse(name) for name in names), settings.weights)
     return run(cells, replace(settings, executor=INLINE if wait else f"{INLINE}[wait=false]"))
 

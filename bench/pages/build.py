@@ -6,6 +6,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,34 @@ def no_examples(record: Record, folder: Path) -> tuple[list[tuple[str, str]], st
 
 @dataclass(frozen=True)
 class Written:
-    """What was written."""
+    """What was written.
+
+    Attributes:
+        megabytes: Of the whole folder.
+    """
 
     folder: Path
     records: int
     boards: int
     pages: int
     megabytes: float
+
+    @property
+    def index(self) -> Path:
+        """The page to open."""
+        return self.folder / "index.html"
+
+    @property
+    def counts(self) -> str:
+        """How much it is, in words."""
+        counts = f"{self.records:,} records, {self.boards:,} leaderboards, {self.pages:,} pages"
+        return f"{counts}, {self.megabytes:.1f} MB"
+
+    def __str__(self) -> str:
+        return f"{self.index}\n{self.counts}"
+
+    def _repr_html_(self) -> str:
+        return f'<a href="{escape(self.index.absolute().as_uri())}">{escape(str(self.index))}</a>: {self.counts}'
 
 
 def no_pairs(record: Record, folder: Path, audit: dict[str, Any]) -> list[tuple[str, str]]:

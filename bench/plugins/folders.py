@@ -7,6 +7,7 @@ through the entry-point group ``bench.plugins``.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,8 +34,13 @@ def use_folders(folders: list[Path]) -> None:
     _named[:] = [_existing(folder, "--plugins") for folder in folders]
 
 
+def add_folders(folders: Iterable[str | Path]) -> None:
+    """Further plug-in folders of the user's, beside those set already; errors are those of `use_folders`."""
+    use_folders(list(dict.fromkeys([*_named, *(Path(folder).absolute() for folder in folders)])))
+
+
 def user_folders() -> list[Path]:
-    """The folders set by `use_folders`."""
+    """The folders set by `use_folders` and `add_folders`."""
     return list(_named)
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
 
 import numpy as np
 
+from bench.core.text import preformatted
 from bench.plugins.registry import load
 from bench.records import Record, Store, prediction_key
 from bench.stats.confusion import confusion_matrix
 from bench.stats.softmax import softmax
+from bench.tables.errors_text import render
 from bench.tables.filters import check_split
 from bench.tables.predictions import Run, class_names, classified, names_of
 from bench.tables.rows import Key
@@ -75,7 +78,7 @@ class OfDomain:
 
 @dataclass(frozen=True)
 class Errors:
-    """Everything that `bench errors` says of one row.
+    """Everything that `bench errors` says of one row, which ``print`` shows as text.
 
     Attributes:
         names: Of the classes, in label order.
@@ -83,6 +86,8 @@ class Errors:
         items: Judged items, over all runs.
         mistakes: The surest first.
         kept: Whether features were kept, so that neighbours are known.
+        folder: Where the items' files lie; None where they are no files, or not here.
+        shown: Items and confusions that the text lists.
     """
 
     key: Key
@@ -95,6 +100,18 @@ class Errors:
     domains: tuple[OfDomain, ...]
     mistakes: tuple[Mistake, ...]
     kept: bool
+    folder: Path | None = None
+    shown: int = 10
+
+    def text(self, format: str = "text") -> str:
+        """As text, md, latex, csv (all items) or json; UsageError for another."""
+        return render(self, format)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        return preformatted(self.text())
 
     def confusions(self) -> list[tuple[str, str, int]]:
         """(true class, class it was taken for, how often), the most frequent first."""

@@ -42,11 +42,15 @@ class Table:
     stages: bool
     notes: list[str]
 
+    def text(self, format: str = "rich") -> str:
+        """As rich, md, csv, latex, html or json; UsageError for another."""
+        return render(self, format)
+
     def _repr_html_(self) -> str:
-        return render(self, "html")
+        return self.text("html")
 
     def __str__(self) -> str:
-        return render(self)
+        return self.text()
 
 
 def aggregate(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.core.errors import UsageError
+from bench.core.text import preformatted
 from bench.records import Record, Store, prediction_key
 from bench.records.schema import CLASS_NAMES
 from bench.stats import Comparison, ComparisonGroup, Superiority, superiority
@@ -18,6 +19,7 @@ from bench.tables.naming import naming, which
 from bench.tables.resampled import difference, redrawn
 from bench.tables.rows import Key, distinct_titles, group, title
 from bench.tables.scores import scores_of
+from bench.tables.versus_text import text
 from bench.tasks.base import Metric
 
 
@@ -38,7 +40,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Versus:
-    """Everything `bench compare` says.
+    """Everything `bench compare` says, which ``print`` shows as text.
 
     Attributes:
         pair: The test and its interval, on the runs that both have; p adjusted over the pairs of their block.
@@ -60,6 +62,12 @@ class Versus:
     parts: dict[str, list[Part]]
     items: list[tuple[str, float, float]]
     disagreements: int
+
+    def __str__(self) -> str:
+        return text(self)
+
+    def _repr_html_(self) -> str:
+        return preformatted(str(self))
 
 
 def versus(

@@ -11,8 +11,8 @@ import pytest
 from made_records import done
 from typer.testing import CliRunner
 
+from bench.api.run import suites_for
 from bench.cli.app import app
-from bench.cli.commands.verify import suites_for
 from bench.core.errors import UsageError
 from bench.records import Store
 
@@ -139,7 +139,7 @@ def test_a_paper_of_ones_own_says_what_has_to_run(tmp_path: Path) -> None:
 
 
 def test_claims_say_what_has_to_run() -> None:
-    cells = [one.name for suite in suites_for(["cladapter:table4"], []) for one in suite.cells]
+    cells = [one.name for suite in suites_for(["cladapter:table4"], {}) for one in suite.cells]
     assert len(cells) == len(set(cells)) == 45
     base = "breakhis/vit_base_patch16_clip_224.laion2b"
     assert f"{base}/cladapter[k=300]/paper/seed=4" in cells
@@ -147,7 +147,7 @@ def test_claims_say_what_has_to_run() -> None:
 
 
 def test_variables_are_replaced_as_in_suites() -> None:
-    suites = suites_for(["cladapter:table3peft:lora"], ["epochs=2", "seeds=[7]", "backbone=pico"])
+    suites = suites_for(["cladapter:table3peft:lora"], {"epochs": 2, "seeds": [7], "backbone": "pico"})
     assert [one.name for suite in suites for one in suite.cells] == ["pacs/pico/lora/paper[epochs=2]/seed=7"]
     with pytest.raises(UsageError, match="No cell here produces"):
-        suites_for(["insplad:properties:glass_insulator-fault_clf_train_normal"], [])
+        suites_for(["insplad:properties:glass_insulator-fault_clf_train_normal"], {})

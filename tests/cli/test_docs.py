@@ -10,6 +10,7 @@ import shlex
 import zlib
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -98,6 +99,30 @@ def test_the_documented_ablation_runs(tmp_path: Path) -> None:
     assert ran.exit_code == 0, ran.output
     methods = {row["method"] for row in json.loads(ran.stdout)["table"]}
     assert {"cladapter[k=2,tuning=frozen]", "cladapter[k=5,tuning=frozen]", "knn"} <= methods
+
+
+@pytest.mark.filterwarnings("error::UserWarning:bench")
+def test_the_documented_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From top to bottom, as in a notebook."""
+    monkeypatch.chdir(tmp_path)
+    picture(tmp_path / "new_images" / "0.png", 1, 32, 32)
+    names: dict[str, Any] = {}
+    for code in blocks("docs/python.md", "python"):
+        exec(compile(code, "docs/python.md", "exec"), names)
+    assert set(names["frame"]["method"]) == {"majority", "knn", "linear_probe"}
+    assert (tmp_path / "pareto.svg").is_file()
+    assert (tmp_path / "comparison.svg").is_file()
+    assert names["pages"].index == Path("pages/index.html")
+    assert names["pages"].index.is_file()
+    assert names["waiting"]
+    assert {row.seeds for row in names["table"].rows} == {2}
+    assert names["wrong"].key.method == "linear_probe"
+    assert names["claims"].rows
+    assert names["again"].verdict == "equal"
+    assert list(names["guesses"].frame()["file"]) == ["0.png"]
+    assert names["probabilities"].sum() == pytest.approx(1)
+    for shown in ("done", "chart", "pair", "table", "wrong", "claims", "pages", "again", "guesses"):
+        assert hasattr(names[shown], "_repr_html_") or hasattr(names[shown], "_repr_mimebundle_"), shown
 
 
 def test_links_lead_somewhere() -> None:

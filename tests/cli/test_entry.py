@@ -1,8 +1,10 @@
-"""The command line's doors: the scripts `bench` and `adaptbench`, and `python -m bench`."""
+"""The command line's doors: the scripts `bench` and `adaptbench`, `python -m bench`, and a shell's completion."""
 
 from __future__ import annotations
 
+import os
 import runpy
+import subprocess
 import sys
 import tomllib
 from importlib.metadata import EntryPoint
@@ -27,3 +29,14 @@ def test_python_m_bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         runpy.run_module("bench", run_name="__main__")
     assert not ended.value.code
     assert "quick" in capsys.readouterr().out
+
+
+def test_a_shell_completes_commands() -> None:
+    """What bash asks of the program, by the script that the program gives it."""
+    bench = [sys.executable, "-m", "bench"]
+    script = subprocess.run([*bench, "--show-completion", "bash"], capture_output=True, text=True)
+    assert script.returncode == 0, script.stderr
+    assert "_BENCH_COMPLETE=complete_bash" in script.stdout
+    asked = {**os.environ, "_BENCH_COMPLETE": "complete_bash", "COMP_WORDS": "bench ta", "COMP_CWORD": "1"}
+    done = subprocess.run(bench, env=asked, capture_output=True, text=True)
+    assert done.stdout.split() == ["table"], done.stderr

@@ -150,7 +150,10 @@ def test_a_metric_that_is_not_that_of_the_predictions_is_a_problem(folder: Path)
         ("tables/all.md: rm -r .", "is not FILE: bench COMMAND"),
         ("../all.md: bench table", "lies outside of the results folder"),
         ("all.md: bench table 'pacs", "No closing quotation"),
-        ("all.md: bench table nothing_like_it", "ended with exit code"),
+        ("all.md: bench table nothing_like_it", "Mend the line of all.md"),
+        ("all.md: bench table --nothing-like-it", "bench table --nothing-like-it: "),
+        ("all.md: bench errors", "bench errors: "),
+        ("all.md: bench doctor", "where COMMAND makes a file of records"),
     ],
 )
 def test_lines_that_make_nothing_are_named(folder: Path, line: str, said: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from made_records import done, varied
 from made_results import METHODS, fill, finished, grid
 
-from bench.cli.commands.table import make
+from bench.api.table import make
 from bench.core.errors import UsageError
 from bench.plots.chart import Chart
 from bench.plots.claims import claims

@@ -22,7 +22,7 @@ ORDER = (
     "core", "cells", "plugins", "stats", "tasks", "records", "tables", "plots", "claims", "pages", "callbacks", "data",
     "backbones",
     "methods", "heads", "task plug-ins", "features", "training", "grid", "executors", "engine", "executor plug-ins",
-    "conformance", "cli",
+    "conformance", "api", "cli",
 )  # fmt: skip
 READERS = ("records", "stats", "tables", "plots", "claims", "pages")
 Arrow = tuple[str, str, str]  # from a room, to a room, where

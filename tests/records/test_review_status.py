@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from made_results import fill, finished, grid
 
-from bench.cli.commands.table import make
+from bench.api.table import make
 from bench.core.errors import UsageError
 from bench.records import Store
 from bench.records.review_status import FILE, advance, latest, read

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from recomputed import recomputed
 
-from bench.cli.commands.table import table
+import bench
 from bench.engine.run import carry_out
 from bench.engine.settings import Settings
-from bench.records import Store
 from bench.tasks.classification import Classification
 
 pytestmark = pytest.mark.slow
@@ -30,7 +29,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_number_of_the_table_follows_from_the_stored_predictions(results: Path) -> None:
-    rows = json.loads(table(Store(results), format="json", metrics=",".join((*METRICS, "n")), stages=True))
+    rows = json.loads(bench.table(results=results, metrics=[*METRICS, "n"], stages=True).text("json"))
     expected = recomputed(results)
     assert len(rows) == len(expected) == 5  # the staged method has two
     for row in rows:
@@ -45,7 +44,7 @@ def test_every_number_of_the_table_follows_from_the_stored_predictions(results: 
 def test_marks_follow_from_the_means(results: Path) -> None:
     means = {name: numbers["accuracy"] for name, numbers in recomputed(results).items()}
     trivial_baselines = {name.split("/")[2]: mean for (name, _), mean in means.items()}
-    for row in json.loads(table(Store(results), format="json", stages=True)):
+    for row in json.loads(bench.table(results=results, stages=True).text("json")):
         mean = row["accuracy"]["mean"]
         assert ("below majority" in row["warnings"]) == (mean < trivial_baselines["majority"])
         if row["method"] not in ("majority", "knn"):

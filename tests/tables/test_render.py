@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from made_records import done, failed
 
-from bench.cli.commands.table import table as command
+import bench
+from bench.api.table import make
 from bench.core.errors import UsageError
 from bench.records import Flags, Parameters, Store
 from bench.tables import FORMATS, Table, aggregate, render, to_json
@@ -118,15 +119,15 @@ def test_an_unknown_format_is_an_error(table: Table) -> None:
 
 def test_the_command(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No records in"):
-        command(Store(tmp_path))
+        bench.table(results=tmp_path)
     Store(tmp_path).put(*done(f"{SETTING}linear_probe/quick/seed=0", right=(60, 80)))
     Store(tmp_path).put(*done(f"{SETTING}knn/quick/seed=0"))
-    assert len(json.loads(command(Store(tmp_path), format="json"))) == 2
-    rows = json.loads(command(Store(tmp_path), "linear_probe", "json", metrics="nll, trainable", stages=True))
+    assert len(json.loads(bench.table(results=tmp_path).text("json"))) == 2
+    rows = json.loads(bench.table("linear_probe", results=tmp_path, metrics="nll, trainable", stages=True).text("json"))
     assert [row["stage"] for row in rows] == ["stage1", "stage2"]
     assert rows[0]["nll"]["mean"] > 0
     assert "accuracy" not in rows[0]
-    assert len(json.loads(command(Store(tmp_path), {f"{SETTING}knn/quick/seed=0"}, "json"))) == 1
+    assert len(json.loads(make(Store(tmp_path), {f"{SETTING}knn/quick/seed=0"}).text("json"))) == 1
 
 
 def test_staleness_follows_versions_recipe_and_engine() -> None:
@@ -156,7 +157,7 @@ def test_tables_import_neither_torch_nor_timm() -> None:
     import subprocess
     import sys
 
-    code = "import sys, bench.cli.commands.table; print({'torch', 'timm', 'pandas'} & set(sys.modules) or 'none')"
+    code = "import sys, bench; bench.table; print({'torch', 'timm', 'pandas'} & set(sys.modules) or 'none')"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "none"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from made_records import done
 
-from bench.cli.commands.table import make
+from bench.api.table import make
 from bench.plots.comparison import comparison
 from bench.plots.pairs import pairs
 from bench.records import Store

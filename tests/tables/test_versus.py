@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from made_results import fill, finished, grid
 
-from bench.cli.commands.compare import compare
+import bench
 from bench.core.errors import UsageError
 from bench.records import Store
 from bench.tables import aggregate
@@ -34,7 +34,7 @@ def test_the_pair_is_the_tables(store: Store) -> None:
 
 
 def test_any_metric_of_the_task_may_be_asked_for(store: Store) -> None:
-    text = compare(store, "cladapter", "lora", "test", json=False, metric="nll")
+    text = str(bench.compare("cladapter", "lora", results=store, metric="nll"))
     assert text.startswith("nll on digits")
     records = [record.slim() for record in store.all()]
     one = versus(store, records, "cladapter", "lora", metric="nll")
@@ -54,7 +54,7 @@ def test_parts_and_items_add_up(store: Store) -> None:
 
 
 def test_the_page_says_what_it_rests_on(store: Store) -> None:
-    text = compare(store, "cladapter", "lora", "test", json=False)
+    text = str(bench.compare("cladapter", "lora", results=store))
     assert "Holm over 6 pairs; seed variance pooled over" in text
     assert "found in four of five such comparisons" in text
     assert "between seeds" in text
@@ -91,7 +91,7 @@ def test_a_recipes_worth_is_asked_for_by_name(store: Store) -> None:
         for runs in ([r for r in records if f"lora/{recipe}" in r.cell] for recipe in ("paper", "quick"))
     ]
     assert one.pair.means == pytest.approx(means)
-    text = compare(store, "*/*/lora/paper", "*/*/lora/quick", "test", json=False, across_recipes=True)
+    text = str(bench.compare("*/*/lora/paper", "*/*/lora/quick", results=store, across_recipes=True))
     assert "lora on pico, paper" in text
     assert "lora on pico, quick" in text
 
@@ -111,7 +111,7 @@ def test_a_metric_without_values_of_items_gives_none_of_classes(store: Store, me
     """Jackknife values of a class are no class's metric."""
     both = versus(store, list(store.all()), "cladapter", "lora", metric=metric)
     assert (both.parts, both.items) == ({}, [])
-    told = compare(store, "cladapter", "lora", "test", False, metric)
+    told = str(bench.compare("cladapter", "lora", results=store, metric=metric))
     assert f"{metric} has no value for a single item" in told
     assert "by class (mean scores)" not in told
 
@@ -121,7 +121,7 @@ def test_where_a_row_has_more_seeds_the_means_are_said_to_be_over_the_shared_one
     store = Store(tmp_path)
     both = versus(store, list(store.all()), "lora", "vpt")
     assert (both.seeds, both.pair.seeds) == ((4, 2), 2)
-    told = compare(store, "lora", "vpt", "test", False)
+    told = str(bench.compare("lora", "vpt", results=store))
     assert "over the 2 seeds that both have; in all, A has 4 and B has 2" in told
     own = {r.cell: r.stages[-1].metrics["test"]["accuracy"] or 0.0 for r in store.all()}
     means = [sum(own[f"digits/pico/{name}/quick/seed={seed}"] for seed in (0, 1)) / 2 for name in ("lora", "vpt")]

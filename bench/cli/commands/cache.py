@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench.cli.commands.text import as_json, columns
 from bench.core.errors import UsageError, nearest
 from bench.core.eviction import remove, size_of
+from bench.core.text import as_json, columns
 from bench.data.roots import cache_root
 
 KEPT = ("data",)  # downloads are no cache: they cannot be computed again

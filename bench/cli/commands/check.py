@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.cells.notation import Spec
-from bench.cli.commands.text import as_json, columns
 from bench.conformance.base import Verdict, examine
 from bench.core.errors import UsageError, nearest
+from bench.core.text import as_json, columns
 from bench.data import Dataset
 from bench.plugins import registry
 from bench.plugins.folders import use_folders, user_folders

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.cli.commands.text import as_json
+from bench.core.text import as_json
 from bench.data.base import Dataset
 from bench.data.roots import data_root
 from bench.grid.own_files import dataset_spec

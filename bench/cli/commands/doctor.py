@@ -10,8 +10,8 @@ from typing import Literal
 
 from bench.backbones.local import local_weights, weights_folder
 from bench.cli.commands.listing import backbones
-from bench.cli.commands.text import as_json, columns
 from bench.core.errors import BenchError
+from bench.core.text import as_json, columns
 from bench.plugins import registry
 
 OTHER_FOLDER = "Choose another folder with --results: a local disk, or NFS 4 mounted with locks."

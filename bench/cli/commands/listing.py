@@ -6,8 +6,8 @@ import ast
 from pathlib import Path
 
 from bench.backbones.local import weights_folder
-from bench.cli.commands.text import as_json, columns
 from bench.core.errors import UsageError, nearest
+from bench.core.text import as_json, columns
 from bench.plugins import registry
 from bench.plugins.scan import Kind
 from bench.plugins.syntax import PACKAGE, parse

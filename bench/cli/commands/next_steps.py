@@ -16,7 +16,7 @@ from bench.tables.resampled import redrawn
 from bench.tables.rows import group
 
 if TYPE_CHECKING:
-    from bench.engine.run import Done
+    from bench.api.outcome import Outcome
     from bench.grid.resolve import Resolved
 
 FEWEST_SEEDS = 5  # below, an interval does not hold for new seeds
@@ -30,7 +30,7 @@ class _Place(TypedDict):
 
 
 def going_on(
-    outcome: Done, cells: Sequence[Resolved], settings: Settings, targets: Sequence[str], overrides: Sequence[str]
+    outcome: Outcome, cells: Sequence[Resolved], settings: Settings, targets: Sequence[str], overrides: Sequence[str]
 ) -> str:
     """What a person may want to do next: commands that can be pasted, one a line."""
     place = _Place(results=settings.results, plugins=settings.plugins)

@@ -8,8 +8,8 @@ from typing import Any
 
 from bench.backbones.local import local_weights, metadata, weights_folder
 from bench.cli.commands import listing
-from bench.cli.commands.text import as_json, columns, wrapped
 from bench.core.errors import UsageError, nearest
+from bench.core.text import as_json, columns, wrapped
 from bench.plugins import registry
 from bench.plugins.scan import Entry
 from bench.plugins.syntax import assigned, parse

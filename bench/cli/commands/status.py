@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.cli.commands.text import as_json, columns
 from bench.core.errors import UsageError
+from bench.core.text import as_json, columns
 from bench.engine.status import underway
 
 

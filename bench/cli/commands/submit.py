@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.cli.commands.text import as_json
+from bench.core.text import as_json
 
 
 def check(folder: Path, results: Path | None, json: bool) -> bool:

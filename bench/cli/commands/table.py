@@ -1,73 +1,38 @@
-"""`bench table`: records as a table."""
+"""`bench table`: records as a table, in words and formats."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-
-from bench.records import Record, Store
-from bench.records.evaluation_log import read
-from bench.tables import Table, aggregate, render
-from bench.tables.corrupt_records import records_of, with_corrupt_records
-from bench.tables.filters import select
-from bench.tables.review_status import with_review_status
-from bench.tables.scores import scores_of
-from bench.tables.stale import stale_reason, with_unknown
+from bench.api.outcome import Outcome
+from bench.api.places import joined, names
+from bench.api.table import external, make
+from bench.records import Store
+from bench.tables.corrupt_records import records_of
 
 FOR_PEOPLE = ("rich", "md", "html")
 EXTERNAL_TITLE = "On the external test data, which were opened together with the test split:"
 
 
-def make(
-    store: Store, filter: str | Collection[str] | None, columns: Sequence[str] = (), stages: bool = False,
-    split: str = "test", records: Sequence[Record] = (),
-) -> Table:  # fmt: skip
-    """The table of a results folder; arguments and errors are those of `table`, ``columns`` its metrics as a list, and
-    ``records`` those of the folder where they have been read already."""
-    records = records or records_of(store)
-    evaluations, scores = list(read(store.folder)), scores_of(store, split)
-    table = aggregate(records, filter, columns, stages, split, stale_reason, evaluations, scores)
-    return with_corrupt_records(with_review_status(with_unknown(table), store), store)
-
-
-def table(
-    store: Store,
-    filter: str | Collection[str] | None = None,
+def text(
+    filter: list[str] | None,
+    results: Store,
     format: str = "rich",
     metrics: str | None = None,
     stages: bool = False,
     split: str = "test",
 ) -> str:
-    """Text of ``bench table``.
-
-    Args:
-        filter: A pattern such as ``pacs/*/cladapter[k=10]``, or the names of cells.
-        metrics: Columns, separated by commas.
-        stages: One row for every stage instead of the last.
-        split: `test`, `val` or `external`.
+    """Text of ``bench table``; for people also the table of external test data, where there are some.
 
     Raises:
         UsageError: There are no records, or a filter, format, column or split is wrong.
     """
-    return shown(store, filter, listed(metrics), stages, split, format)
+    records, chosen, columns = records_of(results), joined(filter), names(metrics)
+    told = make(results, chosen, columns, stages, split, records).text(format)
+    wanted = split == "test" and format in FOR_PEOPLE
+    further = external(results, chosen, columns, stages, records) if wanted else None
+    return f"{told}\n\n{EXTERNAL_TITLE}\n{further.text(format)}" if further else told
 
 
-def shown(
-    store: Store, filter: str | Collection[str] | None, columns: Sequence[str], stages: bool, split: str, format: str
-) -> str:
-    """The table as text; behind one of the test split, for people, that of external test data where there are some."""
-    records = records_of(store)
-    text = render(make(store, filter, columns, stages, split, records), format)
-    cells = external_cells(records, filter) if split == "test" and format in FOR_PEOPLE else []
-    if not cells:
-        return text
-    return f"{text}\n\n{EXTERNAL_TITLE}\n{render(make(store, cells, columns, stages, 'external', records), format)}"
-
-
-def external_cells(records: Iterable[Record], filter: str | Collection[str] | None) -> list[str]:
-    """The cells that were also tested on external data."""
-    return [record.cell for record in select(records, filter) if "external" in record.metrics]
-
-
-def listed(metrics: str | None) -> list[str]:
-    """Names separated by commas."""
-    return [name.strip() for name in metrics.split(",")] if metrics else []
+def external_text(outcome: Outcome) -> str:
+    """The table of external test data behind a run's, where some were given."""
+    further = external(Store(outcome.results), outcome.cells) if outcome.split == "test" else None
+    return f"\n{EXTERNAL_TITLE}\n{further}\n" if further else ""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.api.predict import saved_model
 from bench.backbones.local import weights_folder
-from bench.cli.commands.predict import kept_file
 from bench.core.atomic import write_atomic
 from bench.core.commands import command
 from bench.core.errors import UsageError
+from bench.records import Store
 
 if TYPE_CHECKING:
     from bench.backbones.adding import Given
@@ -46,7 +47,7 @@ def export(cell: str, results: Path, out: Path, weights: Path | None) -> str:
     from bench.engine.predictor import load_model
     from bench.methods.base import Method
 
-    predictor = load_model(kept_file(cell, results), weights, "cpu")
+    predictor = load_model(saved_model(cell, Store(results)), weights, "cpu")
     model, method = predictor.model, predictor.resolved.method
     assert isinstance(method, Method)
     tensors = {name: value.contiguous() for name, value in method.export(model.head).items()}

@@ -8,7 +8,7 @@ import pytest
 from made_results import EVIL_CELL, fill, grid
 
 import bench
-from bench.cli.notebook import Outcome
+from bench.api.outcome import Outcome
 from bench.core.errors import UsageError
 from bench.plugins.folders import use_folders, user_folders
 

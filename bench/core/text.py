@@ -1,7 +1,8 @@
-"""Plain text for the terminal, without any library, so that listing answers at once."""
+"""Plain text for the terminal and for notebooks, without any library, so that listing answers at once."""
 
 from __future__ import annotations
 
+import html
 import json
 import shutil
 import sys
@@ -42,3 +43,8 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def preformatted(text: str) -> str:
+    """Text as HTML that keeps its lines and columns, for notebooks."""
+    return f"<pre>{html.escape(text)}</pre>"
