@@ -247,54 +247,6 @@ def run(
 
 
 @app.command()
-def reproduce(
-    ctx: typer.Context,
-    record: Annotated[Path, typer.Argument(metavar="RECORD", help="A seed=N.json below a results folder.")],
-    data: Data = None,
-    weights: Weights = None,
-    device: Device = None,
-    partial: Annotated[bool, typer.Option("--partial", help="The data at hand are incomplete.")] = False,
-    quiet: Quiet = False,
-    json: Json = False,
-    plugins: Plugins = None,
-) -> None:
-    """Run a record's cell again and compare.
-
-    Equal, within rounding, or different (exit code 1).
-    """
-    from bench.cli.commands import reproduce as command
-
-    use_plugins(ctx, plugins)
-    options = {"data": data, "weights": weights, "device": device, "partial": partial, "quiet": quiet or json}
-    raise typer.Exit(command.show(record, json, **options))
-
-
-@app.command("import")
-def import_(
-    ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or npz of ids and a score for each class.")],
-    dataset: Annotated[str, typer.Option("--dataset", metavar="NAME", help="As a cell names it.")],
-    name: Annotated[str, typer.Option("--name", metavar="TEXT", help="Who or what made them.")],
-    seed: Annotated[int, typer.Option(min=0, help="Which of several runs.")] = 0,
-    scores: Annotated[
-        str, typer.Option(metavar="NAME", help="What the scores are, where nobody can tell: probabilities or logits.")
-    ] = "",
-    results: Results = Path("runs"),
-    data: Data = None,
-    partial: Annotated[bool, typer.Option("--partial", help="The data at hand are incomplete.")] = False,
-    plugins: Plugins = None,
-) -> None:
-    """Take predictions made elsewhere into the tables.
-
-    Judged on the same split, shown as imported, and never compared with what was trained here under a budget.
-    """
-    from bench.cli.commands import imported as command
-
-    use_plugins(ctx, plugins)
-    typer.echo(command.take_in(file, dataset, name, results, data, seed, partial, scores))
-
-
-@app.command()
 def check(
     ctx: typer.Context,
     target: Annotated[str, typer.Argument(metavar="FILE|NAME", help="A plug-in's file, or its name.")],

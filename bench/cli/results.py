@@ -1,4 +1,4 @@
-"""Options of the commands that read results: tables, charts, comparisons, pages, verdicts, hours."""
+"""Options of the commands that read results, repeat one, or take some in from elsewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.options import Claims, Data, Device, Json, Plugins, Results, Weights, application, use_plugins
+from bench.cli.options import Claims, Data, Device, Json, Plugins, Quiet, Results, Weights, application, use_plugins
 from bench.core.visible import visible
 
 if TYPE_CHECKING:
@@ -205,6 +205,54 @@ def verify(
         text, contradicted = command.judge(store, format, strict=strict, verdict=verdict, **chosen)
         typer.echo(text)
     raise typer.Exit(int(strict and contradicted))
+
+
+@results_app.command()
+def reproduce(
+    ctx: typer.Context,
+    record: Annotated[Path, typer.Argument(metavar="RECORD", help="A seed=N.json below a results folder.")],
+    data: Data = None,
+    weights: Weights = None,
+    device: Device = None,
+    partial: Annotated[bool, typer.Option("--partial", help="The data at hand are incomplete.")] = False,
+    quiet: Quiet = False,
+    json: Json = False,
+    plugins: Plugins = None,
+) -> None:
+    """Run a record's cell again and compare.
+
+    Equal, within rounding, or different (exit code 1).
+    """
+    from bench.cli.commands import reproduce as command
+
+    use_plugins(ctx, plugins)
+    options = {"data": data, "weights": weights, "device": device, "partial": partial, "quiet": quiet or json}
+    raise typer.Exit(command.show(record, json, **options))
+
+
+@results_app.command("import")
+def import_(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or npz of ids and a score for each class.")],
+    dataset: Annotated[str, typer.Option("--dataset", metavar="NAME", help="As a cell names it.")],
+    name: Annotated[str, typer.Option("--name", metavar="TEXT", help="Who or what made them.")],
+    seed: Annotated[int, typer.Option(min=0, help="Which of several runs.")] = 0,
+    scores: Annotated[
+        str, typer.Option(metavar="NAME", help="What the scores are, where nobody can tell: probabilities or logits.")
+    ] = "",
+    results: Results = Path("runs"),
+    data: Data = None,
+    partial: Annotated[bool, typer.Option("--partial", help="The data at hand are incomplete.")] = False,
+    plugins: Plugins = None,
+) -> None:
+    """Take predictions made elsewhere into the tables.
+
+    Judged on the same split, shown as imported, and never compared with what was trained here under a budget.
+    """
+    from bench.cli.commands import imported as command
+
+    use_plugins(ctx, plugins)
+    typer.echo(command.take_in(file, dataset, name, results, data, seed, partial, scores))
 
 
 def cost(
