@@ -10,7 +10,7 @@ from made_results import EVIL_CELL, fill, grid
 import bench
 from bench.api.outcome import Outcome
 from bench.core.errors import UsageError
-from bench.plugins.folders import use_folders, user_folders
+from bench.plugins.folders import foreign_folders, use_folders, user_folders
 
 
 @pytest.fixture
@@ -47,15 +47,17 @@ def test_a_suite_that_trains_nothing_is_refused() -> None:
         bench.run("parameters_table7")
 
 
-def test_folders_of_plug_ins_are_added_to_those_that_are_known(tmp_path: Path) -> None:
+def test_folders_of_plug_ins_are_added_to_those_that_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether by an earlier call, in the environment, or here."""
-    folders = [tmp_path / name for name in ("first", "second")]
-    for folder in folders:
+    *folders, named = (tmp_path / name for name in ("first", "second", "named"))
+    for folder in (*folders, named):
         folder.mkdir()
+    monkeypatch.setenv("BENCH_PLUGINS", str(named))
     use_folders(folders[:1])
     try:
         with pytest.raises(UsageError, match="No method 'nothing'"):
             bench.run("digits/pico/nothing/quick/seed=0", plugins=folders[1:])
         assert user_folders() == folders
+        assert foreign_folders()[:3] == [*folders, named]
     finally:
         use_folders([])
