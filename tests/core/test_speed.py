@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from bench.core.speed import VARIABLES
 from bench.records import Store
 
@@ -42,6 +44,7 @@ def test_they_are_left_alone_where_torch_would_not_notice() -> None:
     assert after("import torch\nfrom bench.core.speed import set_before_torch\nset_before_torch()") == {}
 
 
+@pytest.mark.slow
 def test_no_bit_depends_on_them(tmp_path: Path) -> None:
     """A run sets them, and its numbers are those of a run under other values."""
     for name, variables in {"set": {}, "other": dict.fromkeys(VARIABLES, "0")}.items():
