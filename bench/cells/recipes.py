@@ -74,7 +74,11 @@ class Recipe(Params):
     )
     near_black: bool = Field(False, description="repeat the released code's clipping defect in brightness/contrast")
     views: PositiveInt | None = Field(None, description="augmented views per image; none: fresh every epoch")
-    precision: Literal["fp32", "bf16"] = Field("fp32", description="of the forward pass")
+    precision: Literal["fp32", "bf16", "fp16"] = Field(
+        "fp32", description="of the forward pass; fp16: on CUDA, with a scaled loss"
+    )
+    checkpointing: bool = Field(False, description="activations of a backbone that trains are computed twice, not kept")
+    compile: bool = Field(False, description="torch.compile for a backbone that trains: other rounding")
     patience: PositiveInt | None = Field(
         None, description="epochs without a better validation score after which a stage stops; none: all epochs"
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from bench.callbacks.base import Callbacks, RunEvent, callbacks_of
 from bench.cells.cell import Cell
 from bench.cells.recipes import GRIDS, Recipe
-from bench.core.environment import determinism
+from bench.core.environment import choose_device, determinism
 from bench.core.errors import DataError, UsageError
 from bench.core.logs import show_tracebacks
 from bench.core.progress import Reporter
@@ -164,6 +164,7 @@ def check_planned(cells: Iterable[Planned], settings: Settings) -> None:
     for planned in cells:
         check_selection(planned, settings.val_only)
         check_inputs(planned)
+        check_precision(planned, settings.device)
 
 
 def check_selection(planned: Planned, val_only: bool) -> None:
@@ -189,6 +190,12 @@ def unselected(recipe: Recipe) -> str:
     """The overrides with which a recipe needs no validation data."""
     grids = [f"{name}=[]" for name in GRIDS if getattr(recipe, name)]
     return shlex.join(word for text in ["selection=last", *grids] for word in ("-o", text))
+
+
+def check_precision(planned: Planned, device: str | None) -> None:
+    """Raise UsageError when a cell asks for a precision that the device does not train in."""
+    if planned.resolved.recipe.precision == "fp16" and choose_device(device).type != "cuda":
+        raise UsageError(f"precision=fp16 needs CUDA, which {planned.name} would run without: take bf16 or fp32.")
 
 
 def check_inputs(planned: Planned) -> None:

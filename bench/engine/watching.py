@@ -11,7 +11,8 @@ from bench.core.progress import Reporter
 from bench.engine.plan import Planned
 from bench.records import Record
 from bench.training.job import StageJob
-from bench.training.learner import Learner, Progress
+from bench.training.learner import Learner
+from bench.training.progress import Progress
 from bench.training.stages import Trained
 
 

@@ -16,8 +16,9 @@ from torch import Tensor
 from bench.core.atomic import write_atomic, write_text
 from bench.tasks.base import Outputs
 from bench.training import optimizer_state
-from bench.training.learner import Learner, Progress
+from bench.training.learner import Learner
 from bench.training.optimizer_state import Numbers
+from bench.training.progress import Progress
 
 MODEL, KEPT, EVALUATED = "model.", "kept.", "evaluated."  # what tensors in a file are
 

@@ -10,7 +10,8 @@ from bench.cells.recipes import STREAM_FIELDS, Recipe
 from bench.methods.base import Method, Stage
 
 LATER_STAGE_FIELDS = frozenset({"stage2_lr"})  # do not touch the first stage
-BACKBONE_FIELDS = frozenset({"backbone_lr", "layer_decay", "drop_path"})  # do not touch a stage on the frozen backbone
+# Do not touch a stage on the frozen backbone.
+BACKBONE_FIELDS = frozenset({"backbone_lr", "layer_decay", "drop_path", "checkpointing", "compile"})
 # `StageJob.epochs` says what comes of these.
 EPOCH_FIELDS = frozenset({"epochs", "epochs_per", "head_epochs", "samples"})
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -20,39 +20,15 @@ from bench.core.errors import BenchError, NonFiniteLoss, TimeLimit, UsageError
 from bench.methods.base import Batch
 from bench.methods.hooks import Memory, State, Step
 from bench.methods.model import Model
-from bench.tasks.base import Metric, Outputs, Task, better, check_shape
+from bench.tasks.base import Outputs, Task, better, check_shape
 from bench.training.failures import is_out_of_memory, typed
 from bench.training.job import StageJob
+from bench.training.loss_scale import FIRST, adjusted, unscale
 from bench.training.modes import autocast, freeze_others, set_modes, statistics_held
 from bench.training.optim import build_optimizers
+from bench.training.progress import Progress, even_parts, since_improved
 from bench.training.schedules import learning_rate
 from bench.training.streams import reseed
-
-
-@dataclass
-class Progress:
-    """What a learner remembers between epochs; plain numbers, so that JSON restores it exactly.
-
-    Attributes:
-        best_score: The selecting metric of the best epoch; None before the first.
-        micro_batches: Parts a batch is split into, as the recipe says or more, for lack of memory; more than 1 changes
-            rounding, so a resumed learner goes on with as many.
-        curves: Name -> one number an epoch.
-        finished: What `Method.finish` told of the selected state; None before it was asked.
-    """
-
-    epoch: int = 0
-    best_epoch: int = -1
-    best_score: float | None = None
-    seconds: float = 0.0
-    micro_batches: int = 1
-    curves: dict[str, list[float]] = field(default_factory=dict)
-    finished: dict[str, Any] | None = None
-
-    def note(self, **values: float) -> None:
-        """Append one number to each curve named."""
-        for name, value in values.items():
-            self.curves.setdefault(name, []).append(float(value))
 
 
 class Learner:
@@ -80,7 +56,9 @@ class Learner:
         self.parameters = list(self.trained.values())
         self.optimizers = build_optimizers(model, trainable, job)
         self.memory = Memory()
-        self.progress = Progress(micro_batches=job.recipe.accumulate)
+        self.scales = job.recipe.precision == "fp16"
+        self.progress = Progress(micro_batches=job.recipe.accumulate, loss_scale=FIRST if self.scales else 1.0)
+        self._finite = True  # all gradients of the step at hand
         self.best: State = self.state()
         self.best_outputs: Outputs = {}
         self.failure: BenchError | None = None
@@ -180,12 +158,20 @@ class Learner:
             for part in even_parts(number, self.progress.micro_batches):
                 some = replace(step, inputs=step.inputs[part], targets=step.targets[part])
                 loss, count = self.job.method.training_step(some), len(some.targets)
-                (loss * (count / number)).backward()
+                (loss * (count / number * self.progress.loss_scale)).backward()
                 if first:
                     self._loss_sum += loss.detach() * count
+        if self.scales:
+            self._finite = unscale(self.parameters, self.progress.loss_scale) and self._finite
 
     def update(self, clip: bool = True) -> None:
-        """Clip gradients as the recipe says, and let the optimisers step."""
+        """Clip gradients as the recipe says, and let the optimisers step; in half precision, if all were finite."""
+        if self.scales:
+            finite, self._finite = self._finite, True
+            progress = self.progress
+            progress.loss_scale, progress.finite_steps = adjusted(progress.loss_scale, progress.finite_steps, finite)
+            if not finite:
+                return
         if clip and self.job.recipe.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.job.recipe.clip_norm)
         for optimizer in self.optimizers:
@@ -313,17 +299,3 @@ class Learner:
         """Whether a training step changes batch statistics, so that parts of a batch are not the same as the whole."""
         self.train_mode()
         return any(m.training for m in self.model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm))
-
-
-def since_improved(scores: Sequence[float], metric: Metric) -> int:
-    """Epochs after the first one that had the best score; one that is no number has never improved on another."""
-    best = 0
-    for epoch, score in enumerate(scores):
-        best = epoch if better(metric, score, scores[best]) else best
-    return max(len(scores) - 1, 0) - best
-
-
-def even_parts(number: int, parts: int) -> Iterator[slice]:
-    """Slices of ``range(number)`` whose lengths differ by one at most; as many as there are numbers, at most."""
-    parts = min(parts, number)
-    return (slice(number * part // parts, number * (part + 1) // parts) for part in range(parts))

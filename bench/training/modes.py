@@ -15,7 +15,8 @@ from bench.methods.model import Model
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
     """The forward pass's precision as a context."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+    kind = torch.float16 if precision == "fp16" else torch.bfloat16
+    return torch.autocast(device.type, kind, enabled=precision != "fp32")
 
 
 def set_modes(model: Model, trainable: list[str]) -> None:

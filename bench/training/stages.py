@@ -13,8 +13,11 @@ import torch
 from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
+from bench.backbones.base import Backbone
 from bench.backbones.drop_path import set_drop_path
 from bench.backbones.features import Features
+from bench.backbones.saving_memory import checkpoint_gradients
+from bench.cells.recipes import Recipe
 from bench.core.atomic import write_atomic, write_text
 from bench.core.errors import BenchError
 from bench.methods.base import Method
@@ -27,8 +30,9 @@ from bench.training.failures import OutOfMemory, is_out_of_memory, typed
 from bench.training.feature_export import exported, featured
 from bench.training.finishing import finish
 from bench.training.job import StageJob
-from bench.training.learner import Learner, Progress
+from bench.training.learner import Learner
 from bench.training.loop import Booked, inputs_of_split, predict, selection_split, train
+from bench.training.progress import Progress
 from bench.training.streams import reseed
 
 FEATURES = "features"  # with a split, takes its place among the arrays of a finished stage
@@ -180,6 +184,8 @@ class StageRunner:
         if job.recipe.drop_path and not job.shares_backbone:
             set_drop_path(backbone, job.recipe.drop_path)
         model = build_model(backbone, job.method, context.head_spec(job.recipe)).to(context.device)
+        if not job.shares_backbone:
+            _prepare(model.backbone, job.recipe)
         names, steps = trainable_names(model, job.stage), context.steps_per_epoch()
         learner = Learner(job, context.task, model, names, context.backbone, steps)
         learner.inherit(checkpoint.load_best(self.checkpoints / j.key, context.device) for j in job.chain()[:-1])
@@ -276,6 +282,14 @@ class StageRunner:
             count = len(features.pooled)
             yield features, self.context.targets(rows[at : at + count])
             at += count
+
+
+def _prepare(backbone: Backbone, recipe: Recipe) -> None:
+    """Let a backbone that trains save memory or time, as the recipe says."""
+    if recipe.checkpointing:
+        checkpoint_gradients(backbone)
+    if recipe.compile:
+        backbone.compile()
 
 
 def _trained(learner: Learner) -> Trained:

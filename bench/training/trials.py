@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.core.errors import BenchError, DataError, NonFiniteLoss
 from bench.tasks.base import Metric, better
-from bench.training.learner import Progress
+from bench.training.progress import Progress
 from bench.training.stages import Trained
 
 

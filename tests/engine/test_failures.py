@@ -20,7 +20,8 @@ from bench.plugins.folders import use_folders
 from bench.records import Store
 from bench.tasks.base import Metric
 from bench.training import checkpoint
-from bench.training.learner import Learner, Progress
+from bench.training.learner import Learner
+from bench.training.progress import Progress
 from bench.training.stages import Trained
 from bench.training.trials import Trial, choose
 from tests.engine.conftest import RunCells

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from bench.training import checkpoint
-from bench.training.learner import Progress
+from bench.training.progress import Progress
 
 CPU = torch.device("cpu")
 

@@ -16,7 +16,8 @@ from bench.conformance.stages import take_step
 from bench.core.errors import UsageError
 from bench.records import Store
 from bench.tasks.base import Metric
-from bench.training.learner import Learner, since_improved
+from bench.training.learner import Learner
+from bench.training.progress import since_improved
 from tests.engine.conftest import RunCells
 from tests.methods.test_finetuning import PLAIN, learner
 from tests.training.test_optimizers import Whole

@@ -19,7 +19,7 @@ from bench.tables import aggregate
 from bench.tasks.base import Metric, better
 from bench.tasks.classification import Classification
 from bench.training.job import stage_jobs
-from bench.training.learner import Progress
+from bench.training.progress import Progress
 from bench.training.stages import Trained
 from bench.training.trials import Trial, choose, halving, rungs
 
