@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from compared import assert_same_results
 
+from bench.conformance.tiny_text import tiny_clip
 from bench.core.errors import UsageError
 from bench.records import Store
 from tests.engine.conftest import RunCells
@@ -30,3 +31,11 @@ def test_a_view_that_cannot_be_kept_is_refused(run_cells: RunCells, tmp_path: Pa
     outcome = run_cells(tmp_path, ["linear_probe"], "quick[epochs=1,augment=flip,views=2]", cache_gb=0.0)
     assert "--cache-gb" in next(iter(outcome.failed.values()))
     assert UsageError.kind == Store(tmp_path).failure(outcome.cells[0]).error.kind
+
+
+def test_text_that_cannot_be_kept_is_encoded_again(run_cells: RunCells, weights: Path, tmp_path: Path) -> None:
+    tiny_clip(weights)
+    for name, room in (("kept", 1.0), ("live", 0.0)):
+        done = run_cells(tmp_path / name, ["zero_shot"], "quick", "tiny_clip", cache_gb=room)
+        assert done.failed == {}
+    assert assert_same_results(tmp_path / "kept", tmp_path / "live") == 1
