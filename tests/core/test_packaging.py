@@ -104,3 +104,8 @@ def said(command: str, folder: Path) -> str:
     """What a tool prints in a folder."""
     done = subprocess.run([sys.executable, "-m", *command.split()], cwd=folder, capture_output=True, text=True)
     return done.stdout
+
+
+def test_the_package_holds_no_links() -> None:
+    """Windows checks links out as text files."""
+    assert [file for file in (ROOT / "bench").rglob("*") if file.is_symlink()] == []
