@@ -86,6 +86,13 @@ class ClipFeatures(Dataset):
             )
             for shots in SHOTS
         },
+        **{
+            f"unselected_{shots}": Official(
+                column="part", rename=(*_parts(f"support{shots}"), ("val", "")), selection="last",
+                note="has no validation rows: nothing is chosen",
+            )
+            for shots in SHOTS
+        },
         "base_to_new": BaseToNew(column="part", rename=_parts("pool")),
         CROSS: Official(column="part", rename=_parts("pool"), unseen=True),
         DOMAINS: Official(column="part", rename=_parts("pool")),
