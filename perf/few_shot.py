@@ -1,10 +1,11 @@
 """Few-shot adapters on kept features: shots x seeds x methods x learning rates, and where the time goes.
 
-    BENCH_DATA=... python -m perf.few_shot [--seeds 5] [--repeats 3] [--only runs|stacked]
+    BENCH_DATA=... python -m perf.few_shot [--seeds 5] [--repeats 3] [--only runs|stacked|closed]
 
 `bench run` of all cells together, one by one, and with a checkpoint after every epoch; all with the same bits, which is
 asserted. Then a training step of many heads one after another against the same heads stacked into one tensor
-(torch.func.vmap): what cross-cell batching of the arithmetic itself would bring.
+(torch.func.vmap): what cross-cell batching of the arithmetic itself would bring. Then the closed forms: a whole fit,
+and the part of it that takes longest, of many sets of supports one after another and in one batched call.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from perf.common import alternated, machine, table
 METHODS = ("zero_shot", "tip_adapter", "tip_adapter_f", "clip_adapter", "taskres")
 SHOTS = (1, 4, 16)
 STACKED = ("tip_adapter_f", "clip_adapter", "taskres")
+CLOSED = ("tip_adapter", "gda", "lp_plus_plus", "ape")
 CLASSES, WIDTH, HEADS = 25, 512, 20
 
 
@@ -135,16 +137,79 @@ def stacking(repeats: int) -> list[tuple[str, ...]]:
     return rows
 
 
+def fits(repeats: int) -> list[tuple[str, ...]]:
+    """Milliseconds of a whole fit with four validation rows a class."""
+    rows: list[tuple[str, ...]] = [("method", "shots", "a fit, ms")]
+    val = split(4, seed=1)
+    for shots in SHOTS:
+        spec = HeadSpec(FeatureSpec(WIDTH, WIDTH, (1,), "vit"), CLASSES, text=10 * unit(drawn(CLASSES, WIDTH)))
+        ways: dict[str, Callable[[], Any]] = {
+            name: partial(registry.load("baselines", name)().fit, split(shots, seed=0), val, spec) for name in CLOSED
+        }
+        for name, seconds in alternated(ways, repeats).items():
+            rows.append((name, str(shots), f"{1000 * seconds:.0f}"))
+    return rows
+
+
+def batched(repeats: int) -> list[tuple[str, ...]]:
+    """Milliseconds of the longest part of a fit, each way, and whether the bits agree.
+
+    Tip-Adapter's and APE's is the cache's logits of one beta, GDA's the inverse, LP++'s the gradient of an epoch.
+    """
+    rows: list[tuple[str, ...]] = [("method", "rows", "one after another, ms", "batched, ms", "ratio", "equal bits")]
+    for size in (CLASSES, 16 * CLASSES):
+        for name, (part, arguments) in longest(size).items():
+            ways: dict[str, Callable[[], Any]] = {
+                "alone": partial(each, part, arguments),
+                "batched": partial(part, *arguments),
+            }
+            equal = torch.equal(ways["alone"](), ways["batched"]())
+            ms = {way: 1000 * s / HEADS for way, s in alternated(ways, 5 * repeats).items()}
+            ratio = ms["batched"] / ms["alone"]
+            rows.append((name, str(size), f"{ms['alone']:.2f}", f"{ms['batched']:.2f}", f"{ratio:.2f}", str(equal)))
+    return rows
+
+
+def each(part: Callable[..., Tensor], arguments: tuple[Tensor, ...]) -> Tensor:
+    """The function of one set after another, stacked."""
+    return torch.stack([part(*one) for one in zip(*arguments, strict=True)])
+
+
+def longest(size: int) -> dict[str, tuple[Callable[..., Tensor], tuple[Tensor, ...]]]:
+    """Method -> a function of one set of supports or of a batch of them, and HEADS sets of ``size`` rows."""
+    x, targets = unit(drawn(HEADS, size, WIDTH)), drawn(HEADS, size, CLASSES).softmax(-1)
+    queries = unit(drawn(HEADS, 4 * CLASSES, WIDTH))
+    return {
+        "tip_adapter, ape": (lambda q, x, y: ((q @ x.mT - 1) * 5.5).exp() @ y, (queries, x, targets)),
+        "gda": (lambda x: torch.linalg.inv(x.mT @ x + torch.eye(WIDTH, dtype=x.dtype)), (x.cpu().double(),)),
+        "lp_plus_plus": (
+            lambda x, y, w: ((x @ w.mT).softmax(-1) - y).mT @ x,
+            tuple(part.cpu().double() for part in (x, targets, drawn(HEADS, CLASSES, WIDTH))),
+        ),
+    }
+
+
+def drawn(*shape: int) -> Tensor:
+    """Normal noise."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(len(shape)))
+
+
+def split(shots: int, seed: int) -> FeatureSplit:
+    """As many rows of each class."""
+    x = torch.randn(shots * CLASSES, WIDTH, generator=torch.Generator().manual_seed(seed))
+    return FeatureSplit(unit(x).numpy(), (torch.arange(len(x)) % CLASSES).numpy())
+
+
 @determinism()
 def main() -> None:
     """Measure and print the section for perf/README.md."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--only", choices=("runs", "stacked"))
+    parser.add_argument("--only", choices=("runs", "stacked", "closed"))
     chosen = parser.parse_args()
     print(f"{machine()}\n")
-    if chosen.only != "stacked":
+    if chosen.only in (None, "runs"):
         names = cell_names(chosen.seeds)
         with tempfile.TemporaryDirectory() as place:
             seconds = runs(names, Path(place), chosen.repeats)
@@ -153,8 +218,11 @@ def main() -> None:
         for way, s in seconds.items():
             rows.append((told[way], f"{s:.1f}", f"{60 * len(names) / s:.0f}", f"{s / seconds['together']:.2f}"))
         print(table(rows), "\n")
-    if chosen.only != "runs":
-        print(table(stacking(chosen.repeats)))
+    if chosen.only in (None, "stacked"):
+        print(table(stacking(chosen.repeats)), "\n")
+    if chosen.only in (None, "closed"):
+        print(table(fits(chosen.repeats)), "\n")
+        print(table(batched(chosen.repeats)))
 
 
 if __name__ == "__main__":

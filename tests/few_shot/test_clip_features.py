@@ -179,6 +179,15 @@ def test_choices_made_on_test_are_replayable_and_marked(tmp_path: Path) -> None:
     assert [(record.selection.by, record.selection.labels) for record in records] == [("test", 30)] * 2
 
 
+def test_without_validation_rows_nothing_is_chosen(tmp_path: Path) -> None:
+    feature_files(tmp_path)
+    place = f"{HERE},protocol=unselected_2]/cached[size={WIDTH}]"
+    methods = ("zero_shot", "tip_adapter", "gda", "ape", "lp_plus_plus[epochs=20]", "taskres")
+    _, records = run(tmp_path, *(f"{place}/{method}/quick[epochs=2]/seed=0" for method in methods))
+    assert all((record.selection.by, record.selection.labels) == ("none", 0) for record in records)
+    assert all("val" not in record.metrics and record.metrics["test"] for record in records)
+
+
 @pytest.mark.parametrize(
     ("cell", "problem"),
     [
