@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from bench.callbacks.base import Callbacks, RunEvent, callbacks_of
 from bench.cells.cell import Cell
 from bench.cells.recipes import GRIDS, Recipe
+from bench.core.commands import command
 from bench.core.environment import choose_device, determinism
 from bench.core.errors import DataError, UsageError
 from bench.core.logs import show_tracebacks
@@ -177,7 +178,7 @@ def check_selection(planned: Planned, val_only: bool) -> None:
         name = method.plugin_name()
         raise UsageError(
             f"{name} chooses on validation data, which {planned.cell.dataset} does not have. Set what it chooses: "
-            f"bench show {name}"
+            f"`{command('show', name)}`"
         )
     if not planned.prepared.counts["val"] and planned.trials and needs:
         raise UsageError(
