@@ -115,7 +115,7 @@ def main() -> None:
     print(f"{machine()}; {len(rows)} images an epoch at {given.size} px in batches of {BATCH}.")
     print(f"Building the cache of all {len(images)} images: {build_time(prepared, given.size):.1f} s.\n")
     lines: list[tuple[str, ...]] = [("augmentation", "files, images/s", "cache, images/s", "files / cache, time")]
-    for augment in (None, "flip", "released"):
+    for augment in (None, "flip", "released", "crop_flip", "randaugment", "trivialaugment", "color"):
         recipe, device = Recipe(augment=augment), torch.device(given.device)
         shape = (3, given.size, given.size)
         preprocess = Preprocess(recipe, MEAN, STD, shape, "bicubic", device, channels_last=False)

@@ -24,6 +24,7 @@ import nibabel as nib
 import numpy as np
 import torch
 
+from bench.augmentations.torchio import augmented
 from bench.backbones.base import Backbone
 from bench.backbones.family import WeightsInfo
 from bench.backbones.lift import lifted
@@ -32,7 +33,6 @@ from bench.backbones.weights import find
 from bench.cells.recipes import Recipe
 from bench.data.augment.batches import Preprocess
 from bench.data.augment.chance import sample_keys
-from bench.data.augment.volume_transforms import augmented
 from bench.data.formats.nifti import read_nifti
 from bench.data.formats.volumes import Grid
 from perf.common import alternated, machine, table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,11 +32,14 @@ def _own_caches(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture
-def plugin_folder(tmp_path: Path) -> Path:
-    """An empty folder for a test's own plug-ins."""
+def plugin_folder(tmp_path: Path) -> Iterator[Path]:
+    """An empty folder for a test's own plug-ins; none is in use afterwards."""
     folder = tmp_path / "plugins"
     folder.mkdir()
-    return folder
+    yield folder
+    from bench.plugins.folders import use_folders
+
+    use_folders([])
 
 
 @pytest.fixture(scope="session")

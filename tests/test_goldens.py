@@ -97,7 +97,7 @@ def test_tasks_with_heavy_heads(name: str) -> None:
     hold("tasks", name, golden_runs.made("tasks", name), golden_runs.read("tasks", name)["numbers"])
 
 
-@pytest.mark.parametrize("kind", ["baselines", "tasks", "datasets", "backbones"])
+@pytest.mark.parametrize("kind", ["baselines", "tasks", "datasets", "backbones", "augmentations"])
 def test_the_version_read_from_source_is_that_of_the_class(kind: str) -> None:
     for name, entry in registry.catalog(kind).items():  # type: ignore[arg-type]
         assert version_of(entry.path.resolve()) == registry.load(kind, name).version, name  # type: ignore[arg-type]

@@ -16,9 +16,12 @@ from bench.cells.params import Params
 from bench.core.errors import UsageError, nearest
 
 # Fields that decide the stream of images; cells may share a backbone pass only when all of them agree.
-STREAM_FIELDS = ("batch_size", "resize", "antialias", "normalisation", "augment", "near_black", "views", "precision")
+STREAM_FIELDS = (
+    "batch_size", "resize", "resize_to", "antialias", "normalisation", "augment", "near_black", "views", "precision",
+    "mixup", "cutmix",
+)  # fmt: skip
 # All that matters to methods fitted on frozen features, which are not augmented.
-PREPROCESSING_FIELDS = ("resize", "antialias", "normalisation", "precision")
+PREPROCESSING_FIELDS = ("resize", "resize_to", "antialias", "normalisation", "precision")
 # What makes a cell several trials; where all are empty it is one.
 GRIDS = ("lr_grid", "coarse_lr_grid", "backbone_lr_grid", "halve_at")
 # What a recipe's fingerprint is called in a record -> the fields that it covers (None: all).
@@ -67,12 +70,17 @@ class Recipe(Params):
         None, description="weight of a sample in the loss: n / (C n_c), as many times as its class c is rarer; none: 1"
     )
     resize: Literal["squash", "crop"] = Field("squash", description="both sides, or shorter side and centre crop")
+    resize_to: PositiveInt | None = Field(
+        None, description="shorter side of images in the cache, for crops; none: the input's size"
+    )
     antialias: bool = Field(True, description="false: bilinear without antialiasing, as OpenCV resizes")
     normalisation: Literal["own", "clip"] = Field("own", description="the weights' own mean and std, or OpenAI CLIP's")
-    augment: Literal["flip", "released", "torchio"] | None = Field(
-        None, description="per sample; see data.augment; torchio: of volumes only, see data.torchio_augment"
-    )
+    augment: str | None = Field(None, description='of each sample: `bench list augmentations`, as "randaugment[n=2]"')
     near_black: bool = Field(False, description="repeat the released code's clipping defect in brightness/contrast")
+    mixup: NonNegativeFloat = Field(
+        0.0, description="alpha of the Beta distribution by which pairs of samples are mixed; 0: not"
+    )
+    cutmix: NonNegativeFloat = Field(0.0, description="the same, of pasted boxes; with mixup: one of them by turns")
     views: PositiveInt | None = Field(None, description="augmented views per image; none: fresh every epoch")
     precision: Literal["fp32", "bf16", "fp16"] = Field(
         "fp32", description="of the forward pass; fp16: on CUDA, with a scaled loss"
@@ -87,11 +95,23 @@ class Recipe(Params):
     select: str = Field("", description="metric that val_best and lr_grid go by, where not the task's headline")
     ties: Literal["earlier", "later"] = Field("earlier", description="which of equally good epochs is kept")
 
+    @property
+    def mixes(self) -> bool:
+        """Whether training samples are mixed in pairs."""
+        return self.mixup > 0 or self.cutmix > 0
+
+    @property
+    def distinct_views(self) -> int | None:
+        """How many different inputs training makes of a sample; None: another one every epoch."""
+        return None if self.mixes else 1 if self.augment is None else self.views
+
     @model_validator(mode="after")
     def _fields_apply(self) -> Self:
         """Fields without effect would give one result two names."""
-        if self.near_black and self.augment != "released":
-            raise ValueError("near_black is a defect of augment=released; there is none without it")
+        if self.near_black and self.augment is None:
+            raise ValueError("near_black is a defect of an augmentation; there is none without one")
+        if self.mixes and self.class_weight is not None:
+            raise ValueError("class_weight weighs a sample by its class; mixup and cutmix give it two. Leave one out")
         if self.views is not None and self.augment is None:
             raise ValueError("views are augmented images; set augment, or leave views out")
         if self.select and self.selection == "last" and not self.lr_grid:
@@ -261,7 +281,7 @@ def resolve(spec: Spec) -> Recipe:
     return Recipe.build(spec.name, {**base.model_dump(), **spec.params})
 
 
-def canonical(spec: Spec) -> Spec:
-    """Drop the fields that equal the named recipe's own."""
-    base, resolved = preset(spec.name).model_dump(), resolve(spec).model_dump()
-    return Spec(spec.name, {key: value for key, value in resolved.items() if value != base[key]})
+def canonical(name: str, recipe: Recipe) -> Spec:
+    """A recipe by the fields in which it differs from a named one."""
+    base = preset(name).model_dump()
+    return Spec(name, {key: value for key, value in recipe.model_dump().items() if value != base[key]})

@@ -15,7 +15,7 @@ from bench.data.base import Dataset, Sample
 from bench.data.formats.extents import in_one_form, is_image
 from bench.data.formats.folders import IMAGE_SUFFIXES, is_clutter, printable, walk
 from bench.data.formats.images import from_pil, read_image
-from bench.data.formats.readers import sized_image, sized_volume
+from bench.data.formats.readers import kept_extent, sized_image, sized_volume
 from bench.data.formats.reading import reading
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ class Fresh:
         if formed.shape == self.cached:
             return formed
         if is_image(self.cached):
-            return sized_image(formed, (self.wanted[-2], self.wanted[-1]), self.recipe, self.interpolation)
+            height, width = kept_extent(self.wanted, self.recipe)
+            return sized_image(formed, (height, width), self.recipe, self.interpolation)
         return sized_volume(formed, self.wanted[1:], self.recipe)
 
     def _values(self, given: Any) -> np.ndarray:

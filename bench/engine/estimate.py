@@ -239,7 +239,7 @@ def disk_bytes(group: Group, backbone: Backbone, spec: HeadSpec) -> int:
         backbone.spec.tokens * backbone.spec.token_dim if tokens or backbone.spec.levels else 0
     )
     width += sum(math.prod(level) for level in backbone.spec.levels[:-1])
-    views = 1 if recipe.augment is None else recipe.views or 0
+    views = recipe.distinct_views or 0
     kept = counts["val"] + counts["test"] + views * counts["train"]
     drawn = (recipe.views or 0) * counts["train"] * math.prod(backbone.input_shape)
     features = FLOAT * width * kept if any(planned.shares_backbone for planned in group.cells) else 0

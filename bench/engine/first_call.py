@@ -60,6 +60,8 @@ def _call(planned: Planned, method: Method, backbone: Backbone) -> None:
     check_shape(task, outputs.float(), SAMPLES, spec.outputs, author(method))
     if task.target == "table":
         targets = torch.tensor(task.targets(prepared.table.iloc[rows[:SAMPLES]]), device=features.pooled.device)
+        if planned.resolved.recipe.mixes:
+            targets = task.soft(targets, prepared.classes)
         _check_losses(planned, task, method, model, features, outputs.float()[: len(targets)], targets)
 
 

@@ -55,7 +55,7 @@ def backbone_epochs(stages: Iterable[StageJob], fused: bool) -> int:
     frozen = [job for job in stages if job.shares_backbone]
     if not frozen:
         return own
-    finite = 1 if frozen[0].recipe.augment is None else frozen[0].recipe.views
+    finite = frozen[0].recipe.distinct_views
     epochs = [job.epochs for job in frozen]
     if finite is not None:
         return own + min(finite, max(epochs))

@@ -16,6 +16,7 @@ from bench.cells.notation import format_value
 from bench.cells.recipes import STREAM_FIELDS, fingerprint, sized, trials
 from bench.core.errors import DataError, NonFiniteLoss, UsageError
 from bench.core.numerics import ENGINE_VERSION
+from bench.data.augment.base import identity_of
 from bench.data.prepare import Prepared, prepare
 from bench.data.roots import data_root
 from bench.engine.saved_model_facts import are_kept
@@ -82,6 +83,7 @@ class Planned:
         task = [self.resolved.dataset.task, self.fingerprints["task"]]
         shape = list(self.input_shape)
         parts = [task, self.prepared.identity, backbone, shape, recipe, self.cell.data_seed_value, ENGINE_VERSION]
+        parts += [own] if (own := identity_of(self.resolved.recipe)) else []
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
     @cached_property
@@ -210,6 +212,7 @@ class Planner:
             "backbone": self._source(type(resolved.backbone)),
             "weights": weights.digest,
             "engine": str(ENGINE_VERSION),
+            **({"augmentation": own} if (own := identity_of(resolved.recipe)) else {}),
         }
 
     def _source(self, plugin: type) -> str:
@@ -227,6 +230,7 @@ def check_task(resolved: Resolved) -> None:
     task.selecting(resolved.recipe.select)
     task.check_class_weight(resolved.recipe.class_weight)
     check_optimizer(resolved.recipe.optimizer, resolved.recipe.momentum)
+    task.check_mixing(isinstance(method, Method) and resolved.recipe.mixes)
     if isinstance(method, FeatureMethod) and not _fits(method, task):
         needed = f"a {' or '.join(method.tasks)} task" if method.tasks else "one class a sample"
         raise UsageError(

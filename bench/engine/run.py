@@ -16,8 +16,9 @@ from bench.core.environment import choose_device, determinism
 from bench.core.errors import DataError, UsageError
 from bench.core.logs import show_tracebacks
 from bench.core.progress import Reporter
-from bench.data.augment.batches import check_augment
+from bench.data.augment.base import check_augment
 from bench.data.decoded import decoded
+from bench.data.formats.readers import kept_extent
 from bench.engine.first_call import problem_of_first_call
 from bench.engine.group_tracker import GroupWork
 from bench.engine.groups import Group, group_cells
@@ -201,10 +202,13 @@ def check_precision(planned: Planned, device: str | None) -> None:
 
 def check_inputs(planned: Planned) -> None:
     """Raise UsageError when the augmentation does not fit the data, or a method for volumes meets one for images."""
-    method, shape = planned.resolved.method, planned.input_shape
+    method, shape, recipe = planned.resolved.method, planned.input_shape, planned.resolved.recipe
+    kept_extent(shape, recipe)
     if isinstance(method, Method):
         flips, target = planned.resolved.dataset.forbidden_flips, planned.resolved.task.target
-        check_augment(planned.resolved.recipe.augment, shape, flips, target)
+        check_augment(recipe, shape, flips, target)
+        if recipe.mixes and len(shape) == 1:
+            raise UsageError("mixup and cutmix mix images and volumes, and these are features: leave them out.")
     elif method.needs_volumes and len(shape) != 4:
         name = method.plugin_name()
         raise UsageError(f"{name} measures volumes; {planned.cell.backbone.name} takes images. Leave {name} out.")

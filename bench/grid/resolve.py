@@ -14,6 +14,7 @@ from bench.cells.cell import Cell
 from bench.cells.notation import Spec
 from bench.cells.recipes import Recipe
 from bench.core import extras
+from bench.data.augment.base import canonical
 from bench.plugins.registry import load, refresh
 from bench.tasks.base import Task
 
@@ -83,16 +84,16 @@ class _Resolver:
         self.dataset = _once(lambda spec: load("datasets", spec.name).build(spec.name, spec.params))
         self.method = _once(lambda spec: load("baselines", spec.name).build(spec.name, spec.params))
         self.backbone = _once(lambda spec: resolve_backbone(spec, weights).plain(spec.name, weights_folder(weights)))
-        self.recipe = _once(lambda spec: (recipes.resolve(spec), recipes.canonical(spec)))
+        self.recipe = _once(lambda spec: canonical(recipes.resolve(spec)))
 
     def resolve(self, cell: Cell) -> Resolved:
         dataset, method, backbone = self.dataset(cell.dataset), self.method(cell.method), self.backbone(cell.backbone)
-        recipe, canonical_recipe = self.recipe(cell.recipe)
+        recipe = self.recipe(cell.recipe)
         canonical = Cell(
             dataset=Spec(cell.dataset.name, dataset.changed()),
             backbone=Spec(cell.backbone.name, backbone.changed()),
             method=Spec(cell.method.name, method.changed()),
-            recipe=canonical_recipe,
+            recipe=recipes.canonical(cell.recipe.name, recipe),
             seed=cell.seed,
             data_seed=cell.data_seed,
         )

@@ -1,7 +1,7 @@
 """Plug-in folders -> classes. A plug-in's name is its file's stem; the core never imports one by name.
 
 A folder (see `bench.plugins.folders`) may hold plug-in files directly or in ``datasets/``, ``baselines/``, ``suites/``,
-``backbones/``, ``executors/``, ``callbacks/`` and ``tasks/``.
+``backbones/``, ``executors/``, ``callbacks/``, ``tasks/`` and ``augmentations/``.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ SINGULAR: dict[Kind, str] = {
     "executors": "executor",
     "callbacks": "callback",
     "tasks": "task",
+    "augmentations": "augmentation",
 }
 _imported: dict[type, tuple[set[Path], str]] = {}  # class -> its files and their fingerprint then
 

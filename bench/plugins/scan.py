@@ -12,8 +12,17 @@ from typing import Literal
 from bench.plugins.base_classes import lineage
 from bench.plugins.syntax import PACKAGE, Located, assigned, class_variables, parse, public_classes
 
-Kind = Literal["datasets", "baselines", "suites", "backbones", "executors", "callbacks", "tasks"]
-KINDS: tuple[Kind, ...] = ("datasets", "baselines", "suites", "backbones", "executors", "callbacks", "tasks")
+Kind = Literal["datasets", "baselines", "suites", "backbones", "executors", "callbacks", "tasks", "augmentations"]
+KINDS: tuple[Kind, ...] = (
+    "datasets",
+    "baselines",
+    "suites",
+    "backbones",
+    "executors",
+    "callbacks",
+    "tasks",
+    "augmentations",
+)
 
 # The contract classes, by name and by the folder of the package that defines them.
 ROOTS: dict[tuple[str, str], Kind] = {
@@ -25,6 +34,8 @@ ROOTS: dict[tuple[str, str], Kind] = {
     ("Callback", "callbacks"): "callbacks",
     ("Tracker", "callbacks"): "callbacks",
     ("Task", "tasks"): "tasks",
+    ("Augmentation", "data"): "augmentations",
+    ("SampledTransform", "data"): "augmentations",
 }
 BASE_NAMES: dict[str, str] = {
     "datasets": "Dataset",
@@ -33,6 +44,7 @@ BASE_NAMES: dict[str, str] = {
     "executors": "Executor",
     "callbacks": "Callback",
     "tasks": "Task",
+    "augmentations": "Augmentation",
 }
 SUITE_VARIABLES = {"_base_", "dataset", "methods"}
 CARD = (

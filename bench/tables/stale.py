@@ -30,6 +30,8 @@ def stale_reason(record: Record) -> str:
         **{n: _recipe(cell_parts(record.cell)[3], n) for n in recipes.FINGERPRINTS if n in record.fingerprints},
         "engine": str(ENGINE_VERSION),
     }
+    if (augmentation := _augmentation(cell_parts(record.cell)[3])) or "augmentation" in record.fingerprints:
+        current["augmentation"] = augmentation
     changed = [name for name, value in current.items() if value and record.fingerprints.get(name) != value]
     return f"{', '.join(changed)} changed since; run it again" if changed else ""
 
@@ -51,6 +53,17 @@ def _plugin(kind: Kind, name: str) -> str:
         return code_identity(registry.find(kind, name).path)
     except UsageError:
         return ""
+
+
+@lru_cache(maxsize=4096)
+def _augmentation(spec: str) -> str:
+    """As a record says it: empty for the first version of a built-in one."""
+    try:
+        augment = recipes.resolve(Spec.parse(spec)).augment
+    except UsageError:
+        return ""
+    identity = _plugin("augmentations", Spec.parse(augment).name) if augment else ""
+    return "" if identity == "1" else identity
 
 
 @lru_cache(maxsize=4096)

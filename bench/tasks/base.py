@@ -107,6 +107,7 @@ class Task:
         needs_levels: Heads read `Features.levels`.
         at_once: Most samples whose outputs are held together in evaluation; None: a whole evaluation batch.
         weighs_classes: The loss heeds a recipe's ``class_weight``.
+        mixes: The loss takes `soft` targets, so that a recipe's ``mixup`` and ``cutmix`` may mix samples.
         libraries: Import names of what it needs beyond what every installation has -> the head that needs it, empty
             where every head does.
         deterministic: Every operation has an algorithm that gives the same bits each time; records say if not.
@@ -121,6 +122,7 @@ class Task:
     needs_levels: ClassVar[bool] = False
     at_once: ClassVar[int | None] = None
     weighs_classes: ClassVar[bool] = False
+    mixes: ClassVar[bool] = False
     deterministic: ClassVar[bool] = True
     facts: ClassVar[tuple[str, ...]] = ()
     libraries: ClassVar[dict[str, str]] = {}
@@ -169,6 +171,15 @@ class Task:
         """Raise UsageError when a recipe weighs classes and the task's loss does not."""
         if weight is not None and not self.weighs_classes:
             raise UsageError(f"{self.plugin_name()} does not weigh classes: leave class_weight={weight} out.")
+
+    def check_mixing(self, mixes: bool) -> None:
+        """Raise UsageError when a recipe mixes samples and the task's loss cannot take shares of two targets."""
+        if mixes and not self.mixes:
+            raise UsageError(f"{self.plugin_name()} does not mix samples: leave mixup and cutmix out.")
+
+    def soft(self, targets: Tensor, classes: int) -> Tensor:
+        """Targets (B, ...) as float shares (B, classes), which a weighted mean mixes; of tasks that mix."""
+        raise NotImplementedError
 
     def check_head(self, kind: str) -> None:
         """Raise UsageError unless ``kind`` is empty or names a head other than the first, which needs no naming."""

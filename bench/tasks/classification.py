@@ -29,6 +29,7 @@ class Classification(Task):
 
     single_label = True
     weighs_classes = True
+    mixes = True
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("accuracy", per_item=True),
         Metric("balanced_accuracy"),
@@ -53,6 +54,11 @@ class Classification(Task):
 
     def targets(self, table: pd.DataFrame) -> np.ndarray:
         return table["label"].to_numpy(dtype=np.int64)
+
+    def soft(self, targets: Tensor, classes: int) -> Tensor:
+        from torch.nn.functional import one_hot
+
+        return one_hot(targets, classes).float()
 
     def loss(self, outputs: Tensor, targets: Tensor, recipe: Recipe) -> Tensor:
         from torch.nn.functional import cross_entropy

@@ -34,6 +34,7 @@ class FewShot(Classification):
 
     metrics = (*Classification.metrics, Metric("base"), Metric("new"), Metric("harmonic"))
     facts = ("selection_labels",)
+    mixes = False  # a sample's class says which classes it is judged among
 
     def __init__(
         self, groups: np.ndarray | None = None, trained: np.ndarray | None = None, weights: np.ndarray | None = None

@@ -21,6 +21,7 @@ from bench.features.feature_cache import CachedFeatures, FeatureCache, pinned
 from bench.features.views import view_inputs
 from bench.tasks.base import FeatureSplit, HeadSpec, Task
 from bench.training.failures import is_out_of_memory
+from bench.training.mixing import mixed
 from bench.training.modes import autocast
 from bench.training.prefetch import ahead
 from bench.training.streams import generator
@@ -149,7 +150,7 @@ class Context:
     @property
     def finite(self) -> bool:
         """Whether the training inputs are a finite set, so that their frozen features may be kept."""
-        return self.recipe.augment is None or self.recipe.views is not None
+        return self.recipe.distinct_views is not None
 
     def view_number(self, epoch: int) -> int:
         """Which view an epoch shows; -1 where there are none."""
@@ -178,7 +179,7 @@ class Context:
     def _drawn(self, view: int) -> dict[str, object]:
         """What further decides a view."""
         recipe = {"augment": self.recipe.augment, "near_black": self.recipe.near_black}
-        return {**recipe, **self.preprocess.libraries(), "data_seed": self.data_seed, "view": view}
+        return {**recipe, **self.preprocess.identity(), "data_seed": self.data_seed, "view": view}
 
     def cached_features(self, split: str, tokens: bool, view: int = -1) -> CachedFeatures | None:
         """The frozen features of a split (of one of its views), or None when they are too large to keep."""
@@ -220,7 +221,14 @@ class Context:
         gathered = ahead(lambda chunk: self._gather(source, places[chunk]), chunks)
         for chunk, raw in zip(chunks, gathered, strict=True):
             draws = self._drawn_for(rows[chunk], stage, epoch)
-            yield self.preprocess(raw, draws if number < 0 else None), self.training_targets(rows[chunk], draws)
+            inputs = self.preprocess(raw, draws if number < 0 else None)
+            yield self._mixed(inputs, self.training_targets(rows[chunk], draws), stage, epoch, chunk.start)
+
+    def _mixed(self, inputs: Tensor, targets: Tensor, stage: int, epoch: int, begin: int) -> TrainingBatch:
+        if not self.recipe.mixes:
+            return inputs, targets
+        soft = self.task.soft(targets, self.prepared.classes)
+        return mixed(inputs, soft, self.recipe, generator(self.data_seed, "mixing", stage, epoch, begin))
 
     def cached_batches(self, cache: CachedFeatures, stage: int, epoch: int) -> Iterator[tuple[Features, Tensor]]:
         """The batches of an epoch from kept features."""

@@ -85,7 +85,7 @@ def test_no_augmentation_is_written_and_read_as_none() -> None:
 
     spec = Spec.parse("paper[augment=none]")
     assert recipes.resolve(spec).augment is None
-    assert str(recipes.canonical(spec)) == "paper[augment=none]"
+    assert str(recipes.canonical("paper", recipes.resolve(spec))) == "paper[augment=none]"
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ def bench(*arguments: str) -> str:
 
 def test_list_names_everything_with_a_line_each() -> None:
     listed = json.loads(bench("list", "--json"))
-    plugins = {"datasets": "datasets", "baselines": "baselines", "suites": "suites", "tasks": "tasks",
-               "executors": "executors", "callbacks": "callbacks", "families": "backbones"}  # fmt: skip
+    same = ("datasets", "baselines", "suites", "tasks", "executors", "callbacks", "augmentations")
+    plugins = {**{kind: kind for kind in same}, "families": "backbones"}
     assert set(listed) == {*plugins, "backbones", "recipes"}
     for section, kind in plugins.items():
         assert set(listed[section]) == set(catalog(kind))  # type: ignore[arg-type]
@@ -115,6 +115,7 @@ def test_a_family_that_cannot_be_imported_spoils_no_list(plugin_folder: Path) ->
     [
         ("classification", "tasks", "balanced_accuracy"),
         ("inline", "executors", "in this process"),
+        ("randaugment", "augmentations", "Cubuk"),
         ("tensorboard", "callbacks", "event files"),
         ("timm2d", "families", "side of the input"),
         ("pico", "backbones", "convnext_atto"),

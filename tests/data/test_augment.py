@@ -10,10 +10,12 @@ import torch
 from scipy.ndimage import affine_transform
 from torch import Tensor
 
+from bench.augmentations.released import COLUMNS
 from bench.cells.notation import Spec
 from bench.cells.recipes import Recipe, preset, resolve
 from bench.core.errors import UsageError
-from bench.data.augment.batches import COLUMNS, IGNORED, Preprocess, check_augment
+from bench.data.augment.base import canonical, check_augment
+from bench.data.augment.batches import IGNORED, Preprocess
 from bench.data.augment.chance import sample_keys
 
 SIZE = 16
@@ -263,15 +265,17 @@ def test_torchio_never_mirrors() -> None:
     [
         ("flip", (3, 8, 8), ("horizontal",), "table", "mirrors left and right.*Use augment=none"),
         ("torchio", (3, 8, 8), (), "table", "is for volumes, and the backbone takes images"),
-        ("torchio", (3, 4, 8, 8), (), "map", "but not the targets.*Use augment=released"),
+        ("randaugment", (3, 4, 8, 8), (), "table", "is for images, and the backbone takes volumes"),
+        ("crop_flip", (3, 8, 8), (), "boxes", "but not the targets"),
+        ("torchio", (3, 4, 8, 8), (), "map", "but not the targets.*bench list augmentations"),
     ],
 )
 def test_augmentations_that_do_not_fit_are_refused(
     augment: str, shape: tuple[int, ...], flips: tuple[str, ...], target: str, message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        check_augment(augment, shape, flips, target)
-    check_augment("released", shape, flips, target)
+        check_augment(Recipe(augment=augment), shape, flips, target)
+    check_augment(Recipe(augment="released"), shape, flips, target)
 
 
 def test_evaluation_images_are_not_augmented_and_are_normalised() -> None:
@@ -311,11 +315,11 @@ def test_without_antialiasing_enlarging_is_bilinear_whatever_the_weights_say() -
 @pytest.mark.parametrize(
     ("name", "params", "words"),
     [
-        ("quick", {"near_black": True}, "near_black is a defect of augment=released"),
+        ("quick", {"near_black": True}, "near_black is a defect of an augmentation"),
         ("paper", {"near_black": True, "augment": "flip"}, "near_black"),
         ("quick", {"views": 3}, "set augment"),
     ],
 )
 def test_fields_without_effect_are_refused(name: str, params: dict[str, object], words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        resolve(Spec(name, params))
+        canonical(resolve(Spec(name, params)))

@@ -11,11 +11,12 @@ import torch
 from made_dense import bccd
 from PIL import Image
 
+from bench.augmentations.released import COLUMNS
 from bench.cells.recipes import preset
 from bench.core.errors import DataError
 from bench.data import Dataset, Official, Sample
 from bench.data.audit.checks import audit
-from bench.data.augment.batches import COLUMNS, Preprocess
+from bench.data.augment.batches import Preprocess
 from bench.data.base import rows_of
 from bench.data.formats.annotations import check_extent, flaws
 from bench.data.formats.boxes import PADDING, padded, shares

@@ -15,9 +15,9 @@ import pytest
 import torch
 from made_volumes import voxels
 
+from bench.augmentations.torchio import augmented
 from bench.core.errors import UsageError
 from bench.data.augment.generators import generators_kept
-from bench.data.augment.volume_transforms import augmented
 from bench.training.streams import derive
 
 SIDE = 16
@@ -138,7 +138,7 @@ def test_what_it_does_not_take(given: np.ndarray, message: str) -> None:
 
 
 def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
-    modules = ("bench.data.formats.volumes", "bench.data.augment.volume_transforms", "bench.data.audit.survey")
+    modules = ("bench.data.formats.volumes", "bench.augmentations.torchio", "bench.data.audit.survey")
     heavy = {"torch", "torchio", "nibabel", "SimpleITK"}
     code = f"import {', '.join(modules)}, sys; assert not {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -169,14 +169,18 @@ def augmentation_numbers(name: str) -> Numbers:
     """A batch of images and one of volumes, as far as the augmentation takes them."""
     import torch
 
+    from bench.core.errors import UsageError
+    from bench.data.augment.base import check_augment
     from bench.data.augment.batches import Preprocess
 
     found: Numbers = {}
     for kind, extent in {"images": (16, 16), "volumes": (8, 8, 8)}.items():
-        if name == "torchio" and kind == "images":
-            continue
         recipe = recipes.Recipe(**{**recipes.preset("quick").model_dump(), "augment": name})
         half, shape = (0.5,) * 3, (3, *extent)
+        try:
+            check_augment(recipe, shape, (), "table")
+        except UsageError:
+            continue
         preprocess = Preprocess(recipe, half, half, shape, "bilinear", torch.device("cpu"), False)
         raw = np.random.default_rng(0).integers(0, 256, size=(6, *extent, 3), dtype=np.uint8)
         keys = np.arange(6, dtype=np.uint64) * 977
@@ -185,12 +189,9 @@ def augmentation_numbers(name: str) -> Numbers:
     return rounded(found)
 
 
-AUGMENTATIONS = ("flip", "released", "torchio")
-
-
 def version(kind: str, name: str) -> int:
-    """Of a plug-in; recipes and augmentations are part of the engine."""
-    plugin = kind in ("baselines", "tasks")
+    """Of a plug-in; recipes are part of the engine."""
+    plugin = kind != "recipes"
     return registry.load(kind, name).version if plugin else ENGINE_VERSION  # type: ignore[arg-type, no-any-return]
 
 
@@ -208,7 +209,7 @@ def names(kind: str) -> list[str]:
     """Everything of a kind that must have goldens."""
     if kind == "recipes":
         return sorted(recipes.PRESETS)
-    return sorted(AUGMENTATIONS) if kind == "augmentations" else sorted(registry.catalog(kind))  # type: ignore[arg-type]
+    return sorted(registry.catalog(kind))  # type: ignore[arg-type]
 
 
 def made(kind: str, name: str) -> Numbers:

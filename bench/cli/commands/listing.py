@@ -21,8 +21,20 @@ PLUGINS: dict[str, Kind] = {
     "suites": "suites",
     "executors": "executors",
     "callbacks": "callbacks",
+    "augmentations": "augmentations",
 }
-KINDS = ("datasets", "tasks", "baselines", "backbones", "families", "suites", "recipes", "executors", "callbacks")
+KINDS = (
+    "datasets",
+    "tasks",
+    "baselines",
+    "backbones",
+    "families",
+    "suites",
+    "recipes",
+    "augmentations",
+    "executors",
+    "callbacks",
+)
 
 
 def show(kind: str | None, weights: Path | None, json: bool) -> str:

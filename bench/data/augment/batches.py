@@ -6,7 +6,7 @@ in whatever batch it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -15,32 +15,21 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from bench.cells.recipes import Recipe
-from bench.core.errors import UsageError
+from bench.data.augment.base import augmentation_of, identity_of
 from bench.data.augment.chance import uniform
-from bench.data.augment.volume_transforms import augmented_batch, versions
-from bench.data.augment.warp import change, matrices, moved_points, warped
+from bench.data.augment.warp import change, moved_points, warped
 from bench.data.formats.boxes import around, corners
 from bench.data.formats.resampling import boxes, nearest
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 IGNORED = 255  # the class of a label map that counts nowhere: what augmentation brings in from outside
 FLIPS = {"horizontal": -1, "vertical": -2, "depth": -3}  # name -> axis
-# What each number of a sample's row decides. "flip" uses the first alone; the one of "torchio" seeds its generators.
-COLUMNS = (
-    "horizontal", "vertical", "depth", "intensity", "contrast", "brightness",
-    "affine", "angle", "scale", "shift_x", "shift_y", "shift_z",
-)  # fmt: skip
-COUNTS = {None: 0, "flip": 1, "released": len(COLUMNS), "torchio": 1}
 
 
 class Preprocess:
     """Enlarge, augment and normalise a batch; all cells of a group share one.
 
-    ``augment=released`` is CLAdapter's: each flip (p = .5), brightness and contrast +-.1 (p = .5), then a turn of up to
-    180 degrees, scale .7 to 1.3 and shift of up to .05 of each side, with a black border (p = .7). Volumes are turned
-    in the plane of their last two axes, and scaled, shifted and flipped along all three. ``augment=flip`` is the
-    horizontal flip alone; ``augment=torchio`` changes volumes as cached, before they are enlarged
-    (`bench.data.augment.volume_transforms`), and mirrors nothing.
+    What is drawn is the recipe's augmentation's (`bench.data.augment.base.Augmentation`).
 
     Args:
         recipe: Its ``augment``, ``near_black``, ``normalisation`` and ``antialias`` are used.
@@ -57,7 +46,7 @@ class Preprocess:
         if recipe.normalisation == "clip":
             mean, std = CLIP_MEAN, CLIP_STD
         self.channels, self.extent = input_shape[0], input_shape[1:]
-        self.recipe, self.device = recipe, device
+        self.recipe, self.device, self.augmentation = recipe, device, augmentation_of(recipe)
         ones = [1] * len(self.extent)
         self.mean = torch.tensor(mean, device=device).view(1, -1, *ones)
         self.std = torch.tensor(std, device=device).view(1, -1, *ones)
@@ -74,11 +63,13 @@ class Preprocess:
             axes: What the chance is for, such as (stage, epoch) or ("view", number).
             keys: (B,) uint64, the samples' own; see `Prepared.keys`.
         """
-        return uniform(data_seed, axes, keys, COUNTS[self.recipe.augment])
+        return uniform(data_seed, axes, keys, self.augmentation.numbers if self.augmentation else 0)
 
-    def libraries(self) -> dict[str, str]:
-        """Versions that an augmented sample's bits depend on beside torch's and its draws."""
-        return versions() if self.recipe.augment == "torchio" else {}
+    def identity(self) -> dict[str, str]:
+        """What an augmented sample's bits depend on beside torch, its draws and the recipe."""
+        own = identity_of(self.recipe)
+        versions = self.augmentation.libraries() if self.augmentation else {}
+        return {**versions, **({"augmentation": own} if own else {})}
 
     @torch.no_grad()
     def __call__(self, raw: Tensor, draws: np.ndarray | None = None) -> Tensor:
@@ -114,28 +105,31 @@ class Preprocess:
             draws: Those of the images.
         """
         boxes = boxes.to(self.device)
-        if draws is None or not draws.shape[1]:
+        if draws is None or self.augmentation is None:
             return boxes
         points = corners(boxes)
-        for name, axis in self.flips.items():
-            column, of = COLUMNS.index(name), -axis - 1  # x is the last axis of an image and the first of a point
-            if column < draws.shape[1] and of < 2:
-                chosen = torch.from_numpy(draws[:, column] < 0.5).to(self.device).view(-1, 1, 1)
+        for axis, mirrored in self._flips(draws):
+            of = -axis - 1  # x is the last axis of an image and the first of a point
+            if of < 2:
+                chosen = torch.from_numpy(mirrored).to(self.device).view(-1, 1, 1)
                 points[..., of] = torch.where(chosen, 1 - points[..., of], points[..., of])
-        if draws.shape[1] == len(COLUMNS):
-            warped_ones, moves = self._affine(draws)
-            points = change(points, warped_ones, lambda some: moved_points(some, moves))
+        if affine := self.augmentation.affine(draws, self.extent):
+            points = change(points, affine[0], lambda some: moved_points(some, affine[1]))
         return around(points, boxes)
 
     def _drawn(self, raw: Tensor, draws: np.ndarray | None) -> Tensor:
         """Cached arrays to floats in 0..1, augmented where there are draws.
 
-        torchio's transforms run here, in the thread that trains, and not while a batch is loaded ahead: inside, torch's
-        global generator has another state, and dropout draws from it.
+        What an augmentation does to cached samples is done here, in the thread that trains, and not while a batch is
+        loaded ahead: a library may draw from torch's global generator, and so does dropout.
         """
-        if draws is not None and self.recipe.augment == "torchio":
-            raw, draws = torch.from_numpy(augmented_batch(raw.cpu().numpy(), draws[:, 0])), None
-        return self._augmented(self._to_float(raw), draws)
+        if draws is None or self.augmentation is None:
+            return self._to_float(raw)
+        cached = raw.cpu().numpy()
+        changed = self.augmentation.samples(cached, draws, self.extent, frozenset(self.flips))
+        batch = self._to_float(raw if changed is cached else torch.from_numpy(changed))
+        touched = self.augmentation.touched(self._mirrored(batch, draws), draws, self.recipe.near_black)
+        return self._warped(touched, draws, "bilinear", 0.0)
 
     def _to_float(self, raw: Tensor) -> Tensor:
         """Cached arrays to contiguous float32 (B, C, *extent) in 0..1; C is 1 for volumes without channels."""
@@ -144,7 +138,12 @@ class Preprocess:
         batch = batch.contiguous().to(torch.float32, copy=True)  # changed in place from here on
         batch = batch.div_(255) if raw.dtype == torch.uint8 else batch
         if batch.shape[2:] != self.extent:
-            batch = interpolate(batch, size=self.extent, mode=self.interpolation, align_corners=False).clamp_(0, 1)
+            # the cache's are larger where the recipe says resize_to
+            smaller = self.recipe.antialias and batch.ndim == 4 and batch.shape[-1] > self.extent[-1]
+            resized = interpolate(
+                batch, size=self.extent, mode=self.interpolation, align_corners=False, antialias=smaller
+            )
+            batch = resized.clamp_(0, 1)
         return batch
 
     def _enlarged_maps(self, maps: Tensor) -> Tensor:
@@ -157,94 +156,28 @@ class Preprocess:
             maps = maps.index_select(axis, chosen.to(self.device))
         return maps.unsqueeze(1).to(torch.float32, copy=True)
 
-    def _augmented(self, batch: Tensor, draws: np.ndarray | None) -> Tensor:
-        if draws is not None and draws.shape[1] == len(COLUMNS):
-            batch = self._mirrored(batch, draws)
-            return self._warped(self._touched(batch, draws), draws, "bilinear", 0.0)
-        return batch if draws is None else self._mirrored(batch, draws)
-
     def _moved(self, batch: Tensor, draws: np.ndarray | None, mode: str, fill: float) -> Tensor:
         """Flips and affine map, without what changes intensities."""
-        if draws is None:
+        if draws is None or self.augmentation is None:
             return batch
-        batch = self._mirrored(batch, draws)
-        return self._warped(batch, draws, mode, fill) if draws.shape[1] == len(COLUMNS) else batch
+        return self._warped(self._mirrored(batch, draws), draws, mode, fill)
+
+    def _flips(self, draws: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        """Axes that may be mirrored, and which samples (B,) bool are."""
+        drawn = self.augmentation.flips(draws) if self.augmentation else {}
+        return ((axis, drawn[name]) for name, axis in self.flips.items() if name in drawn and -axis <= len(self.extent))
 
     def _mirrored(self, batch: Tensor, draws: np.ndarray) -> Tensor:
-        for name, axis in self.flips.items():
-            column = COLUMNS.index(name)
-            if column < draws.shape[1] and -axis <= len(self.extent):
-                batch = change(batch, draws[:, column] < 0.5, partial(torch.flip, dims=(axis,)))
+        for axis, chosen in self._flips(draws):
+            batch = change(batch, chosen, partial(torch.flip, dims=(axis,)))
         return batch
 
-    def _touched(self, batch: Tensor, draws: np.ndarray) -> Tensor:
-        """Where drawn, ``x * (1 + a) + b`` with a, b in +-.1, clipped.
-
-        With ``near_black`` the defect of the released code: images in 0..255 were changed and clipped as if in 0..1,
-        so every image that this touches comes out almost black.
-        """
-        ceiling = 1 / 255 if self.recipe.near_black else 1.0
-        drawn = _columns(draws)
-        chosen = drawn["intensity"] < 0.5
-        factor = self._per_sample(1 + _spread(drawn["contrast"][chosen], 0.1))
-        offset = self._per_sample(_spread(drawn["brightness"][chosen], 0.1) * ceiling)
-        return change(batch, chosen, lambda some: some.mul_(factor).add_(offset).clamp_(0, ceiling))
-
     def _warped(self, batch: Tensor, draws: np.ndarray, mode: str, fill: float) -> Tensor:
-        chosen, maps = self._affine(draws)
-        return change(batch, chosen, lambda some: warped(some, maps, mode, fill))
-
-    def _affine(self, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Which samples (B,) bool are turned, scaled and shifted, and the `matrices` of these."""
-        drawn = _columns(draws)
-        chosen = drawn["affine"] < 0.7
-        names = ("shift_x", "shift_y", "shift_z")[: len(self.extent)]
-        angle, scale = _spread(drawn["angle"], np.pi), 1 + _spread(drawn["scale"], 0.3)
-        shift = np.stack([_spread(drawn[name], 0.05) for name in names], axis=1)
-        return chosen, matrices(angle[chosen], scale[chosen], shift[chosen], self.extent)
-
-    def _per_sample(self, values: np.ndarray) -> Tensor:
-        """Numbers (B,) on the device, to be broadcast over (B, C, *extent)."""
-        return torch.from_numpy(values).to(self.device, torch.float32).view(-1, 1, *[1] * len(self.extent))
+        affine = self.augmentation.affine(draws, self.extent) if self.augmentation else None
+        return change(batch, affine[0], lambda some: warped(some, affine[1], mode, fill)) if affine else batch
 
     def _normalised(self, batch: Tensor) -> Tensor:
         return ((batch - self.mean) / self.std).contiguous(memory_format=self.memory_format)
-
-
-def check_augment(
-    augment: str | None, input_shape: tuple[int, ...], forbidden_flips: Sequence[str], target: str
-) -> None:
-    """Check that an augmentation fits what it is for; others than these fit everything.
-
-    Args:
-        input_shape: The backbone's.
-        forbidden_flips: The data set's.
-        target: Where the task's targets lie; see `bench.tasks.base.Task`.
-
-    Raises:
-        UsageError: It does not; the message says what does.
-    """
-    if augment == "flip" and "horizontal" in forbidden_flips:
-        raise UsageError(
-            "augment=flip mirrors left and right, which would make other things of these data. "
-            "Use augment=none, or another augmentation, which leaves out forbidden flips."
-        )
-    if augment == "torchio" and len(input_shape) != 4:
-        raise UsageError("augment=torchio is for volumes, and the backbone takes images. Use another augmentation.")
-    if augment == "torchio" and target != "table":
-        raise UsageError(
-            "augment=torchio moves volumes but not the targets that lie on them. "
-            "Use augment=released, which moves both."
-        )
-
-
-def _columns(draws: np.ndarray) -> dict[str, np.ndarray]:
-    return dict(zip(COLUMNS, draws.T, strict=True))
-
-
-def _spread(uniform: np.ndarray, limit: float) -> np.ndarray:
-    """Numbers of [0, 1) in +-limit."""
-    return (2 * uniform - 1) * limit
 
 
 def _mode(axes: int, interpolation: str) -> str:

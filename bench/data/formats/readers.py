@@ -75,7 +75,7 @@ def input_reader(prepared: Prepared, input_shape: tuple[int, ...], recipe: Recip
     dataset, first = prepared.dataset, next(iter(rows_of(prepared.dataset, prepared.table, prepared.root)))
     extent = extent_of(dataset, first)
     _check_kind(dataset, extent, input_shape)
-    wanted = input_shape[1:]
+    wanted = kept_extent(input_shape, recipe)
     if is_image(extent):
         return _images(prepared, extent, (wanted[0], wanted[1]), recipe, interpolation)
     return _volumes(prepared, pixels(dataset, first), wanted, recipe)
@@ -148,6 +148,23 @@ def _check_kind(dataset: Dataset, extent: tuple[int, ...], input_shape: tuple[in
             f"{name} holds images {extent}, and the backbone takes volumes {input_shape}. "
             "Leave out lift, or take a backbone for images."
         )
+
+
+def kept_extent(input_shape: tuple[int, ...], recipe: Recipe) -> tuple[int, ...]:
+    """What samples are resized to for the cache: the backbone's input, or as much larger as a recipe's resize_to says.
+
+    Raises:
+        UsageError: resize_to is for images only, and no larger than the input.
+    """
+    extent = input_shape[1:]
+    if recipe.resize_to is None:
+        return extent
+    if len(extent) != 2 or recipe.resize_to <= min(extent):
+        raise UsageError(
+            f"resize_to={recipe.resize_to} keeps images larger than the backbone's input, which is {extent}. "
+            "Use a larger one, or leave resize_to out."
+        )
+    return tuple(round(side * recipe.resize_to / min(extent)) for side in extent)
 
 
 def _images(

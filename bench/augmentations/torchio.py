@@ -8,13 +8,15 @@ lock lets samples in one by one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from bench.core.errors import UsageError
+from bench.data.augment.base import Augmentation
 from bench.data.augment.generators import generators_kept
 
 if TYPE_CHECKING:
@@ -24,6 +26,24 @@ if TYPE_CHECKING:
 _DEGREES, _SCALES, _TRANSLATION, _NOISE = 15.0, 0.1, 2.0, 0.05
 _CONTROL_POINTS, _DISPLACEMENT = 7, 0.08  # of elastic deformation; the displacement as a share of the shortest side
 _AFFINE_P, _NOISE_P, _ELASTIC_P = 0.75, 0.5, 0.25
+
+
+class TorchIO(Augmentation):
+    """Turns, scales and shifts volumes, deforms them and adds noise, each by chance; mirrors nothing."""
+
+    numbers: ClassVar[int] = 1  # its 53 bits are the seed
+
+    def check(self, input_shape: tuple[int, ...], forbidden_flips: Sequence[str]) -> None:
+        if len(input_shape) != 4:
+            raise UsageError("augment=torchio is for volumes, and the backbone takes images. Use another augmentation.")
+
+    def samples(
+        self, raw: np.ndarray, chance: np.ndarray, extent: tuple[int, ...], flips: frozenset[str]
+    ) -> np.ndarray:
+        return augmented_batch(raw, chance[:, 0])
+
+    def libraries(self) -> dict[str, str]:
+        return versions()
 
 
 def augmented(volume: np.ndarray, seed: int) -> np.ndarray:
