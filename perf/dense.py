@@ -22,9 +22,9 @@ from torch import Tensor
 
 from bench.backbones.weights import load
 from bench.cells.notation import Spec
-from bench.cells.recipes import preset
 from bench.methods import Method
 from bench.methods.build import build_model, trainable_names
+from bench.plugins.recipe_files import preset
 from bench.plugins.registry import load as plugin
 from bench.training.job import stage_jobs
 from bench.training.learner import Learner

@@ -1,6 +1,6 @@
 """Training recipes: data, not code. A cell's name states each field that differs from its recipe's.
 
-``bench show paper`` prints a recipe with the fields that the paper leaves open (`assumed`).
+Named ones are files: `bench.plugins.recipe_files`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from bench.cells.notation import Spec, format_value
+from bench.cells.notation import format_value
 from bench.cells.params import Params
-from bench.core.errors import UsageError, nearest
 
 # Fields that decide the stream of images; cells may share a backbone pass only when all of them agree.
 STREAM_FIELDS = (
@@ -135,92 +134,6 @@ class Recipe(Params):
             raise ValueError("halve_at stops trials; set lr_grid, or leave halve_at out")
 
 
-class Preset(Params):
-    """A named recipe.
-
-    Attributes:
-        assumed: Fields its source does not state, with the reason for the value taken.
-    """
-
-    about: str
-    values: dict[str, Any]
-    assumed: dict[str, str] = {}
-
-
-_CODE = "not stated; the released code's value"
-PRESETS: dict[str, Preset] = {
-    "paper": Preset(
-        about="CLAdapter as the paper states it (NeurIPS 2025): AdamW, batch 16, lr 1e-4, up to 100 epochs.",
-        values=dict(
-            epochs=100, batch_size=16, optimizer="adamw", lr=1e-4, weight_decay=1e-3, schedule="released",
-            warmup_epochs=2, resize="squash", augment="released", selection="val_best", ties="later",
-        ),
-        assumed={
-            "schedule": _CODE,
-            "warmup_epochs": _CODE,
-            "stage2_lr": _CODE,
-            "resize": _CODE,
-            "antialias": "not stated; with antialiasing (the released code: OpenCV's bilinear without)",
-            "augment": _CODE + ", without its near-black defect",
-            "normalisation": "not stated; the weights' own (the released code: CLIP's for every backbone)",
-            "selection": _CODE,
-            "ties": _CODE,
-        },
-    ),
-    "released": Preset(
-        about="CLAdapter's released code: Adam with L2, batch 8, CLIP normalisation; near_black=true adds its defect. "
-        "Training and validation keep their last, smaller batch, which that code drops; precision is fp32, not fp16.",
-        values=dict(
-            epochs=100, batch_size=8, optimizer="adam", lr=1e-4, weight_decay=1e-3, schedule="released",
-            warmup_epochs=2, resize="squash", antialias=False, normalisation="clip", augment="released",
-            ties="later",
-        ),
-    ),
-    "tuned": Preset(
-        about="Ours, for fair comparisons: AdamW; every method gets 16 trials of 20 epochs in all: 16 rates of what it "
-        "adds or, where it trains pre-trained weights too, 4 of these with each of 4 of those.",
-        values=dict(
-            epochs=20, epochs_per="cell", batch_size=16, weight_decay=1e-2, no_decay=True, clip_norm=1.0,
-            schedule="cosine", warmup_epochs=1, augment="flip",
-            lr_grid=(1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0),
-            coarse_lr_grid=(1e-5, 2e-4, 3e-3, 5e-2), backbone_lr_grid=(3e-6, 3e-5, 3e-4, 3e-3), halve_at=(0.25, 0.5),
-        ),
-    ),
-    "tuned_small": Preset(
-        about="Ours, the fair comparison of `tuned` at the size of two cores: AdamW without augmentation; every method "
-        "gets 4 trials of 6 epochs in all: 4 rates of what it adds or, where it trains pre-trained weights too, 4 of "
-        "those beside one of what it adds.",
-        values=dict(
-            epochs=6, epochs_per="cell", batch_size=16, weight_decay=1e-2, no_decay=True, clip_norm=1.0,
-            schedule="cosine", warmup_epochs=1, ties="later", lr_grid=(1e-4, 1e-3, 1e-2, 0.1),
-            coarse_lr_grid=(3e-3,), backbone_lr_grid=(3e-5, 1e-4, 3e-4, 1e-3), halve_at=(0.25, 0.5),
-        ),
-    ),
-    "own": Preset(
-        about="Ours, for a person's own images on two cores: AdamW without augmentation; every method gets 4 trials, "
-        "chosen on validation: heads on kept features of 20 epochs each, backbones of at most 10 epochs and 2,000 "
-        "images, the worse half stopping early.",
-        values=dict(
-            epochs=10, head_epochs=20, samples=2000, batch_size=20, weight_decay=1e-2, no_decay=True, clip_norm=1.0,
-            schedule="cosine", warmup_epochs=1, lr_grid=(3e-4, 3e-3, 2e-2, 0.1), coarse_lr_grid=(5e-3,),
-            backbone_lr_grid=(1e-5, 3e-5, 1e-4, 3e-4), halve_at=(0.25, 0.5),
-        ),
-    ),
-    "few_shot": Preset(
-        about="Ours, for adapters on frozen image and text features: AdamW, batch 256, 50 epochs, cosine, the same "
-        "4 learning rates tried for every method on the validation split.",
-        values=dict(
-            epochs=50, batch_size=256, weight_decay=1e-4, schedule="cosine", warmup_epochs=1, resize="crop",
-            lr_grid=(1e-5, 1e-4, 1e-3, 1e-2),
-        ),
-    ),
-    "quick": Preset(
-        about="Small and fast, for the embedded default and first tries: AdamW, lr 2e-3, 3 epochs, no augmentation.",
-        values=dict(epochs=3, batch_size=20, lr=2e-3, weight_decay=1e-3, schedule="cosine", warmup_epochs=1),
-    ),
-}  # fmt: skip
-
-
 def fingerprint(recipe: Recipe, name: str) -> str:
     """Hash of the fields that one of `FINGERPRINTS` covers and that differ from their defaults.
 
@@ -258,30 +171,3 @@ def sized(recipe: Recipe, train: int) -> Recipe:
     epochs = min(recipe.epochs, max(1, recipe.samples // max(train, 1)))
     heads = recipe.head_epochs and max(1, round(recipe.head_epochs * epochs / recipe.epochs))
     return recipe.model_copy(update={"epochs": epochs, "head_epochs": heads})
-
-
-def preset(name: str) -> Recipe:
-    """Return a named recipe.
-
-    Raises:
-        UsageError: No recipe has this name.
-    """
-    if name not in PRESETS:
-        raise UsageError(f"No recipe {name!r}. {nearest(name, PRESETS)}")
-    return Recipe(**PRESETS[name].values)
-
-
-def resolve(spec: Spec) -> Recipe:
-    """Return the recipe a spec such as ``paper[epochs=5]`` names.
-
-    Raises:
-        UsageError: The recipe or a field is unknown, or a value is out of range.
-    """
-    base = preset(spec.name)
-    return Recipe.build(spec.name, {**base.model_dump(), **spec.params})
-
-
-def canonical(name: str, recipe: Recipe) -> Spec:
-    """A recipe by the fields in which it differs from a named one."""
-    base = preset(name).model_dump()
-    return Spec(name, {key: value for key, value in recipe.model_dump().items() if value != base[key]})

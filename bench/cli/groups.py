@@ -48,6 +48,15 @@ def new_callback(ctx: typer.Context, name: str, folder: Folder = Path("plugins")
     typer.echo(command.write("callback", name, folder))
 
 
+@new_app.command("recipe")
+def new_recipe(ctx: typer.Context, name: str, folder: Folder = Path("plugins"), plugins: Plugins = None) -> None:
+    """Write FOLDER/NAME.toml with how methods are trained."""
+    from bench.cli.commands import new as command
+
+    use_plugins(ctx, plugins)
+    typer.echo(command.write("recipe", name, folder))
+
+
 @data_app.command("audit")
 def data_audit(
     ctx: typer.Context,

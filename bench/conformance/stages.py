@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 
 from bench.backbones.base import Backbone
-from bench.cells.recipes import preset
 from bench.conformance.base import require
 from bench.conformance.subjects import (
     BATCH,
@@ -30,6 +29,7 @@ from bench.conformance.subjects import (
 from bench.methods import Method, Stage
 from bench.methods.build import build_model, trainable_names
 from bench.methods.hooks import Selected
+from bench.plugins.recipe_files import preset
 from bench.training import checkpoint
 from bench.training.job import StageJob, stage_jobs
 from bench.training.learner import Learner

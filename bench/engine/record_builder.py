@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.cells.recipes import PRESETS
 from bench.core.environment import environment, git_revision
 from bench.core.errors import BenchError, DataError
 from bench.data.audit.overlap import overlap
 from bench.data.tables.splits import EXTERNAL
 from bench.engine.plan import Planned
 from bench.grid.resolve import Resolved
+from bench.plugins.recipe_files import recipe_file
 from bench.records import Record
 from bench.records.items import groups_packed, names_digest, packed
 from bench.records.schema import (
@@ -147,7 +147,7 @@ def flags(planned: Planned, notes: list[str]) -> Flags:
         overlap=overlap(prepared.dataset, weights.trained_on),
         test_selected=planned.selection == "test_best",
         batch_norm_frozen=weights.batch_norm == "frozen",
-        assumed=sorted(PRESETS[planned.cell.recipe.name].assumed),
+        assumed=sorted(recipe_file(planned.cell.recipe.name).assumed),
         absent_classes=_absent_classes(planned),
         imbalance=_imbalance(planned),
         notes=[note for note in (prepared.dataset.rule.note, *prepared.notes, *unsteady, *notes) if note],

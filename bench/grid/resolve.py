@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bench.backbones.family import BackboneFamily, resolve_backbone
 from bench.backbones.local import weights_folder
-from bench.cells import recipes
 from bench.cells.cell import Cell
 from bench.cells.notation import Spec
 from bench.cells.recipes import Recipe
 from bench.core import extras
 from bench.data.augment.base import canonical
+from bench.plugins import recipe_files
 from bench.plugins.registry import load, refresh
 from bench.tasks.base import Task
 
@@ -84,20 +84,26 @@ class _Resolver:
         self.dataset = _once(lambda spec: load("datasets", spec.name).build(spec.name, spec.params))
         self.method = _once(lambda spec: load("baselines", spec.name).build(spec.name, spec.params))
         self.backbone = _once(lambda spec: resolve_backbone(spec, weights).plain(spec.name, weights_folder(weights)))
-        self.recipe = _once(lambda spec: canonical(recipes.resolve(spec)))
+        self.recipe = _once(_recipe)
 
     def resolve(self, cell: Cell) -> Resolved:
         dataset, method, backbone = self.dataset(cell.dataset), self.method(cell.method), self.backbone(cell.backbone)
-        recipe = self.recipe(cell.recipe)
+        recipe, canonical_recipe = self.recipe(cell.recipe)
         canonical = Cell(
             dataset=Spec(cell.dataset.name, dataset.changed()),
             backbone=Spec(cell.backbone.name, backbone.changed()),
             method=Spec(cell.method.name, method.changed()),
-            recipe=recipes.canonical(cell.recipe.name, recipe),
+            recipe=canonical_recipe,
             seed=cell.seed,
             data_seed=cell.data_seed,
         )
         return Resolved(dataset, dataset.task_plugin, method, recipe, backbone, canonical)
+
+
+def _recipe(spec: Spec) -> tuple[Recipe, Spec]:
+    """A recipe, and its name by the fields in which it differs."""
+    recipe = canonical(recipe_files.resolve(spec))
+    return recipe, recipe_files.canonical(spec.name, recipe)
 
 
 def _once(build: Callable[[Spec], Built]) -> Callable[[Spec], Built]:

@@ -16,7 +16,13 @@ from bench.core.errors import UsageError
 from bench.plugins.syntax import PACKAGE
 
 ENTRY_POINTS = "bench.plugins"
-ALONE = ("datasets", "baselines", "suites", "augmentations")  # folders of this package that hold plug-ins only
+ALONE = (
+    "datasets",
+    "baselines",
+    "suites",
+    "augmentations",
+    "recipes",
+)  # folders of this package that hold plug-ins only
 _named: list[Path] = []
 
 

@@ -1,7 +1,7 @@
 """Plug-in folders -> classes. A plug-in's name is its file's stem; the core never imports one by name.
 
 A folder (see `bench.plugins.folders`) may hold plug-in files directly or in ``datasets/``, ``baselines/``, ``suites/``,
-``backbones/``, ``executors/``, ``callbacks/``, ``tasks/`` and ``augmentations/``.
+``backbones/``, ``executors/``, ``callbacks/``, ``tasks/``, ``augmentations/`` and (TOML files) ``recipes/``.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ SINGULAR: dict[Kind, str] = {
     "callbacks": "callback",
     "tasks": "task",
     "augmentations": "augmentation",
+    "recipes": "recipe",
 }
 _imported: dict[type, tuple[set[Path], str]] = {}  # class -> its files and their fingerprint then
 

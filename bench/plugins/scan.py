@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,7 +13,9 @@ from typing import Literal
 from bench.plugins.base_classes import lineage
 from bench.plugins.syntax import PACKAGE, Located, assigned, class_variables, parse, public_classes
 
-Kind = Literal["datasets", "baselines", "suites", "backbones", "executors", "callbacks", "tasks", "augmentations"]
+Kind = Literal[
+    "datasets", "baselines", "suites", "backbones", "executors", "callbacks", "tasks", "augmentations", "recipes"
+]
 KINDS: tuple[Kind, ...] = (
     "datasets",
     "baselines",
@@ -22,6 +25,7 @@ KINDS: tuple[Kind, ...] = (
     "callbacks",
     "tasks",
     "augmentations",
+    "recipes",
 )
 
 # The contract classes, by name and by the folder of the package that defines them.
@@ -98,7 +102,7 @@ def scan(folder: Path, kind: Kind, certain: bool) -> Iterator[Entry]:
         certain: The folder is for this kind only, so that a file without a plug-in is a mistake worth telling;
             otherwise such files are somebody's helpers and are passed over.
     """
-    for path in sorted(folder.glob("*.py")):
+    for path in sorted(folder.glob("*.toml" if kind == "recipes" else "*.py")):
         if not path.name.startswith("_") and path.is_file():  # a pipe of that name would wait for its writer
             entry = read(path, kind, certain)
             if entry is not None:
@@ -112,6 +116,10 @@ def read(path: Path, kind: Kind, certain: bool = True) -> Entry | None:
 
 @lru_cache(maxsize=1024)
 def _read(path: Path, kind: Kind, certain: bool, mtime_ns: int) -> Entry | None:
+    if (path.suffix == ".toml") != (kind == "recipes"):
+        return None
+    if kind == "recipes":
+        return _recipe(path, certain)
     try:
         tree = parse(path)
     except (SyntaxError, ValueError, OSError, RecursionError, MemoryError) as error:
@@ -143,6 +151,18 @@ def kind_of(path: Path, node: ast.ClassDef) -> Kind | None:
 def _contract(file: Path, node: ast.ClassDef) -> Kind | None:
     """The kind whose contract class this is."""
     return ROOTS.get((node.name, file.relative_to(PACKAGE).parts[0])) if file.is_relative_to(PACKAGE) else None
+
+
+def _recipe(path: Path, certain: bool) -> Entry | None:
+    """A TOML file with values; another, where recipes are not all there is, is somebody's own."""
+    try:
+        held = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        return Entry(path.stem, path, "recipes", problem=f"{path}: {error}") if certain else None
+    if "values" not in held and not certain:
+        return None
+    about = str(held.get("about", ""))
+    return Entry(path.stem, path, "recipes", doc=about, text=about)
 
 
 def _is_suite(path: Path, tree: ast.Module) -> bool:

@@ -9,7 +9,7 @@ from bench.cells import recipes
 from bench.cells.notation import Spec
 from bench.core.errors import UsageError
 from bench.core.numerics import ENGINE_VERSION
-from bench.plugins import registry
+from bench.plugins import recipe_files, registry
 from bench.plugins.fingerprint import code_identity
 from bench.plugins.scan import Kind
 from bench.records import Record
@@ -59,7 +59,7 @@ def _plugin(kind: Kind, name: str) -> str:
 def _augmentation(spec: str) -> str:
     """As a record says it: empty for the first version of a built-in one."""
     try:
-        augment = recipes.resolve(Spec.parse(spec)).augment
+        augment = recipe_files.resolve(Spec.parse(spec)).augment
     except UsageError:
         return ""
     identity = _plugin("augmentations", Spec.parse(augment).name) if augment else ""
@@ -69,6 +69,6 @@ def _augmentation(spec: str) -> str:
 @lru_cache(maxsize=4096)
 def _recipe(spec: str, name: str) -> str:
     try:
-        return recipes.fingerprint(recipes.resolve(Spec.parse(spec)), name)
+        return recipes.fingerprint(recipe_files.resolve(Spec.parse(spec)), name)
     except UsageError:
         return ""

@@ -81,11 +81,11 @@ def test_a_cell_has_five_parts() -> None:
 
 
 def test_no_augmentation_is_written_and_read_as_none() -> None:
-    from bench.cells import recipes
+    from bench.plugins import recipe_files
 
     spec = Spec.parse("paper[augment=none]")
-    assert recipes.resolve(spec).augment is None
-    assert str(recipes.canonical("paper", recipes.resolve(spec))) == "paper[augment=none]"
+    assert recipe_files.resolve(spec).augment is None
+    assert str(recipe_files.canonical("paper", recipe_files.resolve(spec))) == "paper[augment=none]"
 
 
 @pytest.mark.parametrize(

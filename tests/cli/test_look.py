@@ -11,8 +11,8 @@ from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
 from bench.backbones.local import local_weights, metadata
-from bench.cells.recipes import PRESETS
 from bench.cli.app import app
+from bench.plugins.recipe_files import recipe_file
 from bench.plugins.registry import catalog
 
 
@@ -24,12 +24,12 @@ def bench(*arguments: str) -> str:
 
 def test_list_names_everything_with_a_line_each() -> None:
     listed = json.loads(bench("list", "--json"))
-    same = ("datasets", "baselines", "suites", "tasks", "executors", "callbacks", "augmentations")
+    same = ("datasets", "baselines", "suites", "tasks", "executors", "callbacks", "augmentations", "recipes")
     plugins = {**{kind: kind for kind in same}, "families": "backbones"}
-    assert set(listed) == {*plugins, "backbones", "recipes"}
+    assert set(listed) == {*plugins, "backbones"}
     for section, kind in plugins.items():
         assert set(listed[section]) == set(catalog(kind))  # type: ignore[arg-type]
-    assert listed["recipes"] == {name: preset.about for name, preset in PRESETS.items()}
+    assert listed["recipes"] == {name: recipe_file(name).about for name in catalog("recipes")}
     assert "pico" in listed["backbones"]
     assert all(line for lines in listed.values() for line in lines.values())
     text = bench("list")

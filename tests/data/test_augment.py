@@ -12,11 +12,12 @@ from torch import Tensor
 
 from bench.augmentations.released import COLUMNS
 from bench.cells.notation import Spec
-from bench.cells.recipes import Recipe, preset, resolve
+from bench.cells.recipes import Recipe
 from bench.core.errors import UsageError
 from bench.data.augment.base import canonical, check_augment
 from bench.data.augment.batches import IGNORED, Preprocess
 from bench.data.augment.chance import sample_keys
+from bench.plugins.recipe_files import preset, resolve
 
 SIZE = 16
 CPU = torch.device("cpu")

@@ -12,7 +12,6 @@ from made_dense import bccd
 from PIL import Image
 
 from bench.augmentations.released import COLUMNS
-from bench.cells.recipes import preset
 from bench.core.errors import DataError
 from bench.data import Dataset, Official, Sample
 from bench.data.audit.checks import audit
@@ -25,6 +24,7 @@ from bench.data.formats.readers import box_reader
 from bench.data.formats.voc import boxes_on, read_voc
 from bench.data.prepare import checked_table, prepare
 from bench.datasets.bccd import BCCD
+from bench.plugins.recipe_files import preset
 
 RELEASED = preset("paper").model_copy(update={"epochs": 1})
 SHAPE = (3, 40, 60)

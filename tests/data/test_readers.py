@@ -15,7 +15,7 @@ from made_images import class_folders, picture, pixels
 from PIL import Image
 from scipy.ndimage import zoom
 
-from bench.cells.recipes import Recipe, preset
+from bench.cells.recipes import Recipe
 from bench.core.errors import DataError, UsageError
 from bench.data import Dataset, Official, Sample, Split
 from bench.data.augment.batches import Preprocess
@@ -24,6 +24,7 @@ from bench.data.formats.readers import input_reader, target_reader
 from bench.data.prepare import Prepared, prepare
 from bench.data.roots import cache_root
 from bench.datasets.image_folder import ImageFolder
+from bench.plugins.recipe_files import preset
 
 SQUASH = Recipe()
 

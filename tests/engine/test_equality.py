@@ -11,7 +11,7 @@ from compared import assert_same_results
 
 from bench.backbones.weights import load
 from bench.cells.notation import Spec
-from bench.cells.recipes import preset
+from bench.plugins.recipe_files import preset
 from bench.records import Store
 from bench.training import stages
 from bench.training.context import Context

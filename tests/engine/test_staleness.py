@@ -9,7 +9,6 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from bench.cells.cell import Cell
-from bench.cells.recipes import PRESETS
 from bench.conformance.tiny import tiny_images
 from bench.engine.plan import Planner
 from bench.engine.run import run
@@ -33,8 +32,8 @@ class Mine(Method):
 '''
 
 
-def reasons(results: Path, weights: Path, *methods: str) -> list[str]:
-    names = [f"digits[shots=5]/tiny_vit/{method}/quick[epochs=2]/seed=0" for method in methods]
+def reasons(results: Path, weights: Path, *methods: str, recipe: str = "quick[epochs=2]") -> list[str]:
+    names = [f"digits[shots=5]/tiny_vit/{method}/{recipe}/seed=0,data_seed=0" for method in methods]
     cells = resolve_all((Cell.parse(name) for name in names), weights)
     return [planned.reason for planned in Planner(Settings(weights=weights)).plan(cells, Store(results))]
 
@@ -89,17 +88,20 @@ def test_a_stale_record_is_replaced_only_by_success(
     assert reasons(tmp_path, weights, "mine") == [""]
 
 
-def test_recipe(run_cells: RunCells, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recipe(run_cells: RunCells, weights: Path, tmp_path: Path, plugin_folder: Path) -> None:
     """A changed learning rate concerns what is trained by it, not what is fitted on frozen features."""
-    run_cells(tmp_path, ["linear_probe", "knn"])
-    preset = PRESETS["quick"]
-    changed = preset.model_copy(update={"values": {**preset.values, "lr": 0.5}})
-    monkeypatch.setitem(PRESETS, "quick", changed)
-    assert reasons(tmp_path, weights, "linear_probe", "knn") == ["stale: recipe changed", ""]
+    file = plugin_folder / "brief.toml"
+    file.write_text('about = "Brief."\n\n[values]\nepochs = 1\nlr = 1e-3\n')
+    use_folders([plugin_folder])
+    run_cells(tmp_path, ["linear_probe", "knn"], "brief")
+    file.write_text('about = "Brief, in other words."\n\n[values]\nlr = 1e-3\nepochs = 1\n')
+    assert reasons(tmp_path, weights, "linear_probe", "knn", recipe="brief") == ["", ""]
+    file.write_text('about = "Brief."\n\n[values]\nepochs = 1\nlr = 0.5\n')
+    assert reasons(tmp_path, weights, "linear_probe", "knn", recipe="brief") == ["stale: recipe changed", ""]
     assert in_tables(tmp_path) == {"linear_probe": "recipe changed since; run it again", "knn": ""}
-    changed = preset.model_copy(update={"values": {**preset.values, "normalisation": "clip"}})
-    monkeypatch.setitem(PRESETS, "quick", changed)
-    assert reasons(tmp_path, weights, "linear_probe", "knn") == [f"stale: {what} changed" for what in CHANGED]
+    file.write_text('about = "Brief."\n\n[values]\nepochs = 1\nlr = 1e-3\nnormalisation = "clip"\n')
+    changed = [f"stale: {what} changed" for what in CHANGED]
+    assert reasons(tmp_path, weights, "linear_probe", "knn", recipe="brief") == changed
     assert list(in_tables(tmp_path).values()) == [f"{what} changed since; run it again" for what in CHANGED]
 
 

@@ -29,7 +29,7 @@ from bench.core.numerics import ENGINE_VERSION
 from bench.engine.run import run
 from bench.engine.settings import Settings
 from bench.grid.resolve import resolve_all
-from bench.plugins import registry
+from bench.plugins import recipe_files, registry
 from bench.records import Record, Store
 from bench.records.schema import is_output
 from bench.training.schedules import learning_rate
@@ -156,7 +156,7 @@ def task_numbers(name: str) -> Numbers:
 
 def recipe_numbers(name: str) -> Numbers:
     """Every field that is not at its default, as fingerprints count them; the rate of three steps of each epoch."""
-    recipe = recipes.preset(name)
+    recipe = recipe_files.preset(name)
     rates = [
         learning_rate(recipe.schedule, 1.0, recipe.epochs, recipe.warmup_epochs, 3, epoch, step)
         for epoch in range(recipe.epochs)
@@ -175,7 +175,7 @@ def augmentation_numbers(name: str) -> Numbers:
 
     found: Numbers = {}
     for kind, extent in {"images": (16, 16), "volumes": (8, 8, 8)}.items():
-        recipe = recipes.Recipe(**{**recipes.preset("quick").model_dump(), "augment": name})
+        recipe = recipes.Recipe(**{**recipe_files.preset("quick").model_dump(), "augment": name})
         half, shape = (0.5,) * 3, (3, *extent)
         try:
             check_augment(recipe, shape, (), "table")
@@ -208,7 +208,7 @@ def worlds_of(name: str) -> list[World]:
 def names(kind: str) -> list[str]:
     """Everything of a kind that must have goldens."""
     if kind == "recipes":
-        return sorted(recipes.PRESETS)
+        return sorted(registry.catalog("recipes"))
     return sorted(registry.catalog(kind))  # type: ignore[arg-type]
 
 

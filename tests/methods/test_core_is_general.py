@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench.cells.recipes import PRESETS
 from bench.plugins import registry
 from bench.plugins.scan import KINDS, Kind
 
@@ -37,7 +36,7 @@ def nodes() -> list[tuple[str, ast.AST]]:
 @pytest.mark.parametrize("kind", ["baselines", "tasks", "datasets", "executors", "callbacks", "suites"])
 def test_no_plug_in_is_named_in_the_core(kind: Kind) -> None:
     """`inline` and `print` are there where nobody asks for others; a recipe may be named as a suite is."""
-    names = set(registry.catalog(kind)) - {"inline", "print"} - set(PRESETS)
+    names = set(registry.catalog(kind)) - {"inline", "print"} - set(registry.catalog("recipes"))
     found = {(file, node.value) for file, node in nodes() if isinstance(node, ast.Constant)}
     named = {(file, value) for file, value in found if isinstance(value, str) and value in names}
     assert named <= OTHER_MEANINGS

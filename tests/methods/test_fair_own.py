@@ -17,6 +17,7 @@ from bench.engine.run import check_selection
 from bench.engine.settings import Settings
 from bench.grid.suite import load_suite, parse_override
 from bench.methods.base import Method
+from bench.plugins import recipe_files
 from bench.records import Store
 
 
@@ -24,7 +25,7 @@ def test_every_trained_method_has_as_many_trials(tmp_path: Path) -> None:
     cells = load_suite("own").cells
     trained = {str(one.cell.method): one.method for one in cells if isinstance(one.method, Method)}
     assert len(trained) >= 4
-    recipe = recipes.preset("own")
+    recipe = recipe_files.preset("own")
     numbers = {
         name: len(recipes.trials(recipe, any(stage.trains_backbone for stage in method.stages())))
         for name, method in trained.items()

@@ -26,7 +26,6 @@ from bench.baselines.randlora import RandLoRA
 from bench.baselines.vera import VeRA
 from bench.cells.cell import Cell
 from bench.cells.notation import Spec
-from bench.cells.recipes import preset
 from bench.conformance.methods import frozen_features
 from bench.conformance.tiny import tiny_backbone
 from bench.core.errors import UsageError
@@ -36,6 +35,7 @@ from bench.methods import HeadSpec, Method
 from bench.methods.build import build_model, check, trainable_names
 from bench.methods.rotations import cayley, rotated
 from bench.plugins import registry
+from bench.plugins.recipe_files import preset
 from bench.training.job import stage_jobs
 from bench.training.optim import rates
 from bench.training.streams import reseed

@@ -28,10 +28,10 @@ def current(record: Record) -> Record:
     from bench.cells import recipes
     from bench.cells.notation import Spec
     from bench.core.numerics import ENGINE_VERSION
-    from bench.plugins import registry
+    from bench.plugins import recipe_files, registry
     from bench.plugins.fingerprint import code_identity
 
-    recipe = recipes.resolve(Spec.parse(record.cell.split("/")[3]))
+    recipe = recipe_files.resolve(Spec.parse(record.cell.split("/")[3]))
     found = {
         "method": code_identity(registry.find("baselines", record.method.name).path),
         "task": code_identity(registry.find("tasks", record.task).path),

@@ -16,7 +16,7 @@ import pytest
 import bench
 
 HOUSE = Path(bench.__file__).resolve().parent
-PLUGIN_FOLDERS = {"datasets", "baselines", "suites", "augmentations"}
+PLUGIN_FOLDERS = {"datasets", "baselines", "suites", "augmentations", "recipes"}
 # From the ground up; a room may know the rooms before it.
 ORDER = (
     "core", "cells", "plugins", "stats", "tasks", "records", "tables", "plots", "claims", "pages", "callbacks", "data",

@@ -134,13 +134,13 @@ def test_staleness_follows_versions_recipe_and_engine() -> None:
     from bench.cells import recipes
     from bench.cells.notation import Spec
     from bench.core.numerics import ENGINE_VERSION
-    from bench.plugins import registry
+    from bench.plugins import recipe_files, registry
     from bench.plugins.fingerprint import code_identity
 
     current = {
         "method": code_identity(registry.find("baselines", "knn").path),
         "task": code_identity(registry.find("tasks", "classification").path),
-        "recipe": recipes.fingerprint(recipes.resolve(Spec("quick", {"epochs": 4})), "recipe"),
+        "recipe": recipes.fingerprint(recipe_files.resolve(Spec("quick", {"epochs": 4})), "recipe"),
         "engine": str(ENGINE_VERSION),
         "data": "not judged here",
     }

@@ -9,7 +9,7 @@ import torch
 from sklearn.metrics import accuracy_score
 from torch.nn.functional import cross_entropy
 
-from bench.cells.recipes import preset
+from bench.plugins.recipe_files import preset
 from bench.stats.errors import StatisticsError
 from bench.tasks.base import Task
 from bench.tasks.few_shot import FewShot, class_groups

@@ -7,8 +7,8 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, f1_score, jaccard_score
 
-from bench.cells.recipes import preset
 from bench.core.errors import NonFiniteLoss, UsageError
+from bench.plugins.recipe_files import preset
 from bench.tasks.base import Task
 from bench.tasks.segmentation import IGNORED, Segmentation, pixel_counts
 

@@ -10,10 +10,10 @@ from made_images import class_folders
 from typer.testing import CliRunner
 
 from bench.cells.notation import Spec
-from bench.cells.recipes import resolve
 from bench.cli.app import app
 from bench.conformance.stages import take_step
 from bench.core.errors import UsageError
+from bench.plugins.recipe_files import resolve
 from bench.records import Store
 from bench.tasks.base import Metric
 from bench.training.learner import Learner

@@ -13,11 +13,12 @@ from compared import assert_same_results
 from sklearn.utils.class_weight import compute_class_weight
 from torch.nn.functional import cross_entropy
 
-from bench.cells.recipes import Recipe, preset
+from bench.cells.recipes import Recipe
 from bench.core.errors import UsageError
 from bench.engine.run import carry_out
 from bench.engine.settings import Settings
 from bench.plugins.folders import use_folders
+from bench.plugins.recipe_files import preset
 from bench.records import Store
 from bench.tables.metrics import selecting
 from bench.tasks.classification import Classification

@@ -9,11 +9,12 @@ from types import SimpleNamespace
 import pytest
 
 from bench.cells.notation import Spec
-from bench.cells.recipes import PRESETS, preset, resolve, sized, trials
+from bench.cells.recipes import sized, trials
 from bench.core.errors import DataError, NonFiniteLoss, UsageError
 from bench.engine.run import Done
 from bench.methods.base import Method
 from bench.plugins import registry
+from bench.plugins.recipe_files import preset, resolve
 from bench.records import Store
 from bench.tables import aggregate
 from bench.tasks.base import Metric, better
@@ -64,7 +65,7 @@ def test_a_grid_that_would_give_methods_different_numbers_of_trials_is_refused()
         resolve(Spec("tuned", {"lr_grid": [1e-4, 1e-3]}))
     with pytest.raises(UsageError, match="set lr_grid"):
         resolve(Spec("paper", {"halve_at": [0.5]}))
-    assert set(PRESETS) >= {"paper", "released", "tuned", "quick"}
+    assert set(registry.catalog("recipes")) >= {"paper", "released", "tuned", "quick"}
 
 
 def test_trials_that_differ_in_the_backbones_rate_share_the_stage_on_the_frozen_backbone() -> None:

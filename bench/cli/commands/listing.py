@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
 from bench.backbones.local import weights_folder
@@ -10,7 +9,6 @@ from bench.core.errors import UsageError, nearest
 from bench.core.text import as_json, columns
 from bench.plugins import registry
 from bench.plugins.scan import Kind
-from bench.plugins.syntax import PACKAGE, parse
 
 # What is listed by plug-ins' files -> their kind. Backbones are named by families, which are plug-ins.
 PLUGINS: dict[str, Kind] = {
@@ -22,6 +20,7 @@ PLUGINS: dict[str, Kind] = {
     "executors": "executors",
     "callbacks": "callbacks",
     "augmentations": "augmentations",
+    "recipes": "recipes",
 }
 KINDS = (
     "datasets",
@@ -55,8 +54,6 @@ def describe(kind: str, weights: Path | None) -> dict[str, str]:
     """Name -> one line."""
     if kind == "backbones":
         return backbones(weights)
-    if kind == "recipes":
-        return recipes()
     entries = registry.catalog(PLUGINS[kind])
     return {name: f"unusable: {entry.problem}" if entry.problem else entry.doc for name, entry in entries.items()}
 
@@ -71,25 +68,6 @@ def backbones(weights: Path | None) -> dict[str, str]:
         except UsageError as error:
             found[name] = f"unusable: {error}"
     return found
-
-
-def recipes() -> dict[str, str]:
-    """Names and descriptions of `cells.recipes.PRESETS`, read as a syntax tree: importing pydantic takes longer."""
-    for node in parse(PACKAGE / "cells" / "recipes.py").body:
-        if (
-            isinstance(node, ast.AnnAssign)
-            and ast.unparse(node.target) == "PRESETS"
-            and isinstance(node.value, ast.Dict)
-        ):
-            return dict(_preset(key, value) for key, value in zip(node.value.keys, node.value.values, strict=True))
-    raise AssertionError("bench/cells/recipes.py has no PRESETS")
-
-
-def _preset(key: ast.expr | None, value: ast.expr) -> tuple[str, str]:
-    assert isinstance(key, ast.Constant)
-    assert isinstance(value, ast.Call)
-    about = {word.arg: word.value for word in value.keywords}["about"]
-    return str(key.value), str(ast.literal_eval(about))
 
 
 def _section(kind: str, lines: dict[str, str]) -> str:

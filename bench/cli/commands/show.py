@@ -74,9 +74,11 @@ def _suite_variables(path: Path) -> dict[str, str]:
 
 def _recipe(name: str) -> dict[str, Any]:
     from bench.cells.notation import format_value
-    from bench.cells.recipes import PRESETS, Recipe, preset
+    from bench.cells.recipes import Recipe
+    from bench.plugins.recipe_files import recipe_file
 
-    values, about = preset(name), PRESETS[name]
+    about, file = recipe_file(name), registry.find("recipes", name).path
+    values = about.recipe
     fields = [
         {
             "name": key,
@@ -87,7 +89,7 @@ def _recipe(name: str) -> dict[str, Any]:
         }
         for key, field in Recipe.model_fields.items()
     ]
-    return {"kind": "recipes", "name": name, "text": about.about, "facts": {}, "fields": fields}
+    return {"kind": "recipes", "name": name, "file": str(file), "text": about.about, "facts": {}, "fields": fields}
 
 
 def render(fact: dict[str, Any]) -> str:
