@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from bench.backbones.attention import updated_layers
 from bench.backbones.base import Backbone
 from bench.methods import Method
+from bench.methods.parts import add_on_tokens
 
 
 class MoRA(Method):
@@ -66,10 +67,5 @@ def _rotated(pieces: Tensor) -> Tensor:
 
 
 def _add_update(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-    matrix = layer.get_parameter("mora")
-    if isinstance(layer, nn.Linear):
-        return output + update(inputs[0], matrix, layer.out_features)
-    assert isinstance(layer, nn.Conv2d)  # 1x1, so each position is a token
-    down, right = (int(step) for step in layer.stride)
-    found = update(inputs[0][..., ::down, ::right].movedim(1, -1), matrix, layer.out_channels)
-    return output + found.movedim(-1, 1)
+    matrix, outputs = layer.get_parameter("mora"), layer.get_parameter("weight").shape[0]
+    return add_on_tokens(layer, inputs[0], output, lambda x: update(x, matrix, outputs))

@@ -73,7 +73,9 @@ class Recipe(Params):
         None, description="shorter side of images in the cache, for crops; none: the input's size"
     )
     antialias: bool = Field(True, description="false: bilinear without antialiasing, as OpenCV resizes")
-    normalisation: Literal["own", "clip"] = Field("own", description="the weights' own mean and std, or OpenAI CLIP's")
+    normalisation: Literal["own", "clip", "imagenet", "half", "none"] = Field(
+        "own", description="the weights' own mean and std, OpenAI CLIP's, ImageNet's, 0.5 and 0.5, or none: values 0..1"
+    )
     augment: str | None = Field(None, description='of each sample: `bench list augmentations`, as "randaugment[n=2]"')
     near_black: bool = Field(False, description="repeat the released code's clipping defect in brightness/contrast")
     mixup: NonNegativeFloat = Field(

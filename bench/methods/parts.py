@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from bench.backbones import Features
@@ -47,3 +49,18 @@ def vit_blocks(backbone: Backbone, method: str) -> nn.Sequential:
             "built differently. Choose another backbone or method."
         )
     return blocks
+
+
+def add_on_tokens(layer: nn.Module, x: Tensor, output: Tensor, update: Callable[[Tensor], Tensor]) -> Tensor:
+    """A layer's output with something added to each token.
+
+    Args:
+        layer: Linear, or a 1x1 convolution, of which each position is a token.
+        x: What it read.
+        update: Tokens (..., inputs) to (..., outputs).
+    """
+    if isinstance(layer, nn.Linear):
+        return output + update(x)
+    assert isinstance(layer, nn.Conv2d)
+    down, right = (int(step) for step in layer.stride)
+    return output + update(x[..., ::down, ::right].movedim(1, -1)).movedim(-1, 1)

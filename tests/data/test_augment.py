@@ -288,6 +288,19 @@ def test_evaluation_images_are_not_augmented_and_are_normalised() -> None:
     assert own(raw).is_contiguous(memory_format=torch.channels_last)
 
 
+@pytest.mark.parametrize(
+    ("name", "mean", "std"),
+    [("imagenet", 0.456, 0.224), ("half", 0.5, 0.5), ("none", 0.0, 1.0), ("clip", 0.4578275, 0.26130258)],
+)
+def test_a_recipe_may_normalise_otherwise_than_the_weights_do(name: str, mean: float, std: float) -> None:
+    recipe = Recipe(normalisation=name)  # type: ignore[arg-type]
+    changed = Preprocess(
+        recipe, (0.1, 0.2, 0.3), (0.2, 0.3, 0.4), (3, SIZE, SIZE), "bilinear", CPU, channels_last=False
+    )
+    raw = images(2)
+    torch.testing.assert_close(changed(raw)[:, 1], (raw[..., 1] / 255 - mean) / std)
+
+
 def test_single_channel_volumes_are_repeated_and_halves_are_taken_as_they_are() -> None:
     own = Preprocess(Recipe(), (0.5, 0.4, 0.3), (0.2, 0.3, 0.4), (3, 4, 6, 8), "bilinear", CPU, channels_last=False)
     raw = volumes(2, (4, 6, 8))

@@ -49,7 +49,8 @@ SMALL: dict[str, Method] = {
 }  # fmt: skip
 # Numbers added to ViT-B/16, by the papers' formulas: 12 blocks, 768 -> 2304 in attention
 COUNTS = {
-    "lora": 12 * 8 * (768 + 2304), "loha": 12 * 2 * 8 * (768 + 2304), "oft": 12 * 96 * 28, "oft[block=32]": 142_848,
+    "lora": 12 * 8 * (768 + 2304), "adalora": 442_512,
+    "loha": 12 * 2 * 8 * (768 + 2304), "oft": 12 * 96 * 28, "oft[block=32]": 142_848,
     "hra": 12 * 8 * 768, "ia3": 12 * (2304 + 3072), "ia3[targets=linear]": 12 * (2304 + 768 + 3072 + 3072),
     "vera": 12 * (256 + 2304), "randlora": 12 * 24 * (32 + 768), "fourierft": 12 * 3000, "boft": 12 * 2 * 192 * 16,
     "lokr": 12 * (48 * 24 + 8 * (48 + 32)), "boft[block=8,targets=linear]": 12 * 2 * 64 * (3 * 96 + 384),

@@ -21,7 +21,12 @@ from bench.data.augment.warp import change, moved_points, warped
 from bench.data.formats.boxes import around, corners
 from bench.data.formats.resampling import boxes, nearest
 
-CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+NORMALISATIONS = {  # by the recipe's name, mean and standard deviation of each channel
+    "clip": ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "none": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+}
 IGNORED = 255  # the class of a label map that counts nowhere: what augmentation brings in from outside
 FLIPS = {"horizontal": -1, "vertical": -2, "depth": -3}  # name -> axis
 
@@ -33,7 +38,7 @@ class Preprocess:
 
     Args:
         recipe: Its ``augment``, ``near_black``, ``normalisation`` and ``antialias`` are used.
-        mean, std: The weights' own normalisation, used unless the recipe says "clip".
+        mean, std: The weights' own normalisation, used where the recipe says "own".
         input_shape: The backbone's (C, H, W) or (C, D, H, W).
         interpolation: "bilinear" or "bicubic", for images kept at a smaller native size; volumes: trilinear.
         forbidden_flips: Axes along which nothing is mirrored: "horizontal", "vertical", "depth".
@@ -43,8 +48,7 @@ class Preprocess:
         self, recipe: Recipe, mean: Sequence[float], std: Sequence[float], input_shape: tuple[int, ...],
         interpolation: str, device: torch.device, channels_last: bool, forbidden_flips: Sequence[str] = (),
     ) -> None:  # fmt: skip
-        if recipe.normalisation == "clip":
-            mean, std = CLIP_MEAN, CLIP_STD
+        mean, std = NORMALISATIONS.get(recipe.normalisation, (mean, std))
         self.channels, self.extent = input_shape[0], input_shape[1:]
         self.recipe, self.device, self.augmentation = recipe, device, augmentation_of(recipe)
         ones = [1] * len(self.extent)
