@@ -136,6 +136,12 @@ def _tuning(request: Request) -> Chart:
     return tuning(request.records())
 
 
+def _selection(request: Request) -> Chart:
+    from bench.plots.selection import selection
+
+    return selection(request.records())
+
+
 def _confusion(request: Request) -> Chart:
     from bench.plots.confusion import confusion
 
@@ -184,6 +190,7 @@ CHARTS: dict[str, tuple[Make, tuple[str, ...]]] = {
     "curves": (_curves, ()),
     "pareto": (_pareto, ("x",)),
     "tuning": (_tuning, ()),
+    "selection": (_selection, ()),
     "pairs": (_pairs, ()),
     "confusion": (_confusion, ("split",)),
     "reliability": (_reliability, ("split",)),

@@ -5,7 +5,7 @@ choose the epoch and one of four rates; closed forms their strengths by the rele
 APE 80,000, GDA seven, LP++ one of 300 epochs. The fourth way, without a label, is `few_shot_unselected`. Rows of
 ``test_selected_k`` carry a warning and stand apart.
 
-``bench table clip_features protocol=listed_16`` for the numbers of one way.
+``bench plot selection "clip_features[subset=oxford_pets,protocol=*_16]"`` for the figure.
 """
 
 dataset = [

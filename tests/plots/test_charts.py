@@ -27,11 +27,12 @@ from bench.plots.k_ablation import Published, k_ablation
 from bench.plots.pareto import front, pareto
 from bench.plots.reliability import reliability
 from bench.plots.routing import routing
+from bench.plots.selection import selection
 from bench.plots.spectrum import effective_rank, spectrum
 from bench.plots.style import COLOURS, SHAPES, series
 from bench.plots.training import training
 from bench.plots.tuning import tuning
-from bench.records import Store, prediction_key
+from bench.records import Record, Selection, Store, prediction_key
 from bench.stats import Crossover
 from bench.tables import Table, aggregate
 
@@ -340,7 +341,7 @@ def test_names_of_charts_are_checked(tmp_path: Path) -> None:
         draw("paretto", Request(Store(tmp_path)))
     with pytest.raises(UsageError, match="no option 'stage'"):
         draw("pareto", Request(Store(tmp_path), options={"stage": "stage1"}))
-    assert len(CHARTS) == 12
+    assert len(CHARTS) == 13
 
 
 def test_a_chart_is_json_and_shows_in_a_notebook() -> None:
@@ -394,3 +395,36 @@ def test_figures_say_which_rows_have_other_seeds(tmp_path: Path) -> None:
     fill(tmp_path, grid(methods=["vpt"], seeds=4))
     for name in ("comparison", "pairs", "pareto"):
         assert "unequal" not in " ".join(draw(name, Request(Store(tmp_path)))["title"]["subtitle"])
+
+
+def chosen_by(method: str, right: int, by: str, labels: int, seed: int = 0, n: int = 100) -> Record:
+    record = done(f"digits/pico/{method}/quick/seed={seed}", right=(right,), n=n)[0]
+    return record.model_copy(update={"selection": Selection(criterion="val_best", by=by, labels=labels)})
+
+
+def test_selection_shows_each_way_of_choosing_and_the_median_difference() -> None:
+    rights = {"vpt": (70, 74, 75), "lora": (80, 81, 84), "bitfit": (60, 61, 61)}
+    ways = (("val", 20), ("val", 90), ("test", 100))
+    records = [
+        chosen_by(method, right, *way)
+        for method, found in rights.items()
+        for right, way in zip(found, ways, strict=True)
+    ]
+    records += [chosen_by("vpt", 72, "val", 20, seed=1), chosen_by("knn", 10, "none", 0)]
+    chart = selection(records)
+    points = {(point["method"], point["way"]): point["value"] for point in chart.points}
+    assert points["vpt", "20 labels"] == pytest.approx(71)  # the mean of both seeds
+    assert points["lora", "test split"] == pytest.approx(84)
+    assert len(points) == 9  # trivial baselines are left out
+    assert [point["method"] for point in chart.points][::3] == ["lora", "vpt", "bitfit"]
+    assert "90 labels +1.0 points (median of 3 methods)" in chart.heading
+    assert "test split +4.0 points" in chart.heading
+
+
+def test_selection_refuses_one_way_and_several_settings() -> None:
+    with pytest.raises(UsageError, match="one way"):
+        selection([chosen_by("vpt", 70, "val", 20), chosen_by("lora", 70, "val", 20)])
+    with pytest.raises(UsageError, match="one data set, training size, test split"):
+        selection([chosen_by("vpt", 70, "val", 20), chosen_by("lora", 70, "test", 100, n=90)])
+    with pytest.raises(UsageError, match="No finished row"):
+        selection([])
