@@ -24,12 +24,12 @@ from torch.autograd.graph import saved_tensors_hooks
 from bench.backbones.base import Backbone
 from bench.backbones.weights import load
 from bench.cells.notation import Spec
-from bench.cells.recipes import preset
 from bench.core.environment import choose_device
 from bench.core.memory import MemoryMeter, resident_memory
 from bench.engine.cost import macs_of_backbone
 from bench.methods import Method
 from bench.methods.build import build_model, trainable_names
+from bench.plugins.recipe_files import preset
 from bench.plugins.registry import load as plugin
 from bench.training.job import stage_jobs
 from bench.training.learner import Learner
