@@ -54,7 +54,10 @@ def bare_forward(context: Context) -> Callable[[], None]:
 def validation(context: Context) -> list[tuple[Tensor, Tensor]]:
     """The validation batches with their labels."""
     rows = context.prepared.rows("val")
-    return [(context.inputs_of(rows[part]), context.targets(rows[part])) for part in parts(len(rows))]
+    return [
+        (context.preprocess(torch.from_numpy(context.inputs[rows[part]])), context.targets(rows[part]))
+        for part in parts(len(rows))
+    ]
 
 
 def bare_training(context: Context, folder: Path) -> Callable[[], None]:
