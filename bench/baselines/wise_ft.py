@@ -18,7 +18,8 @@ class WiSEFT(Method):
 
     The paper's w0 is a zero-shot classifier; without text it is the linear probe on the pre-trained backbone, with
     which stage 2, full fine-tuning to w1, begins (LP-FT, Kumar et al., ICLR 2022). ``alpha`` is chosen on validation
-    among 0, 0.1, ..., 1, of equals the smallest; the record keeps the curve. The paper chooses none and shows 0.5.
+    among 0, 0.1, ..., 1, of equals the smallest; the record keeps the curve
+    (`bench plot choice`). The paper chooses none and shows 0.5.
     """
 
     needs_tokens = False
@@ -43,8 +44,8 @@ class WiSEFT(Method):
         for place, score in enumerate(scores):
             best = place if better(selected.metric, score, scores[best]) else best
         selected.load(mixed(selected.start, selected.state, TRIED[best]))
-        curve = {"alpha": list(TRIED), f"val_{selected.metric.name}": scores}
-        return {"alpha": TRIED[best], "curve": curve}
+        tried = {"parameter": "alpha", "values": list(TRIED), "metric": selected.metric.name, "scores": scores}
+        return {"choice": {**tried, "chosen": TRIED[best]}}
 
     def _score(self, selected: Selected, alpha: float) -> float:
         selected.load(mixed(selected.start, selected.state, alpha))

@@ -88,6 +88,7 @@ class Step:
     Attributes:
         inputs: Features of the shared backbone, or normalised inputs (B, *input_shape) where the method trains its own.
         targets: (B, ...) as the task gives them.
+        size: Samples of the whole batch.
         number: Steps of the stage before this one.
         total: Steps of the whole stage.
         trained: The stage's parameters by name.
@@ -98,6 +99,7 @@ class Step:
     model: Model
     inputs: Features | Tensor
     targets: Tensor
+    size: int
     number: int
     total: int
     stage: Stage

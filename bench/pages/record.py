@@ -12,6 +12,7 @@ from bench.core.errors import UsageError
 from bench.pages.cells import Cell, Column, Line, Sheet
 from bench.pages.site import Board, Run
 from bench.plots.chart import Chart
+from bench.plots.choice import choice
 from bench.plots.confusion import confusion
 from bench.plots.draw import class_names
 from bench.plots.reliability import reliability
@@ -142,6 +143,7 @@ def pictures(row: Row, runs: Sequence[Run]) -> dict[str, Chart]:
         "reliability": lambda: reliability(runs),
         "routing": lambda: routing(first, class_names=names),
         "spectrum": lambda: spectrum(first),
+        "choice": lambda: choice(first),
     }
     drawn: dict[str, Chart] = {}
     for name, draw in found.items():

@@ -176,6 +176,12 @@ def _spectrum(request: Request) -> Chart:
     return spectrum(request.one(), request.options.get("stage"))
 
 
+def _choice(request: Request) -> Chart:
+    from bench.plots.choice import choice
+
+    return choice(request.one(), request.options.get("stage"))
+
+
 def _claims(request: Request) -> Chart:
     from bench.plots.claims import claims
 
@@ -198,4 +204,5 @@ CHARTS: dict[str, tuple[Make, tuple[str, ...]]] = {
     "embedding": (_embedding, ("split",)),
     "claims": (_claims, ("paper",)),
     "spectrum": (_spectrum, ("stage",)),
+    "choice": (_choice, ("stage",)),
 }

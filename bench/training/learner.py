@@ -144,8 +144,8 @@ class Learner:
         """What the method's hooks are given."""
         job, total = self.job, self.job.epochs * self.steps_per_epoch
         return Step(
-            self.model, inputs, targets, number, total, job.stage, job.recipe, self.trained, self.pretrained,
-            self.optimizers, self.memory, self,
+            self.model, inputs, targets, len(targets), number, total, job.stage, job.recipe, self.trained,
+            self.pretrained, self.optimizers, self.memory, self,
         )  # fmt: skip
 
     def _backward(self, step: Step, at: tuple[int, int], first: bool) -> None:

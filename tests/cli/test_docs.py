@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import itertools
 import json
@@ -9,6 +10,7 @@ import re
 import shlex
 import zlib
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,10 @@ from typer.testing import CliRunner
 
 from bench.claims import published
 from bench.cli.app import app
+from bench.engine.run import Done
 from bench.grid.suite import load_suite
+from bench.plugins.folders import use_folders
+from bench.records import Store
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -41,13 +46,34 @@ def test_two_commands_set_everything_up() -> None:
     assert test in (ROOT / ".ci" / "run").read_text().splitlines()
 
 
-@pytest.mark.parametrize("number", range(2))
+@pytest.mark.parametrize("number", range(3))
 def test_baselines_in_the_docs_keep_the_contract(plugin_folder: Path, number: int) -> None:
     code = blocks("docs/add_a_baseline.md", "python")[number]
     file = plugin_folder / f"documented_{number}.py"
     file.write_text(code)
     result = CliRunner().invoke(app, ["check", str(file)])
     assert result.exit_code == 0, result.output
+
+
+def test_a_method_without_hooks_and_one_with_two_take_sixty_lines() -> None:
+    plain, hooked = blocks("docs/add_a_baseline.md", "python")[:2]
+    names = {node.name for node in ast.walk(ast.parse(hooked)) if isinstance(node, ast.FunctionDef)}
+    assert names == {"optimize", "after_step"}
+    assert len((plain + hooked).splitlines()) <= 60
+
+
+def test_the_documented_hooks_do_what_the_built_in_ones_do(plugin_folder: Path, run_cells: Callable[..., Done]) -> None:
+    """SAM's loss curve, on a linear probe; and other scores than its weights have, by the average."""
+    (plugin_folder / "sharp_probe.py").write_text(blocks("docs/add_a_baseline.md", "python")[1])
+    use_folders([plugin_folder])
+    done = run_cells(plugin_folder.parent / "runs", ["sharp_probe", "sam[trains=head]"])
+    use_folders([])
+    documented, built_in = (Store(plugin_folder.parent / "runs").get(cell) for cell in done.cells)
+    assert documented is not None
+    assert built_in is not None
+    curves = documented.stages[0].curves, built_in.stages[0].curves
+    assert curves[0]["train_loss"] == pytest.approx(curves[1]["train_loss"], rel=1e-5)
+    assert curves[0]["val_loss"] != pytest.approx(curves[1]["val_loss"], rel=1e-3)
 
 
 def test_own_images_need_the_two_documented_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

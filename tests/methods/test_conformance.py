@@ -17,7 +17,7 @@ from bench.backbones import Features
 from bench.backbones.base import Backbone
 from bench.conformance import methods as conformance
 from bench.conformance.base import examine
-from bench.methods import FeatureMethod, FeatureSplit, Fitted, HeadSpec, Method, PooledLinear, Stage
+from bench.methods import FeatureMethod, FeatureSplit, Fitted, HeadSpec, Method, PooledLinear, Selected, Stage, Step
 from bench.methods.linear import AdaptedLinear, adapt_layers
 from bench.methods.parts import vit_blocks
 from bench.plugins import registry
@@ -247,6 +247,47 @@ class OwnChance(Good):
         return head
 
 
+class Forgets(Good):
+    """Counts its steps where no checkpoint sees them, and lets the count change the loss."""
+
+    def training_step(self, step: Step) -> Tensor:
+        counts = COUNTED.setdefault(id(step.memory), [])
+        counts.append(1)
+        return step.loss() * len(counts)
+
+
+COUNTED: dict[int, list[int]] = {}
+
+
+class Shares(Good):
+    """Keeps an average that all learners of the process have together."""
+
+    def after_step(self, step: Step) -> None:
+        weight = step.trained["head.fc.weight"].detach()
+        common = AVERAGES.setdefault("weight", torch.zeros_like(weight)).lerp_(weight, 0.5)
+        step.memory.evaluated["head.fc.weight"] = common.clone()
+
+
+AVERAGES: dict[str, Tensor] = {}
+
+
+class Overreaches(Good):
+    """Changes the frozen backbone at the end."""
+
+    def finish(self, selected: Selected) -> dict[str, object]:
+        with torch.no_grad():
+            next(selected.model.backbone.parameters()).add_(1)
+        return {}
+
+
+class Wanders(Good):
+    """Draws what it makes of the selected state."""
+
+    def finish(self, selected: Selected) -> dict[str, object]:
+        selected.load({name: torch.randn_like(value) for name, value in selected.state.items()})
+        return {}
+
+
 class FittedWrongly(FeatureMethod):
     """Forgets a class that training lacks, and changes the features."""
 
@@ -276,6 +317,10 @@ class FittedWrongly(FeatureMethod):
         (NotIdentity, "identity", "tokens differ"),
         (MergesWrongly, "merging", "tokens differ"),
         (OwnChance, "same_bits", "head.fc.weight"),
+        (Forgets, "resumes", "step.memory"),
+        (Shares, "fused", "beside another learner"),
+        (Overreaches, "finish", "backbone.model"),
+        (Wanders, "finish", "two calls"),
         (FittedWrongly, "fit", "without a class"),
         (FittedWrongly, "fit_same_bits", "changes the features"),
     ],

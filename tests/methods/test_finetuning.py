@@ -15,15 +15,18 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from bench.baselines.ema import EMA
+from bench.baselines.muon import Muon
 from bench.baselines.sam import SAM
 from bench.baselines.wise_ft import WiSEFT, mixed
 from bench.cells.recipes import Recipe
 from bench.conformance.stages import take_step
 from bench.conformance.subjects import BATCH, CLASSES, TASK, images, spec_of
 from bench.conformance.tiny import tiny_backbone
+from bench.core.errors import UsageError
 from bench.methods import Memory, Method, Selected, Step
 from bench.methods.build import build_model, trainable_names
 from bench.methods.model import Model
+from bench.plots.choice import choice
 from bench.records import Store
 from bench.training.job import stage_jobs
 from bench.training.learner import Learner
@@ -137,7 +140,7 @@ def test_sam_steps_as_released_code(case: str) -> None:
             optimizer.step()
 
     step = Step(
-        model, x, y, 0, 3, None, None, dict(model.named_parameters()), None, [optimizer], Memory(), Engine()
+        model, x, y, len(y), 0, 3, None, None, dict(model.named_parameters()), None, [optimizer], Memory(), Engine()
     )  # type: ignore[arg-type]  # fmt: skip
     for _ in range(3):
         method.optimize(step, closure)
@@ -205,9 +208,9 @@ def test_wise_ft_takes_the_share_that_validation_likes_best(best: tuple[float, .
     """Of equals the smallest; the whole model is then that mean, its whole numbers those of the end."""
     given, model = selected({round(n / 10, 1): 0.9 if n / 10 in best else 0.2 for n in range(11)})
     told = WiSEFT().finish(given)
-    assert told["alpha"] == expected
-    assert told["curve"]["alpha"] == [n / 10 for n in range(11)]
-    assert told["curve"]["val_accuracy"] == [0.9 if n / 10 in best else 0.2 for n in range(11)]
+    assert told["choice"]["chosen"] == expected
+    assert told["choice"]["values"] == [n / 10 for n in range(11)]
+    assert told["choice"]["scores"] == [0.9 if n / 10 in best else 0.2 for n in range(11)]
     for name, value in model.state_dict().items():
         if name in given.state:
             assert float(value.float().mean()) == pytest.approx(
@@ -229,10 +232,54 @@ def test_wise_ft_in_a_run_is_the_mean_of_its_two_stages(run_cells: RunCells, tmp
     assert chosen
     assert none.metrics["test"] == probe.metrics["test"]
     assert whole.metrics["test"] == staged.metrics["test"]
-    curve = chosen.diagnostics["stage2"]["curve"]
-    assert curve["val_accuracy"][0] == pytest.approx(probe.metrics["val"]["accuracy"])
-    assert curve["val_accuracy"][-1] == pytest.approx(staged.metrics["val"]["accuracy"])
-    best = curve["alpha"].index(chosen.diagnostics["stage2"]["alpha"])
-    assert chosen.metrics["val"]["accuracy"] == pytest.approx(max(curve["val_accuracy"]))
-    assert curve["val_accuracy"][best] == max(curve["val_accuracy"])
+    told = chosen.diagnostics["stage2"]["choice"]
+    assert told["scores"][0] == pytest.approx(probe.metrics["val"]["accuracy"])
+    assert told["scores"][-1] == pytest.approx(staged.metrics["val"]["accuracy"])
+    assert chosen.metrics["val"]["accuracy"] == pytest.approx(max(told["scores"]))
+    assert told["scores"][told["values"].index(told["chosen"])] == max(told["scores"])
+    chart = choice(chosen)
+    assert [point["score"] for point in chart.points] == told["scores"]
+    assert [point["value"] for point in chart.points if point["chosen"]] == [told["chosen"]]
+    assert f"alpha = {told['chosen']:g}" in chart.heading
+    with pytest.raises(UsageError, match="No choice after any stage"):
+        choice(probe)
     assert chosen.test_evaluations == 2
+
+
+@pytest.mark.parametrize("kind", ["vit", "cnn"])
+def test_muon_is_newton_schulz_written_here_and_adamw_for_the_rest(kind: str) -> None:
+    """One step, on the directions in which each matrix has most of its gradient."""
+    recipe = Recipe(schedule="constant", lr=0.01, weight_decay=0.0)
+    method = Muon()
+    made = learner(method, kind, recipe)
+    start = made.state()
+    made.train_mode()
+    take_step(made, 0, 0)
+    matrices = 0
+    for name, parameter in made.trained.items():
+        moved, gradient = start[name] - parameter.detach(), parameter.grad
+        assert gradient is not None
+        inside = name.startswith("backbone.") and name.endswith("weight") and parameter.ndim >= 2
+        if not inside or parameter.shape[1] <= 3:
+            expected = torch.where(gradient == 0, 0.0, 0.01 * gradient / (gradient.abs() + 1e-8))  # AdamW's first step
+            torch.testing.assert_close(moved, expected, rtol=1e-3, atol=1e-5)
+            continue
+        matrices += 1
+        rows, columns = parameter.flatten(1).shape
+        expected = 0.01 * 0.2 * max(rows, columns) ** 0.5 * orthogonalised(gradient.flatten(1))
+        left, sizes, right = torch.linalg.svd(gradient.flatten(1).double(), full_matrices=False)
+        large = sizes > 0.1 * sizes.norm()  # timm multiplies in bfloat16, in which small ones are noise
+        found, wanted = (left.T @ one.double() @ right.T for one in (moved.flatten(1), expected))
+        far = (found - wanted)[large][:, large].norm() / wanted[large][:, large].norm()
+        assert float(far) < 0.05, f"{name}: {far}"
+    assert matrices > 5
+
+
+def orthogonalised(matrix: Tensor) -> Tensor:
+    """Jordan's quintic iteration in double precision."""
+    x = matrix.double() / matrix.double().norm()
+    x = x.T if len(matrix) > matrix.shape[1] else x
+    for _ in range(5):
+        square = x @ x.T
+        x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
+    return (x.T if len(matrix) > matrix.shape[1] else x).float()
