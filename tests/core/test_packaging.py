@@ -15,7 +15,7 @@ from bench.plugins.folders import ALONE
 from bench.plugins.registry import KINDS, catalog
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = (".py", ".safetensors", ".npz", ".txt", ".csv", ".html", ".css", ".js", ".typed")
+SHIPPED = (".py", ".toml", ".safetensors", ".npz", ".txt", ".csv", ".html", ".css", ".js", ".typed")
 FOUND = """
 import site, sys
 site.addsitedir({place!r})  # reads .pth files, which `python -S` did not
