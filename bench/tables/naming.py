@@ -25,7 +25,7 @@ def naming(record: Record, among: Iterable[Record], parts: Sequence[str] = ROW) 
     """
     left, terms = list(among), []
     for key in parts:
-        alike = [one for one in left if _part(one, key) == _part(record, key)]
+        alike = [one for one in left if _alike(_part(one, key), _part(record, key))]
         if len(alike) < len(left):
             terms.append(_term(record, left, alike, key))
             left = alike
@@ -67,13 +67,21 @@ def _term(record: Record, left: Sequence[Record], alike: Sequence[Record], key: 
 
 def _telling(part: Part, others: Iterable[Part]) -> dict[str, object]:
     """The fields that tell a plug-in from others of its name."""
-    rivals = [other for other in others if other.name == part.name and other != part]
+    rivals = [other for other in others if other.name == part.name and not _alike(other, part)]
     told = {}
     for field, value in part.params.items():
         same = [rival for rival in rivals if field in rival.params and rival.params[field] == value]
         if len(same) < len(rivals):
             told[field], rivals = value, same
     return told
+
+
+def _alike(one: Part | str, other: Part | str) -> bool:
+    """Whether two parts are equal; a field that one lacks came with a later version and tells nothing."""
+    if isinstance(one, str) or isinstance(other, str):
+        return one == other
+    both = one.params.keys() & other.params.keys()
+    return one.name == other.name and all(one.params[field] == other.params[field] for field in both)
 
 
 def _part(record: Record, key: str) -> Part | str:

@@ -43,6 +43,16 @@ def test_no_more_is_said_than_tells_records_apart(records: list[Record]) -> None
     assert naming(records[4], records[4:]) == ""
 
 
+def test_a_field_that_older_records_lack_makes_no_other_row(records: list[Record]) -> None:
+    older, later = (
+        record(f"digits/pico/vpt/quick/seed={seed}", recipe=fields)
+        for seed, fields in ((0, {}), (1, {"accumulate": 1}))
+    )
+    together = [*records, older, later]
+    assert naming(later, together) == naming(older, together) == "vpt"
+    assert naming(later, together, RUN) == "vpt seed=1"
+
+
 def test_a_name_that_several_parts_have_says_which(records: list[Record]) -> None:
     mine = record("knn/pico/ridge/quick/seed=0", backbone={"size": 64})
     together = [*records, mine]
