@@ -43,7 +43,7 @@ class Versus:
     """Everything `bench compare` says, which ``print`` shows as text.
 
     Attributes:
-        pair: The test and its interval, on the runs that both have; p adjusted over the pairs of their comparison group.
+        pair: The test and its interval, on the runs that both have; p adjusted over the pairs of their group.
         rows: Rows of the block, whose seed variance the test shares.
         ahead: How often a run of A was ahead of B's, as a description.
         seeds: Runs of A and of B; the pair has those that both have.

@@ -62,7 +62,7 @@ def _in_company(found: Versus) -> list[str]:
     if found.rows == 2:
         return []
     return [
-        f"  among the {found.rows} rows of their comparison group: p = {pair.adjusted:.4f} by Holm over {number} pairs{pooled}"
+        f"  among the {found.rows} rows of their group: p = {pair.adjusted:.4f} by Holm over {number} pairs{pooled}"
     ]
 
 
