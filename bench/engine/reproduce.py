@@ -16,13 +16,15 @@ import numpy as np
 from bench.core.errors import UsageError
 from bench.core.text import preformatted
 from bench.data.roots import CACHE_VARIABLE
-from bench.engine.run import carry_out
+from bench.engine.run import carry_out, check_writable
 from bench.engine.settings import Settings
 from bench.plugins.registry import load
 from bench.records import Record, StageResult, Store, evaluation_log, is_output
+from bench.records.schema import Metrics
 
 Arrays = dict[str, np.ndarray]
 FEW_BITS = 18
+PRINTED = 1e-4  # a digit more than tables print; packing moved metrics by less
 Verdict = Literal["equal", "within rounding", "different"]
 
 
@@ -32,7 +34,7 @@ class Comparison:
 
     Attributes:
         verdict: "equal": every metric, item's score, curve and prediction agrees in the digits that the record has
-            (outputs that an earlier version kept in a few bits only are judged by metrics and items alone); "within
+            (outputs that an earlier version kept in a few bits are judged by items, and by metrics as printed); "within
             rounding": the same samples, and outputs agree to 1 % of their spread; else "different".
         largest: Largest absolute difference of any output that can be compared.
         metric: The task's headline metric.
@@ -76,13 +78,14 @@ def reproduce(file: Path, settings: Settings) -> Comparison:
         UsageError: The file is no finished record, or the repetition failed.
     """
     record, arrays = read(file)
+    check_writable(Store.folder_of(file), "the log of test-set evaluations", "Copy that folder first.")
     with TemporaryDirectory() as folder, patch.dict(os.environ, {CACHE_VARIABLE: f"{folder}/cache"}):
         again_settings = replace(settings, results=Path(folder), keep_features=_has_features(arrays))
         again_done = carry_out([record.cell], again_settings)
         if again_done.failed:
             raise UsageError(f"The repetition failed: {next(iter(again_done.failed.values()))}")
-        for look in evaluation_log.read(Path(folder)):  # it has been looked at, whatever came of it
-            evaluation_log.append(Store.folder_of(file), look)
+        for evaluation in evaluation_log.read(Path(folder)):  # the test split was used, whatever came of it
+            evaluation_log.append(Store.folder_of(file), evaluation)
         again, others = Store(Path(folder)).pair(record.cell)
         return compare(record, arrays, again, others)
 
@@ -111,7 +114,7 @@ def compare(record: Record, arrays: Arrays, again: Record, others: Arrays) -> Co
     largest = max((_difference(arrays[name], others.get(name)) for name in outputs), default=0.0)
     return Comparison(
         cell=record.cell,
-        verdict=_verdict(_same_stages(record, again), arrays, others),
+        verdict=_verdict(_same_stages(record, again, any(map(_in_few_bits, arrays.values()))), arrays, others),
         largest=largest,
         metric=headline,
         scores=(record.metrics["test"][headline], again.metrics["test"][headline]),
@@ -145,12 +148,32 @@ def _in_few_bits(array: np.ndarray) -> bool:
     return array.dtype == np.float32 and bool(np.array_equal(fraction, np.round(fraction)))
 
 
-def _same_stages(record: Record, again: Record) -> bool:
-    """Metrics and items to the last bit; curves to the five significant digits that some records have."""
+def _same_stages(record: Record, again: Record, few_bits: bool) -> bool:
+    """Items to the last bit; curves to the five significant digits that some records have; metrics: `_same_metrics`."""
     kept, made = (
-        [{**stage.model_dump(mode="json"), "curves": None} for stage in one.stages] for one in (record, again)
+        [{**stage.model_dump(mode="json"), "curves": None, "metrics": None} for stage in one.stages]
+        for one in (record, again)
     )
-    return kept == made and all(map(_same_curves, record.stages, again.stages))
+    pairs = list(zip(record.stages, again.stages, strict=False))
+    return (
+        kept == made
+        and all(_same_curves(one, other) for one, other in pairs)
+        and all(_same_metrics(one.metrics, other.metrics, few_bits) for one, other in pairs)
+    )
+
+
+def _same_metrics(kept: dict[str, Metrics], made: dict[str, Metrics], few_bits: bool) -> bool:
+    """To the last bit; of outputs in few bits to `PRINTED`, since their metrics were computed from these."""
+    one, other = ({(split, name): x for split, found in m.items() for name, x in found.items()} for m in (kept, made))
+    return one.keys() == other.keys() and all(
+        _close(value, other[key], PRINTED if few_bits else 0.0) for key, value in one.items()
+    )
+
+
+def _close(value: float | None, other: float | None, within: float) -> bool:
+    if value is None or other is None:
+        return value is other
+    return abs(value - other) <= within
 
 
 def _same_curves(stage: StageResult, again: StageResult) -> bool:

@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from bench.callbacks.base import Callbacks, RunEvent, callbacks_of
 from bench.cells.cell import Cell
@@ -90,7 +91,7 @@ def _run(cells: Iterable[Resolved], settings: Settings) -> Done:
     planned = planner.plan(cells, store, lacking)
     to_do = [one for one in planned if one.reason]
     if to_do or lacking:
-        check_writable(settings)
+        check_writable(settings.results)
     failed = [lacking_record(*lack) for lack in lacking] + preflight(to_do, settings)
     if failed and len(failed) == len(planned) + len(lacking):
         raise DataError(failed[0].error.message if failed[0].error else "")
@@ -133,12 +134,11 @@ def epochs(groups: list[Group]) -> int:
     return sum(job.epochs for job in unique.values())
 
 
-def check_writable(settings: Settings) -> None:
-    """Raise UsageError unless the results folder can be written."""
-    folder = settings.results
+def check_writable(folder: Path, what: str = "results", remedy: str = "Choose another folder with --results.") -> None:
+    """Raise UsageError unless ``folder`` can be written."""
     existing = next(parent for parent in [folder.absolute(), *folder.absolute().parents] if parent.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise UsageError(f"Cannot write results to {folder}. Choose another folder with --results.")
+        raise UsageError(f"Cannot write {what} to {folder}. {remedy}")
 
 
 def preflight(cells: list[Planned], settings: Settings) -> list[Record]:

@@ -73,6 +73,20 @@ def test_the_spread_of_half_precision_is_finite() -> None:
     assert compare(record, large, record, others).verdict == "different"
 
 
+def test_metrics_of_outputs_in_few_bits_are_compared_as_printed() -> None:
+    """Their metrics were computed from the kept outputs, so a repetition meets them to what tables print."""
+    made, arrays = finished("digits/pico/lora/quick/seed=0")
+    few = {name: array - array.max(1, keepdims=True) if "logits" in name else array for name, array in arrays.items()}
+
+    def moved(by: float) -> Record:
+        last = made.stages[-1]
+        metrics = {split: {name: x + by for name, x in found.items()} for split, found in last.metrics.items()}
+        return made.model_copy(update={"stages": [*made.stages[:-1], last.model_copy(update={"metrics": metrics})]})
+
+    assert [compare(moved(by), few, made, arrays).verdict == "equal" for by in (2e-7, 1e-3)] == [True, False]
+    assert compare(moved(2e-7), arrays, made, arrays).verdict != "equal"
+
+
 def test_what_is_no_record_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no record"):
         reproduce(tmp_path / "nothing.json", Settings())

@@ -127,10 +127,9 @@ def _unstated(name: str, file: Path) -> Finding | None:
 def _results(results: Path) -> list[Finding]:
     from bench.core.probe import local_locks, lock_problem, mounts_here
     from bench.engine.run import check_writable
-    from bench.engine.settings import Settings
 
     try:
-        check_writable(Settings(results=results))
+        check_writable(results)
     except BenchError as error:
         return [Finding("problem", "results folder", str(error))]
     found = [Finding("ok", "results folder", str(results))]
