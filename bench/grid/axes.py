@@ -72,11 +72,21 @@ def _points(grid: Grid, variables: dict[str, Any]) -> list[tuple[Any, ...]]:
     seeds = [_seed("seeds", value) for value in _many(variables.get("seed", 0))]
     data_seeds: list[int | None] = [_seed("data_seed", value) for value in _many(variables.get("data_seed"))]
     return [
-        (dataset, backbone, method, recipe, seed, data_seed)
+        (dataset, backbone, *_own_recipe(method, recipe), seed, data_seed)
         for dataset, backbone, recipe, method, data_seed, seed in itertools.product(
             grid["dataset"], grid["backbone"], grid["recipe"], grid["method"], data_seeds or [None], seeds
         )
     ]
+
+
+def _own_recipe(method: Spec, recipe: Spec) -> tuple[Spec, Spec]:
+    """A method's spec without the recipe's fields that a suite gave it, and the recipe with them."""
+    fields = _annotations("method", method.name)
+    own = {key: value for key, value in method.params.items() if key in Recipe.model_fields and key not in fields}
+    if not own:
+        return method, recipe
+    rest = {key: value for key, value in method.params.items() if key not in own}
+    return Spec(method.name, rest), Spec(recipe.name, {**recipe.params, **own})
 
 
 def _specs(axis: str, item: Any) -> list[Spec]:
@@ -118,9 +128,10 @@ def _values(annotation: str, value: Any) -> list[Any]:
 
 def _annotation(axis: str, name: str, key: str) -> str:
     """Source text of a field's type, or nothing where it is not known."""
-    if axis == "recipe":
-        return str(Recipe.model_fields[key].annotation) if key in Recipe.model_fields else ""
-    return _annotations(axis, name).get(key, "")
+    found = {} if axis == "recipe" else _annotations(axis, name)
+    if axis in ("recipe", "method") and key not in found and key in Recipe.model_fields:
+        return str(Recipe.model_fields[key].annotation)
+    return found.get(key, "")
 
 
 def _annotations(axis: str, name: str) -> dict[str, str]:
@@ -134,8 +145,9 @@ def _annotations(axis: str, name: str) -> dict[str, str]:
 def _place(grid: Grid, key: str) -> tuple[str, set[str] | None, str]:
     """Where a field belongs: the axis, the plug-ins that have it (None: all), and its name there.
 
-    ``name.field`` names one method or data set; a plain field is the backbones' ``image_size``, else the recipes',
-    else the methods', else the data sets', else the backbones'.
+    ``name.field`` names one method or data set (of a method also a field of the recipe, for its rows alone); a plain
+    field is the backbones' ``image_size``, else the recipes', else the methods', else the data sets', else the
+    backbones'.
     """
     name, _, field = key.rpartition(".")
     if key == IMAGE_SIZE:
@@ -146,6 +158,8 @@ def _place(grid: Grid, key: str) -> tuple[str, set[str] | None, str]:
         having = {n for n, fields in _fields(grid, axis).items() if field in fields and name in ("", n)}
         if having:
             return axis, having, field
+    if field in Recipe.model_fields and name in _fields(grid, "method"):
+        return "method", {name}, field
     raise UsageError(_nowhere(grid, name, field))
 
 

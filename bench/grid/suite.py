@@ -2,7 +2,8 @@
 
 A suite is a Python file (an mmengine Config, so ``_base_ = "other.py"`` inherits) whose docstring says what it
 shows, with these variables, each one value or a list: ``dataset``, ``protocol``, ``backbone``, ``recipe``,
-``methods`` (``"cladapter[k=5]"``, or ``dict(name="cladapter", k=[5, 20])`` whose lists form a grid), ``seeds``,
+``methods`` (``"cladapter[k=5]"``, or ``dict(name="cladapter", k=[5, 20])`` whose lists form a grid; a field of the
+recipe there, as ``"lora[lr=0.01]"``, holds for that row), ``seeds``,
 ``data_seed``. ``train = False`` only counts parameters. Any other variable is a field (see `bench.grid.axes`):
 ``image_size`` of the backbones, else a field of the recipes, else of the methods, the data sets or the backbones that
 have one so named, or ``name.field`` of one of them. ``-o key=value`` replaces a variable.

@@ -101,6 +101,30 @@ def test_a_field_of_one_method(suite: Path) -> None:
         names(suite, "linear_probe.k=7")
 
 
+def test_a_field_of_the_recipe_for_one_method(tmp_path: Path) -> None:
+    """A rate that was chosen for one method is fixed for it alone: in a text, in a dict, by -o."""
+    path = tmp_path / "rates.py"
+    path.write_text(
+        SUITE.replace(
+            'dict(name="knn", k=[3, 5]), "linear_probe"',
+            'dict(name="lora", rank=2, lr=[0.1, 0.2]), "linear_probe[lr=0.3]"',
+        )
+        + "lr = 0.5\n"
+    )
+    rows = [name.split("/")[2:4] for name in names(path, "seeds=[0]", "knn.epochs=2")]
+    assert rows == [
+        ["knn", "quick[epochs=2,lr=0.5]"],
+        ["lora[rank=2]", "quick[lr=0.1]"],
+        ["lora[rank=2]", "quick[lr=0.2]"],
+        ["linear_probe", "quick[lr=0.3]"],
+    ]
+    assert [name.split("/")[3] for name in names(path, "methods=[linear_probe]", "linear_probe.lr_grid=[0.1,0.2]")] == [
+        "quick[lr=0.5,lr_grid=[0.1,0.2]]"
+    ] * 2
+    with pytest.raises(UsageError, match="no parameter 'learning_rate'"):
+        names(path, "lora.learning_rate=1")
+
+
 def test_a_list_is_one_value_of_a_field_that_takes_lists(suite: Path) -> None:
     base = ("methods=knn", "seeds=0")
     assert names(suite, *base, "lr_grid=[0.1,0.2]") == ["digits/pico/knn/quick[lr_grid=[0.1,0.2]]/seed=0"]

@@ -1,0 +1,18 @@
+"""Which learning rates do the methods of `leaderboard_pacs_full` take? Four trials each, on a fifth of its images.
+
+One seed; validation chooses. `leaderboard_pacs_full` trains on all images at what was chosen here.
+"""
+
+dataset = "pacs[protocol=official_art_painting,fraction=0.2]"
+backbones = ["lite0", "deit_tiny"]
+image_size = 160
+recipe = "tuned_small[epochs=3]"
+methods = [
+    "majority",
+    "linear_probe",
+    "cladapter[tuning=frozen]",
+    "cladapter[tuning=staged]",
+    "lora",
+    "full_finetune",
+]
+seeds = [0]
