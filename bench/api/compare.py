@@ -22,7 +22,8 @@ def compare(
     """Difference, interval and verdict of two rows, and what it would take to separate them; prints as text.
 
     Args:
-        a, b: Filters that name one row each, as for `bench.table`.
+        a: Filter that names one row, as for `bench.table`.
+        b: Filter of the other row.
         results: Folder of the records.
         split: ``test``, ``val`` or ``external``.
         metric: Of the task; without it, its first.

@@ -29,7 +29,12 @@ def reproduce(
 
     Args:
         record: A ``seed=N.json`` below a results folder.
-        data, weights, device, partial, quiet, plugins: As for `bench.run`.
+        data: Folder of the data sets; without it ``BENCH_DATA``.
+        weights: Folder of weights; without it ``BENCH_WEIGHTS``.
+        device: cpu, cuda, ...; without it CUDA when there is one, else the CPU.
+        partial: Accept incomplete data.
+        quiet: No progress bar and no remarks.
+        plugins: Further folders of plug-ins.
 
     Raises:
         UsageError: The file is no finished record, or the repetition failed.

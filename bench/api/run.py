@@ -56,7 +56,8 @@ def run(
         targets: Suites by name or file, cells by name.
         claims: Also what published claims need, as ``PAPER`` or ``PAPER:TABLE``.
         claims_folder: Folder of your own papers' CSVs, for ``claims``.
-        data, weights: Folders; without them ``BENCH_DATA`` and ``BENCH_WEIGHTS``, else a user cache and timm's hub.
+        data: Folder of the data sets; without it ``BENCH_DATA``, else a user cache.
+        weights: Folder of weights; without it ``BENCH_WEIGHTS``, else timm's hub.
         results: Folder of the records.
         device: cpu, cuda, cuda:1, ...; without it CUDA when there is one, else the CPU.
         executor: What carries out groups of cells.
