@@ -60,7 +60,7 @@ class Dataset(Params):
     licence: ClassVar[str] = ""
     own: ClassVar[bool] = False  # whoever makes a report has these data, so that it may show them
     citation: ClassVar[str] = ""
-    task: ClassVar[str] = ""  # the name of a task plug-in; every data set states it
+    task: ClassVar[str]  # the name of a task plug-in; every data set states it, or has a field of this name
     libraries: ClassVar[tuple[str, ...]] = ()  # that reading it needs, beyond what every installation has
     forbidden_flips: ClassVar[tuple[Flip, ...]] = ()  # axes along which a mirrored sample would be another thing
     folder: ClassVar[str] = ""  # below the data root; empty: the data are embedded or come from a field
@@ -143,7 +143,7 @@ class Dataset(Params):
         Raises:
             UsageError: The class states no task, or no task plug-in has this name.
         """
-        if not self.task:
+        if not getattr(self, "task", ""):
             raise UsageError(
                 f"{self.plugin_name()} states no task. Add a line such as task = ... to {type(self).__name__}."
             )

@@ -12,8 +12,7 @@ from bench.core.errors import DataError
 from bench.data import Dataset, Folds, Sample
 from bench.data.formats.folders import file_table
 from bench.data.formats.images import image_size, read_image
-from bench.data.formats.mask_folder import read_masks
-from bench.tasks.instances import NUMBERS
+from bench.data.formats.mask_folder import objects_in
 
 FOLDS = 5
 
@@ -65,16 +64,7 @@ class DSB2018(Dataset):
 @lru_cache(maxsize=256)  # identity, notes and cache each ask once; 4,000 files in all
 def _objects(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     """The map of objects of an image, and its empty mask files."""
-    extent = image_size(path)
-    masks, empty = read_masks(path.parent.parent / "masks", extent)
-    if len(masks) > NUMBERS:
-        raise DataError(f"{path.name} has {len(masks)} masks, more than the {NUMBERS} that a map can number.")
-    objects = np.zeros(extent, dtype=np.int32)
-    for number, mask in enumerate(masks):
-        if objects[mask].any():
-            raise DataError(f"Masks of {path.name} overlap, which a map of objects cannot hold. Repair them.")
-        objects[mask] = NUMBERS + number
-    return objects, empty
+    return objects_in(path.parent.parent / "masks", image_size(path))
 
 
 def _path(sample: Sample) -> Path:

@@ -133,6 +133,18 @@ def _csv(root: Path) -> dict[str, Any]:
     return {"path": "own/list.csv"}
 
 
+def _boxes(root: Path) -> dict[str, Any]:
+    made_dense.bccd(root)
+    (root / "bccd").rename(root / "own")
+    return {"path": "own", "protocol": "split"}
+
+
+def _masks(root: Path) -> dict[str, Any]:
+    made_dense.dsb2018(root)
+    (root / "dsb2018").rename(root / "own")
+    return {"path": "own", "task": "instances"}
+
+
 def _nifti(root: Path) -> dict[str, Any]:
     participants(root)
     return {"path": "brains/participants.tsv", "protocol": "grouped"}
@@ -173,6 +185,8 @@ MADE: dict[str, Callable[[Path], dict[str, Any]]] = {
     "whu_rs19": _whu,
     "insplad_fault": _insplad,
     "image_folder": _folder,
+    "box_folder": _boxes,
+    "mask_folder": _masks,
     "csv_images": _csv,
     "nifti_folder": _nifti,
     "ucf101": _clips(ucf101),

@@ -72,17 +72,23 @@ def targets(dataset: Dataset, root: Path, views: list[View], samples: list[Sampl
         yield Problem(kind, "note", detail, len(ids), tuple(ids[:SHOWN]))
 
 
+def _named(views: list[View], column: str) -> set[str]:
+    """Paths that a column of some view's table names."""
+    return {path for view in views if column in view.table for path in view.table[column]}
+
+
 def unlisted(dataset: Dataset, root: Path, views: list[View]) -> Iterator[Problem]:
-    """Image files in the folder that no protocol's table names."""
-    listed = {path for view in views if "path" in view.table for path in view.table["path"]}
+    """Image files in the folder that no protocol's table names, neither as samples nor as targets."""
+    listed, targets = _named(views, "path"), _named(views, "target")
     if not listed:
         return
-    place = dataset.location(root)
+    place, known = dataset.location(root), listed | targets
     extra = [
         printable(file)
         for file in walk(place)
         if Path(file).suffix.lower() in IMAGE_SUFFIXES
-        and file not in listed
+        and file not in known
+        and not any(str(folder) in targets for folder in Path(file).parents)
         and not is_clutter(Path(file).name)
         and not any(fnmatch(file, pattern) for pattern in dataset.beside)
     ]

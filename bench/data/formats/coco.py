@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ class CocoFile:
 
     Attributes:
         name: The file, for messages.
-        images: File name -> its entry.
+        images: File name without folders -> its entry.
         categories: Category id -> its name.
         objects: Image id -> its annotations.
         strays: Annotations whose image the file does not list.
@@ -183,6 +184,7 @@ def read_coco(file: Path) -> CocoFile:
         annotations = list(content["annotations"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"Cannot read the annotations {name}: {error!r}. Restore the file.") from error
+    images = [_by_its_name(one) for one in images]
     _check(name, "image", images, "file_name")
     _check(name, "category", categories, "name")
     known, objects, strays = {_key(one["id"]) for one in images}, defaultdict(list), []
@@ -196,6 +198,13 @@ def read_coco(file: Path) -> CocoFile:
             strays.append(one)
     names = {key: str(one["name"]) for one in categories if (key := _key(one["id"])) is not None}
     return CocoFile(name, {str(one["file_name"]): one for one in images}, names, dict(objects), tuple(strays))
+
+
+def _by_its_name(entry: Any) -> Any:
+    """The entry of an image without the folders of its file name: some tools write them, and files are moved."""
+    if not isinstance(entry, dict) or "file_name" not in entry:
+        return entry
+    return {**entry, "file_name": re.split(r"[/\\]", str(entry["file_name"]))[-1]}
 
 
 def _check(name: str, kind: str, entries: list[Any], called: str) -> None:

@@ -80,10 +80,11 @@ def from_pil(image: Image.Image) -> np.ndarray:
 
 
 def read_map(path: Path) -> np.ndarray:
-    """Decode a label map as stored, (H, W): uint8, or int32 where it has more than 8 bits; palettes give their index.
+    """Decode a label map as stored, (H, W): uint8, or int32 where it has more than 8 bits; palettes give their index, equal channels
+    the value of one.
 
     Raises:
-        DataError: The file is missing, no image, or has several channels; the message names it.
+        DataError: The file is missing, no image, or has channels that differ; the message names it.
     """
     with reading("label map", path), _opened(path) as image:
         image.load()
@@ -92,6 +93,10 @@ def read_map(path: Path) -> np.ndarray:
             return np.asarray(seen).astype(np.uint8)
         if seen.mode.startswith("I"):
             return np.asarray(seen).astype(np.int32)
+        if seen.mode in ("RGB", "RGBA", "LA"):
+            channels = np.asarray(seen.convert("RGB"))
+            if (channels == channels[..., :1]).all():
+                return np.ascontiguousarray(channels[..., 0])
     raise DataError(printable(f"{path} is no label map: its mode is {seen.mode}. Store one class number a pixel."))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -48,6 +48,40 @@ def read_voc(file: Path, classes: Sequence[str], first_pixel: int = 0) -> VocFil
     except (OSError, ElementTree.ParseError, ValueError) as error:
         raise DataError(f"Cannot read the annotation {name}: {error}. Restore it from the source.") from error
     return VocFile(np.array(boxes, dtype=np.float32).reshape(-1, WIDTH), extent)
+
+
+def voc_classes(files: Iterable[Path]) -> tuple[str, ...]:
+    """The names of all classes that some files name, sorted.
+
+    Raises:
+        DataError: A file is no such XML; the message names it.
+    """
+    names: set[str] = set()
+    for file in files:
+        try:
+            names |= {_text(found, "name") for found in _parsed(file).iter("object")}
+        except (OSError, ElementTree.ParseError, ValueError) as error:
+            raise DataError(f"Cannot read the annotation {printable(file)}: {error}. Repair or remove it.") from error
+    return tuple(sorted(names))
+
+
+def voc_lists(place: Path) -> dict[str, str]:
+    """File stem -> the split that Pascal VOC's lists ``ImageSets/Main/{train,val,test}.txt`` put it in.
+
+    Raises:
+        DataError: A list cannot be read, or a stem stands in two.
+    """
+    found: dict[str, str] = {}
+    for split in ("train", "val", "test"):
+        file = next(iter(sorted(place.glob(f"**/ImageSets/Main/{split}.txt"))), None)
+        try:
+            stems = file.read_text(encoding="utf-8").split() if file else []
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"Cannot read the list {file}: {error}. Restore it.") from error
+        for stem in stems:
+            if found.setdefault(stem, split) != split:
+                raise DataError(f"{file} names {stem}, which is in {found[stem]} already. Remove it from one list.")
+    return found
 
 
 def boxes_on(photograph: Path, found: VocFile, file: Path) -> np.ndarray:

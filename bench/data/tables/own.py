@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -14,11 +14,9 @@ from pydantic import Field, model_validator
 from bench.core.errors import DataError, MissingData, nearest
 from bench.data.audit.leaks import DUPLICATE
 from bench.data.base import Dataset
+from bench.data.formats.annotated import split_name as split_name  # its users read it from here
 from bench.data.formats.folders import file_table
 from bench.data.tables.splits import EXTERNAL, Folds, LeaveDomainOut, Split
-
-_SPELLINGS = {"training": "train", "valid": "val", "validation": "val", "dev": "val", "testing": "test"}
-
 
 HOLDOUT = Folds(folds=5, train=(0, 1, 2), val=(3,), test=(4,))
 RESAMPLED = replace(HOLDOUT, drawn=True)
@@ -92,17 +90,18 @@ class OwnImages(Dataset):
         return root / self.external
 
     def with_external(
-        self, table: pd.DataFrame, rows: Iterable[Mapping[Any, Any]], root: Path, place: Path
+        self, table: pd.DataFrame, rows: Sequence[Mapping[Any, Any]], root: Path, place: Path
     ) -> pd.DataFrame:
         """The table with further test samples behind its own, marked in the column ``external``.
 
         Args:
-            rows: With ``path`` below ``place`` and ``label``, and perhaps ``group`` and ``domain``.
+            rows: With ``path`` below ``place``, and perhaps ``target``, ``label``, ``group`` and ``domain``.
             place: Where they lie, which may be outside of the set's own folder.
         """
         # by real paths, since the folder above a link's target is not the one above the link
         way = os.path.relpath(os.path.realpath(place), os.path.realpath(self.location(root)))
-        further = file_table({**row, "path": f"{way}/{row['path']}"} for row in rows)
+        moved = ({name: f"{way}/{row[name]}" for name in ("path", "target") if name in row} for row in rows)
+        further = file_table({**row, **places} for row, places in zip(rows, moved, strict=True))
         for column, own in (("group", further["id"]), ("domain", place.name)):
             if column in table and column not in further:
                 further[column] = own
@@ -110,7 +109,7 @@ class OwnImages(Dataset):
         both = pd.concat([table, further[kept]], ignore_index=True)
         marks = [False] * len(table) + [True] * len(further)
         both[EXTERNAL], both["path"] = marks, both["path"].astype(object)
-        return both.astype({"label": int})
+        return both.astype({"label": int}) if "label" in both else both
 
     def check_domain(self, domains: set[str]) -> None:
         """Say which domains there are when ``test_domain`` is none of them.
@@ -137,9 +136,3 @@ class OwnImages(Dataset):
         if ("val" in splits) != (self.protocol == "split"):
             article, other = ("a", "split") if "val" in splits else ("no", "split_without_val")
             raise DataError(f"{name}: there is {article} validation split; use protocol={other}.")
-
-
-def split_name(text: str) -> str:
-    """Usual spellings (training, valid, validation, dev, testing) to train, val, test; others stay as they are."""
-    plain = text.strip().lower()
-    return _SPELLINGS.get(plain, plain)
