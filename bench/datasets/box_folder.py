@@ -72,10 +72,11 @@ class BoxFolder(AnnotatedFolder):
     def notes(self, root: Path) -> list[str]:
         if self.format != "yolo":
             return []
-        images = [path for path in walk(self.place(root)) if is_image(path)]
-        bare = [path for path in images if label_of(self.place(root) / path) is None]
-        told = f"{len(bare)} of {len(images)} images have no label file, which means no objects: {bare[0] if bare else ''}"
-        return [told] if bare else []
+        place = self.place(root)
+        images = [path for path in walk(place) if is_image(path)]
+        bare = [path for path in images if label_of(place / path) is None]
+        told = f"{len(bare)} of {len(images)} images have no label file and count as images without objects"
+        return [f"{told}, e.g. {bare[0]}"] if bare else []
 
 
 def _yolo_rows(place: Path) -> Iterator[dict[str, Any]]:

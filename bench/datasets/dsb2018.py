@@ -13,6 +13,7 @@ from bench.data import Dataset, Folds, Sample
 from bench.data.formats.folders import file_table
 from bench.data.formats.images import image_size, read_image
 from bench.data.formats.mask_folder import objects_in
+from bench.tasks.instances import NUMBERS
 
 FOLDS = 5
 
@@ -64,7 +65,7 @@ class DSB2018(Dataset):
 @lru_cache(maxsize=256)  # identity, notes and cache each ask once; 4,000 files in all
 def _objects(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     """The map of objects of an image, and its empty mask files."""
-    return objects_in(path.parent.parent / "masks", image_size(path))
+    return objects_in(path.parent.parent / "masks", image_size(path), NUMBERS)
 
 
 def _path(sample: Sample) -> Path:

@@ -87,8 +87,8 @@ class MaskFolder(AnnotatedFolder):
         if self.task == "segmentation":
             return self._class_numbers(sample.target)
         if sample.target.is_dir():
-            return objects_in(sample.target, image_size(sample.path))[0]
-        return numbered_objects(sample.target)
+            return objects_in(sample.target, image_size(sample.path), NUMBERS)[0]
+        return numbered_objects(sample.target, NUMBERS)
 
     def _class_numbers(self, file: Path) -> np.ndarray:
         """The label map (H, W) of a mask file."""
@@ -109,7 +109,8 @@ class MaskFolder(AnnotatedFolder):
             return read_coco(sample.target).left_out(sample.path, masks=True)
         if not sample.target.is_dir():
             return ()
-        return tuple(f"{sample.id}: the mask {name} is empty" for name in objects_in(sample.target, image_size(sample.path))[1])
+        _, empty = objects_in(sample.target, image_size(sample.path), NUMBERS)
+        return tuple(f"{sample.id}: the mask {name} is empty" for name in empty)
 
 
 def _rows_of_objects(place: Path) -> list[dict[str, Any]]:

@@ -223,11 +223,18 @@ def _card(line: list[Located]) -> tuple[tuple[str, str], ...]:
     shown = []
     for name in CARD:
         if name in values:
-            value = values[name]
+            value = _default(values[name])
             text = str(value.value) if isinstance(value, ast.Constant) else ast.unparse(value)
             if text and text != "()":
                 shown.append((name, text))
     return tuple(shown)
+
+
+def _default(value: ast.expr) -> ast.expr:
+    """A variable's value; where it is a field, its default."""
+    if isinstance(value, ast.Call) and ast.unparse(value.func).endswith("Field") and value.args:
+        return value.args[0]
+    return value
 
 
 def _protocols(line: list[Located]) -> tuple[str, ...]:

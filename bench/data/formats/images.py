@@ -80,8 +80,8 @@ def from_pil(image: Image.Image) -> np.ndarray:
 
 
 def read_map(path: Path) -> np.ndarray:
-    """Decode a label map as stored, (H, W): uint8, or int32 where it has more than 8 bits; palettes give their index, equal channels
-    the value of one.
+    """Decode a label map as stored, (H, W): uint8, or int32 where it has more than 8 bits; palettes give their index,
+    equal channels the value of one.
 
     Raises:
         DataError: The file is missing, no image, or has channels that differ; the message names it.

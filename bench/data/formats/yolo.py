@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from bench.core.errors import DataError
 from bench.data.formats.annotated import IMAGES
@@ -18,7 +18,7 @@ LABELS = "labels"  # the folder
 
 
 def label_of(image: Path) -> Path | None:
-    """The label file of an image: beside it, or where a folder ``labels`` stands in for ``images``; None: it has none."""
+    """The label file of an image: beside it, or where a folder ``labels`` stands for ``images``; None: it has none."""
     beside, parts = image.with_suffix(".txt"), image.parts
     places = [number for number, part in enumerate(parts[:-1]) if part.lower() in IMAGES]
     swapped = [Path(*parts[:at], LABELS, *parts[at + 1 :]).with_suffix(".txt") for at in reversed(places)]

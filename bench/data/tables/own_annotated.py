@@ -6,12 +6,13 @@ import csv
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pandas as pd
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr
 
 from bench.core.errors import DataError
+from bench.data.audit.command import audit_command
 from bench.data.formats.folders import file_table, printable
 from bench.data.tables.own import HOLDOUT, RESAMPLED, OwnImages
 from bench.data.tables.splits import Official
@@ -33,12 +34,6 @@ class AnnotatedFolder(OwnImages):
 
     groups: str = Field("", description="CSV file with the columns path and group, of what must stay in one split")
     _named: dict[Path, tuple[str, ...]] = PrivateAttr(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _groups_are_given(self) -> Self:
-        if self.protocol.startswith("grouped") and not self.groups:
-            raise ValueError(f"protocol={self.protocol} needs groups=FILE; `bench data audit ... --groups FILE` makes one")
-        return self
 
     @must_define
     def rows(self, place: Path) -> list[dict[str, Any]]:
@@ -72,6 +67,9 @@ class AnnotatedFolder(OwnImages):
         if not rows:
             raise DataError(f"{self.plugin_name()}: {place} holds no annotated images.")
         table = self._divided(file_table(rows))
+        if self.protocol.startswith("grouped") and not self.groups:
+            how = f"{audit_command(self, root)} --groups groups.csv"
+            raise DataError(f"{self.plugin_name()}: protocol={self.protocol} needs groups=FILE, which `{how}` writes.")
         if self.groups:
             table["group"] = self._grouped(table, root, place)
         elsewhere = self.external_place(root)
@@ -85,8 +83,9 @@ class AnnotatedFolder(OwnImages):
         splits = set(table["split"]) - {""}
         if self.protocol.startswith("split"):
             self.check_splits(splits)
-            if lost := (table["split"] == "").sum():
-                raise DataError(f"{self.plugin_name()}: {lost} images are in no split, e.g. {table['id'][table['split'] == ''].iloc[0]}.")
+            lost = table["id"][table["split"] == ""]
+            if len(lost):
+                raise DataError(f"{self.plugin_name()}: {len(lost)} images are in no split, e.g. {lost.iloc[0]}.")
             return table
         if splits:
             given = "split" if "val" in splits else "split_without_val"
