@@ -155,18 +155,22 @@ def predict(
     inputs: Annotated[Path, typer.Argument(metavar="FOLDER", help="New images or volumes, or one of them.")],
     results: Results = Path("runs"),
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Default: the terminal.")] = None,
+    files: Annotated[
+        Path | None, typer.Option("--files", metavar="DIR", help="For masks, drawn pictures, boxes as COCO's JSON.")
+    ] = None,
     weights: Weights = None,
     device: Device = None,
     plugins: Plugins = None,
 ) -> None:
-    """Classify new images or volumes by what was trained.
+    """Predict on new images or volumes by what was trained.
 
-    CSV with a line a file: class, confidence, probability of each class. Exit code 1 when a file cannot be read.
+    CSV with a line a file (class, confidence, probability of each class) or an object. Exit code 1 when a file cannot
+    be read.
     """
     from bench.cli.commands import predict as command
 
     use_plugins(ctx, plugins)
-    raise typer.Exit(command.show(cell, inputs, results, out, weights, device))
+    raise typer.Exit(command.show(cell, inputs, results, out, files, weights, device))
 
 
 @results_app.command()

@@ -12,6 +12,8 @@ from PIL import Image
 
 from bench.core.errors import DataError, UsageError
 from bench.data.base import Dataset, Sample
+from bench.data.formats import resampling
+from bench.data.formats.annotations import spatial
 from bench.data.formats.extents import in_one_form, is_image
 from bench.data.formats.folders import IMAGE_SUFFIXES, is_clutter, printable, walk
 from bench.data.formats.images import from_pil, read_image
@@ -45,7 +47,11 @@ class Fresh:
     interpolation: str
 
     def __call__(self, given: Any) -> np.ndarray:
-        """One input: a path, a Pillow image, or an array.
+        """One input as a training input was cached; ``given`` is what `whole` takes."""
+        return self.sized(self.whole(given))
+
+    def whole(self, given: Any) -> np.ndarray:
+        """One input at its own size: a path, a Pillow image, or an array.
 
         Arrays are images (H, W, 3) or (H, W), volumes (D, H, W[, C]) on the grid of the training volumes, or vectors
         (d,). Values other than bytes need the data set's intensity rule, as in training.
@@ -61,12 +67,22 @@ class Fresh:
         formed = in_one_form(self.dataset, name, values)
         if is_image(formed.shape) != is_image(self.cached) or formed.ndim != len(self.cached):
             raise DataError(f"{name} has the shape {formed.shape}; the model was trained on {self.cached}.")
+        return formed
+
+    def sized(self, formed: np.ndarray) -> np.ndarray:
+        """What `whole` gave, as a training input was cached."""
         if formed.shape == self.cached:
             return formed
         if is_image(self.cached):
             height, width = kept_extent(self.wanted, self.recipe)
             return sized_image(formed, (height, width), self.recipe, self.interpolation)
         return sized_volume(formed, self.wanted[1:], self.recipe)
+
+    def shown(self, formed: np.ndarray) -> tuple[tuple[float, float], ...]:
+        """(start, length) along each axis of the part of an input that a model sees; all of a vector."""
+        if len(self.cached) == 1:
+            return ((0.0, float(len(formed))),)
+        return tuple(resampling.boxes(spatial(formed.shape), self.wanted[1:], self.recipe.resize))
 
     def _values(self, given: Any) -> np.ndarray:
         if isinstance(given, np.ndarray):

@@ -21,6 +21,7 @@ from bench.cells.cell import Cell
 from bench.core.environment import choose_device, determinism
 from bench.core.errors import DataError, UsageError
 from bench.data.augment.batches import Preprocess
+from bench.data.formats.annotations import spatial
 from bench.data.formats.vectors import PassOn
 from bench.data.inference_inputs import Fresh
 from bench.engine.saved_model import MODEL, TEXT
@@ -30,14 +31,17 @@ from bench.methods.base import FeatureMethod, Method
 from bench.methods.build import build_model
 from bench.methods.model import Model
 from bench.plugins.fingerprint import code_identity
-from bench.tasks.base import FeatureSplit, HeadSpec
+from bench.tasks.base import FeatureSplit, HeadSpec, Outputs
+from bench.tasks.found import Found
 from bench.training.context import EVAL_BATCH
 from bench.training.job import shares_backbone
+from bench.training.loop import stacked
 from bench.training.modes import autocast
 from bench.training.streams import reseed
 
 Item = TypeVar("Item")
-Scores = Callable[[list[np.ndarray]], Tensor]
+Scores = Callable[[list[np.ndarray]], Any]
+LARGEST = 1024  # side of a label map that is predicted; larger inputs get it by nearest neighbours
 
 
 def load_model(path: Path | str, weights: Path | None = None, device: str | None = None) -> Predictor:
@@ -49,15 +53,11 @@ def load_model(path: Path | str, weights: Path | None = None, device: str | None
         device: torch device name, or None for CUDA when there is one, else the CPU.
 
     Raises:
-        UsageError: It is no such file, its plug-ins or the pre-trained weights are not here or are others, or its task
-            gives no class probabilities.
+        UsageError: It is no such file, or its plug-ins or the pre-trained weights are not here or are others.
     """
     facts = read_facts(Path(path))
     folder = weights_folder(weights)
     resolved = resolve(Cell.parse(facts.cell), folder)
-    if not resolved.task.single_label:
-        task = resolved.task.plugin_name()
-        raise UsageError(f"{facts.cell} has the task {task}: only classes can be predicted here.")
     name = resolved.cell.backbone.name
     info = resolved.backbone.fetch(name, folder)
     if info.digest != facts.weights:
@@ -66,6 +66,8 @@ def load_model(path: Path | str, weights: Path | None = None, device: str | None
             "Name the folder that holds the former by --weights."
         )
     backbone = resolved.backbone.load(name, info).to(choose_device(device))
+    if resolved.task.needs_levels:
+        backbone.show_levels()
     return Predictor(facts, resolved, info, backbone, load_file(path, device=str(choose_device(device))))
 
 
@@ -75,18 +77,35 @@ class Guess:
 
     Attributes:
         name: The input's file.
-        probabilities: (C,) in the order of the classes; empty where it could not be read.
+        found: What the task kept; None where the input could not be read.
         problem: Why it could not be read, or "".
     """
 
     name: str
-    probabilities: np.ndarray
+    found: Found | None = None
     problem: str = ""
 
 
 @dataclass(frozen=True)
+class _Ready:
+    """An input as the backbone's preprocessing takes it; the rest as in `Found`."""
+
+    name: str
+    array: np.ndarray
+    extent: tuple[int, ...]
+    shown: tuple[tuple[float, float], ...]
+
+    @property
+    def map_size(self) -> tuple[int, ...]:
+        """The size that a label map is wanted in: that of what the model sees, at most `LARGEST` a side."""
+        lengths = [length for _, length in self.shown]
+        scale = min(1.0, LARGEST / max(lengths))
+        return tuple(max(1, round(length * scale)) for length in lengths)
+
+
+@dataclass(frozen=True)
 class Predictor:
-    """A trained or fitted model: ``predictor(inputs)`` gives class probabilities.
+    """A trained or fitted model: ``predictor(inputs)`` gives class probabilities, or what its task reads out.
 
     Attributes:
         facts: What the file says of itself.
@@ -101,7 +120,7 @@ class Predictor:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Class names in the order of the probabilities; numbers where the data set names none."""
+        """Names of the outputs in order; numbers where the data set names none."""
         return self.facts.class_names or tuple(str(number) for number in range(self.facts.classes))
 
     @property
@@ -114,8 +133,8 @@ class Predictor:
         """Whether inputs are images, not volumes or vectors."""
         return len(self.facts.cached) == 3 and self.facts.cached[-1] == 3
 
-    def __call__(self, inputs: Any) -> np.ndarray:
-        """Class probabilities (n, C), float64, of one input or a list of n.
+    def __call__(self, inputs: Any) -> Any:
+        """Of one input or a list of n: class probabilities (n, C), float64, or what `Task.read_out` gives of each.
 
         Args:
             inputs: Paths, Pillow images or arrays; see `bench.data.inference_inputs.Fresh`.
@@ -123,22 +142,58 @@ class Predictor:
         Raises:
             DataError: One cannot be read, or is of another kind than the training inputs.
         """
+        task = self.resolved.task
         several = inputs if isinstance(inputs, list | tuple) else [inputs]
-        decoded = (self.fresh(one) for one in several)
-        return self._probabilities(decoded) if several else np.empty((0, self.facts.classes))
+        read = [task.read_out(found) for found in self.found(several)]
+        if not read and task.single_label:
+            return np.empty((0, self.facts.classes))
+        alike = all(isinstance(one, np.ndarray) and one.shape == read[0].shape for one in read)
+        return np.stack(read) if read and alike else read
 
-    def guesses(self, files: Sequence[Path]) -> Iterator[Guess]:
-        """Class probabilities of files, in order; one that cannot be read is said so and does not stop the others."""
+    def found(self, inputs: Iterable[Any]) -> Iterator[Found]:
+        """What the task keeps of inputs, one by one; see `__call__`."""
+        for some in batches(self._ready("", one) for one in inputs):
+            yield from self._found(some)
+
+    def guesses(self, files: Sequence[Path], named: Callable[[Path], str] = str) -> Iterator[Guess]:
+        """What is found in files, in order; one that cannot be read is said so and does not stop the others.
+
+        Args:
+            named: What a file is called in what is found.
+        """
         for some in batches(files):
-            decoded, problems = dict[Path, np.ndarray](), dict[Path, str]()
+            ready, problems = dict[Path, _Ready](), dict[Path, str]()
             for file in some:
                 try:
-                    decoded[file] = self.fresh(file)
+                    ready[file] = self._ready(named(file), file)
                 except DataError as error:
                     problems[file] = str(error)
-            found = dict(zip(decoded, self._probabilities(decoded.values()), strict=True)) if decoded else {}
+            found = dict(zip(ready, self._found(list(ready.values())), strict=True))
             for file in some:
-                yield Guess(str(file), found.get(file, np.empty(0)), problems.get(file, ""))
+                yield Guess(named(file), found.get(file), problems.get(file, ""))
+
+    def _ready(self, name: str, given: Any) -> _Ready:
+        whole = self.fresh.whole(given)
+        extent = spatial(whole.shape) if whole.ndim > 1 else whole.shape
+        return _Ready(name, self.fresh.sized(whole), extent, self.fresh.shown(whole))
+
+    @torch.no_grad()
+    def _found(self, ready: Sequence[_Ready]) -> list[Found]:
+        """What the task keeps of inputs."""
+        task, outputs = self.resolved.task, list[Outputs]()
+        with determinism():
+            for some in batches(ready, 1 if task.target == "map" else task.at_once or EVAL_BATCH):
+                kept = self._kept([one.array for one in some], some[0].map_size if task.target == "map" else ())
+                outputs += [{name: values[at] for name, values in kept.items()} for at in range(len(some))]
+        return [Found(one.name, kept, one.extent, one.shown) for one, kept in zip(ready, outputs, strict=True)]
+
+    def _kept(self, arrays: list[np.ndarray], size: tuple[int, ...]) -> Outputs:
+        """What the task keeps of decoded inputs; maps are wanted in this size."""
+        scores = self._scores(arrays)
+        if isinstance(scores, dict):  # a fitted method that says itself what is kept
+            return scores
+        targets = torch.zeros(len(arrays), *size, dtype=torch.long, device=self._device)
+        return stacked([self.resolved.task.kept(scores, targets)])
 
     @cached_property
     def fresh(self) -> Fresh:
@@ -146,12 +201,6 @@ class Predictor:
         facts, resolved = self.facts, self.resolved
         wanted = self.backbone.input_shape
         return Fresh(resolved.dataset, facts.by_adapter, facts.cached, wanted, resolved.recipe, self.info.interpolation)
-
-    @torch.no_grad()
-    def _probabilities(self, arrays: Iterable[np.ndarray]) -> np.ndarray:
-        with determinism():
-            found = [self._scores(some).cpu().double().softmax(1).numpy() for some in batches(arrays)]
-        return np.concatenate(found)
 
     def _inputs(self, arrays: list[np.ndarray]) -> Tensor:
         """Decoded arrays as the backbone takes them; one by one, since sizes may differ until they are enlarged."""
@@ -180,7 +229,7 @@ class Predictor:
 
     @cached_property
     def _scores(self) -> Scores:
-        """From decoded inputs to logits (B, C), float32."""
+        """From decoded inputs to what the head gives, in float32, or to what a fitted method says is kept."""
         method = self.resolved.method
         return self._fitted(method) if isinstance(method, FeatureMethod) else self._trained()
 
@@ -217,7 +266,12 @@ class Predictor:
         val = self._features("val") if "val.x" in self.tensors else None
         fitted = method.fit(self._features("train"), val, self._spec)
         read = self._measured if method.measures else self._pooled
-        return lambda arrays: torch.from_numpy(np.asarray(fitted.predict(read(arrays)), dtype=np.float32))
+
+        def scores(arrays: list[np.ndarray]) -> Tensor | Outputs:
+            given = fitted.predict(read(arrays))
+            return given if isinstance(given, dict) else torch.from_numpy(np.asarray(given, dtype=np.float32))
+
+        return scores
 
     def _pooled(self, arrays: list[np.ndarray]) -> np.ndarray:
         """The backbone's features (n, d) of decoded inputs."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from bench.core.errors import UsageError, nearest
 from bench.plugins.contract import must_define
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
     from torch import Tensor, nn
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bench.backbones.base import TextEncoder
     from bench.backbones.features import FeatureSpec
     from bench.cells.recipes import Recipe
+    from bench.tasks.found import Found
 
 Outputs = dict[str, np.ndarray]  # name -> (n, ...): what is kept of the predictions of n samples
 
@@ -251,6 +252,30 @@ class Task:
             return self.evaluate(targets, dict(zip(names, arrays, strict=True)))[metric]
 
         return jackknife(value, targets, *outputs.values())
+
+    def read_out(self, found: Found) -> Any:
+        """What a loaded model gives of one input: for classes their probabilities; arrays of one shape are stacked."""
+        return found.outputs
+
+    def columns(self, names: Sequence[str]) -> list[str]:
+        """Columns of a table of predictions, after the file; ``names`` are those of the outputs."""
+        raise UsageError(f"{self.plugin_name()} does not say how predictions are written: it lacks columns and lines.")
+
+    def lines(self, found: Found, names: Sequence[str]) -> list[list[str]]:
+        """What such a table says of one input: a line, or one for each object."""
+        raise UsageError(f"{self.plugin_name()} does not say how predictions are written: it lacks columns and lines.")
+
+    def pictures(self, found: Found, names: Sequence[str], picture: np.ndarray) -> dict[str, np.ndarray]:
+        """What does not fit a table, by a word for the file's name: label maps (H, W), pictures (H, W, 3).
+
+        Args:
+            picture: The input, uint8 (H, W, 3).
+        """
+        return {}
+
+    def summary(self, found: Sequence[Found], names: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """What is written of all inputs together: a file's name -> its JSON; names of inputs are their files'."""
+        return {}
 
     def arrays(self, targets: np.ndarray, outputs: Outputs) -> dict[str, np.ndarray]:
         """What is stored beside the record of a split's outputs."""

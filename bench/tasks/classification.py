@@ -18,10 +18,13 @@ from bench.stats.softmax import softmax
 from bench.tasks.base import Metric, Outputs, Task
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from torch import Tensor
 
     from bench.cells.recipes import Recipe
+    from bench.tasks.found import Found
 
 
 class Classification(Task):
@@ -92,6 +95,19 @@ class Classification(Task):
         if metric == "auc":
             return pseudo.macro_auc(labels, softmax(logits))
         return _left_out_by_kind(labels, logits, metric)
+
+    def read_out(self, found: Found) -> np.ndarray:
+        """Probabilities (C,), float64."""
+        probabilities: np.ndarray = softmax(found.outputs["logits"][None].astype(float))[0]
+        return probabilities
+
+    def columns(self, names: Sequence[str]) -> list[str]:
+        return ["predicted", "confidence", *(f"p({name})" for name in names)]
+
+    def lines(self, found: Found, names: Sequence[str]) -> list[list[str]]:
+        shares = self.read_out(found)
+        best = int(shares.argmax())
+        return [[names[best], *(f"{value:.6f}" for value in (shares[best], *shares))]]
 
 
 def balanced_weights(table: pd.DataFrame, classes: int) -> np.ndarray:

@@ -9,13 +9,17 @@ import numpy as np
 
 from bench.core.errors import NonFiniteLoss
 from bench.tasks.base import HeadSpec, Metric, Outputs, Task
+from bench.tasks.found import CERTAIN, Box, coco_file, with_boxes
 from bench.tasks.precision import Item, Matched, image_scores, match
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor, nn
 
     from bench.backbones.features import FeatureSpec
     from bench.cells.recipes import Recipe
+    from bench.tasks.found import Found
 
 
 class Detection(Task):
@@ -51,6 +55,24 @@ class Detection(Task):
     def item_scores(self, targets: np.ndarray, outputs: Outputs, metric: str) -> np.ndarray:
         return image_scores(self._matched(targets, outputs), metric)
 
+    def read_out(self, found: Found) -> list[dict[str, Any]]:
+        """Objects, the surest first: ``class`` (a number), ``score``, ``box`` (left, top, right, bottom in pixels)."""
+        return [{name: one[name] for name in ("class", "score", "box")} for one in objects_of(found)]
+
+    def columns(self, names: Sequence[str]) -> list[str]:
+        return list(OBJECT_COLUMNS)
+
+    def lines(self, found: Found, names: Sequence[str]) -> list[list[str]]:
+        return object_lines(found, names)
+
+    def pictures(self, found: Found, names: Sequence[str], picture: np.ndarray) -> dict[str, np.ndarray]:
+        """``boxes``: the picture with the boxes of objects from a score of `CERTAIN` on."""
+        return {"boxes": with_boxes(picture, drawn(found, names))}
+
+    def summary(self, found: Sequence[Found], names: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """``predictions.json``: all boxes in COCO's form."""
+        return {"predictions.json": coco_file(found, names, coco_objects(found))}
+
     def _matched(self, targets: np.ndarray, outputs: Outputs) -> Matched:
         truths = [_truth(image, box) for image, boxes in enumerate(targets) for box in boxes if box[4] >= 0]
         check_finite(outputs)
@@ -82,6 +104,52 @@ def _truth(image: int, box: np.ndarray) -> Item:
 def _corner_and_size(box: np.ndarray) -> list[float]:
     left, top, right, bottom = (float(value) for value in box)
     return [left, top, right - left, bottom - top]
+
+
+OBJECT_COLUMNS = ("class", "score", "left", "top", "right", "bottom")
+
+
+def objects_of(found: Found) -> list[dict[str, Any]]:
+    """The objects of one input as `Detection.read_out` gives them, with their ``place`` among the outputs."""
+    outputs = found.outputs
+    best = [place for place in np.argsort(-outputs["scores"], kind="stable") if outputs["classes"][place] >= 0]
+    return [
+        {
+            "class": int(outputs["classes"][place]),
+            "score": float(outputs["scores"][place]),
+            "box": found.in_pixels([float(value) for value in outputs["boxes"][place]]),
+            "place": int(place),
+        }
+        for place in best
+    ]
+
+
+def object_lines(found: Found, names: Sequence[str]) -> list[list[str]]:
+    """A line of `OBJECT_COLUMNS` for each object."""
+    return [
+        [names[one["class"]], f"{one['score']:.6f}", *(f"{edge:.1f}" for edge in one["box"])]
+        for one in objects_of(found)
+    ]
+
+
+def drawn(found: Found, names: Sequence[str]) -> list[tuple[Box, int, str]]:
+    """The objects of one input that are drawn."""
+    sure = [one for one in objects_of(found) if one["score"] >= CERTAIN]
+    return [(one["box"], one["class"], f"{names[one['class']]} {one['score']:.2f}") for one in sure]
+
+
+def coco_objects(found: Sequence[Found]) -> list[Item]:
+    """The objects of several inputs in COCO's form."""
+    return [
+        {
+            "image_id": image,
+            "category_id": one["class"] + 1,
+            "score": one["score"],
+            "bbox": [round(value, 2) for value in _corner_and_size(np.array(one["box"]))],
+        }
+        for image, each in enumerate(found, 1)
+        for one in objects_of(each)
+    ]
 
 
 def rcnn(spec: HeadSpec, masks: bool, size: str) -> nn.Module:

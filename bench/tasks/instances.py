@@ -12,16 +12,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.tasks.base import HeadSpec, Metric, Outputs, Task
-from bench.tasks.detection import check_finite, detected, rcnn
+from bench.tasks.detection import (
+    OBJECT_COLUMNS,
+    check_finite,
+    coco_objects,
+    detected,
+    drawn,
+    object_lines,
+    objects_of,
+    rcnn,
+)
+from bench.tasks.found import CERTAIN, coco_file, with_boxes, with_classes
 from bench.tasks.masks import pasted, shortened
 from bench.tasks.precision import Item, Matched, image_scores, match
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
     from bench.backbones.features import FeatureSpec
     from bench.cells.recipes import Recipe
     from bench.heads.rcnn import Truth
+    from bench.tasks.found import Found
 
 NUMBERS = 1000  # objects of a class that an image may hold
 
@@ -66,6 +79,31 @@ class Instances(Task):
             masks[place] = shortened(outputs["masks"][place], outputs["boxes"][place], size)
         return {**outputs, "masks": masks}
 
+    def read_out(self, found: Found) -> list[dict[str, Any]]:
+        """Objects as of detection, each with its ``mask``, bool (H, W) on the input's pixels."""
+        return [{**one, "mask": _input_mask(found, one["place"])} for one in objects_of(found)]
+
+    def columns(self, names: Sequence[str]) -> list[str]:
+        return list(OBJECT_COLUMNS)
+
+    def lines(self, found: Found, names: Sequence[str]) -> list[list[str]]:
+        return object_lines(found, names)
+
+    def pictures(self, found: Found, names: Sequence[str], picture: np.ndarray) -> dict[str, np.ndarray]:
+        """``mask``: a number for each object from a score of `CERTAIN` on; ``drawn``: them tinted in the picture."""
+        sure = [one for one in self.read_out(found) if one["score"] >= CERTAIN]
+        numbers = np.zeros(found.extent[:2], dtype=np.uint16)
+        for number, one in reversed(list(enumerate(sure, 1))):  # the surest in front
+            numbers[one["mask"]] = number
+        return {"mask": numbers, "drawn": with_boxes(with_classes(picture, numbers), drawn(found, names))}
+
+    def summary(self, found: Sequence[Found], names: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """``predictions.json``: boxes and masks (run lengths) in COCO's form."""
+        masks = [_input_mask(each, one["place"]) for each in found for one in objects_of(each)]
+        boxes = coco_objects(found)
+        both = [{**box, "segmentation": _run_lengths(mask)} for box, mask in zip(boxes, masks, strict=True)]
+        return {"predictions.json": coco_file(found, names, both)}
+
     def _matched(self, targets: np.ndarray, outputs: Outputs) -> Matched:
         check_finite(outputs)
         truths = [item for image, objects in enumerate(targets) for item in _true_items(image, objects)]
@@ -105,6 +143,26 @@ def _true_items(image: int, objects: np.ndarray) -> list[Item]:
 
 def _found_mask(outputs: Outputs, image: int, place: int, size: tuple[int, ...]) -> np.ndarray:
     return pasted(outputs["masks"][image, place], outputs["boxes"][image, place], (size[0], size[1]))
+
+
+def _input_mask(found: Found, place: int) -> np.ndarray:
+    """One object's mask (H, W) on the input's pixels."""
+    (top, height), (left, width) = found.shown
+    seen = round(height), round(width)
+    mask = pasted(found.outputs["masks"][place], found.outputs["boxes"][place], seen)
+    whole = np.zeros(found.extent[:2], dtype=bool)
+    row, column = round(top), round(left)
+    room = whole[row : row + seen[0], column : column + seen[1]]
+    room[...] = mask[: room.shape[0], : room.shape[1]]
+    return whole
+
+
+def _run_lengths(mask: np.ndarray) -> dict[str, Any]:
+    """COCO's uncompressed run lengths: down the columns, beginning with zeros."""
+    flat = mask.flatten(order="F")
+    edges = np.flatnonzero(np.diff(flat)) + 1
+    lengths = np.diff(np.concatenate([[0], edges, [len(flat)]])).tolist()
+    return {"size": list(mask.shape), "counts": [0, *lengths] if flat[0] else lengths}
 
 
 def _shape(mask: np.ndarray) -> Item:

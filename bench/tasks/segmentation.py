@@ -13,12 +13,16 @@ import numpy as np
 from bench.core.errors import NonFiniteLoss, UsageError
 from bench.stats.pseudo import pseudo_values
 from bench.tasks.base import HeadSpec, Metric, Outputs, Task
+from bench.tasks.found import with_classes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor, nn
 
     from bench.backbones.features import FeatureSpec
     from bench.cells.recipes import Recipe
+    from bench.tasks.found import Found
 
 IGNORED = 255
 TRUE, FALSE, MISSED = range(3)  # last axis of counts: pixels of a class that were found, wrongly claimed, missed
@@ -77,6 +81,24 @@ class Segmentation(Task):
         counts = outputs["counts"].astype(np.int64)
         total = counts.sum(0)
         return pseudo_values(judged(total)[metric], judged(total[None] - counts)[metric])
+
+    def read_out(self, found: Found) -> np.ndarray:
+        """The label map (H, W) uint8 on the input's pixels; `IGNORED` where the model did not look."""
+        labels: np.ndarray = found.laid_out(found.outputs["labels"], IGNORED).astype(np.uint8)
+        return labels
+
+    def columns(self, names: Sequence[str]) -> list[str]:
+        return [f"share({name})" for name in names]
+
+    def lines(self, found: Found, names: Sequence[str]) -> list[list[str]]:
+        """The share of each class among the pixels that the model looked at."""
+        counts = np.bincount(found.outputs["labels"].ravel(), minlength=len(names))
+        return [[f"{count / counts.sum():.6f}" for count in counts]]
+
+    def pictures(self, found: Found, names: Sequence[str], picture: np.ndarray) -> dict[str, np.ndarray]:
+        """``mask``: class numbers; ``drawn``: the picture tinted by class."""
+        labels = self.read_out(found)
+        return {"mask": labels, "drawn": with_classes(picture, labels)}
 
 
 def judged(counts: np.ndarray) -> dict[str, np.ndarray]:
