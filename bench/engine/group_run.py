@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
 
+from bench.core import ranks
 from bench.core.atomic import DiskFull, write_text
 from bench.core.errors import BenchError, TimeLimit
 from bench.core.locks import held
@@ -79,7 +81,10 @@ class GroupRun:
         return free
 
     def _run_locked(self, folder: Path) -> None:
-        cells = [planned for planned in self.group.cells if still_open(planned, self.store, self.settings)]
+        names = [one.name for one in self.group.cells if still_open(one, self.store, self.settings)]
+        names = ranks.agreed(names)
+        cells = [planned for planned in self.group.cells if planned.name in names]
+        _begin_alike(folder)
         for planned in self.group.cells:
             if planned not in cells:
                 self.watch.reporter.cell(planned.name)
@@ -173,6 +178,8 @@ class GroupRun:
         except DiskFull:
             raise
         except Exception as error:  # each cell tries again by itself, and the one at fault gets the failure
+            if ranks.several():
+                raise
             self.watch.reporter.working(f"reporting one by one ({type(error).__name__})")
 
     def _train_and_record(self, planned: Planned, runner: StageRunner) -> None:
@@ -260,9 +267,20 @@ class GroupRun:
     def _hardware(self, seconds: float) -> Hardware:
         """What the cell's own part of the group took; what its cells share counts for each of them."""
         memory = max(self.shared_memory, self.meter.peak if self.meter else 0)
-        return Hardware(
+        found = Hardware(
             seconds=seconds, peak_memory=memory or None, device=str(self.device), threads=torch.get_num_threads()
         )
+        return found.model_copy(update={"processes": ranks.size()}) if ranks.several() else found
+
+
+def _begin_alike(folder: Path) -> None:
+    """Give every rank the checkpoints that rank 0 goes on from."""
+    if not ranks.several():
+        return
+    theirs = Path(ranks.agreed(str(folder.absolute())))
+    if ranks.rank() and theirs.is_dir():
+        shutil.copytree(theirs, folder, dirs_exist_ok=True)
+    ranks.wait()
 
 
 def guarded(runner: StageRunner, jobs: list[StageJob], until: int | None = None) -> Results:

@@ -8,10 +8,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bench.callbacks.base import Callbacks, RunEvent, callbacks_of
 from bench.cells.cell import Cell
+from bench.cells.notation import Spec
 from bench.cells.recipes import GRIDS, Recipe
+from bench.core import ranks
 from bench.core.commands import command
 from bench.core.environment import choose_device, determinism
 from bench.core.errors import DataError, UsageError
@@ -67,8 +70,22 @@ def run(cells: Iterable[Resolved], settings: Settings) -> Done:
     """
     if settings.debug:
         show_tracebacks()
-    with determinism():
-        return _run(cells, settings)
+    with determinism(), ranks.joined(settings.device):
+        return follow(settings) if ranks.rank() else _run(cells, settings)
+
+
+def follow(settings: Settings) -> Done:
+    """Do rank 0's work on this rank's part of each batch; what is written goes to a folder that is dropped."""
+    names: list[str] = ranks.agreed([])
+    with TemporaryDirectory(prefix="bench-rank-") as scratch:
+        own = replace(settings, results=Path(scratch), executor=INLINE, callbacks=(), quiet=True)
+        store, planner = Store(own.results), Planner(own, fetch=True)
+        planned = planner.plan(resolve_all(map(Cell.parse, names), own.weights), store, [])
+        with Reporter(len(planned), 0, quiet=True) as reporter:
+            work = GroupWork(own, planner, store, reporter)
+            for group in group_cells(planned, own.fuse):
+                work(group, True)
+    return Done(names, 0, 0, {})
 
 
 def carry_out(names: Iterable[str], settings: Settings, wait: bool = True) -> Done:
@@ -85,6 +102,8 @@ def carry_out(names: Iterable[str], settings: Settings, wait: bool = True) -> Do
 def _run(cells: Iterable[Resolved], settings: Settings) -> Done:
     executor = executor_of(settings.executor)
     executor.check(settings)
+    if ranks.several() and Spec.parse(settings.executor).name != INLINE:
+        raise UsageError("torchrun shares each cell among its processes: leave out --executor.")
     callbacks = watchers(settings)
     store, planner = Store(settings.results), Planner(settings, fetch=True)
     lacking: Lacking = []
@@ -104,7 +123,12 @@ def _run(cells: Iterable[Resolved], settings: Settings) -> Done:
         event = RunEvent(tuple(name for group in groups for name in group.names), settings.results)
         callbacks.tell(event, "on_run_begin")
         try:
-            executor.execute(groups, settings, work)
+            if ranks.several():
+                ranks.agreed([name for group in groups for name in group.names])
+                for group in groups:
+                    work(group, True)
+            else:
+                executor.execute(groups, settings, work)
         finally:
             callbacks.tell(event, "on_run_end")
     return done(planned, lacking, store, work.left)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 
@@ -142,9 +142,10 @@ class Context:
         found = self.inputs[rows]
         return found if found.ndim > len(self.backbone.input_shape) else found[..., None]
 
-    def prefetched(self, rows: np.ndarray) -> Iterator[Tensor]:
-        """Inputs of table rows in evaluation batches, the next one gathered while the last one is worked on."""
-        gathered = ahead(lambda part: self._gather(self.inputs, rows[part]), list(parts(len(rows))))
+    def prefetched(self, rows: np.ndarray, chunks: Sequence[slice] | None = None) -> Iterator[Tensor]:
+        """Inputs of table rows in evaluation batches, or in those named, the next gathered while one is worked on."""
+        chosen = list(parts(len(rows))) if chunks is None else list(chunks)
+        gathered = ahead(lambda part: self._gather(self.inputs, rows[part]), chosen)
         return (self.preprocess(raw) for raw in gathered)
 
     @property

@@ -6,6 +6,7 @@ import logging
 
 import torch
 
+from bench.core import ranks
 from bench.core.errors import BenchError
 from bench.core.places import place_of
 from bench.plugins.folders import plugin_folders
@@ -34,8 +35,13 @@ def typed(error: Exception) -> BenchError:
     """The error of a cell: as it is, as lack of memory, or as an unexpected exception with its place.
 
     The whole traceback goes to the log, at the level DEBUG.
+
+    Raises:
+        Exception: The unexpected one itself, where several ranks share the cell: the others wait for this one.
     """
     log.debug("a cell failed", exc_info=error)
+    if ranks.several() and not isinstance(error, BenchError):
+        raise error
     if isinstance(error, BenchError):
         return error.with_traceback(None)  # its frames would keep the learners, and their memory, alive
     if is_out_of_memory(error):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from bench.backbones.base import Backbone
 from bench.backbones.features import Features
+from bench.core import ranks
 from bench.core.atomic import DiskFull
 from bench.core.errors import BenchError, NonFiniteLoss, TimeLimit, UsageError
 from bench.methods.base import Batch
@@ -114,22 +115,24 @@ class Learner:
         if not self.job.shares_backbone:
             set_modes(self.model, self.trainable)
 
-    def step(self, inputs: Features | Tensor, targets: Tensor, epoch: int, step: int) -> None:
+    def step(self, inputs: Features | Tensor, targets: Tensor, epoch: int, step: int, size: int | None = None) -> None:
         """One optimiser step, unless the learner has failed; no value leaves the device.
 
         Args:
             inputs: The shared backbone's features, or normalised inputs (B, *input_shape) for the learner's own
                 backbone.
             targets: (B, ...) as the task gives them.
+            size: Samples of the whole batch, where other ranks have the others (`bench.core.ranks`).
         """
         if self.failure is not None:
             return
         self._set_rates(epoch, step)
-        now = self._step(inputs, targets, epoch * self.steps_per_epoch + step)
+        whole = len(targets) if size is None else size
+        now = self._step(inputs, targets, whole, epoch * self.steps_per_epoch + step)
         passes = itertools.count()
         self.job.method.optimize(now, lambda: self._backward(now, (epoch, step), first=not next(passes)))
         self.job.method.after_step(now)
-        self._seen += len(targets)
+        self._seen += whole
 
     def _set_rates(self, epoch: int, step: int) -> None:
         job, recipe = self.job, self.job.recipe
@@ -140,11 +143,11 @@ class Learner:
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["factor"]
 
-    def _step(self, inputs: Features | Tensor, targets: Tensor, number: int) -> Step:
+    def _step(self, inputs: Features | Tensor, targets: Tensor, size: int, number: int) -> Step:
         """What the method's hooks are given."""
         job, total = self.job, self.job.epochs * self.steps_per_epoch
         return Step(
-            self.model, inputs, targets, len(targets), number, total, job.stage, job.recipe, self.trained,
+            self.model, inputs, targets, size, number, total, job.stage, job.recipe, self.trained,
             self.pretrained, self.optimizers, self.memory, self,
         )  # fmt: skip
 
@@ -152,15 +155,16 @@ class Learner:
         """The gradients of a batch, part by part; running statistics and recorded loss heed the first pass alone."""
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
-        reseed(self.job.seed, "dropout", self.job.index, *at)
-        number = len(step.targets)
+        own = (ranks.rank(),) if ranks.rank() else ()  # other samples, other chance; rank 0 has that of one process
+        reseed(self.job.seed, "dropout", self.job.index, *at, *own)
         with nullcontext() if first else statistics_held(self.model):
-            for part in even_parts(number, self.progress.micro_batches):
+            for part in even_parts(len(step.targets), self.progress.micro_batches):
                 some = replace(step, inputs=step.inputs[part], targets=step.targets[part])
                 loss, count = self.job.method.training_step(some), len(some.targets)
-                (loss * (count / number * self.progress.loss_scale)).backward()
+                (loss * (count / step.size * self.progress.loss_scale)).backward()
                 if first:
                     self._loss_sum += loss.detach() * count
+        ranks.add_gradients(self.parameters)
         if self.scales:
             self._finite = unscale(self.parameters, self.progress.loss_scale) and self._finite
 
@@ -273,6 +277,7 @@ class Learner:
             time_limit: Seconds allowed, or None.
         """
         progress = self.progress
+        ranks.add(self._loss_sum)
         train_loss = float(self._loss_sum) / max(self._seen, 1)
         self._loss_sum.zero_()
         self._seen = 0

@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from bench.backbones.features import Features
+from bench.core import ranks
 from bench.core.errors import DataError, NonFiniteLoss
 from bench.features.feature_cache import CachedFeatures
 from bench.tasks.base import Outputs
@@ -66,6 +68,7 @@ def train(
         common = time.perf_counter() - began - (own_seconds(current) - booked_before)
         for learner, predicted, score in outcomes:
             learner.progress.seconds += max(common, 0.0) / len(current)
+            learner.progress.seconds = ranks.agreed(learner.progress.seconds)  # what time limits look at
             learner.progress.note(**{f"val_{name}": value for name, value in predicted.others.items()})
             # the frozen backbone's features are kept, so predicting again costs little; an own backbone's are not
             learner.end_epoch(predicted.loss, score, {} if shared else predicted.outputs, time_limit)
@@ -85,10 +88,10 @@ def train_epoch(context: Context, learners: list[Learner], epoch: int, shared: b
         learner.train_mode()
     stage = learners[0].job.index
     for cache, together in sources(context, learners, epoch, shared):
-        for step, (inputs, targets) in enumerate(batches_of(context, stage, epoch, shared, cache)):
+        for step, (inputs, targets, size) in enumerate(batches_of(context, stage, epoch, shared, cache)):
             for learner in together:
                 with learner.clock(), learner.alone():
-                    learner.step(inputs, targets, epoch, step)
+                    learner.step(inputs, targets, epoch, step, size)
 
 
 def sources(
@@ -117,13 +120,17 @@ def sources(
 
 def batches_of(
     context: Context, stage: int, epoch: int, shared: bool, cache: CachedFeatures | None
-) -> Iterator[tuple[Inputs, Tensor]]:
-    """The epoch's batches: on the shared backbone features (kept, or from its forward pass), else inputs."""
+) -> Iterator[tuple[Inputs, Tensor, int]]:
+    """This rank's part of the epoch's batches, and the samples of each whole batch: on the shared backbone features
+    (kept, or from its forward pass), else inputs."""
     if cache is not None:
-        yield from context.cached_batches(cache, stage, epoch)
+        for features, targets in context.cached_batches(cache, stage, epoch):
+            mine = ranks.part(len(targets))
+            yield features[mine] if ranks.several() else features, targets[mine], len(targets)
         return
     for inputs, targets in context.batches(stage, epoch):
-        yield (context.features(inputs) if shared else inputs), targets
+        mine = ranks.part(len(targets))
+        yield context.features(inputs[mine]) if shared else inputs[mine], targets[mine], len(targets)
 
 
 def validate(context: Context, learners: list[Learner]) -> list[tuple[Learner, Predicted, float]]:
@@ -188,15 +195,18 @@ def selection_split(context: Context, learner: Learner) -> str | None:
 @torch.no_grad()
 def predict(context: Context, learners: list[Learner], split: str) -> list[Predicted]:
     """What each learner predicts on a split, in fixed batches, in evaluation mode; nothing of one that fails."""
+    if not learners:
+        return []
     tokens = any(learner.job.method.needs_tokens for learner in learners)
-    rows, at = context.prepared.rows(split), 0
+    rows = context.prepared.rows(split)
+    chunks = list(parts(len(rows)))[ranks.rank() :: ranks.size()]  # the same batches as one process has
     sums = [_Predictions(learner) for learner in learners]
     with ExitStack() as evaluation:
         for learner in learners:
             evaluation.enter_context(learner.evaluating())
-        for inputs in inputs_of_split(context, split, learners[0].job.shares_backbone, tokens) if learners else ():
-            count = len(inputs.pooled if isinstance(inputs, Features) else inputs)
-            targets, at = context.targets(rows[at : at + count]), at + count
+        given = inputs_of_split(context, split, learners[0].job.shares_backbone, tokens, chunks)
+        for chunk, inputs in zip(chunks, given, strict=True):
+            targets = context.targets(rows[chunk])
             for one in sums:
                 with one.learner.clock(), one.learner.alone():
                     one.add(inputs, targets)
@@ -209,23 +219,36 @@ class _Predictions:
     def __init__(self, learner: Learner) -> None:
         self.learner, self.kept = learner, list[dict[str, Tensor]]()
         self.losses: list[tuple[Tensor, int]] = []  # summed on the host: not every device has double precision
+        self.batches: list[tuple[int, int]] = []  # where each batch begins and ends in these lists
 
     def add(self, inputs: Inputs, targets: Tensor) -> None:
         """Predict a batch, unless the learner has failed."""
-        task, count = self.learner.task, len(targets)
+        task, count, begin = self.learner.task, len(targets), len(self.kept)
         for part in parts(count, at_once(self.learner, count)) if self.learner.failure is None else ():
             outputs, wanted = self.learner.forward(inputs[part]), targets[part]
             self.losses.append((task.loss(outputs, wanted, self.learner.job.recipe), len(wanted)))
             self.kept.append(task.kept(outputs, wanted))
+        self.batches.append((begin, len(self.kept)))
 
     def predicted(self, samples: int) -> Predicted:
         """All of them."""
         if self.learner.failure is not None:
             return Predicted({}, NOTHING)
+        kept, losses = self._of_all_ranks()
         loss = 0.0
-        for mean, count in self.losses:  # one by one: what sum() gives depends on Python's version
+        for mean, count in losses:  # one by one: what sum() gives depends on Python's version
             loss += float(mean) * count
-        return Predicted(stacked(self.kept), loss / max(samples, 1))
+        return Predicted(stacked(kept), loss / max(samples, 1))
+
+    def _of_all_ranks(self) -> tuple[list[dict[str, Tensor]], list[tuple[Tensor, int]]]:
+        """What is kept, and the losses, in table order: ranks had batches by turns."""
+        if not ranks.several():
+            return self.kept, self.losses
+        on_host = [{name: tensor.cpu() for name, tensor in one.items()} for one in self.kept]
+        pieces = list(zip(on_host, [(mean.cpu(), count) for mean, count in self.losses], strict=True))
+        turns = zip_longest(*ranks.gathered([pieces[begin:end] for begin, end in self.batches]))
+        found = [piece for turn in turns for batch in turn if batch is not None for piece in batch]
+        return [kept for kept, _ in found], [loss for _, loss in found]
 
 
 def at_once(learner: Learner, count: int) -> int:
@@ -240,13 +263,16 @@ def stacked(batches: list[dict[str, Tensor]]) -> Outputs:
     return {name: torch.cat([batch[name] for batch in batches]).cpu().numpy() for name in batches[0]}
 
 
-def inputs_of_split(context: Context, split: str, shared: bool, tokens: bool) -> Iterator[Inputs]:
-    """The evaluation batches of a split, in table order."""
+def inputs_of_split(
+    context: Context, split: str, shared: bool, tokens: bool, chunks: Sequence[slice] | None = None
+) -> Iterator[Inputs]:
+    """The evaluation batches of a split, in table order: all, or those that ``chunks`` of `parts` name."""
     rows = context.prepared.rows(split)
+    chosen = list(parts(len(rows))) if chunks is None else chunks
     cache = context.cached_features(split, tokens) if shared else None
     if cache is not None:
-        for part in parts(len(rows)):
+        for part in chosen:
             yield cache.batch(part, context.device)
         return
-    for inputs in context.prefetched(rows):
+    for inputs in context.prefetched(rows, chosen):
         yield context.features(inputs) if shared else inputs

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.numpy import load_file, save_file
+from timm.layers import convert_sync_batchnorm
 from torch import Tensor
 
 from bench.backbones.base import Backbone
@@ -18,8 +19,9 @@ from bench.backbones.drop_path import set_drop_path
 from bench.backbones.features import Features
 from bench.backbones.saving_memory import checkpoint_gradients
 from bench.cells.recipes import Recipe
+from bench.core import ranks
 from bench.core.atomic import write_atomic, write_text
-from bench.core.errors import BenchError
+from bench.core.errors import BenchError, UsageError
 from bench.methods.base import Method
 from bench.methods.build import build_model, trainable_names
 from bench.methods.spectrum import spectrum
@@ -123,7 +125,7 @@ class StageRunner:
         try:
             return self._train(jobs, micro_batches, until)
         except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
+            if ranks.several() or not is_out_of_memory(error):
                 raise
         if self.context.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -143,6 +145,8 @@ class StageRunner:
             learner.progress.micro_batches = max(micro_batches, learner.progress.micro_batches)
             if micro_batches > 1 and learner.updates_batch_norm():
                 raise OutOfMemory("Out of memory, and train-mode batch norm forbids micro-batches. Lower batch_size.")
+            if ranks.several() and learner.device.type != "cuda" and learner.updates_batch_norm():
+                raise UsageError("Batch statistics of several processes are joined on CUDA only. Use one process here.")
         if learners:
             train(self.context, learners, self._time_left(jobs[0]), self._book, until)
         return {**failed, **{key: learner.failure or self._outcome(learner) for key, learner in built.items()}}
@@ -184,6 +188,8 @@ class StageRunner:
         if job.recipe.drop_path and not job.shares_backbone:
             set_drop_path(backbone, job.recipe.drop_path)
         model = build_model(backbone, job.method, context.head_spec(job.recipe)).to(context.device)
+        if ranks.several() and context.device.type == "cuda":
+            model = convert_sync_batchnorm(model)
         if not job.shares_backbone:
             _prepare(model.backbone, job.recipe)
         names, steps = trainable_names(model, job.stage), context.steps_per_epoch()

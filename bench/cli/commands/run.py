@@ -13,6 +13,7 @@ from bench.api.run import ask, carry_out
 from bench.backbones.local import weights_folder
 from bench.cli.commands.next_steps import going_on
 from bench.cli.commands.table import external_text
+from bench.core.launch import follows
 from bench.core.text import as_json, columns
 from bench.engine.settings import Settings
 from bench.grid.resolve import Resolved
@@ -43,6 +44,8 @@ def run(
     if not asked.cells:
         return 0
     outcome = carry_out(asked.cells, settings, names(metrics), dry_run)
+    if follows():
+        return 0
     if outcome.preview is not None:
         print(as_json(outcome.preview.plain()) if json else outcome.preview)
     elif json:
