@@ -28,6 +28,7 @@ class Fleet:
     Attributes:
         retries: How often in a row a group's worker may die without having finished a cell or an epoch.
         patience: See `PATIENCE`.
+        queued: Most jobs at once, waiting or running; None: all.
         jobs: Job -> its group.
         elsewhere: Groups that other processes are at.
         stood: Group's key -> what was done of it when its worker was started.
@@ -38,6 +39,7 @@ class Fleet:
     work: Work
     retries: int
     patience: float = PATIENCE
+    queued: int | None = None
     jobs: dict[str, Group] = field(default_factory=dict)
     waiting: list[Group] = field(default_factory=list)
     elsewhere: list[Group] = field(default_factory=list)
@@ -68,8 +70,9 @@ class Fleet:
             (self.elsewhere if begun and self.work.busy(group) else self.waiting).append(group)
 
     def _step(self) -> None:
-        tasks = [(group, standing) for group in self.waiting if (standing := self.work.look(group)).open]
-        self.waiting = []
+        room = len(self.waiting) if self.queued is None else max(self.queued - len(self.jobs), 0)
+        now, self.waiting = self.waiting[:room], self.waiting[room:]
+        tasks = [(group, standing) for group in now if (standing := self.work.look(group)).open]
         if tasks:
             names = self.engine.submit([(group, standing.open) for group, standing in tasks])
             for job, (group, standing) in zip(names, tasks, strict=True):

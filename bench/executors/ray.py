@@ -28,6 +28,8 @@ class Ray(Executor):
     memory_gb: float | None = Field(None, gt=0, description="memory that Ray sets aside for a group")
     workers: int | None = Field(None, ge=1, description="groups at once on this machine; none: as many as fit")
     retries: int = Field(3, ge=0, description="deaths in a row without a finished epoch before a group is given up")
+    queued: int | None = Field(None, ge=1, description="groups sent to Ray at once, waiting or running; none: all")
+    cell: bool = Field(False, description="the GPUs of a group share each of its cells, a process a GPU")
     fresh: bool | None = Field(None, description="a new process for every group; none: where a group has a GPU")
 
     def check(self, settings: Settings) -> None:
@@ -36,6 +38,8 @@ class Ray(Executor):
         refuse_indexed(settings)
         if self.workers is not None and self.address != "local":
             raise UsageError("ray[workers] is for Ray on this machine; a cluster has the workers that fit its nodes.")
+        if self.cell and (self.gpus is None or self.gpus < 2 or self.gpus % 1):
+            raise UsageError("ray[cell=true] shares a cell among whole GPUs: say how many, as ray[gpus=2,cell=true].")
         if self.address == "local" and self.gpus:
             _check_gpus(self.gpus)
 
@@ -48,25 +52,29 @@ class Ray(Executor):
         assert sent.threads is not None
         if groups:
             with connected(self.address, self.workers and self.workers * sent.threads, settings.debug) as ray:
-                Fleet(_Tasks(self, sent, ray), work, self.retries).see_through(longest_first(groups))
+                Fleet(_Tasks(self, sent, ray), work, self.retries, queued=self.queued).see_through(
+                    longest_first(groups)
+                )
 
 
 class _Tasks:
     """Implements `bench.executors.remote.Engine`. Ray's own retries are off: those after a lack of memory never end."""
 
     def __init__(self, chosen: Ray, settings: Settings, ray: Any) -> None:
-        from bench.executors.remote import at_work
+        from bench.executors.remote import at_work, at_work_together
 
         self.ray, self.settings = ray, settings
         self.needs = _needs(chosen, settings, ray)
         options = {"num_cpus": self.needs["CPU"], "num_gpus": self.needs["GPU"], "memory": self.needs["memory"]}
         fresh = self.needs["GPU"] > 0 if chosen.fresh is None else chosen.fresh
-        self.task = ray.remote(**options, max_retries=0, max_calls=int(fresh))(at_work)
+        self.more = (int(self.needs["GPU"]),) if chosen.cell else ()
+        job = at_work_together if chosen.cell else at_work
+        self.task = ray.remote(**options, max_retries=0, max_calls=int(fresh))(job)
         self.jobs: dict[str, Any] = {}
 
     def submit(self, tasks: Sequence[tuple[Group, Sequence[str]]]) -> list[str]:
         self._check_fit()
-        started = [self.task.remote(list(names), self.settings) for _, names in tasks]
+        started = [self.task.remote(list(names), self.settings, *self.more) for _, names in tasks]
         self.jobs |= {task.hex(): task for task in started}
         return [task.hex() for task in started]
 
@@ -109,7 +117,8 @@ def _needs(chosen: Ray, settings: Settings, ray: Any) -> dict[str, float]:
     gpus = chosen.gpus
     if gpus is None:
         gpus = float(settings.device != "cpu" and ray.cluster_resources().get("GPU", 0) > 0)
-    return {"CPU": float(settings.threads or 1), "GPU": gpus, "memory": (chosen.memory_gb or 0) * 2**30}
+    processes = gpus if chosen.cell else 1.0
+    return {"CPU": processes * (settings.threads or 1), "GPU": gpus, "memory": (chosen.memory_gb or 0) * 2**30}
 
 
 def _check_gpus(number: float) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from bench.backbones.local import weights_folder
 from bench.callbacks.base import absolute
 from bench.core.errors import BenchError, UsageError
+from bench.core.launch import launched
 from bench.core.speed import set_before_torch
 from bench.data.roots import CACHE_VARIABLE, cache_root, data_root
 from bench.engine.settings import Settings
@@ -110,7 +111,20 @@ def at_work(names: Sequence[str], settings: Settings) -> Report:
         torch.set_num_threads(settings.threads)
     host = platform.node()
     try:
-        done = carry_out(names, settings, wait=False)
+        done = carry_out(names, settings, wait=launched())  # processes of one cell wait together
     except BenchError as error:
         return Report(host, problem=str(error))
     return Report(host, tuple(done.failed), bool(done.left))
+
+
+def at_work_together(names: Sequence[str], settings: Settings, processes: int) -> Report:
+    """`at_work` in several processes that share each cell, one a GPU (see `bench.core.ranks`).
+
+    Raises:
+        ChildFailedError: One of them died, and the others were ended.
+    """
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    config = LaunchConfig(1, 1, processes, rdzv_backend="c10d", rdzv_endpoint="127.0.0.1:0", max_restarts=0)
+    reports: dict[int, Report] = elastic_launch(config, at_work)(names, settings)
+    return reports[0]

@@ -28,6 +28,7 @@ class Slurm(Executor):
     memory_gb: float | None = Field(None, gt=0, description="memory of a group; none: the cluster's default")
     options: str = Field("", description="a shell file: its #SBATCH lines are added, its other lines run first")
     retries: int = Field(2, ge=0, description="deaths in a row without a finished epoch before a group is given up")
+    queued: int | None = Field(None, ge=1, description="jobs in the queue at once, waiting or running; none: all")
     poll: float = Field(5.0, gt=0, description="seconds between two polls of the queue")
     cluster: Literal["slurm", "local"] = Field("slurm", description="local: processes of this machine, all at once")
 
@@ -48,7 +49,7 @@ class Slurm(Executor):
             sent = portable(settings, self.threads)
             queue = Queue() if self.cluster == "slurm" else None
             arrays = Arrays(sent, self.parameters(sent), self.poll, queue)
-            Fleet(arrays, work, self.retries).see_through(longest_first(groups))
+            Fleet(arrays, work, self.retries, queued=self.queued).see_through(longest_first(groups))
 
     def parameters(self, settings: Settings) -> dict[str, Any]:
         """What submitit is told."""

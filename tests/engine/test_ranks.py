@@ -14,6 +14,10 @@ from torch import nn
 
 import bench
 from bench.core import ranks
+from bench.core.errors import UsageError
+from bench.engine.settings import Settings
+from bench.executors.base import executor_of
+from bench.executors.remote import at_work_together, portable
 from bench.records import Store, evaluation_log
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "bench", "run"]
@@ -86,6 +90,17 @@ def test_two_processes_give_the_numbers_of_one(weights: Path, tmp_path: Path) ->
         assert outputs < 1e-5, record.cell
         assert two.pair(record.cell)[0].hardware.model_extra == {"processes": 2}
     assert len(list(evaluation_log.read(tmp_path / "two"))) == len(cells), "each test split was opened once"
+
+
+@pytest.mark.slow
+def test_an_executors_worker_starts_them_itself(weights: Path, tmp_path: Path) -> None:
+    """What `ray[gpus=2,cell=true]` runs on a node."""
+    cell, settings = CELL.format("full_finetune", ""), Settings(results=tmp_path / "two", weights=weights)
+    report = at_work_together([cell], portable(settings, 1), 2)
+    assert (report.failed, report.busy, report.problem) == ((), False, "")
+    assert Store(tmp_path / "two").pair(cell)[0].hardware.model_extra == {"processes": 2}
+    with pytest.raises(UsageError, match=r"gpus=2,cell=true"):
+        executor_of("ray[cell=true]").check(settings)
 
 
 @pytest.mark.slow

@@ -186,6 +186,22 @@ def see_through(script: Scripted, *keys: str) -> None:
     Fleet(script, script, retries=1, patience=0).see_through([Group(key, ()) for key in keys])  # type: ignore[arg-type]
 
 
+def test_no_more_jobs_than_allowed_wait_or_run() -> None:
+    keys = [f"group{number}" for number in range(5)]
+    script = Scripted([Report("a") for _ in keys])
+    most: list[int] = []
+
+    class Counted(Fleet):
+        def _running(self, job: str, group: Group, standing: Standing) -> None:
+            super()._running(job, group, standing)
+            most.append(len(self.jobs))
+
+    groups = [Group(key, ()) for key in keys]
+    Counted(script, script, retries=1, patience=0, queued=2).see_through(groups)  # type: ignore[arg-type]
+    assert script.submitted == keys
+    assert max(most) == 2
+
+
 def test_a_job_left_behind_is_not_started_twice() -> None:
     script = Scripted([Report("a"), Report("b")], attached=["left"])
     see_through(script, "left", "new")
