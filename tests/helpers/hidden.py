@@ -28,8 +28,10 @@ def _given() -> Mapping[str, list[str]]:
 def modules_of(extra: str) -> set[str]:
     """Import names of what an extra installs by name, other extras that it joins included."""
     wanted = [Requirement(text) for text in EXTRAS[extra]]
-    names = {canonicalize_name(one.name) for one in wanted} - {canonicalize_name(PROJECT["name"])}
-    joined = {name for one in wanted if one.extras for other in one.extras for name in modules_of(other)}
+    here = canonicalize_name(PROJECT["name"])
+    names = {canonicalize_name(one.name) for one in wanted} - {here}
+    own_extras = [other for one in wanted if canonicalize_name(one.name) == here for other in one.extras]
+    joined = {name for other in own_extras for name in modules_of(other)}
     given = _given()
     own = {m for m, dists in given.items() if not m.startswith("_") and names & set(map(canonicalize_name, dists))}
     return own | joined
