@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+from sklearn.model_selection import train_test_split
 
 from bench.core.errors import DataError, MissingData
-from bench.data import Dataset, DomainHoldout, LeaveDomainOut, Official
+from bench.data import Dataset, DomainHoldout, Folds, LeaveDomainOut, Official
 from bench.data.formats.folders import file_table, images_in
 
 SIZES = {"art_painting": 2048, "cartoon": 2344, "photo": 1670, "sketch": 3929}
 LISTED = {"art_painting": (1840, 208), "cartoon": (2107, 237), "photo": (1499, 171), "sketch": (3531, 398)}
+PHOTOS = "300 photographs as a person has them; splits are drawn anew for each data seed"
 DOMAINBED = "validation drawn by the data seed; DomainBed tests on four fifths of the test domain, here all of it"
 
 
@@ -33,6 +35,7 @@ class PACS(Dataset):
         **{f"leave_{domain}": LeaveDomainOut(test=domain) for domain in SIZES},
         **{f"official_{domain}": Official(column=f"official_{domain}") for domain in SIZES},
         **{f"domainbed_{domain}": DomainHoldout(test=domain, note=DOMAINBED) for domain in SIZES},
+        "photos": Folds(folds=5, train=(2, 3, 4), val=(0,), test=(1,), drawn=True, note=PHOTOS),
     }
     expected = {
         "paper": {"train": 1588, "val": 6355, "test": 2048},
@@ -53,6 +56,7 @@ class PACS(Dataset):
             }
             for domain, size in SIZES.items()
         },
+        "photos": {"train": 180, "val": 60, "test": 60},
     }
 
     def samples(self, root: Path) -> pd.DataFrame:
@@ -63,6 +67,10 @@ class PACS(Dataset):
             for label, name in enumerate(self.classes)
             for file in images_in(place / domain / name)
         )
+        if self.protocol == "photos":
+            photos = table[table["domain"] == "photo"]
+            table = train_test_split(photos, train_size=300, stratify=photos["label"], random_state=0)[0].sort_index()
+            return table.reset_index(drop=True)
         if self.protocol.startswith("official_"):
             target = self.protocol.removeprefix("official_")
             table[self.protocol] = listed_splits(root / "pacs_splits", table, target)
