@@ -68,9 +68,7 @@ class PACS(Dataset):
             for file in images_in(place / domain / name)
         )
         if self.protocol == "photos":
-            photos = table[table["domain"] == "photo"]
-            table = train_test_split(photos, train_size=300, stratify=photos["label"], random_state=0)[0].sort_index()
-            return table.reset_index(drop=True)
+            return some_photos(table[table["domain"] == "photo"])
         if self.protocol.startswith("official_"):
             target = self.protocol.removeprefix("official_")
             table[self.protocol] = listed_splits(root / "pacs_splits", table, target)
@@ -83,6 +81,13 @@ class PACS(Dataset):
             if (published := root / "pacs_splits" / corrected.name).is_file()
             and published.read_text() != corrected.read_text()
         ]
+
+
+def some_photos(photos: pd.DataFrame, count: int = 300) -> pd.DataFrame:
+    """As many photographs, classes in proportion; all where there are no more."""
+    if len(photos) > count:
+        photos = train_test_split(photos, train_size=count, stratify=photos["label"], random_state=0)[0].sort_index()
+    return photos.reset_index(drop=True)
 
 
 def listed_splits(folder: Path, table: pd.DataFrame, target: str) -> pd.Series:
