@@ -44,6 +44,9 @@ class Recipe(Params):
     lr: PositiveFloat = Field(1e-4, description="base learning rate; of what a method adds, where backbone_lr is set")
     backbone_lr: PositiveFloat | None = Field(None, description="of pre-trained weights, in every stage; none: as lr")
     layer_decay: float = Field(1.0, gt=0, le=1, description="factor of the rate for each layer below the last")
+    batch_norm: Literal["train", "frozen"] = Field(
+        "train", description="statistics of a backbone that trains: of each batch, or as pre-trained"
+    )
     drop_path: float = Field(
         0.0, ge=0, lt=1, description="chance of leaving out a backbone's last block while it trains"
     )

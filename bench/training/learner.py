@@ -113,7 +113,7 @@ class Learner:
         """Training mode for what trains; frozen parts stay in evaluation mode, so their statistics hold still."""
         self.model.head.train()
         if not self.job.shares_backbone:
-            set_modes(self.model, self.trainable)
+            set_modes(self.model, self.trainable, self.job.recipe.batch_norm)
 
     def step(self, inputs: Features | Tensor, targets: Tensor, epoch: int, step: int, size: int | None = None) -> None:
         """One optimiser step, unless the learner has failed; no value leaves the device.

@@ -19,13 +19,19 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any
     return torch.autocast(device.type, kind, enabled=precision != "fp32")
 
 
-def set_modes(model: Model, trainable: list[str]) -> None:
+def set_modes(model: Model, trainable: list[str], batch_norm: str = "train") -> None:
     """Train mode for a backbone all of whose parameters train; else only for modules that own a trained parameter, and
-    for those without parameters (dropout) that the method injected."""
+    for those without parameters (dropout) that the method injected.
+
+    Args:
+        batch_norm: ``frozen``: the backbone's statistics stay as they are, and are used as in evaluation.
+    """
     trained = set(trainable)
     backbone = model.backbone
     if all(f"backbone.{name}" in trained for name, _ in backbone.named_parameters()):
         backbone.train()
+        for module in backbone.modules() if batch_norm == "frozen" else ():
+            module.training &= not isinstance(module, _BatchNorm)
         return
     backbone.eval()
     for prefix, module in backbone.named_modules(prefix="backbone"):
