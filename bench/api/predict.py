@@ -111,7 +111,7 @@ def predict(
         model = load_model(saved_model(str(cell), store), path(weights), device)
     given = Path(inputs)
     chosen, others = inputs_in(given, model.takes_images)
-    folder, task = given if given.is_dir() else given.parent, model.resolved.task
+    folder, task = given if given.is_dir() else given.parent, model.task
     task.columns(model.classes)  # a task that cannot write predictions says so before any are made
     if files is not None and not _writes(task):
         raise UsageError(f"Predictions of {task.plugin_name()} are all in the table. Leave --files out.")
@@ -132,7 +132,7 @@ def _written(model: Predictor, guesses: list[Guess], folder: Path, place: Path) 
     """Write what fits no table: pictures of each input, and what is said of all together."""
     from PIL import Image
 
-    task, found = model.resolved.task, [guess.found for guess in guesses if guess.found is not None]
+    task, found = model.task, [guess.found for guess in guesses if guess.found is not None]
     stems = Counter(PurePosixPath(one.name).with_suffix("") for one in found)
     for one in found if model.takes_images else ():
         for word, values in task.pictures(one, model.classes, model.fresh.whole(folder / one.name)).items():

@@ -94,6 +94,7 @@ class Recipe(Params):
     patience: PositiveInt | None = Field(
         None, description="epochs without a better validation score after which a stage stops; none: all epochs"
     )
+    loss: str = Field("", description="loss of the task, where not its first (regression: smooth_l1)")
     head: str = Field("", description="plain head of the task, where not its first (segmentation: segformer)")
     selection: Literal["val_best", "last"] = Field("val_best", description="which epoch is reported")
     select: str = Field("", description="metric that val_best and lr_grid go by, where not the task's headline")

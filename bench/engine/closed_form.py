@@ -75,7 +75,8 @@ def read_split(method: FeatureMethod, context: Context, split: str) -> FeatureSp
 
 
 def _split(x: Callable[[str], np.ndarray], context: Context, split: str) -> FeatureSplit:
-    return FeatureSplit(x(split), context.targets(context.prepared.rows(split)).cpu().numpy())
+    targets = context.targets(context.prepared.rows(split)).cpu().numpy()
+    return FeatureSplit(x(split), context.task.learned(targets))
 
 
 def _outputs(fitted: Fitted, context: Context, split: str, x: np.ndarray, wanted: tuple[int, str]) -> Outputs:

@@ -227,6 +227,7 @@ def check_task(resolved: Resolved) -> None:
     resolved.check_libraries()
     method, task = resolved.method, resolved.task
     task.check_head(resolved.recipe.head)
+    task.check_loss(resolved.recipe.loss)
     task.selecting(resolved.recipe.select)
     task.check_class_weight(resolved.recipe.class_weight)
     check_optimizer(resolved.recipe.optimizer, resolved.recipe.momentum)
@@ -242,7 +243,7 @@ def check_task(resolved: Resolved) -> None:
 def _fits(method: FeatureMethod, task: Task) -> bool:
     if method.tasks:
         return task.plugin_name() in method.tasks
-    return task.single_label or not method.single_label
+    return task.single_label or not method.single_label or (task.vectors and method.vectors)
 
 
 def why(planned: Planned, found: Reliable, store: Store, settings: Settings) -> str:

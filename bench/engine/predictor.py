@@ -31,7 +31,7 @@ from bench.methods.base import FeatureMethod, Method
 from bench.methods.build import build_model
 from bench.methods.model import Model
 from bench.plugins.fingerprint import code_identity
-from bench.tasks.base import FeatureSplit, HeadSpec, Outputs
+from bench.tasks.base import FeatureSplit, HeadSpec, Outputs, Task
 from bench.tasks.found import Found
 from bench.training.context import EVAL_BATCH
 from bench.training.job import shares_backbone
@@ -123,6 +123,11 @@ class Predictor:
         """Names of the outputs in order; numbers where the data set names none."""
         return self.facts.class_names or tuple(str(number) for number in range(self.facts.classes))
 
+    @cached_property
+    def task(self) -> Task:
+        """The task, as it was bound to the training samples."""
+        return self.resolved.task.with_constants(self.facts.constants)
+
     @property
     def changed(self) -> bool:
         """Whether the method's source has changed since the weights were kept."""
@@ -142,7 +147,7 @@ class Predictor:
         Raises:
             DataError: One cannot be read, or is of another kind than the training inputs.
         """
-        task = self.resolved.task
+        task = self.task
         several = inputs if isinstance(inputs, list | tuple) else [inputs]
         read = [task.read_out(found) for found in self.found(several)]
         if not read and task.single_label:
@@ -180,7 +185,7 @@ class Predictor:
     @torch.no_grad()
     def _found(self, ready: Sequence[_Ready]) -> list[Found]:
         """What the task keeps of inputs."""
-        task, outputs = self.resolved.task, list[Outputs]()
+        task, outputs = self.task, list[Outputs]()
         with determinism():
             for some in batches(ready, 1 if task.target == "map" else task.at_once or EVAL_BATCH):
                 kept = self._kept([one.array for one in some], some[0].map_size if task.target == "map" else ())
@@ -193,7 +198,7 @@ class Predictor:
         if isinstance(scores, dict):  # a fitted method that says itself what is kept
             return scores
         targets = torch.zeros(len(arrays), *size, dtype=torch.long, device=self._device)
-        return stacked([self.resolved.task.kept(scores, targets)])
+        return stacked([self.task.kept(scores, targets)])
 
     @cached_property
     def fresh(self) -> Fresh:
@@ -220,7 +225,7 @@ class Predictor:
     @cached_property
     def _spec(self) -> HeadSpec:
         facts, recipe = self.facts, self.resolved.recipe
-        spec = self.resolved.task.head(self.backbone.spec, facts.classes, facts.class_names, recipe.head)
+        spec = self.task.head(self.backbone.spec, facts.classes, facts.class_names, recipe.head)
         return replace(spec, text=self.tensors.get(TEXT), support=lambda: self._features("train"))
 
     def _features(self, split: str) -> FeatureSplit:

@@ -49,6 +49,7 @@ def keep(store: Store, record: Record, planned: Planned, context: Context, tenso
         class_names=context.prepared.class_names,
         cached=tuple(int(side) for side in context.inputs.shape[1:]),
         by_adapter="path" in columns and "index" not in columns,
+        constants=context.task.constants(),
     )
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     path, said = weights_beside(store.path(record.cell)), {KEY: facts.model_dump_json()}

@@ -26,6 +26,7 @@ class Facts(BaseModel):
         classes: Outputs, C.
         cached: Shape of one training input as cached.
         by_adapter: Whether the data set's samples were files, which its adapter decodes.
+        constants: What the task learned of the training samples, as `Task.constants` gives it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,6 +40,7 @@ class Facts(BaseModel):
     class_names: tuple[str, ...]
     cached: tuple[int, ...]
     by_adapter: bool
+    constants: dict[str, float] = {}
 
 
 def read_facts(path: Path) -> Facts:

@@ -184,6 +184,8 @@ class FeatureMethod(Params):
 
     Attributes:
         single_label: The targets must be one class number a sample.
+        vectors: It also learns targets (n, outputs), float: 0 or 1 of each of several labels, or standardised numbers;
+            `HeadSpec.outputs_are` tells which.
         needs_text: Refused where class names have no text features.
         needs_volumes: Refused where the backbone takes images; a trivial baseline that needs them is not missed in
             other tables.
@@ -196,6 +198,7 @@ class FeatureMethod(Params):
     libraries: ClassVar[tuple[str, ...]] = ()
     families: ClassVar[tuple[Family, ...]] = FAMILIES
     single_label: ClassVar[bool] = True
+    vectors: ClassVar[bool] = False
     needs_text: ClassVar[bool] = False
     needs_volumes: ClassVar[bool] = False
     tasks: ClassVar[tuple[str, ...]] = ()

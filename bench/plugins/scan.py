@@ -53,7 +53,7 @@ BASE_NAMES: dict[str, str] = {
 SUITE_VARIABLES = {"_base_", "dataset", "methods"}
 CARD = (
     "homepage", "licence", "citation", "task", "folder", "download", "families", "trivial_baseline", "metrics",
-    "single_label", "target", "tasks", "averages", "needs_volumes", "reads")  # fmt: skip
+    "single_label", "vectors", "target", "tasks", "averages", "needs_volumes", "reads")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,9 @@ def known_trivial_baselines(task: str) -> tuple[str, ...]:
 
 
 def _is_for(card: dict[str, str], task: str) -> bool:
-    """Whether a method fitted on features learns a task; those that name none need one class a sample."""
+    """Whether a method fitted on features learns a task; those that name none need one class a sample,
+    or say that vectors will do."""
     if "tasks" in card:
         return task in ast.literal_eval(card["tasks"])
-    return bool(load("tasks", task).single_label)
+    learns: type[Task] = load("tasks", task)
+    return learns.single_label or (learns.vectors and card.get("vectors") == "True")

@@ -68,6 +68,8 @@ class HeadSpec:
             as their source gives them; None where there are none.
         encoder: The model's own text encoder, for heads that learn what it reads; see `bench.methods.build`.
         support: Gives the training split's frozen pooled features and targets, for heads that start from them.
+        outputs_are: What methods fitted on features give: logits among "classes", a logit of each of several "labels",
+            or "values" of standardised numbers.
         plain: Builds the head that methods without one of their own take, and that those which change features put
             behind them; None: a linear layer on the pooled features.
     """
@@ -79,6 +81,7 @@ class HeadSpec:
     encoder: TextEncoder | None = None
     support: Callable[[], FeatureSplit] | None = None
     plain: Callable[[HeadSpec], nn.Module] | None = None
+    outputs_are: Literal["classes", "labels", "values"] = "classes"
 
 
 @dataclass(frozen=True)
@@ -102,9 +105,11 @@ class Task:
         metrics: All metrics; the first is the headline: selection, trivial baselines and ranking go by it.
         single_label: Every sample has one class number in the table's column ``label``: splits are balanced over it,
             ``shots`` counts it, classes without a training sample are refused.
+        vectors: What is learned of a sample is a vector of its outputs' width, float: several labels, or numbers.
         target: Where targets lie: in the "table", or with the samples, where the data set's `read_target` gives them
             and augmentation moves them along with the input: a "map" of the input's height and width, or "boxes".
         heads: Names of the plain heads that a recipe may choose from; the first is taken where it says nothing.
+        losses: Names of the losses that a recipe may choose from; the first is taken where it says nothing.
         needs_levels: Heads read `Features.levels`.
         at_once: Most samples whose outputs are held together in evaluation; None: a whole evaluation batch.
         weighs_classes: The loss heeds a recipe's ``class_weight``.
@@ -118,8 +123,10 @@ class Task:
     version: ClassVar[int] = 1
     metrics: ClassVar[tuple[Metric, ...]] = ()
     single_label: ClassVar[bool] = False
+    vectors: ClassVar[bool] = False
     target: ClassVar[Literal["table", "map", "boxes"]] = "table"
     heads: ClassVar[tuple[str, ...]] = ("linear",)
+    losses: ClassVar[tuple[str, ...]] = ()
     needs_levels: ClassVar[bool] = False
     at_once: ClassVar[int | None] = None
     weighs_classes: ClassVar[bool] = False
@@ -188,6 +195,20 @@ class Task:
             known = nearest(kind, self.heads[1:])
             raise UsageError(f"{self.plugin_name()} has no head {kind!r} beside its first, {self.heads[0]}. {known}")
 
+    def check_loss(self, name: str) -> None:
+        """Raise UsageError unless ``name`` is empty or names a loss other than the first, which needs no naming."""
+        if name and name not in self.losses[1:]:
+            known = nearest(name, self.losses[1:]) if self.losses[1:] else "Leave it out."
+            raise UsageError(f"{self.plugin_name()} has no other loss {name!r}. {known}")
+
+    def constants(self) -> dict[str, float]:
+        """What `bound` learned of a table that a saved model needs; see `with_constants`."""
+        return {}
+
+    def with_constants(self, constants: dict[str, float]) -> Task:
+        """The task as it was bound when its `constants` were these."""
+        return self
+
     def output_shape(self, outputs: int) -> tuple[int | None, ...] | None:
         """Shape of one sample's outputs, with None where any number may stand; None: nothing is known of it.
 
@@ -199,6 +220,10 @@ class Task:
     def targets(self, table: pd.DataFrame) -> np.ndarray:
         """Targets (n, ...) of a table's rows, in order; asked for where `target` is "table"."""
         raise NotImplementedError(f"{type(self).__name__} must define targets()")
+
+    def learned(self, targets: np.ndarray) -> np.ndarray:
+        """Targets (n, ...) in the scale of the outputs, for methods that are fitted on features."""
+        return targets
 
     def classes_of(self, target: np.ndarray) -> np.ndarray:
         """Class numbers (k,) that one sample's target names, where targets lie with the samples."""

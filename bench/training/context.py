@@ -102,7 +102,8 @@ class Context:
 
     def feature_split(self, split: str) -> FeatureSplit:
         """Frozen pooled features of a split with its targets (n, ...)."""
-        return FeatureSplit(self.pooled(split), self.targets(self.prepared.rows(split)).cpu().numpy())
+        targets = self.targets(self.prepared.rows(split)).cpu().numpy()
+        return FeatureSplit(self.pooled(split), self.task.learned(targets))
 
     def own_backbone(self) -> Backbone:
         """A copy of the backbone that a learner may change."""

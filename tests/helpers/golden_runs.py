@@ -20,6 +20,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))  # as pytest does, for `made_features`
 
 from made_features import WIDTH, feature_files
+from made_labels import listed_digits
 
 from bench.cells import recipes
 from bench.cells.cell import Cell
@@ -64,6 +65,8 @@ class World:
 
 
 VOLUMES = 'nifti_folder[path="volumes/list.csv"]'
+LABELS = 'csv_images[path="digits/list.csv",task=multilabel,label_columns=[round,closed,even]]'
+NUMBERS = 'csv_images[path="digits/list.csv",task=regression,label_column=value]'
 DENSE = "quick[epochs=1,batch_size=4]"
 WORLDS = (
     World("classification", "digits[shots=5]", "tiny_vit"),
@@ -73,6 +76,8 @@ WORLDS = (
     World("classification", VOLUMES, f"tiny_vit[depth={DEPTH},lift=slices]"),
     World("classification", VOLUMES, f"tiny_cnn[depth={DEPTH},lift=inflate]"),
     World("few_shot", "clip_features[shots=2,subset=things,val_shots=2]", f"cached[size={WIDTH}]"),
+    World("multilabel", LABELS, "tiny_vit"),
+    World("regression", NUMBERS, "tiny_vit"),
     World("segmentation", "digits_scene[protocol=tiny]", "tiny_vit", DENSE),
     World("detection", "digits_boxes[protocol=tiny]", "tiny_vit", DENSE, heavy=True),
     World("instances", "digits_instances[protocol=tiny]", "tiny_vit", DENSE, heavy=True),
@@ -90,6 +95,7 @@ def settings() -> Settings:
     tiny_clip(place)
     tiny_volumes(place)
     feature_files(place)
+    listed_digits(place / "digits")
     return Settings(results=place / "runs", data=place, weights=place, device="cpu", quiet=True)
 
 

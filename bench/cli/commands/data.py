@@ -84,6 +84,8 @@ def rendered(report: dict[str, Any]) -> list[RenderableType]:
         leaks = ", ".join(f"{number} {kind}" for kind, number in counts["leaks"].items()) or "none"
         protocols.add_row(name, *(str(counts[split]) for split in splits), leaks)
     told = [Text(f"{what}: {counted(report[what])}") for what in ("classes", "groups") if report[what]]
+    if report["values"]:
+        told.append(Text("values: " + ", ".join(f"{name} {value:.6g}" for name, value in report["values"].items())))
     lines = [Text(line(problem), STYLES[problem["status"]]) for problem in report["problems"]]
     if report["duplicates"]:
         lines.append(Text(f"{len(report['duplicates'])} sets of samples share their pixels; --json lists them."))

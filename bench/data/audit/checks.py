@@ -3,7 +3,8 @@
 The result is plain data, ready for JSON::
 
     {"dataset", "samples", "protocols": {name: {"train", "val", "test", "leaks"}}, "duplicates": [],
-     "near_duplicates": [], "classes": {name: count}, "groups": {name: count}, "problems": []}
+     "near_duplicates": [], "classes": {name: count}, "groups": {name: count},
+     "values": {"lowest", "mean", "highest"}, "problems": []}
 
 A problem has a ``status``: "undeclared" (exit code 1), "warning" (look at it: only a person can tell), "declared" (the
 protocol or the card says so, or ``partial`` accepts it) or "note" (dealt with, worth knowing). What concerns labels is
@@ -16,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,6 +35,9 @@ from bench.data.prepare import (
     class_name,
     split_counts,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Watch = Callable[[Iterator[Inspection], int], Iterable[Inspection]]
 
@@ -79,16 +83,26 @@ def audit(dataset: Dataset, root: Path, partial: bool = False, watch: Watch | No
     }
 
 
-def _members(dataset: Dataset, views: list[View], root: Path) -> dict[str, dict[str, int]]:
-    """Samples of each class and of each group, the largest first, where samples have them."""
+def _members(dataset: Dataset, views: list[View], root: Path) -> dict[str, Any]:
+    """Samples of each class and of each group, the largest first, and the spread of values, where samples have them."""
     if not views:
-        return {"classes": {}, "groups": {}}
+        return {"classes": {}, "groups": {}, "values": {}}
     table, names = views[0].table, dataset.under(views[0].dataset.protocol).class_names(root)
     single = dataset.task_plugin.single_label and "label" in table
     labels = Counter(table["label"].tolist()) if single else Counter[int]()
+    if "labels" in table:
+        labels = Counter(n for row in table["labels"] for n, there in enumerate(row) if there)
     classes = {class_name(names, label): count for label, count in labels.most_common()}
     groups = {str(group): int(n) for group, n in table["group"].value_counts().items()} if "group" in table else {}
-    return {"classes": classes, "groups": groups}
+    return {"classes": classes, "groups": groups, "values": _spread(table)}
+
+
+def _spread(table: pd.DataFrame) -> dict[str, float]:
+    """Lowest, mean and highest of the numbers to be predicted, where there are some."""
+    if "value" not in table:
+        return {}
+    values = table["value"].astype(float)
+    return {"lowest": float(values.min()), "mean": float(values.mean()), "highest": float(values.max())}
 
 
 def is_clean(report: dict[str, Any]) -> bool:

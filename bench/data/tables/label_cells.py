@@ -7,16 +7,42 @@ from collections import Counter
 from collections.abc import Sequence
 
 _SEPARATORS = ";|,"
+_KNOWN = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1, "no": 0, "yes": 1}
 _FEWEST = 15  # numbers that are needed to tell measurements from classes
 
 
-def no_classes(labels: Sequence[str]) -> str:
-    """Why labels are not one class a sample, in words that say what was found; empty where nothing speaks against it.
+def no_classes(labels: Sequence[str]) -> tuple[str, str]:
+    """Why labels are not one class a sample, in words that say what was found, and the task that they are of.
+
+    Both are empty where nothing speaks against classes.
 
     Args:
         labels: One a line of the list, from its second line on.
     """
-    return _measured(labels) or _several(labels)
+    if problem := _measured(labels):
+        return problem, "regression"
+    return (problem, "multilabel") if (problem := _several(labels)) else ("", "")
+
+
+def labels_of(cells: Sequence[str]) -> list[set[str]]:
+    """The labels that each cell names, separated by whatever most cells use; empty cells name none."""
+    used = {mark: sum(mark in cell for cell in cells) for mark in _SEPARATORS}
+    mark = max(_SEPARATORS, key=lambda one: used[one])
+    return [_parts(cell, mark) for cell in cells]
+
+
+def yes_or_no(cells: Sequence[str]) -> list[int | None]:
+    """0 or 1 of each cell (0, 1, 0.0, true, no, ...); None of one that is neither."""
+    return [_KNOWN.get(cell.strip().casefold()) for cell in cells]
+
+
+def number(cell: str) -> float | None:
+    """The finite number of a cell, whose decimal mark may be a comma; None of one that is none."""
+    try:
+        found = float(cell.strip().replace(",", "."))
+    except ValueError:
+        return None
+    return found if math.isfinite(found) else None
 
 
 def _several(labels: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -85,8 +86,8 @@ class ListedFiles(OwnImages):
 
     def samples(self, root: Path) -> pd.DataFrame:
         sheet = self.sheet(root)
-        numbers = {name: label for label, name in enumerate(self.class_names(root))}
-        table = self._columns(sheet, numbers)
+        names = self.class_names(root)
+        table = self._columns(sheet, names)
         if self.split_column in sheet:
             table["split"] = sheet[self.split_column].map(split_name)
             self._check_protocol(set(table["split"]) - {""})
@@ -96,24 +97,37 @@ class ListedFiles(OwnImages):
         found, elsewhere = file_table(table.to_dict("records")), self.external_place(root)
         if elsewhere is None:
             return found
-        further = self._columns(self.sheet(root, elsewhere), numbers).to_dict("records")
+        further = self._columns(self.sheet(root, elsewhere), names).to_dict("records")
         return self.with_external(found, further, root, elsewhere.parent)
 
-    def _columns(self, sheet: pd.DataFrame, numbers: dict[str, int]) -> pd.DataFrame:
-        """Paths, labels and what else the list says of its samples.
-
-        Raises:
-            DataError: A class is none of those that train.
-        """
-        if unknown := sorted(set(sheet[self.label_column]) - numbers.keys()):
-            raise DataError(
-                f"{self.plugin_name()}: {self.external} has the class {unknown[0]!r}, which {self.path} lacks."
-            )
-        table = pd.DataFrame({"path": sheet[self.path_column], "label": sheet[self.label_column].map(numbers)})
+    def _columns(self, sheet: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
+        """Paths, targets and what else the list says of its samples; errors are those of `learned`."""
+        table = pd.DataFrame({"path": sheet[self.path_column], **self.learned(sheet, names)})
         for name, column in self.further().items():
             if column in sheet:
                 table[name] = sheet[column]
         return table
+
+    def target_columns(self) -> tuple[str, ...]:
+        """Columns of the list that say what is learned; they must be there."""
+        return (self.label_column,)
+
+    def filled_columns(self) -> tuple[str, ...]:
+        """Those in which no cell may be empty."""
+        return self.target_columns()
+
+    def learned(self, sheet: pd.DataFrame, names: tuple[str, ...]) -> dict[str, pd.Series]:
+        """Column of the samples' table -> what is learned, as the task reads it.
+
+        Raises:
+            DataError: A class is none of those that train.
+        """
+        numbers = {name: label for label, name in enumerate(names)}
+        if unknown := sorted(set(sheet[self.label_column]) - numbers.keys()):
+            raise DataError(
+                f"{self.plugin_name()}: {self.external} has the class {unknown[0]!r}, which {self.path} lacks."
+            )
+        return {"label": sheet[self.label_column].map(numbers)}
 
     def further(self) -> dict[str, str]:
         """Column of the samples' table -> column of the list it is taken from, where the list has it."""
@@ -134,16 +148,20 @@ class ListedFiles(OwnImages):
         except (OSError, ValueError) as error:
             raise DataError(f"{name}: cannot read {file}: {error}. It must be a CSV file with a header.") from error
         self._check_columns(file, sheet)
-        domains = [self.domain_column] if self.protocol == "leave_domain_out" else []
-        for column in (self.path_column, self.label_column, self.group_column, *domains):
+        domains, single = [self.domain_column] * (self.protocol == "leave_domain_out"), self.task_plugin.single_label
+        for column in (self.path_column, *self.filled_columns(), self.group_column, *domains):
             if column in sheet:
                 self._check_filled(file, sheet[column])
-        for column in {self.label_column, self.group_column, self.domain_column, self.split_column} & set(sheet):
+        named = {self.group_column, self.domain_column, self.split_column, *self.target_columns()}
+        for column in named & set(sheet):
             sheet[column] = sheet[column].str.strip()
-            if column != self.split_column and (problem := alike(sheet[column])):
+            words = column != self.split_column and (column not in self.target_columns() or single)
+            if words and (problem := alike(sheet[column])):
                 raise DataError(f"{name}: {file}, column {column!r}: {problem}. Write them alike.")
-        if self.task_plugin.single_label and (problem := no_classes(sheet[self.label_column].tolist())):
-            raise DataError(f"{name}: {file}, column {self.label_column!r}: {problem}.")
+        problem, task = no_classes(sheet[self.label_column].tolist()) if single else ("", "")
+        if problem:
+            instead = f" Or learn them as they are: task={task}." if "task" in type(self).model_fields else ""
+            raise DataError(f"{name}: {file}, column {self.label_column!r}: {problem}.{instead}")
         return sheet
 
     def _check_columns(self, file: Path, sheet: pd.DataFrame) -> None:
@@ -152,16 +170,22 @@ class ListedFiles(OwnImages):
         Raises:
             DataError: One is not; the message names the nearest.
         """
-        for field in (name for name in type(self).model_fields if name.endswith("_column")):
-            column, usual = getattr(self, field), type(self).model_fields[field].default
-            needed = field in ("path_column", "label_column") or column not in ("", usual)
-            if needed and column not in sheet:
-                names = [str(name) for name in sheet.columns]
+        names = [str(name) for name in sheet.columns]
+        for field, column in self._asked_for():
+            if column not in sheet:
                 hint = guess(column, names)
                 raise DataError(
                     f"{self.plugin_name()}: {file} has no column {column!r}; it has {', '.join(names) or 'none'}."
                     f"{hint and ' ' + hint} Rename one, or give {field}=NAME."
                 )
+
+    def _asked_for(self) -> Iterator[tuple[str, str]]:
+        """Fields that name columns, each with a column that must be there."""
+        for field in (name for name in type(self).model_fields if name.endswith("_column")):
+            column, usual = getattr(self, field), type(self).model_fields[field].default
+            if field == "path_column" or column in self.target_columns() or column not in ("", usual):
+                yield field, column
+        yield from (("label_columns", column) for column in self.target_columns())
 
     def _rows(self, file: Path) -> list[tuple[int, list[str]]]:
         """Lines of the file with their numbers, as they are written; those without a value are left out."""
@@ -204,7 +228,7 @@ class ListedFiles(OwnImages):
         usual = self.separator.get(file.suffix.lower(), ",")
         with file.open(encoding=_ENCODING) as lines:
             header = lines.readline().rstrip("\r\n")
-        needed = {self.path_column, self.label_column}
+        needed = {self.path_column, *self.target_columns()}
         for separator in (usual, *_SEPARATORS):
             if needed <= {name.strip('" ') for name in header.split(separator)}:
                 return separator

@@ -27,9 +27,17 @@ def untrained_classes(
         classes: The number of classes.
         facts: Of the table's targets, where they lie with the samples.
     """
-    if dataset.rule.unseen or (facts is None and not dataset.task_plugin.single_label):
+    if dataset.rule.unseen:
         return ()
-    trained = set(table["label"][table["split"] == "train"]) if facts is None else _trained(table, facts)
+    if facts is not None:
+        trained = _trained(table, facts)
+    elif dataset.task_plugin.single_label:
+        trained = set(table["label"][table["split"] == "train"])
+    elif "labels" in table:
+        rows = table["labels"][table["split"] == "train"]
+        trained = {label for row in rows for label, there in enumerate(row) if there}
+    else:
+        return ()
     return tuple(label for label in range(classes) if label not in trained)
 
 
