@@ -63,6 +63,9 @@ def data_audit(
     name: Annotated[str, typer.Argument(metavar="NAME", help="As in pacs or breakhis[magnification=100].")],
     data: Data = None,
     partial: Annotated[bool, typer.Option("--partial", help="Accept counts other than the published ones.")] = False,
+    groups: Annotated[
+        Path | None, typer.Option("--groups", metavar="FILE", help="Write a list with groups of what looks alike.")
+    ] = None,
     quiet: Quiet = False,
     json: Json = False,
     plugins: Plugins = None,
@@ -74,7 +77,7 @@ def data_audit(
     from bench.cli.commands import data as command
 
     use_plugins(ctx, plugins)
-    raise typer.Exit(0 if command.audit(name, data, partial, quiet, json) else 1)
+    raise typer.Exit(0 if command.audit(name, data, partial, groups, quiet, json) else 1)
 
 
 @data_app.command("fetch")

@@ -37,6 +37,7 @@ def test_clean_data(root: Path) -> None:
     assert sum(report.pop("classes").values()) == 1797
     assert report == {
         "groups": {},
+        "values": {},
         "dataset": "digits",
         "samples": 1797,
         "protocols": {"limited": {"train": 200, "val": 200, "test": 1397, "leaks": {}}},

@@ -27,7 +27,7 @@ def test_audit_of_clean_data_as_json(root: Path) -> None:
     assert result.exit_code == 0
     report = json.loads(result.stdout)
     assert set(report) == {
-        "dataset", "samples", "protocols", "duplicates", "near_duplicates", "classes", "groups", "problems",
+        "dataset", "samples", "protocols", "duplicates", "near_duplicates", "classes", "groups", "values", "problems",
     }  # fmt: skip
     assert report["protocols"]["limited"] == {"train": 200, "val": 200, "test": 1397, "leaks": {}}
 
