@@ -57,7 +57,7 @@ def groups_of(table: pd.DataFrame, report: dict[str, Any]) -> list[str]:
     place = {name: row for row, name in enumerate(table["id"])}
     sets = [[place[name] for name in one["samples"] if name in place] for one in _sets(report)]
     if "group" in table:
-        sets += [rows.tolist() for rows in table.groupby("group").indices.values()]
+        sets += [[int(row) for row in rows] for rows in table.groupby("group").indices.values()]
     ends = np.array([(one[0], other) for one in sets for other in one[1:]], dtype=np.int64).reshape(-1, 2)
     graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(table), len(table)))
     numbers = connected_components(graph, directed=False)[1]
@@ -81,7 +81,7 @@ def _targets(dataset: Dataset, table: pd.DataFrame, names: tuple[str, ...]) -> d
     column = getattr(dataset, "label_column", "label")
     if "value" in table:
         return {column: table["value"].tolist()}
-    if "labels" in table and getattr(dataset, "label_columns", ()):
+    if "labels" in table and getattr(dataset, "label_columns", None):
         return {name: [row[number] for row in table["labels"]] for number, name in enumerate(names)}
     if "labels" in table:
         cells = [";".join(name for name, there in zip(names, row, strict=True) if there) for row in table["labels"]]
