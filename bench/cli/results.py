@@ -135,6 +135,9 @@ def errors(
     shown: Annotated[int, typer.Option(metavar="N", min=1, help="Items listed.")] = 10,
     format: Annotated[str, typer.Option(metavar="NAME", help="text, md, latex, csv (all items) or json.")] = "text",
     data: Data = None,
+    files: Annotated[
+        Path | None, typer.Option("--files", metavar="DIR", help="For pictures of boxes and masks: truth, prediction.")
+    ] = None,
     plugins: Plugins = None,
 ) -> None:
     """Show what a row got wrong: confusions, classes, domains, and the items with their files.
@@ -145,7 +148,7 @@ def errors(
 
     use_plugins(ctx, plugins)
     with opened(results) as store:
-        typer.echo(command.text(cell, store, split, shown, format, data))
+        typer.echo(command.text(cell, store, split, shown, format, data, files))
 
 
 @results_app.command()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bench.backbones.features import FeatureSpec
     from bench.cells.recipes import Recipe
     from bench.tasks.found import Found
+    from bench.tasks.inspection import Inspection
 
 Outputs = dict[str, np.ndarray]  # name -> (n, ...): what is kept of the predictions of n samples
 
@@ -301,6 +302,25 @@ class Task:
     def summary(self, found: Sequence[Found], names: Sequence[str]) -> dict[str, dict[str, Any]]:
         """What is written of all inputs together: a file's name -> its JSON; names of inputs are their files'."""
         return {}
+
+    def inspect(self, targets: np.ndarray, outputs: Outputs, names: Sequence[str]) -> Inspection:
+        """What is wrong with the predictions of a split, in all and sample by sample; ``outputs`` as in a record."""
+        raise UsageError(f"{self.plugin_name()} does not say what is wrong with predictions: it lacks inspect.")
+
+    def shape_of(self, targets: np.ndarray) -> tuple[int, ...]:
+        """Proportions (height, width) of what the model saw: those of label maps; a square where targets tell none."""
+        return targets.shape[1:] if self.target == "map" else (1, 1)
+
+    def compared(
+        self, target: np.ndarray, found: Found, names: Sequence[str], picture: np.ndarray
+    ) -> np.ndarray | None:
+        """A sample's truth and what was found in it side by side, (H, W, 3) uint8; None: there is nothing to draw.
+
+        Args:
+            target: Its target, as a record holds it.
+            picture: The sample, uint8 (H, W, 3).
+        """
+        return None
 
     def arrays(self, targets: np.ndarray, outputs: Outputs) -> dict[str, np.ndarray]:
         """What is stored beside the record of a split's outputs."""

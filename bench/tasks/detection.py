@@ -9,7 +9,8 @@ import numpy as np
 
 from bench.core.errors import NonFiniteLoss
 from bench.tasks.base import HeadSpec, Metric, Outputs, Task
-from bench.tasks.found import CERTAIN, Box, coco_file, with_boxes
+from bench.tasks.found import CERTAIN, Box, beside, coco_file, with_boxes
+from bench.tasks.inspection import OVERLAP, Objects, box_areas, box_overlaps, inspected
 from bench.tasks.precision import Item, Matched, image_scores, match
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from bench.backbones.features import FeatureSpec
     from bench.cells.recipes import Recipe
     from bench.tasks.found import Found
+    from bench.tasks.inspection import Inspection
 
 
 class Detection(Task):
@@ -73,6 +75,14 @@ class Detection(Task):
         """``predictions.json``: all boxes in COCO's form."""
         return {"predictions.json": coco_file(found, names, coco_objects(found))}
 
+    def inspect(self, targets: np.ndarray, outputs: Outputs, names: Sequence[str]) -> Inspection:
+        """Missed and false boxes by class and size; what lies on an object that is not judged counts nowhere."""
+        return inspected([_objects(boxes, _one(outputs, row)) for row, boxes in enumerate(targets)], names)
+
+    def compared(self, target: np.ndarray, found: Found, names: Sequence[str], picture: np.ndarray) -> np.ndarray:
+        true = [(found.in_pixels(box[:4].tolist()), int(box[4]), names[int(box[4])]) for box in target if box[4] >= 0]
+        return beside(with_boxes(picture, true), with_boxes(picture, drawn(found, names)))
+
     def _matched(self, targets: np.ndarray, outputs: Outputs) -> Matched:
         truths = [_truth(image, box) for image, boxes in enumerate(targets) for box in boxes if box[4] >= 0]
         check_finite(outputs)
@@ -104,6 +114,29 @@ def _truth(image: int, box: np.ndarray) -> Item:
 def _corner_and_size(box: np.ndarray) -> list[float]:
     left, top, right, bottom = (float(value) for value in box)
     return [left, top, right - left, bottom - top]
+
+
+def _one(outputs: Outputs, row: int) -> Outputs:
+    return {name: values[row] for name, values in outputs.items()}
+
+
+def sure_places(outputs: Outputs) -> np.ndarray:
+    """Places of one sample's objects from a score of `CERTAIN` on, the surest first."""
+    best = np.argsort(-outputs["scores"], kind="stable")
+    places: np.ndarray = best[(outputs["classes"][best] >= 0) & (outputs["scores"][best] >= CERTAIN)]
+    return places
+
+
+def _objects(boxes: np.ndarray, outputs: Outputs) -> Objects:
+    """One sample's objects, and what was found there."""
+    places = sure_places(outputs)
+    judged, others = (boxes[(boxes[:, 4] >= 0) & (boxes[:, 5] == unjudged)] for unjudged in (0, 1))
+    overlaps = box_overlaps(judged[:, :4], outputs["boxes"][places])
+    spared = box_overlaps(others[:, :4], outputs["boxes"][places]).max(0, initial=0) >= OVERLAP
+    kept = ~spared | (overlaps.max(0, initial=0) >= OVERLAP)
+    places, overlaps = places[kept], overlaps[:, kept]
+    labels, found = judged[:, 4].astype(int), outputs["classes"][places].astype(int)
+    return Objects(labels, box_areas(judged), found, box_areas(outputs["boxes"][places]), overlaps)
 
 
 OBJECT_COLUMNS = ("class", "score", "left", "top", "right", "bottom")

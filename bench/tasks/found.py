@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from bench.tasks.inspection import CERTAIN as CERTAIN  # score from which objects are drawn
+
 Outputs = dict[str, np.ndarray]
 Box = tuple[float, float, float, float]
-CERTAIN = 0.5  # score from which objects are drawn
 _COLOURS = (
     (230, 25, 75), (60, 180, 75), (0, 130, 200), (245, 130, 48), (145, 30, 180), (70, 240, 240), (240, 50, 230),
     (210, 245, 60), (250, 190, 212), (0, 128, 128), (170, 110, 40), (128, 128, 0),

@@ -21,8 +21,10 @@ from bench.tasks.detection import (
     object_lines,
     objects_of,
     rcnn,
+    sure_places,
 )
-from bench.tasks.found import CERTAIN, coco_file, with_boxes, with_classes
+from bench.tasks.found import CERTAIN, beside, coco_file, with_boxes, with_classes
+from bench.tasks.inspection import Objects, inspected, mask_overlaps
 from bench.tasks.masks import pasted, shortened
 from bench.tasks.precision import Item, Matched, image_scores, match
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from bench.cells.recipes import Recipe
     from bench.heads.rcnn import Truth
     from bench.tasks.found import Found
+    from bench.tasks.inspection import Inspection
 
 NUMBERS = 1000  # objects of a class that an image may hold
 
@@ -104,6 +107,15 @@ class Instances(Task):
         both = [{**box, "segmentation": _run_lengths(mask)} for box, mask in zip(boxes, masks, strict=True)]
         return {"predictions.json": coco_file(found, names, both)}
 
+    def inspect(self, targets: np.ndarray, outputs: Outputs, names: Sequence[str]) -> Inspection:
+        """Missed and false objects by class and size, matched by their masks."""
+        return inspected([_objects(objects, outputs, row) for row, objects in enumerate(targets)], names)
+
+    def compared(self, target: np.ndarray, found: Found, names: Sequence[str], picture: np.ndarray) -> np.ndarray:
+        true = np.where(target >= NUMBERS, target, 0)
+        _, numbers = np.unique(found.laid_out(true, 0), return_inverse=True)
+        return beside(with_classes(picture, numbers), self.pictures(found, names, picture)["drawn"])
+
     def _matched(self, targets: np.ndarray, outputs: Outputs) -> Matched:
         check_finite(outputs)
         truths = [item for image, objects in enumerate(targets) for item in _true_items(image, objects)]
@@ -113,6 +125,19 @@ class Instances(Task):
         ]
         classes = max([1, *(item["category_id"] for item in (*truths, *found))])
         return match(truths, found, len(targets), classes, "segm")
+
+
+def _objects(objects: np.ndarray, outputs: Outputs, row: int) -> Objects:
+    """One sample's objects, and what was found there."""
+    ids = np.unique(objects)
+    ids = ids[ids >= NUMBERS]
+    places = sure_places({name: values[row] for name, values in outputs.items()})
+    size = objects.shape
+    masks = objects[None] == ids[:, None, None]
+    found = np.array([_found_mask(outputs, row, place, size) for place in places]).reshape(-1, *size)
+    areas, found_areas = masks.mean((1, 2)), found.mean((1, 2))
+    labels = outputs["classes"][row][places].astype(int)
+    return Objects(ids // NUMBERS - 1, areas, labels, found_areas, mask_overlaps(masks, found))
 
 
 def truth(objects: Tensor) -> Truth:

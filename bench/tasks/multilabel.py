@@ -15,6 +15,7 @@ from bench.core.errors import NonFiniteLoss
 from bench.stats.pseudo import pseudo_values
 from bench.stats.ranked import area, area_without, average_precision, average_precision_without
 from bench.tasks.base import HeadSpec, Metric, Outputs, Task
+from bench.tasks.inspection import Inspection, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,6 +95,22 @@ class Multilabel(Task):
         losses = np.logaddexp(0, np.where(there, -logits, logits))
         return {"label_accuracy": right.mean(1), "exact_match": right.all(1).astype(float), "nll": losses.mean(1)}
 
+    def inspect(self, targets: np.ndarray, outputs: Outputs, names: Sequence[str]) -> Inspection:
+        """Right, wrong and missed labels, with average precision and the area under the curve of each label."""
+        there, logits = _checked(targets, outputs)
+        rows = [
+            [names[label], *_told(*counts), *_ranked(there[:, label], logits[:, label])]
+            for label, counts in enumerate(_counts(there, logits).tolist())
+        ]
+        head = ["label", "samples", "recall %", "precision %", "F1 %", "AP %", "AUC %"]
+        per_item = self._per_item(there, logits)
+        lines = [
+            (_named(true, names), _named(scores > 0, names), f"{loss:.4f}")
+            for true, scores, loss in zip(there, logits, per_item["nll"], strict=True)
+        ]
+        wrong_items = np.where(per_item["exact_match"] == 1, 0.0, per_item["nll"])
+        return Inspection((("by label", head, rows),), ("true", "predicted", "nll"), tuple(lines), wrong_items)
+
     def read_out(self, found: Found) -> np.ndarray:
         """The probability of each label, (L,) float64."""
         probabilities: np.ndarray = 1 / (1 + np.exp(-found.outputs["logits"].astype(float)))
@@ -107,6 +124,23 @@ class Multilabel(Task):
         shares = self.read_out(found)
         named = ";".join(name for name, share in zip(names, shares, strict=True) if share > 0.5)
         return [[named, *(f"{share:.6f}" for share in shares)]]
+
+
+def _told(right: float, wrong: float, missed: float) -> list[str]:
+    """Samples with a label, recall, precision and F1."""
+    shares = ((right, right + missed), (right, right + wrong), (2 * right, 2 * right + wrong + missed))
+    return [str(int(right + missed)), *(percent(*share) for share in shares)]
+
+
+def _ranked(there: np.ndarray, scores: np.ndarray) -> list[str]:
+    """Average precision and the area under the curve of one label; a dash where undefined."""
+    values = (average_precision(there, scores), area(there, scores))
+    return ["-" if math.isnan(value) else f"{100 * value:.2f}" for value in values]
+
+
+def _named(there: np.ndarray, names: Sequence[str]) -> str:
+    """The labels that are there, separated by semicolons; a dash for none."""
+    return ";".join(name for name, is_there in zip(names, there, strict=True) if is_there) or "-"
 
 
 def _checked(targets: np.ndarray, outputs: Outputs) -> tuple[np.ndarray, np.ndarray]:

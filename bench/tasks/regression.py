@@ -15,6 +15,7 @@ import numpy as np
 from bench.core.errors import NonFiniteLoss
 from bench.stats.pseudo import pseudo_values
 from bench.tasks.base import HeadSpec, Metric, Outputs, Task
+from bench.tasks.inspection import Inspection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,6 +113,21 @@ class Regression(Task):
             without = np.array([_spearman(truth[kept], found[kept]) for kept in others])
         # where the metric needs a sample, leaving it out changes nothing
         return pseudo_values(whole, np.where(np.isfinite(without), without, whole))
+
+    def inspect(self, targets: np.ndarray, outputs: Outputs, names: Sequence[str]) -> Inspection:
+        """Errors by quarters of the true values: how large, and in which direction."""
+        truth, found = _checked(targets, outputs)
+        wrong = found - truth
+        edges = np.quantile(truth, [0, 0.25, 0.5, 0.75, 1])
+        part = np.searchsorted(edges[1:-1], truth, "left")
+        rows = [
+            [f"{edges[n]:.6g} to {edges[n + 1]:.6g}", str(len(of)), f"{np.abs(of).mean():.6g}", f"{of.mean():+.6g}"]
+            for n in range(4)
+            if len(of := wrong[part == n])
+        ]
+        lines = [(f"{a:.6g}", f"{b:.6g}", f"{b - a:+.6g}") for a, b in zip(truth, found, strict=True)]
+        tables = (("by true value", ["true value", "samples", "mean absolute error", "mean error"], rows),)
+        return Inspection(tables, ("true", "predicted", "error"), tuple(lines), np.abs(wrong))
 
     def read_out(self, found: Found) -> np.ndarray:
         """The number, as an array without axes."""

@@ -13,7 +13,8 @@ import numpy as np
 from bench.core.errors import NonFiniteLoss, UsageError
 from bench.stats.pseudo import pseudo_values
 from bench.tasks.base import HeadSpec, Metric, Outputs, Task
-from bench.tasks.found import with_classes
+from bench.tasks.found import beside, with_classes
+from bench.tasks.inspection import Inspection, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,6 +100,25 @@ class Segmentation(Task):
         """``mask``: class numbers; ``drawn``: the picture tinted by class."""
         labels = self.read_out(found)
         return {"mask": labels, "drawn": with_classes(picture, labels)}
+
+    def inspect(self, targets: np.ndarray, outputs: Outputs, names: Sequence[str]) -> Inspection:
+        """Pixels missed and wrongly claimed by class; a sample is wrong by the pixels that have another class."""
+        counts = outputs["counts"].astype(np.int64)
+        rows = [
+            [name, f"{true + missed:,}", percent(true, true + false + missed), percent(true, true + missed),
+             percent(true, true + false)]
+            for name, (true, false, missed) in zip(names, counts.sum(0).tolist(), strict=True)
+        ]  # fmt: skip
+        each, head = judged(counts), ["class", "pixels", "IoU %", "recall %", "precision %"]
+        lines = [(f"{100 * iou:.2f}", f"{100 * right:.2f}") for iou, right in zip(each["miou"], each["pixel_accuracy"],
+                                                                                 strict=True)]  # fmt: skip
+        wrong = np.nan_to_num(1 - each["pixel_accuracy"])
+        return Inspection((("by class", head, rows),), ("mIoU %", "pixels right %"), tuple(lines), wrong)
+
+    def compared(self, target: np.ndarray, found: Found, names: Sequence[str], picture: np.ndarray) -> np.ndarray:
+        """Truth and prediction, tinted by class."""
+        true = found.laid_out(target, IGNORED)
+        return beside(with_classes(picture, true), with_classes(picture, self.read_out(found)))
 
 
 def judged(counts: np.ndarray) -> dict[str, np.ndarray]:

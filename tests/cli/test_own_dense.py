@@ -59,6 +59,11 @@ def test_boxes_from_audit_to_predictions(folder: Path, weights: Path) -> None:
     cell = f"{name}/tiny_vit/typical_objects/quick/seed=0"
     invoked("run", cell, "--data", "data", "--weights", weights, "--keep-weights", "-q")
     assert "ap50" in invoked("table").output
+    wrong = invoked("errors", "typical_objects", "--data", "data", "--files", "worst", "--shown", "2").output
+    assert "by class" in wrong
+    assert "by size" in wrong
+    assert len(list((folder / "worst").glob("*.png"))) == 2
+    assert json.loads(invoked("errors", "typical_objects", "--format", "json").stdout)["items"]
     told = invoked("predict", "typical_objects", "new", "--files", "found", "--weights", weights)
     rows = list(csv.DictReader(told.stdout.splitlines()))
     assert {row["file"] for row in rows} == {f"{number}.png" for number in range(30, 34)}
@@ -81,6 +86,10 @@ def test_masks_from_audit_to_predictions(folder: Path, weights: Path) -> None:
     assert "No problems" in invoked("data", "audit", name, "--data", "data").output
     invoked("run", f"{name}/tiny_vit/majority_pixel/quick/seed=0", "--data", "data", "--weights", weights,
             "--keep-weights", "-q")  # fmt: skip
+    invoked("errors", "majority_pixel", "--data", "data", "--files", "worst", "--shown", "1")
+    (file,) = (folder / "worst").glob("*.png")
+    with Image.open(file) as both:
+        assert both.size == (64 + 4 + 64, 64)
     told = invoked("predict", "majority_pixel", "new", "--files", "found", "--weights", weights)
     rows = list(csv.DictReader(told.stdout.splitlines()))
     assert [float(row["share(background)"]) for row in rows] == [1, 1, 1, 1]
@@ -95,4 +104,6 @@ def test_classes_have_no_files_beside_their_table(folder: Path, weights: Path) -
     invoked("run", "image_folder[path=kinds]/tiny_vit/majority/quick/seed=0", "--data", "data", "--weights", weights,
             "--keep-weights", "-q")  # fmt: skip
     refused = invoked("predict", "majority", "new", "--files", "found", "--weights", weights, code=2)
+    assert "Leave --files out" in refused.output
+    refused = invoked("errors", "majority", "--files", "worst", code=2)
     assert "Leave --files out" in refused.output

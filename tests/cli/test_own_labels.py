@@ -49,6 +49,9 @@ def test_every_kind_of_method_learns_them_and_predicts(
     assert len(list(store.all())) == 7
     for record in store.all():
         _check_prediction(store, record, weights)
+    rows = list(csv.DictReader(invoked("errors", "ridge", "--format", "csv").stdout.splitlines()))
+    assert rows == sorted(rows, key=lambda row: -float(row["wrong"]))
+    assert {"item", "true", "predicted"} <= set(rows[0])
     told = invoked("predict", "linear_probe", "data/digits", "--weights", weights)
     rows = list(csv.DictReader(told.stdout.splitlines()))
     assert len(rows) == 60
