@@ -10,6 +10,8 @@ from bench.data.augment.sampled import SampledTransform, Transform
 class Color(SampledTransform):
     """A flip, then brightness, contrast, saturation and hue, each changed at random, in random order."""
 
+    title = "Colour"
+
     brightness: NonNegativeFloat = Field(0.4, description="largest relative change")
     contrast: NonNegativeFloat = Field(0.4, description="largest relative change")
     saturation: NonNegativeFloat = Field(0.4, description="largest relative change")

@@ -13,6 +13,8 @@ class CropFlip(SampledTransform):
     A recipe's `resize_to` keeps images larger than the input, so that crops have pixels of their own.
     """
 
+    title = "Random crop and flip"
+
     smallest: float = Field(0.08, gt=0, le=1, description="least share of the image's area")
 
     def transform(self, extent: tuple[int, int]) -> Transform:

@@ -14,6 +14,8 @@ from bench.data.augment.base import Augmentation
 class Flip(Augmentation):
     """Mirrors left and right, at even odds."""
 
+    title = "Flip"
+
     numbers: ClassVar[int] = 1
     moves_targets: ClassVar[bool] = True
 

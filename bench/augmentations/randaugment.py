@@ -10,6 +10,8 @@ from bench.data.augment.sampled import SampledTransform, Transform
 class RandAugment(SampledTransform):
     """A flip, then random transforms of one strength (Cubuk et al., RandAugment, CVPR Workshops 2020)."""
 
+    title = "RandAugment"
+
     n: PositiveInt = Field(2, description="transforms of each image")
     m: int = Field(9, ge=0, le=30, description="their strength, of 31")
 

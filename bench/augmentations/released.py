@@ -27,6 +27,8 @@ class Released(Augmentation):
     axes, and scaled, shifted and flipped along all three.
     """
 
+    title = "As released"
+
     numbers: ClassVar[int] = len(COLUMNS)
     moves_targets: ClassVar[bool] = True
     near_black: ClassVar[bool] = True

@@ -31,6 +31,8 @@ _AFFINE_P, _NOISE_P, _ELASTIC_P = 0.75, 0.5, 0.25
 class TorchIO(Augmentation):
     """Turns, scales and shifts volumes, deforms them and adds noise, each by chance; mirrors nothing."""
 
+    title = "TorchIO"
+
     numbers: ClassVar[int] = 1  # its 53 bits are the seed
 
     def check(self, input_shape: tuple[int, ...], forbidden_flips: Sequence[str]) -> None:

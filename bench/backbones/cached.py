@@ -19,6 +19,8 @@ CLIP = "OpenAI CLIP ViT-B/32 (QuickGELU)"
 class Cached(BackboneFamily):
     """Features that a data set brings from a model run elsewhere; `model` must be the one that made them."""
 
+    title = "Ready-made features"
+    words = {"name=cached": "ready-made features"}
     size: PositiveInt = Field(512, description="width of the vectors")
     model: str = Field(CLIP, description="what made them, as the data set's files name it")
 

@@ -63,6 +63,8 @@ class BackboneFamily(Params):
         libraries: Import names of what it needs beyond what every installation has.
     """
 
+    title: ClassVar[str] = ""
+    words: ClassVar[dict[str, str]] = {"size": "{} px"}  # and titles of backbones: "name=lite0"
     version: ClassVar[int] = 1
     fallback: ClassVar[bool] = False
     libraries: ClassVar[tuple[str, ...]] = ()

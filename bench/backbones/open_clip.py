@@ -30,6 +30,7 @@ class OpenClip(BackboneFamily):
     differs from the one that the weights were trained with is refused: it loads, and is quietly wrong.
     """
 
+    title = "OpenCLIP"
     libraries: ClassVar[tuple[str, ...]] = ("open_clip",)
 
     template: str = Field("a photo of a {}.", description="prompt of a class name, which replaces {}")

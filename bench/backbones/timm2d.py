@@ -18,6 +18,16 @@ if TYPE_CHECKING:
 class Timm2D(BackboneFamily):
     """Any timm image model, by the name of a local file or by timm's own, such as vit_base_patch16_224.augreg_in21k."""
 
+    title = "timm"
+    words = {
+        "name=lite0": "EfficientNet-Lite0",
+        "name=deit_tiny": "DeiT-Tiny",
+        "name=pico": "Pico",
+        "lift=slices": "slice by slice",
+        "lift=inflate": "inflated",
+        "depth": "{} slices",
+        "depth_stride": "depth stride {}",
+    }
     fallback = True  # timm knows thousands of names, and finding out takes its import
 
     lift: Literal["slices", "inflate"] | None = Field(

@@ -20,6 +20,7 @@ _WAYS = {"2_5d": "kernels of one slice", "3d": "cubic kernels", "acs": "a third 
 class Untrained(BackboneFamily):
     """ResNets for small volumes with random weights; only methods that train all of them make sense."""
 
+    title = "ResNet, random weights"
     depth: PositiveInt = Field(28, description="slices of a volume")
     channels: Literal[1, 3] = Field(1, description="of a volume")
     weights_seed: NonNegativeInt = Field(0, description="of the random weights, the same whatever a cell's seed is")

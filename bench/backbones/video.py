@@ -68,6 +68,7 @@ class Video(BackboneFamily):
     Weights come from ``NAME.pth`` or torchvision's own file in the weights folder, else from torchvision's hub.
     """
 
+    title = "Video models"
     frames: PositiveInt | None = Field(None, description="frames or slices of a clip; none: those of the weights")
     views: PositiveInt = Field(
         1, description="clips of the input, one after the other; features are averaged over them"

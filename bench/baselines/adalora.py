@@ -28,6 +28,7 @@ class AdaLoRA(Method):
     on ``P'P - I`` and ``QQ' - I`` (equation 4). Cut triplets stay in the model, as zeros.
     """
 
+    title = "AdaLoRA"
     identity_at_start = True
 
     initial: PositiveInt = Field(12, description="triplets of a layer at the start")

@@ -53,6 +53,7 @@ class Adapter(Method):
     is done here. In a block of ConvNeXt they stand at its only branch.
     """
 
+    title = "Adapter"
     families = ("vit", "cnn", "hybrid")
 
     place: Literal["houlsby", "pfeiffer", "intermediate", "plus"] = Field(

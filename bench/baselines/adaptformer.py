@@ -44,6 +44,7 @@ class AdaptFormer(Method):
     classifier; here the first must be asked for, the second is left out.
     """
 
+    title = "AdaptFormer"
     families = ("vit",)
     identity_at_start = True
 

@@ -29,6 +29,7 @@ class APE(FeatureMethod):
     backbone's, not those a language model wrote; classes may have unequal counts, whose products count each once.
     """
 
+    title = "APE"
     needs_text = True
 
     scale: PositiveFloat = Field(100.0, description="of the zero-shot cosines")

@@ -25,6 +25,7 @@ class APET(Method):
     selects.
     """
 
+    title = "APE-T"
     needs_tokens = False
     needs_text = True
 

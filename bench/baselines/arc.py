@@ -55,6 +55,7 @@ class ARC(Method):
     released code's, so that it does not start at the pre-trained network. It merges (`bench.methods.linear.merge`).
     """
 
+    title = "ARC"
     families = ("vit", "cnn", "hybrid")
 
     place: Literal["both", "attention"] = Field("both", description="before attention and MLP, or attention alone")

@@ -23,6 +23,7 @@ class AttnAdapter(Method):
     change. The recipe trains and selects. A class without a training row keeps its text.
     """
 
+    title = "Attn-Adapter"
     needs_tokens = False
     needs_text = True
 

@@ -60,6 +60,7 @@ class BiAdaptFormer(Method):
     cannot be zero, so that it does not quite start at the pre-trained network.
     """
 
+    title = "Bi-AdaptFormer"
     families = ("vit", "cnn", "hybrid")
 
     bottleneck: PositiveInt = Field(32, description="hidden units of the added path")

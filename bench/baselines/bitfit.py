@@ -12,6 +12,8 @@ class BitFit(Method):
     often the only ones, and with folded batch norms those of the convolutions.
     """
 
+    title = "BitFit"
+
     def stages(self) -> list[Stage]:
         return [Stage("stage1", trains=_is_bias_or_head)]
 

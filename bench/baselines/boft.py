@@ -21,6 +21,7 @@ class BOFT(Method):
     build a CUDA extension, and trains a factor of each output, which the paper's equation lacks.
     """
 
+    title = "BOFT"
     identity_at_start = True
 
     factors: PositiveInt = Field(2, description="m, the number of butterfly factors")

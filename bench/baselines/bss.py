@@ -17,6 +17,8 @@ class BSS(Method):
     (B, d); of each part, where a batch is divided. As in the paper k is 1 and eta 0.001.
     """
 
+    title = "BSS"
+
     eta: NonNegativeFloat = Field(0.001, description="weight of the penalty")
     k: PositiveInt = Field(1, description="number of singular values that shrink")
 

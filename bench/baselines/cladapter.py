@@ -211,6 +211,13 @@ def _renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 class CLAdapter(Method):
     """Cluster Attention Adapter (Li et al., NeurIPS 2025): K centres route each image to a mixture of K matrices."""
 
+    title = "CLAdapter"
+    words = {
+        "k": "K = {}",
+        "tuning=frozen": "frozen backbone",
+        "tuning=full": "everything at once",
+        "tuning=staged": "staged",
+    }
     stage_only = frozenset({"tuning"})
 
     k: PositiveInt = Field(20, description="cluster centres and transformation matrices")

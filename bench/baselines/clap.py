@@ -19,6 +19,8 @@ class CLAP(TextProbe):
     The released code trains by SGD at 0.1 without weight decay, 300 epochs of batch 256, 20 augmented views as samples.
     """
 
+    title = "CLAP"
+
     def head(self, spec: HeadSpec) -> ClapHead:
         name = self.plugin_name()
         text = raw_text_of(spec, name)

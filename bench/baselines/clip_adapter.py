@@ -16,6 +16,7 @@ class ClipAdapter(Method):
     Both parts are homogeneous and f' is normalised, so raw and normalised features give the same logits.
     """
 
+    title = "CLIP-Adapter"
     needs_tokens = False
     needs_text = True
 

@@ -19,6 +19,7 @@ class CoCoOp(Method):
     the paper trains with batch 1.
     """
 
+    title = "CoCoOp"
     needs_tokens = False
     needs_text = True
 

@@ -77,6 +77,7 @@ class Compacter(Method):
     Compacter++ is `place=mlp`.
     """
 
+    title = "Compacter"
     families = ("vit", "cnn", "hybrid")
 
     place: Literal["both", "mlp"] = Field("both", description="behind attention and MLP, or behind the MLP alone")

@@ -55,6 +55,7 @@ class Convpass(Method):
     are whole images, as there; blocks of ConvNeXt get one beside their only branch, which is our choice.
     """
 
+    title = "Convpass"
     families = ("vit", "cnn", "hybrid")
     identity_at_start = True
 

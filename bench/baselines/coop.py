@@ -18,6 +18,7 @@ class CoOp(Method):
     the last epoch. The class name stands at the end, followed by a full stop.
     """
 
+    title = "CoOp"
     needs_tokens = False
     needs_text = True
 

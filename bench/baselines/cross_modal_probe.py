@@ -23,6 +23,7 @@ class CrossModalProbe(Method):
     selects.
     """
 
+    title = "Cross-modal probe"
     needs_tokens = False
     needs_text = True
 

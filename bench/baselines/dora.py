@@ -15,6 +15,7 @@ class DoRA(LoRA):
     A filter of zeros has no direction, so weights that hold one (folded or pruned CNNs) are refused.
     """
 
+    title = "DoRA"
     weight_decomposed = True
 
     def layers(self, backbone: Backbone) -> list[str]:

@@ -73,6 +73,7 @@ class DTL(Method):
     here the head reads what the backbone pools.
     """
 
+    title = "DTL"
     families = ("vit",)
     identity_at_start = True
 

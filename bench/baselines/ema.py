@@ -17,6 +17,8 @@ class EMA(Method):
     it, ``decay=0.999`` still holds a fifth of the first weights after 1,600 steps.
     """
 
+    title = "Full fine-tuning, EMA"
+
     decay: float = Field(0.999, gt=0, lt=1, description="share of the average that a step keeps")
     warmup: bool = Field(True, description="a smaller share at first")
     power: PositiveFloat = Field(2 / 3, description="of the warm-up: the share is 1 - t^-power")

@@ -98,6 +98,7 @@ class FacT(Method):
     into the layers (`bench.methods.linear.merge`).
     """
 
+    title = "FacT"
     families = ("vit", "hybrid")
     identity_at_start = True
 

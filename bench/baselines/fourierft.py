@@ -21,6 +21,7 @@ class FourierFT(PeftMethod):
     ViT-B; its matrices are of queries and values, timm's hold keys too.
     """
 
+    title = "FourierFT"
     linear_only = True
 
     frequencies: PositiveInt = Field(3000, description="coefficients of a layer; all of them where it has fewer")

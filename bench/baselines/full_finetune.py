@@ -8,5 +8,7 @@ from bench.methods import Method, Stage
 class FullFinetune(Method):
     """Every parameter trains from the first step ("Full" in the papers' tables)."""
 
+    title = "Full fine-tuning"
+
     def stages(self) -> list[Stage]:
         return [Stage("stage1", trains="all")]

@@ -30,6 +30,7 @@ class GDA(FeatureMethod):
     code takes ten augmented views of an image as ten rows. Computed in double precision.
     """
 
+    title = "GDA"
     needs_text = True
 
     scale: PositiveFloat = Field(100.0, description="of the zero-shot cosines")

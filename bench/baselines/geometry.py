@@ -19,6 +19,7 @@ class Geometry(Logistic):
     needs this baseline: a method below it need not have looked at what the volume shows.
     """
 
+    title = "Box geometry"
     needs_volumes = True
     trivial_baseline = 3
 

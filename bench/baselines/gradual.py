@@ -17,6 +17,8 @@ class Gradual(Method):
     block more, or stage of a hierarchical network, and at last the stem. What is frozen has neither update nor decay.
     """
 
+    title = "Gradual unfreezing"
+
     share: float = Field(0.5, gt=0, le=1, description="of the steps, after which everything trains")
 
     def stages(self) -> list[Stage]:

@@ -24,6 +24,7 @@ class GraphAdapter(Method):
     of the text features instead, which is our way around caches that keep directions only.
     """
 
+    title = "GraphAdapter"
     needs_tokens = False
     needs_text = True
 

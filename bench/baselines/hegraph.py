@@ -30,6 +30,7 @@ class HeGraph(Method):
     degrees, weights from U(+-1/sqrt(d)). The recipe trains and selects.
     """
 
+    title = "HeGraphAdapter"
     needs_tokens = False
     needs_text = True
 

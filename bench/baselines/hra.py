@@ -20,6 +20,8 @@ class HRA(PeftMethod):
     orthogonal is left out, as with its coefficient 0.
     """
 
+    title = "HRA"
+
     rank: PositiveInt = Field(8, multiple_of=2, description="number of reflections, even")
 
     def config(self, layers: dict[str, nn.Module]) -> HRAConfig:

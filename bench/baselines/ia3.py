@@ -24,6 +24,8 @@ class IA3(PeftMethod):
     pull them to 0. Without attention, or with ``targets=linear``, every layer's outputs have factors.
     """
 
+    title = "(IA)³"
+
     def stages(self) -> list[Stage]:
         return [Stage("stage1", groups=(ParamGroup("backbone.*ia3_l.*", weight_decay=0.0),))]
 

@@ -17,6 +17,7 @@ class KNN(FeatureMethod):
     They vote on classes and on each of several labels; a number to be predicted is their mean.
     """
 
+    title = "kNN"
     vectors = True
     trivial_baseline = 2
 

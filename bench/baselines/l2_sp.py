@@ -18,6 +18,8 @@ class L2SP(Method):
     The recipe's weight decay comes on top; ``-o weight_decay=0`` gives the paper's objective alone.
     """
 
+    title = "L2-SP"
+
     alpha: NonNegativeFloat = Field(0.01, description="pull of the backbone towards its pre-trained weights")
     beta: NonNegativeFloat = Field(0.01, description="pull of the classifier towards zero")
 

@@ -30,6 +30,7 @@ class LatHAdapter(Method):
     Ablations: ``weight=0`` has no regulariser, ``geometry=euclidean`` no curvature.
     """
 
+    title = "LatHAdapter"
     needs_tokens = False
     needs_text = True
 

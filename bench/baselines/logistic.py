@@ -16,6 +16,8 @@ from bench.methods import FeatureMethod, FeatureSplit, Fitted, HeadSpec
 class Logistic(FeatureMethod):
     """Multinomial logistic regression (L-BFGS, L2) on the standardised frozen pooled features."""
 
+    title = "Logistic regression"
+
     strengths: tuple[PositiveFloat, ...] = Field(
         (1e-4, 1e-3, 1e-2, 1e-1, 1.0), min_length=1, description="L2 strengths tried, relative to the mean loss"
     )

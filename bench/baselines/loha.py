@@ -19,6 +19,8 @@ class LoHa(PeftMethod):
     The update can have the square of the rank; one of its four factors is 0 at the start.
     """
 
+    title = "LoHa"
+
     rank: PositiveInt = Field(8, description="of each of the two matrices")
     alpha: PositiveFloat = Field(8.0, description="the update is scaled by alpha / rank")
 

@@ -20,6 +20,8 @@ class LoKr(PeftMethod):
     rank is not below half its longer side.
     """
 
+    title = "LoKr"
+
     rank: PositiveInt = Field(8, description="of the larger factor")
     alpha: PositiveFloat = Field(8.0, description="the update is scaled by alpha / rank")
 

@@ -20,6 +20,8 @@ class LoRA(PeftMethod):
     starts uniform, as `peft` has it; the paper says Gaussian.
     """
 
+    title = "LoRA"
+
     weight_decomposed: ClassVar[bool] = False  # True: DoRA
 
     rank: PositiveInt = Field(8, description="rank of the update")

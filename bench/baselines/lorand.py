@@ -60,6 +60,7 @@ class LoRand(Method):
     last one, so that it starts at the pre-trained network.
     """
 
+    title = "LoRand"
     families = ("vit", "hybrid")
     identity_at_start = True
 

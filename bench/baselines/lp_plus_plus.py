@@ -27,6 +27,7 @@ class LPPlusPlus(FeatureMethod):
     nothing is left to chance; double precision; rows are what the data set gives, not fresh augmented views.
     """
 
+    title = "LP++"
     needs_text = True
 
     epochs: PositiveInt = Field(300, description="full-batch steps of W and b")

@@ -63,6 +63,7 @@ class LST(Method):
     the start is random, and `every` thins the blocks out.
     """
 
+    title = "LST"
     families = ("vit",)
 
     reduction: PositiveInt = Field(8, description="how many times narrower side tokens are")

@@ -13,6 +13,7 @@ class Majority(FeatureMethod):
     Of several labels each one's own frequency, of a number to be predicted the training samples' mean.
     """
 
+    title = "Majority class"
     vectors = True
     trivial_baseline = 1
 

@@ -12,6 +12,7 @@ IGNORED = 255
 class MajorityPixel(FeatureMethod):
     """Trivial baseline: every pixel gets the most frequent class of the training pixels, mostly the background."""
 
+    title = "Majority class of each pixel"
     tasks = ("segmentation",)
     trivial_baseline = 1
 

@@ -32,6 +32,7 @@ class MaPLe(Method):
     fp16, and reports the last epoch; here the recipe trains and selects. Models of open_clip with a Vision Transformer.
     """
 
+    title = "MaPLe"
     needs_tokens = False
     needs_text = True
     families = ("vit",)

@@ -24,6 +24,7 @@ class MetaAdapter(Method):
     from validation rows. Here the recipe trains and selects (released: AdamW 1e-4 with eps 1e-4, 5 epochs of batch 64).
     """
 
+    title = "Meta-Adapter"
     needs_tokens = False
     needs_text = True
 

@@ -56,6 +56,7 @@ class Mona(Method):
     our choice. Its start is not the pre-trained network.
     """
 
+    title = "Mona"
     families = ("vit", "hybrid")
 
     bottleneck: PositiveInt = Field(64, description="channels of the filters")

@@ -25,6 +25,7 @@ class MoRA(Method):
     ``targets=linear`` does.
     """
 
+    title = "MoRA"
     identity_at_start = True
 
     rank: PositiveInt = Field(8, description="of the LoRA that has as many parameters")

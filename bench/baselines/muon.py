@@ -20,6 +20,8 @@ class Muon(Method):
     for LLM training", 2025), so that AdamW's rate and decay suit both. timm's implementation.
     """
 
+    title = "Full fine-tuning, Muon"
+
     momentum: float = Field(0.95, ge=0, lt=1, description="of the matrices' updates, with Nesterov's look ahead")
 
     def stages(self) -> list[Stage]:

@@ -21,6 +21,7 @@ class OFT(Method):
     ConvNeXt's and Swin's linear layers for those of convolutions.
     """
 
+    title = "OFT"
     identity_at_start = True
 
     block: PositiveInt = Field(8, ge=2, description="side of a block; the library's default is 32")

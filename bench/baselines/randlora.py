@@ -24,6 +24,7 @@ class RandLoRA(PeftMethod):
     distribution of standard deviation 1.
     """
 
+    title = "RandLoRA"
     linear_only = True
 
     rank: PositiveInt = Field(32, description="of each part of the update")

@@ -49,6 +49,7 @@ class RepAdapter(Method):
     convolution, with which it cannot merge. The published 0.22 M parameters on ViT-B/16 leave biases out.
     """
 
+    title = "RepAdapter"
     families = ("vit", "cnn", "hybrid")
     identity_at_start = True
 

@@ -16,6 +16,7 @@ class Ridge(FeatureMethod):
     leave-one-out predictions, which follow in closed form from the hat matrix of the same decomposition.
     """
 
+    title = "Ridge regression"
     vectors = True
 
     strengths: tuple[PositiveFloat, ...] = Field(

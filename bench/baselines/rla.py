@@ -20,6 +20,7 @@ class RLA(Method):
     eps 1e-4, 300 full-batch epochs of a cosine, and looks at no validation data; here the recipe trains and selects.
     """
 
+    title = "RLA"
     needs_tokens = False
     needs_text = True
 

@@ -22,6 +22,8 @@ class SAM(Method):
     al., ICML 2021): ``w + rho w^2 g / |w g|``, whose authors take a rho ten times as large. Twice the cost of a step.
     """
 
+    title = "Full fine-tuning, SAM"
+
     rho: PositiveFloat = Field(0.05, description="how far away the gradient is taken")
     adaptive: bool = Field(False, description="ASAM: farther for larger weights")
     trains: Literal["all", "head"] = Field("all", description="everything, or a linear probe")

@@ -27,6 +27,7 @@ class SgVA(Method):
     class without a training row has a prototype of zeros.
     """
 
+    title = "SgVA"
     needs_tokens = False
     needs_text = True
 

@@ -19,6 +19,7 @@ class SSF(Method):
     them has one.
     """
 
+    title = "SSF"
     identity_at_start = True
     undecayed = ("ssf_scale", "ssf_shift")
 

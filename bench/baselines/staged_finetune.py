@@ -8,6 +8,7 @@ from bench.methods import Method, Stage
 class StagedFinetune(Method):
     """Linear probe, then full fine-tuning from its best epoch ("SFT" without adapter in CLAdapter's Table 3)."""
 
+    title = "Staged fine-tuning"
     needs_tokens = False
 
     def stages(self) -> list[Stage]:

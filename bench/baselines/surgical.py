@@ -18,6 +18,8 @@ class Surgical(Method):
     ConvNeXt's first is 0). The paper keeps the classifier, which its data sets share with pre-training; ours is new.
     """
 
+    title = "Surgical fine-tuning"
+
     first: NonNegativeInt = Field(0, description="number of the first block that trains")
     last: NonNegativeInt | None = Field(None, description="of the last one; none: the first alone")
 

@@ -18,6 +18,7 @@ class TaskRes(Method):
     those are refused. The released configurations keep a weight decay of 5e-4 on x.
     """
 
+    title = "TaskRes"
     needs_tokens = False
     needs_text = True
 

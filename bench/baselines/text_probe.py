@@ -13,6 +13,7 @@ from bench.methods.text import raw_text_of, unit
 class TextProbe(Method):
     """Linear probe whose class weights start as raw text features, scored by cosine ("ZS-LP" of CLAP, CVPR 2024)."""
 
+    title = "Text probe"
     needs_tokens = False
     needs_text = True
 

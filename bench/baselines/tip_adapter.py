@@ -22,6 +22,7 @@ class TipAdapter(FeatureMethod):
     that the training split has; where they are means over augmented views, the data set's card says so.
     """
 
+    title = "Tip-Adapter"
     needs_text = True
 
     scale: PositiveFloat = Field(100.0, description="of the zero-shot cosines")

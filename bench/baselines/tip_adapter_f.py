@@ -20,6 +20,7 @@ class TipAdapterF(Method):
     alpha and beta are other cells.
     """
 
+    title = "Tip-Adapter-F"
     needs_tokens = False
     needs_text = True
 

@@ -24,6 +24,7 @@ class TypicalObjects(FeatureMethod):
     the class's masks within their boxes. Of a class with more than 2,000 objects as many drawn ones are looked at.
     """
 
+    title = "Typical objects"
     tasks = ("detection", "instances")
     trivial_baseline = 1
 

@@ -19,6 +19,7 @@ class VeRA(PeftMethod):
     b is 0 at the start. Layers of several widths read the corner of A and B that they need.
     """
 
+    title = "VeRA"
     linear_only = True
 
     rank: PositiveInt = Field(256, description="rank of the update")

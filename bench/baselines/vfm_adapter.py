@@ -105,6 +105,7 @@ class VFMAdapter(Method):
     generator, that codes are read from the code network's own outputs, and that class tokens are left alone.
     """
 
+    title = "VFM-Adapter"
     families = ("vit", "hybrid")
     identity_at_start = True
 

@@ -25,6 +25,7 @@ class VPT(Method):
     backbone pools, the class token or the mean.
     """
 
+    title = "VPT"
     families = ("vit",)
     undecayed = ("prompt",)
 

@@ -22,6 +22,7 @@ class WiSEFT(Method):
     (`bench plot choice`). The paper chooses none and shows 0.5.
     """
 
+    title = "WiSE-FT"
     needs_tokens = False
 
     alpha: float | None = Field(None, ge=0, le=1, description="share of the fine-tuned weights; none: by validation")

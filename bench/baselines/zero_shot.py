@@ -12,6 +12,7 @@ from bench.methods.text import text_of, unit
 class ZeroShot(FeatureMethod):
     """Zero-shot: cosine of image and class-name features times CLIP's logit scale (Radford et al., ICML 2021)."""
 
+    title = "Zero-shot CLIP"
     needs_text = True
 
     scale: PositiveFloat = Field(100.0, description="of the cosines; CLIP's learned temperature")

@@ -21,6 +21,17 @@ STREAM_FIELDS = (
 )  # fmt: skip
 # All that matters to methods fitted on frozen features, which are not augmented.
 PREPROCESSING_FIELDS = ("resize", "resize_to", "antialias", "normalisation", "precision")
+# What fields are called in titles (`bench.tables.titles`); those left out there are spelt as here.
+WORDS = {
+    "epochs": "{} epochs",
+    "head_epochs": "{} of heads",
+    "warmup_epochs": "{} of warm-up",
+    "batch_size": "batches of {}",
+    "lr": "rate {}",
+    "backbone_lr": "backbone rate {}",
+    "near_black=True": "near-black defect",
+    **dict.fromkeys(("lr_grid=[]", "coarse_lr_grid=[]", "backbone_lr_grid=[]", "halve_at=[]", "ties"), ""),
+}
 # What makes a cell several trials; where all are empty it is one.
 GRIDS = ("lr_grid", "coarse_lr_grid", "backbone_lr_grid", "halve_at")
 # What a recipe's fingerprint is called in a record -> the fields that it covers (None: all).

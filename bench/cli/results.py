@@ -39,21 +39,25 @@ def table(
         list[str] | None, typer.Argument(metavar="[FILTER]...", help="As in pacs/*/cladapter, cladapter[k=10], seed=0.")
     ] = None,
     results: Results = Path("runs"),
-    format: Annotated[str, typer.Option(metavar="NAME", help="rich, md, csv, latex, html or json.")] = "rich",
+    format: Annotated[str, typer.Option(metavar="NAME", help="text, md, csv, latex, html or json.")] = "text",
     metrics: Annotated[str | None, typer.Option(metavar="A,B,...", help="Columns to show.")] = None,
     stages: Annotated[bool, typer.Option("--stages", help="One row for every stage, not only the last.")] = False,
     split: Annotated[str, typer.Option(metavar="NAME", help="test, val or external.")] = "test",
+    details: Annotated[bool, typer.Option("--details", help="One wide table: letters, ranks, every note.")] = False,
+    names: Annotated[bool, typer.Option("--names", help="Names as in a cell's, instead of titles.")] = False,
+    label: Annotated[list[str] | None, typer.Option(metavar="NAME=TITLE", help="A title of your own.")] = None,
     plugins: Plugins = None,
 ) -> None:
     """Print records as a table.
 
-    Each row is a mean over seeds with a 95 % interval, and warnings of whatever limits a comparison.
+    One table a comparison group, best first: means over seeds with 95 % intervals, what differs significantly from the
+    best, warnings, and what would show more.
     """
     from bench.cli.commands import table as command
 
     use_plugins(ctx, plugins)
     with opened(results) as store:
-        typer.echo(command.text(filter, store, format, metrics, stages, split))
+        typer.echo(command.text(filter, store, format, metrics, stages, split, details, names, label or ()))
 
 
 @results_app.command()

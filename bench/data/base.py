@@ -57,6 +57,15 @@ class Dataset(Params):
 
     version: ClassVar[int] = 1  # raised when the same files give other samples
     homepage: ClassVar[str] = ""
+    title: ClassVar[str] = ""  # for people; without one its name
+    words: ClassVar[dict[str, str]] = {  # of fields and protocols in a title: see `bench.tables.titles`
+        "fraction": "{:.0%} of the training images",
+        "shots": "{} a class",
+        "val_fraction": "",
+        "val_shots": "",
+        "intensity": "{}",
+        "protocol=official": "",
+    }
     licence: ClassVar[str] = ""
     own: ClassVar[bool] = False  # whoever makes a report has these data, so that it may show them
     citation: ClassVar[str] = ""

@@ -26,6 +26,7 @@ class ADE20K(Dataset):
     validate.
     """
 
+    title = "ADE20K"
     homepage = "http://sceneparsing.csail.mit.edu"
     licence = "images for non-commercial research; annotations BSD 3-clause"
     citation = "B. Zhou et al., Scene Parsing through ADE20K Dataset, CVPR 2017"

@@ -20,6 +20,7 @@ class BCCD(Dataset):
     and 00343) have no area.
     """
 
+    title = "BCCD blood cells"
     homepage = "https://github.com/Shenggan/BCCD_Dataset"
     licence = "MIT"
     citation = "Shenggan, BCCD Dataset, GitHub 2017"

@@ -30,6 +30,8 @@ class BoxFolder(AnnotatedFolder):
     image without a YOLO file has no objects.
     """
 
+    title = "Own boxes"
+
     title: ClassVar[str] = "Own images with boxes"
     task = "detection"
     reads = "boxes"

@@ -40,6 +40,17 @@ class BreakHis(Dataset):
     filed under two diagnoses (DC and LC).
     """
 
+    title = "BreakHis"
+    words = {
+        "magnification": "{}x",
+        "magnification=": "200x",
+        "n_classes": "{} classes",
+        "n_classes=": "4 classes",
+        "protocol=paper": "images split by chance",
+        "protocol=patient": "no patient in two splits",
+        "protocol=image_resampled": "images split anew for each seed",
+        "protocol=patient_resampled": "patients split anew for each seed",
+    }
     task = "classification"
     homepage = "https://web.inf.ufpr.br/vri/databases/breast-cancer-histopathological-database-breakhis/"
     licence = "CC BY 4.0"

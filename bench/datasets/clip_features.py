@@ -71,6 +71,17 @@ class ClipFeatures(Dataset):
     same classes in other pictures, as ImageNet against its sketches.
     """
 
+    title = "CLIP features"
+    words = {
+        "subset": "{}",
+        "subset=": "Oxford Pets",
+        "subset=caltech101": "Caltech101",
+        "subset=oxford_pets": "Oxford Pets",
+        "protocol=pool": "",
+        "protocol=listed_*": "given supports of {} a class",
+        "protocol=test_selected_*": "given supports of {} a class, selected on the test split",
+        "target": "tested on {}",
+    }
     homepage = "docs/few_shot.md#data"
     licence = "none stated for the features at hand; not for redistribution"
     task = "few_shot"

@@ -21,6 +21,7 @@ class COCO(Dataset):
     validate. Crowds are not judged.
     """
 
+    title = "COCO"
     version = 2
     homepage = "https://cocodataset.org"
     licence = "annotations CC BY 4.0; images under Flickr's terms"

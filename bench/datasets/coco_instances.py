@@ -16,6 +16,7 @@ class COCOInstances(COCO):
     A map of objects cannot hold overlaps: the smaller object is in front there. Crowds are not judged.
     """
 
+    title = "COCO instances"
     task = "instances"
 
     def read_target(self, sample: Sample) -> np.ndarray:

@@ -14,6 +14,10 @@ from bench.data import Dataset, PerClass, Sample
 class Digits(Dataset):
     """Handwritten digits 0-9, 8x8 pixels, embedded: needs no download (Alpaydin & Kaynak, UCI 1998)."""
 
+    title = "Digits"
+    words = {
+        "protocol=limited": "20 a class",
+    }
     task = "classification"
     homepage = "https://archive.ics.uci.edu/dataset/80"
     licence = "CC BY 4.0"

@@ -11,6 +11,7 @@ from bench.datasets.digits_scene import DIGITS, DigitsScene, scene
 class DigitsBoxes(DigitsScene):
     """The scenes of `digits_scene` with the box of every digit: detection without a download."""
 
+    title = "Digits, boxes"
     task = "detection"
     classes = tuple("0123456789"[:DIGITS])
 

@@ -12,6 +12,7 @@ from bench.tasks.instances import NUMBERS
 class DigitsInstances(DigitsScene):
     """The scenes of `digits_scene` with the mask of every digit: instance segmentation without a download."""
 
+    title = "Digits, instances"
     task = "instances"
     classes = tuple("0123456789"[:DIGITS])
 

@@ -40,6 +40,7 @@ class DigitsScene(Dataset):
     A digit is seen in one split only. Later digits do not cover earlier ones: a place that would overlap is not taken.
     """
 
+    title = "Digits, scenes"
     homepage = "https://archive.ics.uci.edu/dataset/80"
     licence = "CC BY 4.0"
     citation = "made from E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI 1998"

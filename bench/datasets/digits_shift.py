@@ -23,6 +23,7 @@ class DigitsShift(Digits):
     The idea is that of Rotated MNIST (Ghifary et al., ICCV 2015). Digits are enlarged to 32 pixels before turning.
     """
 
+    title = "Digits, shifted"
     averages = "leave_*"
     protocols = {f"leave_{angle}": LeaveDomainOut(test=f"r{angle:02d}") for angle in reversed(ANGLES)}
     expected = {f"leave_{angle}": {"total": 1797} for angle in ANGLES}

@@ -25,6 +25,10 @@ class DSB2018(Dataset):
     is in colour, which tell the kinds of microscope apart; three folds train, one validates, one tests.
     """
 
+    title = "DSB2018 nuclei"
+    words = {
+        "protocol=fold*": "fold {}",
+    }
     homepage = "https://www.kaggle.com/c/data-science-bowl-2018"
     licence = "CC0"
     citation = "J. C. Caicedo et al., Nucleus segmentation across imaging experiments, Nature Methods 2019"

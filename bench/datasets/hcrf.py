@@ -19,6 +19,7 @@ class HCRF(Dataset):
     --partial (every table will say so).
     """
 
+    title = "HCRF"
     task = "classification"
     homepage = "https://data.mendeley.com/datasets/thgf23xgy7/2"
     licence = "see its page"

@@ -24,6 +24,10 @@ class HippocampusSlices(Dataset):
     99.5th percentile white. Slices are shown with the front of the head up.
     """
 
+    title = "Hippocampus slices"
+    words = {
+        "protocol=fold*": "fold {}",
+    }
     homepage = "http://medicaldecathlon.com"
     licence = "CC BY-SA 4.0"
     citation = "M. Antonelli et al., The Medical Segmentation Decathlon, Nature Communications 2022"

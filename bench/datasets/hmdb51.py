@@ -26,6 +26,7 @@ class HMDB51(ClipSet):
     a list marks with 0 are not used by its split. No validation data are published, so the last epoch is taken.
     """
 
+    title = "HMDB51"
     task = "classification"
     homepage = "https://serre-lab.clps.brown.edu/resource/hmdb-a-large-human-motion-database/"
     licence = "CC BY 4.0"

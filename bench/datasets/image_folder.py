@@ -26,6 +26,7 @@ class ImageFolder(OwnImages):
     split.
     """
 
+    title = "Own images"
     task = "classification"
     reads = "folder"
     homepage = "docs/datasets.md#your-own-images"

@@ -29,6 +29,7 @@ class InsPLADFault(Dataset):
     Table 5 states 5,108 training images, the repository's table 2,681: what is found is told by the audit.
     """
 
+    title = "InsPLAD-fault"
     task = "classification"
     homepage = "https://github.com/andreluizbvs/InsPLAD"
     licence = "CC BY 4.0"

@@ -19,6 +19,10 @@ class KTHTips2b(Dataset):
     splits is what papers report. There is no validation split, so the last epoch is reported.
     """
 
+    title = "KTH-TIPS2-b"
+    words = {
+        "protocol=split*": "split {}",
+    }
     task = "classification"
     homepage = "https://www.csc.kth.se/cvap/databases/kth-tips/index.html"
     licence = "research use"

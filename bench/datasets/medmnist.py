@@ -39,6 +39,16 @@ class MedMNIST(Dataset):
     data folder comes first.
     """
 
+    title = "MedMNIST"
+    words = {
+        "subset=": "BreastMNIST",
+        "subset=breastmnist": "BreastMNIST",
+        "subset=pneumoniamnist": "PneumoniaMNIST",
+        "subset=adrenalmnist3d": "AdrenalMNIST3D",
+        "subset=vesselmnist3d": "VesselMNIST3D",
+        "subset": "{}",
+        "size": "{} px",
+    }
     task = "classification"
     homepage = "https://medmnist.com/"
     licence = "CC BY 4.0 (dermamnist: CC BY-NC 4.0)"

@@ -25,6 +25,7 @@ class NiftiFolder(ListedFiles):
     to one orientation, resampled to ``spacing``, and cut or padded to ``shape``; protocols are those of csv_images.
     """
 
+    title = "Own volumes"
     task = "classification"
     homepage = "docs/datasets.md#your-own-volumes"
     group_kind = "patient"

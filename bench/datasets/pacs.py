@@ -20,6 +20,14 @@ DOMAINBED = "validation drawn by the data seed; DomainBed tests on four fifths o
 class PACS(Dataset):
     """PACS: 4 domains x 7 classes, 9,991 images (Li et al., ICCV 2017)."""
 
+    title = "PACS"
+    words = {
+        "protocol=paper": "tested on Art Painting, trained on a fifth of the others",
+        "protocol=leave_*": "tested on {}",
+        "protocol=official_*": "tested on {}, official lists",
+        "protocol=domainbed_*": "tested on {}, DomainBed's split",
+        "protocol=photos": "300 photographs, split anew for each seed",
+    }
     task = "classification"
     homepage = "https://sketchx.eecs.qmul.ac.uk/downloads/"
     licence = "research use"

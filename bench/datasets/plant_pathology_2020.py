@@ -20,6 +20,7 @@ class PlantPathology2020(Dataset):
     (NeurIPS 2025) states 1366 / 455 without the files; here these sizes come from stratified folds, by assumption.
     """
 
+    title = "Plant Pathology 2020"
     task = "classification"
     homepage = "https://www.kaggle.com/c/plant-pathology-2020-fgvc7"
     licence = "rules of the Kaggle competition"

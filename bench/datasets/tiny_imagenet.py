@@ -16,6 +16,11 @@ NOTE = "evaluated on the public validation images: the test labels are not publi
 class TinyImageNet(Dataset):
     """Tiny-ImageNet: 200 classes, 64x64 pixels, 500 training and 50 validation images each (CS231n, Stanford)."""
 
+    title = "Tiny-ImageNet"
+    words = {
+        "protocol=paper": "tested on the validation images",
+        "protocol=holdout": "tested on the validation images, a tenth of the training images selects",
+    }
     task = "classification"
     homepage = "http://cs231n.stanford.edu/"
     licence = "ImageNet terms: non-commercial research"

@@ -26,6 +26,7 @@ class UCF101(ClipSet):
     validation data are published, so the last epoch is taken. Groups are source videos; no list mixes them.
     """
 
+    title = "UCF101"
     task = "classification"
     homepage = "https://www.crcv.ucf.edu/data/UCF101.php"
     licence = "not stated; for research"

@@ -17,6 +17,7 @@ class WHURS19(Dataset):
     folds, by assumption: folds 0 to 4 hold 101 images, the others 100.
     """
 
+    title = "WHU-RS19"
     task = "classification"
     homepage = "https://captain-whu.github.io/BED4RS/"
     licence = "research use"

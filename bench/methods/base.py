@@ -92,6 +92,8 @@ class Method(Params):
     loss gives hooks too: `optimizers`, `training_step`, `optimize`, `after_step`, `finish`.
     """
 
+    title: ClassVar[str] = ""  # for people; without one its name
+    words: ClassVar[dict[str, str]] = {}  # of its fields in a title: see `bench.tables.titles`
     version: ClassVar[int] = 1  # raised when the same cell gives other numbers; see `bench.plugins.fingerprint`
     libraries: ClassVar[tuple[str, ...]] = ()  # that it needs, by import name, beyond what every installation has
     families: ClassVar[tuple[Family, ...]] = FAMILIES  # backbones the idea applies to
@@ -194,6 +196,8 @@ class FeatureMethod(Params):
             it is no trivial baseline.
     """
 
+    title: ClassVar[str] = ""
+    words: ClassVar[dict[str, str]] = {}
     version: ClassVar[int] = 1  # as of `Method`
     libraries: ClassVar[tuple[str, ...]] = ()
     families: ClassVar[tuple[Family, ...]] = FAMILIES

@@ -22,6 +22,7 @@ from bench.plugins.registry import find
 class RecipeFile(Params):
     """What a recipe's file holds."""
 
+    title: str = ""
     about: str
     values: dict[str, Any]
     assumed: dict[str, str] = {}

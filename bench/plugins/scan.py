@@ -79,6 +79,8 @@ class Entry:
         text: The whole docstring.
         class_name: The plug-in class; empty for suites.
         card: Literal class variables worth showing (homepage, licence, ...).
+        title: What it is called in tables and figures; without one of its own its name.
+        words: What its fields are called there, those of ancestors included: see `bench.tables.titles`.
         protocols: Names of a data set's protocols; computed names keep their placeholder, ``leave_{domain}``.
         problem: Why the file cannot be used, or None.
     """
@@ -91,6 +93,8 @@ class Entry:
     class_name: str = ""
     fields: tuple[FieldText, ...] = ()
     card: tuple[tuple[str, str], ...] = ()
+    title: str = ""
+    words: tuple[tuple[str, str], ...] = ()
     protocols: tuple[str, ...] = ()
     problem: str | None = None
 
@@ -162,7 +166,7 @@ def _recipe(path: Path, certain: bool) -> Entry | None:
     if "values" not in held and not certain:
         return None
     about = str(held.get("about", ""))
-    return Entry(path.stem, path, "recipes", doc=about, text=about)
+    return Entry(path.stem, path, "recipes", doc=about, text=about, title=str(held.get("title", "")))
 
 
 def _is_suite(path: Path, tree: ast.Module) -> bool:
@@ -188,6 +192,8 @@ def _plugin(path: Path, kind: Kind, tree: ast.Module, node: ast.ClassDef) -> Ent
         class_name=node.name,
         fields=_fields(line),
         card=_card(line),
+        title=_title(line),
+        words=tuple(_words(line).items()),
         protocols=_protocols(line),
     )
 
@@ -228,6 +234,23 @@ def _card(line: list[Located]) -> tuple[tuple[str, str], ...]:
             if text and text != "()":
                 shown.append((name, text))
     return tuple(shown)
+
+
+def _title(line: list[Located]) -> str:
+    """Of the class itself: a title that is inherited is another's."""
+    value = class_variables(line[:1]).get("title")
+    return str(value.value) if isinstance(value, ast.Constant) else ""
+
+
+def _words(line: list[Located]) -> dict[str, str]:
+    """Those of all ancestors, a nearer class's before a farther one's."""
+    found: dict[str, str] = {}
+    for _, node in line:
+        for statement in node.body:
+            for name, value in assigned(statement):
+                if name == "words" and isinstance(value, ast.Dict):
+                    found |= {key: text for key, text in ast.literal_eval(value).items() if key not in found}
+    return found
 
 
 def _default(value: ast.expr) -> ast.expr:

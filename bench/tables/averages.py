@@ -15,6 +15,8 @@ from bench.stats import Row as Estimate
 from bench.tables.metrics import metrics_of
 from bench.tables.rows import Key, Row
 
+MEAN = "mean of protocols"
+
 
 def averaged(rows: Iterable[Row]) -> list[Row]:
     """A row for each configuration that has finished all protocols that its data set's card averages over.
@@ -51,7 +53,7 @@ def _mean(key: Key, pattern: str, rows: list[Row]) -> Row:
         failures=(),
         cells=tuple(cell for row in rows for cell in row.cells),
         names=rows[0].names,
-        warnings={"mean of protocols": f"mean over {len(rows)} protocols, whose test items are taken as independent"},
+        warnings={MEAN: f"mean over {len(rows)} protocols, whose test items are taken as independent"},
     )
 
 

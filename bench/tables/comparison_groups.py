@@ -57,6 +57,7 @@ class Compared:
     Attributes:
         verdicts: None where fewer than two rows have item scores.
         problem: Why there are none.
+        members: All rows of the block; ``keys`` are those with item scores.
     """
 
     place: Place
@@ -64,6 +65,7 @@ class Compared:
     metric: Metric
     verdicts: ComparisonGroup | None
     problem: str = ""
+    members: tuple[Key, ...] = ()
 
     @property
     def first(self) -> list[int]:
@@ -143,10 +145,11 @@ def _estimates(
 
 def compared(groups: dict[Key, list[Record]], split: str, scores: Scores) -> list[Compared]:
     """Every block with the verdicts on all its pairs, by the task's headline metric."""
-    return [
-        replace(compared_as({key: name_of(key) for key in keys}, groups, split, scores), place=place)
-        for place, keys in blocks(groups, split).items()
-    ]
+    found = []
+    for place, keys in blocks(groups, split).items():
+        verdicts = compared_as({key: name_of(key) for key in keys}, groups, split, scores)
+        found.append(replace(verdicts, place=place, members=tuple(keys)))
+    return found
 
 
 def compared_as(

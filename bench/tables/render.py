@@ -8,35 +8,43 @@ import io
 import json
 import re
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import UsageError, nearest
 from bench.core.visible import visible, visible_lines
 from bench.stats import Row as Estimate
+from bench.tables.by_group import WIDTH, by_group
 from bench.tables.latex import latex
 from bench.tables.rows import Row, fact
 from bench.tables.sheet import footnotes, right_aligned, sheet
-from bench.tables.terminal import in_terminal
+from bench.tables.terminal import UNLIMITED, in_terminal
 
 if TYPE_CHECKING:
     from bench.tables.table import Table
 
 
-def render(table: Table, format: str = "rich") -> str:
+def render(table: Table, format: str = "text", details: bool = False) -> str:
     """The table as text.
+
+    Args:
+        details: Of ``text``: everything, in one wide table.
 
     Raises:
         UsageError: There is no such format.
     """
     if format not in FORMATS:
         raise UsageError(f"No table format {format!r}. {nearest(format, FORMATS)}")
-    return FORMATS[format](table)
+    return in_terminal(table, _columns(UNLIMITED)) if details and format == "text" else FORMATS[format](table)
 
 
-def _rich(table: Table) -> str:
-    return in_terminal(table, shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
+def _text(table: Table) -> str:
+    return by_group(table, _columns(WIDTH), overview=table.everything)
+
+
+def _columns(otherwise: int) -> int:
+    """Of the terminal, or as ``COLUMNS`` says; a pipe has none."""
+    return shutil.get_terminal_size((otherwise, 24)).columns
 
 
 def _markdown(table: Table) -> str:
@@ -89,6 +97,10 @@ def _json_row(row: Row, table: Table) -> dict[str, Any]:
     key = row.key
     plain: dict[str, Any] = {
         name: getattr(key, name) for name in ("dataset", "protocol", "backbone", "method", "recipe", "stage")
+    }
+    plain |= {
+        "dataset_title": table.titles.dataset(key.dataset, key.protocol),
+        **{f"{part}_title": table.titles.of(part, row.name(part)) for part in ("backbone", "method", "recipe")},
     }
     plain["seeds"] = row.seeds
     plain["ranks"] = list(row.ranks) if row.ranks else None
@@ -145,7 +157,7 @@ def _json(table: Table) -> str:
 
 
 FORMATS: dict[str, Callable[[Table], str]] = {
-    "rich": _rich,
+    "text": _text,
     "md": _markdown,
     "csv": _csv,
     "latex": latex,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bench.core.errors import UsageError, nearest
 from bench.records import Record
@@ -19,6 +19,7 @@ from bench.tables.resolution import apart, resolution
 from bench.tables.rows import FACTS, Key, Row, group, make_row, place
 from bench.tables.seeds import seed_notes
 from bench.tables.swept import ordered
+from bench.tables.titles import Titles
 from bench.tables.warnings import Stale, TrivialBaselines, trivial_baseline_means, with_warnings
 from bench.tasks.base import Metric
 
@@ -33,6 +34,9 @@ class Table:
         metrics: The columns that are metrics, by name.
         stages: Whether rows of earlier stages are shown.
         notes: Sentences beneath the table.
+        evaluations: Of the test splits, those of records that were replaced included.
+        titles: What parts of names are called.
+        everything: Nothing was chosen from the results folder: many groups then have a line each.
     """
 
     rows: list[Row]
@@ -41,10 +45,17 @@ class Table:
     metrics: dict[str, Metric]
     stages: bool
     notes: list[str]
+    evaluations: Sequence[Evaluation] = ()
+    titles: Titles = field(default_factory=Titles)
+    everything: bool = False
 
-    def text(self, format: str = "rich") -> str:
-        """As rich, md, csv, latex, html or json; UsageError for another."""
-        return render(self, format)
+    def text(self, format: str = "text", details: bool = False) -> str:
+        """As text, md, csv, latex, html or json; UsageError for another.
+
+        Args:
+            details: Of text: one wide table with letters, ranks and every note, instead of a short one a group.
+        """
+        return render(self, format, details)
 
     def _repr_html_(self) -> str:
         return self.text("html")
@@ -88,9 +99,13 @@ def aggregate(
     trivial_baselines = trivial_baseline_means(make_row(key, found, split) for key, found in group(records).items())
     groups, names = ordered(group(chosen, stages))
     plain = {key: replace(make_row(key, found, split), names=names[key]) for key, found in groups.items()}
-    told = scores or packed_scores(split)
-    verdicts = compared(groups, split, told)
-    placed = ranked(with_intervals(plain, groups, split, told, columns), verdicts)
+    told, final = scores or packed_scores(split), group(chosen)
+    compared_rows = {key: found for key, found in groups.items() if key in final}
+    earlier = {key: found for key, found in groups.items() if key not in final}  # shown, and compared with nothing
+    verdicts = compared(compared_rows, split, told)
+    for some in (compared_rows, earlier):
+        plain = with_intervals(plain, some, split, told, columns)
+    placed = ranked(plain, verdicts)
     measured = [with_warnings(placed[key], found, stale, trivial_baselines(key)) for key, found in groups.items()]
     rows = measured + averaged(measured)
     return Table(
@@ -112,6 +127,7 @@ def aggregate(
             ),
             *_test_evaluations(evaluations, measured),
         ],
+        evaluations,
     )
 
 

@@ -16,16 +16,15 @@ LEAST = 12  # columns in which a folded name can be read
 SPARED = ("trainable", "n", "rank", "seeds")  # left out of a narrow terminal, in this order
 
 
-def in_terminal(table: Table, width: int | None = None) -> str:
-    """The table as text, with colours; without them and as wide as need be where there is no width."""
+def in_terminal(table: Table, width: int = UNLIMITED) -> str:
+    """The table with everything that is known, as text, fitted to so many columns."""
     from rich.console import Console
     from rich.table import Table as RichTable
     from rich.text import Text
 
     told, notes = sheet(table), footnotes(table)
-    if width is not None:
-        told, left_out = fitted(told, width, [heading(metric) for metric in list(table.metrics.values())[1:]])
-        notes += [f"left out of {width} columns: {', '.join(left_out)}; --format md has all"] if left_out else []
+    told, left_out = fitted(told, width, [heading(metric) for metric in list(table.metrics.values())[1:]])
+    notes += [f"left out of {width} columns: {', '.join(left_out)}; --format md has all"] if left_out else []
     shown = RichTable(title=Text(told.caption, style="bold"), title_justify="left")
     for name, longest in zip(told.head, _lengths(told), strict=True):
         whole = right_aligned(name) or longest <= LEAST
@@ -34,7 +33,7 @@ def in_terminal(table: Table, width: int | None = None) -> str:
         cells = zip(told.head, line, strict=True)
         shown.add_row(*(Text(cell, "yellow" if name == "warnings" else "") for name, cell in cells))
     text = io.StringIO()
-    console = Console(file=text, width=width or UNLIMITED, force_terminal=width is not None, highlight=False)
+    console = Console(file=text, width=width, force_terminal=width != UNLIMITED, highlight=False)
     console.print(shown)
     for note in notes:
         console.print(Text(note, "dim"), soft_wrap=True)

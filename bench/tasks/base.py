@@ -121,6 +121,7 @@ class Task:
         facts: Facts of a run that its tables show without being asked; see `bench.tables.rows.FACTS`.
     """
 
+    title: ClassVar[str] = ""
     version: ClassVar[int] = 1
     metrics: ClassVar[tuple[Metric, ...]] = ()
     single_label: ClassVar[bool] = False

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 class Classification(Task):
     """One of C classes a sample; cross-entropy of logits (B, C) against class numbers (B,)."""
 
+    title = "Classification"
     single_label = True
     weighs_classes = True
     mixes = True

@@ -31,6 +31,7 @@ class Detection(Task):
     own. A sample's score is its jackknife pseudo-value: average precision ranks the detections of all samples together.
     """
 
+    title = "Object detection"
     metrics = (Metric("ap"), Metric("ap50", shown=True), Metric("ap75"))
     target = "boxes"
     heads = ("faster_rcnn", "wide")

@@ -32,6 +32,7 @@ class FewShot(Classification):
     (Xian et al., CVPR 2017); where every class was trained, the last two are undefined.
     """
 
+    title = "Few-shot classification"
     metrics = (*Classification.metrics, Metric("base"), Metric("new"), Metric("harmonic"))
     facts = ("selection_labels",)
     mixes = False  # a sample's class says which classes it is judged among

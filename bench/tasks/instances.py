@@ -49,6 +49,7 @@ class Instances(Task):
     the pasted masks are the same each time. Records hold them `shortened`, to about a fifth of the bytes.
     """
 
+    title = "Instance segmentation"
     metrics = (Metric("ap"), Metric("ap50", shown=True), Metric("ap75"))
     target = "map"
     heads = ("mask_rcnn", "wide")

@@ -32,6 +32,7 @@ TRUE, FALSE, MISSED = range(3)  # last axis of counts: pixels of a class that we
 class Segmentation(Task):
     """One of C classes a pixel: logits (B, C, h, w) of any size, enlarged to the label maps (B, H, W)."""
 
+    title = "Semantic segmentation"
     metrics = (
         Metric("miou"),
         Metric("dice", shown=True),

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypedDict
 from bench.core.commands import command
 from bench.engine.settings import Settings
 from bench.records import Record, Store
-from bench.tables.comparison_groups import blocks, finished
+from bench.tables.comparison_groups import Compared, blocks, finished
+from bench.tables.findings import helped_by_seeds
 from bench.tables.naming import RUN, SETTING, naming
 from bench.tables.resampled import redrawn
 from bench.tables.rows import group
@@ -37,16 +38,21 @@ def going_on(
     if outcome.failed:
         again = run_again(settings, targets, overrides)
         return f"Next: mend what failed, then only that runs again:\n  {again}\n  {command('table', **place)}"
-    return "\n".join(["Next:", *(f"  {line}" for line in _steps(cells, settings, targets, overrides))])
+    steps = _steps(cells, settings, targets, overrides, outcome.table().blocks)
+    return "\n".join(["Next:", *(f"  {line}" for line in steps)])
 
 
 def _steps(
-    cells: Sequence[Resolved], settings: Settings, targets: Sequence[str], overrides: Sequence[str]
+    cells: Sequence[Resolved],
+    settings: Settings,
+    targets: Sequence[str],
+    overrides: Sequence[str],
+    compared: Sequence[Compared],
 ) -> Iterator[str]:
     place = _Place(results=settings.results, plugins=settings.plugins)
     seeds = {cell.cell.seed for cell in cells}
     of_suites = bool(targets) and not any("/seed=" in target for target in targets)  # cells take no -o
-    if of_suites and len(seeds) < FEWEST_SEEDS and len(cells) > 1:
+    if of_suites and len(seeds) < FEWEST_SEEDS and any(map(helped_by_seeds, compared)):
         yield run_again(settings, targets, [*overrides, "seeds=[0,1,2,3,4]"]) + "  # more seeds"
     if of_suites and (protocol := redrawing(cells)):
         drawn = [*overrides, f"protocol={protocol}", "data_seed=[0,1,2,3,4]"]

@@ -19,7 +19,6 @@ from bench.engine.settings import Settings
 from bench.grid.resolve import Resolved
 from bench.grid.suite import parse_override
 from bench.tables.render import to_json
-from bench.tables.summary import summary
 
 
 def run(
@@ -59,7 +58,7 @@ def run(
 def show(outcome: Outcome) -> None:
     """Print the table, what it says, and how many cells ran."""
     table = outcome.table()
-    print("\n".join(part for part in (str(table), external_text(outcome), summary(table)) if part))
+    print("\n".join(part for part in (str(table), external_text(outcome)) if part))
     print(done_line(outcome), file=sys.stderr)
 
 

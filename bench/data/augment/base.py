@@ -29,6 +29,7 @@ class Augmentation(Params):
     The order is `samples`, enlarging to the backbone's input, `flips`, `touched`, `affine`.
     """
 
+    title: ClassVar[str] = ""
     version: ClassVar[int] = 1  # raise it when the same chance gives other samples
     numbers: ClassVar[int] = 1  # of chance that a sample needs
     moves_targets: ClassVar[bool] = False  # label maps and boxes: where nothing but `flips` and `affine` moves samples

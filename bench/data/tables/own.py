@@ -32,6 +32,16 @@ class OwnImages(Dataset):
 
     reads: ClassVar[str] = ""  # "folder" or "list": what a person without a name for it is led here by
 
+    words: ClassVar[dict[str, str]] = {
+        "path": "{}",
+        "protocol=holdout": "split by chance",
+        "protocol=resampled": "split anew for each seed",
+        "protocol=grouped": "no group in two splits",
+        "protocol=grouped_resampled": "groups split anew for each seed",
+        "protocol=split": "splits as given",
+        "protocol=split_without_val": "splits as given",
+        "protocol=leave_domain_out": "a domain left out",
+    }
     licence = "your own"
     own = True
     leak_fix = "accept it with accept_leaks=[{kind}]"

@@ -1,0 +1,137 @@
+"""What follows from a comparison group, in at most three sentences: the best, what it takes to know more, how often the
+test split was looked at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from bench.records.evaluation_log import Evaluation
+from bench.stats import Budget, Comparison, ComparisonGroup
+from bench.stats.crossed import FEWEST_SEEDS
+from bench.tables.comparison_groups import Compared, name_of
+from bench.tables.rows import Row
+from bench.tables.titles import Titles
+from bench.tasks.base import Metric
+
+MOST = 4  # rows that a sentence names
+STEPS = (0.2, 0.1, 0.05, 0.02, 0.01, 0.005)  # differences of a percentage that a person may want to see
+
+
+def findings(block: Compared, names: Mapping[str, str], evaluations: Sequence[Evaluation] = ()) -> Iterator[str]:
+    """Sentences for a group of two or more rows; nothing where they were not compared.
+
+    Args:
+        names: What `labels` gives.
+        evaluations: Of all test splits.
+    """
+    if block.verdicts is None:
+        if block.problem and len(block.members) > 1:
+            yield f"Not compared: {block.problem}."
+    else:
+        yield best_of(block, block.verdicts, names)
+        yield detectable(block, block.verdicts)
+    configurations = {one.configuration for one in evaluations if one.place == _where(block)}
+    times = sum(one.times for one in evaluations if one.place == _where(block))
+    if configurations:
+        some = f"{len(configurations)} configuration{'s' * (len(configurations) != 1)}"
+        yield f"Test-set evaluations: {some}, {times} time{'s' * (times != 1)}."
+
+
+def best_of(block: Compared, verdicts: ComparisonGroup, names: Mapping[str, str]) -> str:
+    """What is best, and what does not differ significantly from it."""
+    first = block.first
+    others = [place for place in verdicts.order if place not in first]
+    level = [one for one in others if not all(verdicts.different[top, one] for top in first)]
+    best = listed([names[verdicts.names[place]] for place in first])
+    said = f"Best: {best}{'' if verdicts.of_methods else ' (some rows have fewer than three seeds)'}."
+    if level:
+        tied = listed([names[verdicts.names[place]] for place in level])
+        said += f" No significant difference from {tied}."
+    worse = len(others) - len(level)
+    return said + (f" Significantly worse: {worse} of {len(others)} others." if worse else "")
+
+
+def labels(block: Compared, rows: Sequence[Row], titles: Titles) -> dict[str, str]:
+    """Name in the verdicts -> a row's title: its method, with what else tells it from the others."""
+    several = len({row.key.backbone for row in rows}) > 1
+    told = {}
+    for row in rows:
+        staged = sum((one.key.backbone, one.key.method) == (row.key.backbone, row.key.method) for one in rows) > 1
+        parts = [titles.of("method", row.name("method"))]
+        parts += [f"on {titles.of('backbone', row.name('backbone'))}"] if several else []
+        told[name_of(row.key)] = " ".join([*parts, *([f"({row.key.stage})"] if staged else [])])
+    return told
+
+
+def detectable(block: Compared, verdicts: ComparisonGroup) -> str:
+    """The smallest difference that this group can show, and whether seeds or test images would make it smaller."""
+    best, second = (verdicts.names[place] for place in verdicts.order[:2])
+    pair = verdicts.pair(best, second)
+    if not math.isfinite(verdicts.mde):
+        return f"No difference can be detected with {pair.units} test images: more of them are needed."
+    sizes = f"With these {pair.units:,} test images{_seeds(pair)}"
+    said = f"{sizes} a difference below {points(block.metric, verdicts.mde)} cannot be detected reliably"
+    target = target_below(block.metric, verdicts.mde)
+    if target is None:
+        return f"{said}."
+    return f"{said}: {remedy(pair, pair.budget(target), points(block.metric, target))}."
+
+
+def helped_by_seeds(block: Compared) -> bool:
+    """Whether more seeds would let the group show smaller differences, or are needed to speak of its methods."""
+    if block.verdicts is None or not math.isfinite(block.verdicts.mde):
+        return False
+    best, second = (block.verdicts.names[place] for place in block.verdicts.order[:2])
+    budget = block.verdicts.pair(best, second).budget(target_below(block.metric, block.verdicts.mde))
+    return budget.seeds_matter and (budget.seeds < FEWEST_SEEDS or bool(budget.more_seeds))
+
+
+def _seeds(pair: Comparison) -> str:
+    return f" and {pair.seeds} seed{'s' * (pair.seeds != 1)}" if pair.seeds else ""
+
+
+def target_below(metric: Metric, mde: float) -> float | None:
+    """The largest round difference below a minimum detectable effect; None where the unit has none."""
+    return next((step for step in STEPS if step < mde), None) if metric.unit == "%" else None
+
+
+def remedy(pair: Comparison, budget: Budget, target: str) -> str:
+    """Which of seeds and test images would bring the detectable difference down to a target."""
+    seeds = None if budget.more_seeds is None else budget.seeds + budget.more_seeds
+    images = None if budget.more_units is None else budget.units + budget.more_units
+    if budget.seeds_matter and budget.seeds < FEWEST_SEEDS:
+        return f"three seeds are needed to speak of the methods (now {budget.seeds})"
+    some = f"about {_round(images)} test images" if images else ""
+    if not budget.seeds_matter:
+        return f"{some} are needed for {target}" if images else f"no number of test images is enough for {target}"
+    if seeds and images:
+        return f"about {seeds} seeds or {some} are needed for {target}"
+    if seeds:
+        return f"more seeds are needed (about {seeds} for {target}), more test images do not help"
+    if images:
+        return f"more test images are needed ({some} for {target}), more seeds do not help"
+    return f"both more seeds and more test images are needed for {target}"
+
+
+def _round(number: int) -> str:
+    """Two digits: nobody knows it better."""
+    step = 10 ** max(len(str(number)) - 2, 0)
+    return f"{round(number / step) * step:,}"
+
+
+def points(metric: Metric, value: float) -> str:
+    """``7.2 points``, or a value in the metric's unit."""
+    if metric.unit == "%":
+        return f"{value * 100:.1f} points" if value < 0.1 else f"{value * 100:.0f} points"
+    return f"{value:.{metric.decimals}f} {metric.unit}".rstrip()
+
+
+def listed(names: Sequence[str]) -> str:
+    """``a, b and 3 more``."""
+    some = list(names) if len(names) <= MOST else [*names[: MOST - 1], f"{len(names) - MOST + 1} more"]
+    return some[0] if len(some) == 1 else f"{', '.join(some[:-1])} and {some[-1]}"
+
+
+def _where(block: Compared) -> str:
+    return f"{block.place.dataset} ({block.place.protocol})"
