@@ -30,8 +30,6 @@ class BoxFolder(AnnotatedFolder):
     image without a YOLO file has no objects.
     """
 
-    title = "Own boxes"
-
     title: ClassVar[str] = "Own images with boxes"
     task = "detection"
     reads = "boxes"

@@ -34,8 +34,6 @@ class MaskFolder(AnnotatedFolder):
     in ``masks/a/``; or of several in COCO's JSON (``format=coco``). Protocols and ``groups`` are those of box_folder.
     """
 
-    title = "Own masks"
-
     title: ClassVar[str] = "Own images with masks"
     reads = "masks"
 

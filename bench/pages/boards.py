@@ -190,7 +190,7 @@ def notes_of(board: Board, site: Site) -> list[str]:
 def general_notes(site: Site) -> list[str]:
     """The table's notes that are about no block."""
     wheres = tuple(f"{row.key.dataset} ({row.key.protocol})" for row in site.table.rows)
-    return [note for note in site.table.notes if not note.startswith(wheres)]
+    return [note for note in (*site.table.notes, *site.table.always) if not note.startswith(wheres)]
 
 
 def pictures(board: Board, site: Site) -> dict[str, Chart]:

@@ -67,6 +67,7 @@ def by_group(table: Table, width: int = WIDTH, overview: bool = False) -> str:
     shown = {key for block in groups for key in block.members}
     parts = [_group(block, _with_earlier(block, table.rows), table, width) for block in groups]
     parts.append(_failed(row, table.titles) for row in table.rows if not row.values and row.key not in shown)
+    parts.append(line for note in table.always for line in _wrapped(note, width))
     return visible_text("\n\n".join(text for part in parts if (text := "\n".join(part))))
 
 

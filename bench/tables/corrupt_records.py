@@ -33,7 +33,7 @@ def with_corrupt_records(table: Table, store: Store) -> Table:
     rows = [_warned(row, store) for row in table.rows]
     told = {text for row in rows for word, text in row.warnings.items() if word.startswith(_WORD)}
     others = [str(error) for error in store.unreadable if not any(str(error) in text for text in told)]
-    return replace(table, rows=rows, notes=[*table.notes, *(f"left out: {text}" for text in others)])
+    return replace(table, rows=rows, always=(*table.always, *(f"left out: {text}" for text in others)))
 
 
 _WORD = "unreadable"

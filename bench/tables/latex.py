@@ -43,7 +43,7 @@ def latex(table: Table) -> str:
     columns = "".join("r" if right_aligned(told.head[i]) else "l" for i in kept)
     head = " & ".join(escaped(told.head[i]) for i in kept) + r" \\"
     notes = [f"{_superscript([letter])} {escaped(f'{word}: {text}')}" for (word, text), letter in letters.items()]
-    notes += [escaped(note) for note in table.notes]
+    notes += [escaped(note) for note in (*table.notes, *table.always)]
     return "\n".join([
         r"\begin{table}", r"\centering", rf"\caption{{{escaped(_caption(told.caption))}}}",
         rf"\label{{tab:{_label(told.caption)}}}", SHRUNK, rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head,

@@ -95,7 +95,7 @@ def footnotes(table: Table) -> list[str]:
         f"{word}: {text}" + (f" ({', '.join(methods)})" if len(methods) <= 3 else ""): None
         for (word, text), methods in _warned(table).items()
     }
-    return [visible(note) for note in (*found, *table.notes)]
+    return [visible(note) for note in (*found, *table.notes, *table.always)]
 
 
 def _warned(table: Table) -> dict[tuple[str, str], list[str]]:

@@ -35,6 +35,7 @@ class Table:
         stages: Whether rows of earlier stages are shown.
         notes: Sentences beneath the table.
         evaluations: Of the test splits, those of records that were replaced included.
+        always: Sentences beneath the short table too: what is not in it.
         titles: What parts of names are called.
         everything: Nothing was chosen from the results folder: many groups then have a line each.
     """
@@ -46,6 +47,7 @@ class Table:
     stages: bool
     notes: list[str]
     evaluations: Sequence[Evaluation] = ()
+    always: tuple[str, ...] = ()
     titles: Titles = field(default_factory=Titles)
     everything: bool = False
 
@@ -120,14 +122,11 @@ def aggregate(
             *resolution(verdicts),
             *seed_notes(verdicts),
             *_over_splits(verdicts, groups, placed, split),
-            *(
-                _without_trivial_baselines(measured, trivial_baselines)
-                if any(row.values for row in rows)
-                else _shut(measured, split)
-            ),
+            *(_without_trivial_baselines(measured, trivial_baselines) if any(row.values for row in rows) else ()),
             *_test_evaluations(evaluations, measured),
         ],
         evaluations,
+        () if any(row.values for row in rows) else tuple(_shut(measured, split)),
     )
 
 

@@ -35,6 +35,7 @@ class Multilabel(Task):
     and F1 rank or count the samples of a label together, so a sample's score there is its jackknife pseudo-value.
     """
 
+    title = "Multi-label classification"
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("map"),
         Metric("auc", shown=True),

@@ -35,6 +35,7 @@ class Regression(Task):
     predictions. Where truths do not differ the last two are undefined.
     """
 
+    title = "Regression"
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("mae", unit="", high=math.inf, higher_is_better=False, decimals=4, per_item=True),
         Metric("rmse", unit="", high=math.inf, higher_is_better=False, decimals=4),

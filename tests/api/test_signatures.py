@@ -16,7 +16,8 @@ COMMANDS = ("run", "compare", "table", "plot", "report", "predict", "errors", "v
 # is another action, so that it is another function: `bench.api.verify.fix_tolerances`.
 EXCEPTIONS = {
     **{name: {"json"} for name in ("run", "compare", "reproduce")},
-    **{name: {"format"} for name in ("table", "errors")},
+    "table": {"format", "details"},
+    "errors": {"format"},
     "verify": {"format", "plan"},
 }
 

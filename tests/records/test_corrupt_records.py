@@ -183,13 +183,13 @@ def test_the_whole_folder_is_checked(store: Store) -> None:
     assert json.loads(invoke("results", "check", "--results", store.folder, "--json").stdout)["records"] == 0
 
 
-@pytest.mark.parametrize("format", ["rich", "md", "html", "latex"])
+@pytest.mark.parametrize("format", ["text", "md", "html", "latex"])
 def test_tables_go_on_and_name_what_they_leave_out(store: Store, format: str) -> None:
     store.put(*done(NAME.replace("seed=0", "seed=1")))
     store.path(NAME).write_text("{")
     shown = invoke("table", "--results", store.folder, "--format", format)
     assert shown.exit_code == 1
-    assert "linear" in shown.stdout
+    assert "linear" in shown.stdout.lower()
     assert "unreadable 1" in shown.stdout
     assert f"left out: {store.path(NAME)} is no readable record" in shown.stderr
 
@@ -197,7 +197,7 @@ def test_tables_go_on_and_name_what_they_leave_out(store: Store, format: str) ->
 def test_a_file_without_a_row_is_named_beneath(store: Store) -> None:
     store.path(NAME).write_text("{")
     shown = invoke("table", "--results", store.folder)
-    assert f"left out: {store.path(NAME)}" in shown.stdout.replace("\n", "")
+    assert f"left out: {store.path(NAME)}" in shown.stdout.replace("\n", " ")
 
 
 @pytest.mark.parametrize("command", [("plot", "comparison", "--out", "{}/x.svg"), ("report", "--out", "{}/report")])

@@ -52,6 +52,12 @@ def test_golden_row() -> None:
     assert found.pop("ranks") == [1, 1]  # of these two models: 80 and 90 against 70 on the same items
     assert found.pop("ties") == "a"
     assert found.pop("macro_f1")["mean"] == pytest.approx(0.85, abs=0.01)
+    assert [found.pop(f"{part}_title") for part in ("backbone", "method", "recipe")] == [
+        "Pico",
+        "Linear probe",
+        "Quick",
+    ]
+    assert found.pop("dataset_title").startswith("PACS, tested on Art Painting")
     assert found == {
         "dataset": "pacs",
         "protocol": "paper",

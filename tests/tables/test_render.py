@@ -105,8 +105,8 @@ def test_latex_escapes(table: Table) -> None:
     assert r"non\_finite\_loss" in text
 
 
-def test_rich_lifts_what_is_the_same_in_all_rows(table: Table) -> None:
-    text = render(table, "rich")
+def test_details_lift_what_is_the_same_in_all_rows(table: Table) -> None:
+    text = render(table, details=True)
     assert text.splitlines()[0].rstrip() == "dataset: pacs, protocol: paper, backbone: pico, recipe: quick"
     assert "\x1b" not in text  # no colour codes in a pipe
     assert text.count("pico") == 1 + sum("pico" in line for line in text.splitlines()[1:])

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.api.outcome import Outcome
-from bench.api.places import joined, names
+from bench.api.places import joined
+from bench.api.places import names as listed
 from bench.api.table import external, make
 from bench.core.commands import command
 from bench.records import Record, Store
@@ -29,7 +30,7 @@ def text(
     stages: bool = False,
     split: str = "test",
     details: bool = False,
-    canonical: bool = False,
+    names: bool = False,
     label: Sequence[str] = (),
 ) -> str:
     """Text of ``bench table``; for people also the table of external test data, where there are some.
@@ -37,8 +38,8 @@ def text(
     Raises:
         UsageError: There are no records, or a filter, format, column, label or split is wrong.
     """
-    records, chosen, columns = records_of(results), joined(filter), names(metrics)
-    titles = Titles(labels_of(results.folder, label), canonical)
+    records, chosen, columns = records_of(results), joined(filter), listed(metrics)
+    titles = Titles(labels_of(results.folder, label), names)
     found = make(results, chosen, columns, stages, split, records, titles)
     told = found.text(format, details)
     if format == "text" and not details and (step := next_step(found, records, results.folder)):
