@@ -31,12 +31,18 @@ def new_baseline(ctx: typer.Context, name: str, folder: Folder = Path("plugins")
 
 
 @new_app.command("dataset")
-def new_dataset(ctx: typer.Context, name: str, folder: Folder = Path("plugins"), plugins: Plugins = None) -> None:
-    """Write FOLDER/NAME.py for images in class folders."""
+def new_dataset(
+    ctx: typer.Context,
+    name: str,
+    folder: Folder = Path("plugins"),
+    task: Annotated[str, typer.Option("--task", metavar="NAME", help="classification, detection, segmentation.")] = "",
+    plugins: Plugins = None,
+) -> None:
+    """Write FOLDER/NAME.py for images in class folders, or with boxes or masks."""
     from bench.cli.commands import new as command
 
     use_plugins(ctx, plugins)
-    typer.echo(command.write("dataset", name, folder))
+    typer.echo(command.write("dataset", name, folder, task))
 
 
 @new_app.command("callback")

@@ -15,6 +15,7 @@ from bench.data.tables.names import alike
 from bench.data.tables.own import HOLDOUT, RESAMPLED, OwnImages, split_name
 
 _CLASS_FOLDERS = ("holdout", "resampled")
+_NOTES = (".xml", ".txt", ".json", ".yaml")  # of annotations
 
 
 class ImageFolder(OwnImages):
@@ -52,7 +53,8 @@ class ImageFolder(OwnImages):
         place = self.place(root)
         numbers = {name: label for label, name in enumerate(self.class_names(root))}
         if len(numbers) < 2:
-            raise DataError(f"image_folder: {place} holds {len(numbers)} class folders; two or more are needed.")
+            told = f"image_folder: {place} holds {len(numbers)} class folders; two or more are needed."
+            raise DataError(told + _instead(place))
         parts = self._parts(place)
         if self.protocol == "leave_domain_out" and (problem := alike(map(printable, parts))):
             raise DataError(f"image_folder: domain folders in {place}: {problem}. Put their images into one folder.")
@@ -88,9 +90,16 @@ class ImageFolder(OwnImages):
             if is_clutter(Path(file).name):
                 continue
             if not rest or Path(file).suffix.lower() not in IMAGE_SUFFIXES:
-                raise DataError(f"{printable(place / part / file)} is not an image in a class folder. Remove it.")
+                told = f"{printable(place / part / file)} is not an image in a class folder. Remove it."
+                raise DataError(told + _instead(place))
             row = {"path": file if part == "." else f"{part}/{file}", "label": numbers[printable(name)]}
             yield {**row, column: split_name(part) if column == "split" else part} if column else row
+
+
+def _instead(place: Path) -> str:
+    """Who else reads the folder, where annotations lie in it."""
+    found = any(Path(file).suffix.lower() in _NOTES for file in walk(place))
+    return " Images with boxes are read by box_folder, with masks by mask_folder." if found else ""
 
 
 def _shared_subfolders(place: Path, folders: list[str]) -> list[str]:

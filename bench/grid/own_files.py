@@ -12,6 +12,7 @@ from bench.data.roots import data_root
 from bench.plugins import registry
 
 _LISTS = (".csv", ".tsv", ".xlsx")
+_BESIDE = ("boxes", "masks")  # what a folder may hold beside images
 
 
 def dataset_spec(text: str, option: bool = True) -> Spec:
@@ -47,7 +48,13 @@ def absolute(text: str) -> str:
 def reading(path: str, option: bool = True) -> str:
     """How a folder or list of one's own is named; ``option``: as a suite's variable."""
     kind = "list" if Path(path).suffix.lower() in _LISTS else "folder"
+    told = f"For a {kind} of yours: {', or '.join(_readers(kind, path, option))}."
+    others = [f" With {what}: {', or '.join(_readers(what, path, option))}." for what in _BESIDE if kind == "folder"]
+    return told + "".join(others)
+
+
+def _readers(reads: str, path: str, option: bool) -> list[str]:
+    """The data sets that say they read something, with the path, as a person types them."""
     entries = registry.catalog("datasets").items()
-    specs = [Spec(name, {"path": path}) for name, entry in entries if dict(entry.card).get("reads") == kind]
-    names = [f"-o {shlex.quote(f'dataset={spec}')}" if option else shlex.quote(str(spec)) for spec in specs]
-    return f"For a {kind} of yours: {', or '.join(names)}."
+    specs = [Spec(name, {"path": path}) for name, entry in entries if dict(entry.card).get("reads") == reads]
+    return [f"-o {shlex.quote(f'dataset={spec}')}" if option else shlex.quote(str(spec)) for spec in specs]

@@ -78,6 +78,46 @@ def test_a_new_data_set_passes_on_its_data_once_its_card_is_written(plugin_folde
     ]  # the card states none
 
 
+BOX = "<annotation><object><name>{}</name><bndbox>{}</bndbox></object></annotation>"
+CORNERS = "<xmin>1</xmin><ymin>2</ymin><xmax>5</xmax><ymax>7</ymax>"
+
+
+@pytest.mark.parametrize(
+    ("task", "names", "method"),
+    [("detection", '("cat", "dog")', "typical_objects"), ("segmentation", '("background", "cat")', "majority_pixel")],
+)
+def test_a_new_data_set_with_boxes_or_masks_passes_and_runs(
+    plugin_folder: Path, tmp_path: Path, task: str, names: str, method: str
+) -> None:
+    written = invoke("new", "dataset", "pets", "--folder", plugin_folder, "--task", task)
+    assert written.exit_code == 0, written.output
+    assert "linear_probe" in written.stdout
+    file = plugin_folder / "pets.py"
+    fill_in(file)
+    file.write_text(file.read_text().replace('("name the classes",)', names).replace(
+        '("background", "name the others")', names))  # fmt: skip
+    for folder in ("images", "annotations", "masks"):
+        (tmp_path / "pets" / folder).mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for number in range(20):
+        image = Image.fromarray(rng.integers(0, 255, (9, 9, 3), dtype=np.uint8))
+        image.save(tmp_path / "pets" / "images" / f"{number}.png")
+        note = BOX.format(("cat", "dog")[number % 2], CORNERS)
+        (tmp_path / "pets" / "annotations" / f"{number}.xml").write_text(note)
+        Image.fromarray(np.tri(9, dtype=np.uint8)).save(tmp_path / "pets" / "masks" / f"{number}.png")
+    checked = invoke("check", file, "--data", tmp_path)
+    assert checked.exit_code == 0, checked.stdout
+    cell = f"pets/pico/{method}/quick/seed=0"
+    ran = invoke("run", cell, "--plugins", plugin_folder, "--data", tmp_path, "--results", tmp_path / "runs")
+    assert ran.exit_code == 0, ran.output
+
+
+def test_a_task_without_a_template_is_refused(plugin_folder: Path) -> None:
+    refused = invoke("new", "dataset", "pets", "--folder", plugin_folder, "--task", "detecton")
+    assert (refused.exit_code, "detection" in refused.output) == (2, True)
+    assert not (plugin_folder / "pets.py").exists()
+
+
 def test_a_broken_contract_is_named(plugin_folder: Path) -> None:
     (plugin_folder / "forgetful.py").write_text(
         '"""Forgetful."""\nfrom torch import nn\n\nfrom bench.methods import Method, PooledLinear\n\n\n'

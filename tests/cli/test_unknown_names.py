@@ -121,7 +121,7 @@ def test_a_folder_of_ones_own_in_a_data_sets_place(
         class_folders(tmp_path / place, classes=2, each=10)
     monkeypatch.chdir(tmp_path)
     told = refused(f"run quick -o {shlex.quote(option.format(tmp_path))} --dry-run")
-    offered = shlex.split(told[told.index("-o ") :].rstrip().removesuffix("."))
+    offered = shlex.split(told[told.index("-o ") :].partition(". With")[0])
     (cell, *_) = load_suite("quick", dict([parse_override(offered[1]), ("seeds", 0)])).cells
     assert len(cell.dataset.samples(tmp_path / "elsewhere")) == 20
 

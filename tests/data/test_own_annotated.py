@@ -19,7 +19,9 @@ from bench.data.audit.checks import audit, is_clean
 from bench.data.base import rows_of
 from bench.data.prepare import Prepared, prepare
 from bench.datasets.box_folder import BoxFolder
+from bench.datasets.image_folder import ImageFolder
 from bench.datasets.mask_folder import MaskFolder
+from bench.grid.own_files import reading
 from bench.tasks.instances import NUMBERS
 
 NAMES = ("cat", "dog")
@@ -260,3 +262,13 @@ def test_images_from_elsewhere_bring_their_annotations(root: Path) -> None:
 def test_fields_that_do_not_go_together_are_refused(kind: Any, fields: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"needs|give|is for"):
         kind(path="own", **fields)
+
+
+def test_who_names_a_folder_or_takes_the_wrong_reader_is_told_the_others(root: Path) -> None:
+    told = reading("cells")
+    for name in ("image_folder", "box_folder", "mask_folder"):
+        assert f"-o 'dataset={name}[path=cells]'" in told
+    assert "box_folder" not in reading("cells.csv")
+    voc(root / "own")
+    with pytest.raises(DataError, match="box_folder"):
+        ready(ImageFolder(path="own"), root)
