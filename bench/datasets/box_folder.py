@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -30,7 +30,8 @@ class BoxFolder(AnnotatedFolder):
     image without a YOLO file has no objects.
     """
 
-    title: ClassVar[str] = "Own images with boxes"
+    title = "Own images with boxes"
+    words = {"format": "", "groups": ""}
     task = "detection"
     reads = "boxes"
 

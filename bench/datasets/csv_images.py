@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import Literal, Self
 
 import pandas as pd
 from pydantic import Field, model_validator
@@ -25,7 +25,9 @@ class CsvImages(ListedFiles):
     ``holdout`` refuses a list that has a split column: ``protocol=split`` follows it, ``split_column=""`` overrules it.
     """
 
-    title: ClassVar[str] = "Own images in a list"
+    title = "Own images in a list"
+    words = {"task=multilabel": "several labels", "task=regression": "a number", "label_columns": "{}",
+             "label_column": "{}"}  # fmt: skip
     reads = "list"
     homepage = "docs/datasets.md#your-own-images"
 

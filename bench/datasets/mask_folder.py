@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -34,7 +34,8 @@ class MaskFolder(AnnotatedFolder):
     in ``masks/a/``; or of several in COCO's JSON (``format=coco``). Protocols and ``groups`` are those of box_folder.
     """
 
-    title: ClassVar[str] = "Own images with masks"
+    title = "Own images with masks"
+    words = {"task=instances": "objects", "format": "", "values": "", "groups": ""}
     reads = "masks"
 
     task: Literal["segmentation", "instances"] = Field("segmentation", description="one class a pixel, or objects")  # type: ignore[misc]
