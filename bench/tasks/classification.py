@@ -51,7 +51,7 @@ class Classification(Task):
 
     def bound(self, table: pd.DataFrame, classes: int) -> Classification:
         """The task with the weights that ``class_weight=balanced`` gives the classes."""
-        return Classification(balanced_weights(table, classes))
+        return type(self)(balanced_weights(table, classes))
 
     def output_shape(self, outputs: int) -> tuple[int | None, ...]:
         return (outputs,)

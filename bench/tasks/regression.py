@@ -51,13 +51,13 @@ class Regression(Task):
     def bound(self, table: pd.DataFrame, classes: int) -> Regression:
         """The task with the mean and the standard deviation of the training samples."""
         values = table["value"][table["split"] == "train"].to_numpy(dtype=float)
-        return Regression(float(values.mean()), float(values.std()) or 1.0)
+        return type(self)(float(values.mean()), float(values.std()) or 1.0)
 
     def constants(self) -> dict[str, float]:
         return {"mean": self.mean, "scale": self.scale}
 
     def with_constants(self, constants: dict[str, float]) -> Regression:
-        return Regression(**constants)
+        return type(self)(**constants)
 
     def head(self, features: FeatureSpec, outputs: int, names: tuple[str, ...], kind: str = "") -> HeadSpec:
         return replace(super().head(features, 1, names, kind), outputs_are="values")

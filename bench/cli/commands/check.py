@@ -15,6 +15,7 @@ from bench.data import Dataset
 from bench.plugins import registry
 from bench.plugins.folders import use_folders, user_folders
 from bench.plugins.scan import Kind
+from bench.tasks.base import Task
 
 
 def check(target: str, data: Path | None, partial: bool, json: bool) -> bool:
@@ -55,6 +56,10 @@ def _verdicts(target: str, data: Path | None, partial: bool) -> Iterator[Verdict
 
         case = datasets.DatasetCase(cls.build(cls.plugin_name(), params), data_root(data), partial)
         return examine(case, datasets.CHECKS)
+    if issubclass(cls, Task):
+        from bench.conformance import tasks
+
+        return examine(cls, tasks.CHECKS)
     from bench.conformance import methods
 
     return examine(cls, methods.checks_for(cls))
@@ -67,7 +72,7 @@ def _find(target: str) -> tuple[Any, dict[str, Any]]:
         use_folders([*user_folders(), Path(target).absolute().parent])
         return cls, {}
     spec = Spec.parse(target)
-    kinds: tuple[Kind, ...] = ("baselines", "datasets")
+    kinds: tuple[Kind, ...] = ("baselines", "datasets", "tasks")
     known = {name: kind for kind in kinds for name in registry.catalog(kind)}
     if spec.name not in known:
         raise UsageError(f"No plug-in {spec.name!r}. {nearest(spec.name, known)} A file's name ends in .py.")
