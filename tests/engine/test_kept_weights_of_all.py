@@ -44,7 +44,7 @@ def test_every_methods_model_predicts_its_record(world: World, tmp_path: Path) -
         given = [model.resolved.dataset.read(sample) for sample in rows_of(prepared.dataset, test, settings.data)]
         arrays, stage = store.predictions(record.cell), record.stages[-1].name
         for row, found in enumerate(model.found(map(model.fresh, given))):
-            for name in ("logits", "labels", "boxes", "scores", "classes"):
+            for name in ("logits", "values", "labels", "boxes", "scores", "classes"):
                 if name in found.outputs:
                     kept = arrays[prediction_key("test", name, stage)][row]
                     wanted, seen = (softmax(x[None].astype(float)) for x in (kept, found.outputs[name])) if (
