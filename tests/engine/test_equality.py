@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from compared import assert_same_results
 
 from bench.backbones.weights import load
 from bench.cells.notation import Spec
+from bench.engine import group_run
 from bench.plugins.recipe_files import preset
 from bench.records import Store
 from bench.training import stages
@@ -58,13 +60,13 @@ def test_staged_reports_the_frozen_cell_as_its_first_stage(run_cells: RunCells, 
 
 def test_shared_stages_train_once(run_cells: RunCells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trained: list[str] = []
-    keep = stages.StageRunner._keep_trained
+    train = stages.train
 
-    def counting(self: stages.StageRunner, learner: stages.Learner) -> stages.Trained:
-        trained.append(learner.job.key)
-        return keep(self, learner)
+    def counting(context: Context, learners: Sequence[stages.Learner], *args: object) -> None:
+        trained.extend(learner.job.key for learner in learners)
+        train(context, learners, *args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(stages.StageRunner, "_keep_trained", counting)
+    monkeypatch.setattr(stages, "train", counting)
     run_cells(tmp_path, ["cladapter[k=2]", "cladapter[k=2,tuning=frozen]"])
     assert len(trained) == len(set(trained)) == 2
 
@@ -101,13 +103,13 @@ def test_bf16_runs_and_differs(run_cells: RunCells, tmp_path: Path) -> None:
 def contexts(monkeypatch: pytest.MonkeyPatch) -> list[Context]:
     """The contexts that a run makes, as they come."""
     made: list[Context] = []
-    init = Context.__post_init__
+    build = group_run.build_context
 
-    def noted(self: Context) -> None:
-        init(self)
-        made.append(self)
+    def noted(*args: object) -> Context:
+        made.append(build(*args))  # type: ignore[arg-type]
+        return made[-1]
 
-    monkeypatch.setattr(Context, "__post_init__", noted)
+    monkeypatch.setattr(group_run, "build_context", noted)
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,7 +20,8 @@ from bench.grid.resolve import resolve_all
 from bench.plugins.folders import use_folders
 from bench.records import Store
 from bench.tasks.base import Metric
-from bench.training import checkpoint
+from bench.training import checkpoint, stages
+from bench.training.context import Context
 from bench.training.learner import Learner
 from bench.training.progress import Progress
 from bench.training.stages import Trained
@@ -108,21 +110,18 @@ def test_out_of_memory_splits_a_group_without_changing_a_digit(
 ) -> None:
     methods = ["linear_probe", "cladapter[k=2,tuning=frozen]", "cladapter[k=3,tuning=frozen]"]
     run_cells(tmp_path / "whole", methods)
-    made: list[Learner] = []
-    init, step = Learner.__init__, Learner.step
+    train, at_once = stages.train, list[int]()
 
-    def counted(self: Learner, *args: object) -> None:
-        made.append(self)
-        init(self, *args)  # type: ignore[arg-type]
-
-    def limited(self: Learner, *args: object) -> None:
-        if len(made) == 3:  # all three heads at once
+    def limited(context: Context, learners: Sequence[Learner], *args: object) -> None:
+        at_once.append(len(learners))
+        if len(learners) == 3:
             raise MemoryError
-        step(self, *args)  # type: ignore[arg-type]
+        train(context, learners, *args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Learner, "__init__", counted)
-    monkeypatch.setattr(Learner, "step", limited)
+    monkeypatch.setattr(stages, "train", limited)
     run_cells(tmp_path / "split", methods)
+    assert at_once[0] == 3
+    assert max(at_once[1:]) < 3
     assert assert_same_results(tmp_path / "whole", tmp_path / "split") == 3
 
 
