@@ -26,8 +26,8 @@ def comparison(table: Table) -> Chart:
         UsageError: The rows come from several settings, or none has a value.
     """
     rows = drawable(table, "the comparison")
-    setting, metric = one_setting(rows)
-    names = labels([row.key for row in rows])
+    setting, metric = one_setting(rows, table.titles)
+    names = labels([row.key for row in rows], table.titles)
     values = [_point(row, name, rows, metric) for row, name in zip(rows, names, strict=True)]
     methods = _ordered([value for value in values if value["kind"] != "trivial_baseline"], metric)
     _leave_off(values, methods)

@@ -39,8 +39,8 @@ def curves(table: Table, records: Sequence[Record]) -> Chart:
     """
     rows = drawable(table, "learning curves")
     every, field = _curves(table, records, rows)
-    setting, metric = one_setting(_plain(rows, every, field))
-    found = dict(zip(labels([sweep.base for sweep in every]), every, strict=True))
+    setting, metric = one_setting(_plain(rows, every, field), table.titles)
+    found = dict(zip(labels([sweep.base for sweep in every], table.titles), every, strict=True))
     steady = {name: sweep for name, sweep in found.items() if is_steady(sweep, records, metric)}
     moving, off = _within_reach({name: sweep for name, sweep in found.items() if name not in steady}, metric)
     lines, off = _lines(steady, moving, off, metric)

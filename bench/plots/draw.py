@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bench.core.commands import command
@@ -14,6 +14,7 @@ from bench.tables import Table, aggregate
 from bench.tables.filters import select
 from bench.tables.predictions import class_names
 from bench.tables.scores import scores_of
+from bench.tables.titles import Titles, labels_of
 
 Claims = Callable[[str | None], list[dict[str, Any]]]
 
@@ -55,7 +56,8 @@ class Request:
     def table(self, stages: bool = False) -> tuple[Table, list[Record]]:
         """The chosen records as rows, and all records."""
         records = list(self.store.readable())
-        return aggregate(records, self.filter, stages=stages, scores=scores_of(self.store, "test")), records
+        found = aggregate(records, self.filter, stages=stages, scores=scores_of(self.store, "test"))
+        return replace(found, titles=Titles(labels_of(self.store.folder))), records
 
     def runs(self) -> list[tuple[Record, dict[str, Any]]]:
         """The chosen finished records with their predictions."""

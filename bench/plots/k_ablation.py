@@ -41,12 +41,12 @@ def k_ablation(
     rows = [row for row in drawable(table, "the ablation") if not row.key.trivial_baseline]
     if not rows:
         raise UsageError("Trivial baselines have nothing to vary. Choose rows of a method.")
-    setting, metric = one_setting(rows)
+    setting, metric = one_setting(rows, table.titles)
     field = chosen_field(field, rows, list(records), "method")
     found = sweeps(table, records, "method", field, rows)
     if not found:
         raise UsageError(f"No method was run with two values of {field}. Run it with several, or name another field.")
-    names = labels([sweep.base for sweep in found])
+    names = labels([sweep.base for sweep in found], table.titles)
     values = [point for sweep, name in zip(found, names, strict=True) for point in _points(sweep, name, metric)]
     values += [
         {"x": point.x, "value": scaled(metric, point.value), "series": point.source, "kind": "published"}

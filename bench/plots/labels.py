@@ -7,30 +7,31 @@ from collections.abc import Callable, Sequence
 from bench.core.errors import UsageError
 from bench.tables import Table
 from bench.tables.metrics import metrics_of
-from bench.tables.rows import Key, Row, place
+from bench.tables.rows import Key, Row
 from bench.tables.seeds import unequal
+from bench.tables.titles import CANONICAL, Titles
 from bench.tables.warnings import headline_mean
 from bench.tasks.base import Metric
 
 # What is added to the method's name, in this order, where rows differ in it.
-PARTS: tuple[Callable[[Key], str], ...] = (
-    lambda key: key.stage,
-    lambda key: key.recipe,
-    lambda key: key.backbone,
-    place,
-    lambda key: "test-selected" if key.test_selected else "",
+PARTS: tuple[Callable[[Key, Titles], str], ...] = (
+    lambda key, titles: key.stage,
+    lambda key, titles: titles.of("recipe", key.recipe),
+    lambda key, titles: titles.of("backbone", key.backbone),
+    lambda key, titles: titles.dataset(key.dataset, key.protocol),
+    lambda key, titles: "test-selected" if key.test_selected else "",
 )
 
 
-def labels(keys: Sequence[Key]) -> list[str]:
+def labels(keys: Sequence[Key], titles: Titles = CANONICAL) -> list[str]:
     """One label a row, all different: the method, then whatever else varies among rows of one method."""
-    found = [key.method for key in keys]
+    found = [titles.of("method", key.method) for key in keys]
     for part in PARTS:
         told: dict[str, set[str]] = {}
         for label, key in zip(found, keys, strict=True):
-            told.setdefault(label, set()).add(part(key))
+            told.setdefault(label, set()).add(part(key, titles))
         found = [
-            f"{label} {part(key)}".rstrip() if len(told[label]) > 1 else label
+            f"{label} {part(key, titles)}".rstrip() if len(told[label]) > 1 else label
             for label, key in zip(found, keys, strict=True)
         ]
     return found
@@ -48,13 +49,16 @@ def drawable(table: Table, what: str) -> list[Row]:
     return rows
 
 
-def one_setting(rows: Sequence[Row]) -> tuple[str, Metric]:
+def one_setting(rows: Sequence[Row], titles: Titles = CANONICAL) -> tuple[str, Metric]:
     """The rows' common data set, protocol and backbone in words, and the headline metric.
 
     Raises:
         UsageError: The rows come from several settings.
     """
-    settings = {f"{place(row.key)} · {row.key.backbone}" for row in rows}
+    settings = {
+        f"{titles.dataset(row.key.dataset, row.key.protocol)} · {titles.of('backbone', row.key.backbone)}"
+        for row in rows
+    }
     if len(settings) != 1:
         raise UsageError(
             f"The figure needs one data set, protocol and backbone, not {len(settings)} "

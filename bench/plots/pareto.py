@@ -36,8 +36,8 @@ def pareto(table: Table, cost: str = "trainable") -> Chart:
     rows = [row for row in drawable(table, "the Pareto front") if cost_of(row, cost) is not None]
     if not rows:
         raise UsageError(f"No row here knows its {COSTS[cost]}.")
-    setting, metric = one_setting(rows)
-    names = labels([row.key for row in rows])
+    setting, metric = one_setting(rows, table.titles)
+    names = labels([row.key for row in rows], table.titles)
     best = front([(cost_of(row, cost) or 0.0, row.values[metric.name].mean) for row in rows], metric.higher_is_better)
     values = [_point(row, name, cost, metric, i in best) for i, (row, name) in enumerate(zip(rows, names, strict=True))]
     _leave_off(values)

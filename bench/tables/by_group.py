@@ -106,12 +106,15 @@ def _group(block: Compared, rows: Sequence[Row], table: Table, width: int) -> It
     """Heading, rows, legend and findings of one group."""
     metric, titles = block.metric, table.titles
     rows = sorted(rows, key=lambda row: _order(row, metric))
-    notes = _legend(rows)
+    everywhere = [text for text in _warnings(rows[0]) if len(rows) > 1 and all(text in _warnings(row) for row in rows)]
+    notes = _legend(rows, everywhere)
     columns = _fitted(_columns(block, rows, table, titles, notes), width)
     yield from _wrapped(_heading(block, rows, titles), width)
     yield GAP.join(_cell(column, column.head) for column in columns).rstrip()
     for number in range(len(rows)):
         yield from _line(columns, number)
+    for text in everywhere:
+        yield from _wrapped(f"all rows: {text}", width, "  ")
     for code, text in ((str(number), text) for text, number in notes.items()):
         yield from _wrapped(f"{code} {text}", width, " " * (len(code) + 1))
     if block.verdicts is not None and any(cell.startswith("(") for column in columns for cell in column.cells):
@@ -155,7 +158,7 @@ def _columns(block: Compared, rows: Sequence[Row], table: Table, titles: Titles,
         cells = [_short(fact(row, name)) if name == "trainable" else show_fact(fact(row, name)) for row in rows]
         found.append(Column(name, cells, dropped=3 if name != "trainable" else 1))
     if notes:
-        codes = [",".join(str(notes[text]) for text in _warnings(row)) for row in rows]
+        codes = [",".join(str(notes[text]) for text in _warnings(row) if text in notes) for row in rows]
         found.append(Column("warn", codes, right=False))
     return [column for column in found if any(column.cells)]
 
@@ -181,6 +184,8 @@ def _against_best(block: Compared, rows: Sequence[Row]) -> list[str]:
             told.append("best")
         elif row.key not in block.members:
             told.append("")
+        elif row.key in block.over_splits:
+            told.append(gap if block.over_splits[row.key] else "n.s.")
         elif verdicts is None or not {row.key, best.key} <= set(block.keys):
             told.append(f"({gap})")
         else:
@@ -211,9 +216,9 @@ def _warnings(row: Row) -> list[str]:
     return [f"{word}: {text}" for word, text in row.warnings.items() if word != MEAN]
 
 
-def _legend(rows: Sequence[Row]) -> dict[str, int]:
-    """Each warning that occurs -> its code."""
-    found = dict.fromkeys(text for row in rows for text in _warnings(row))
+def _legend(rows: Sequence[Row], everywhere: Sequence[str]) -> dict[str, int]:
+    """Each warning that occurs, but not in all rows -> its code."""
+    found = dict.fromkeys(text for row in rows for text in _warnings(row) if text not in everywhere)
     return {text: place for place, text in enumerate(found, start=1)}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from bench.records.items import unpacked
 from bench.stats import ComparisonGroup, StatisticsError, compare_all, intervals, of_seeds
 from bench.stats import Row as Estimate
 from bench.tables.metrics import metrics_of
-from bench.tables.resampled import estimate, redrawn
+from bench.tables.resampled import against_best, estimate, redrawn
 from bench.tables.rows import SUBSETS, Key, Row, stage_of
 from bench.tasks.base import Metric
 
@@ -58,6 +58,7 @@ class Compared:
         verdicts: None where fewer than two rows have item scores.
         problem: Why there are none.
         members: All rows of the block; ``keys`` are those with item scores.
+        over_splits: Where splits are redrawn: whether each row differs from the best, see `against_best`.
     """
 
     place: Place
@@ -66,6 +67,7 @@ class Compared:
     verdicts: ComparisonGroup | None
     problem: str = ""
     members: tuple[Key, ...] = ()
+    over_splits: dict[Key, bool] = field(default_factory=dict)
 
     @property
     def first(self) -> list[int]:
@@ -165,7 +167,8 @@ def compared_as(
     metric = metric or metrics_of(first.task)[0]
     if any(redrawn(groups[key], key, split) for key in names):
         place = place_of(first, finished(groups[first])[0], split)
-        return Compared(place, tuple(names), metric, None, REDRAWN)
+        over_splits = against_best(groups, tuple(names), metric, split)
+        return Compared(place, tuple(names), metric, None, REDRAWN, over_splits=over_splits)
     matrices = _matrices(names, groups, metric, scores)
     place, keys = place_of(first, finished(groups[first])[0], split), tuple(matrices)
     if len(keys) < 2:

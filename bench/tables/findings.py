@@ -25,7 +25,9 @@ def findings(block: Compared, names: Mapping[str, str], evaluations: Sequence[Ev
         names: What `labels` gives.
         evaluations: Of all test splits.
     """
-    if block.verdicts is None:
+    if block.over_splits:
+        yield over_splits(block, names)
+    elif block.verdicts is None:
         if block.problem and len(block.members) > 1:
             yield f"Not compared: {block.problem}."
     else:
@@ -52,6 +54,16 @@ def best_of(block: Compared, verdicts: ComparisonGroup, names: Mapping[str, str]
     return said + (f" Significantly worse: {worse} of {len(others)} others." if worse else "")
 
 
+def over_splits(block: Compared, names: Mapping[str, str]) -> str:
+    """The same of splits that are redrawn for each seed."""
+    best, *others = block.over_splits
+    level = [names[name_of(key)] for key in others if not block.over_splits[key]]
+    said = f"Best: {names[name_of(best)]}." + (f" No significant difference from {listed(level)}." if level else "")
+    worse = len(others) - len(level)
+    said += f" Significantly worse: {worse} of {len(others)} others." if worse else ""
+    return f"{said} (Corrected resampled t over the splits, Holm over {len(others)} comparisons.)"
+
+
 def labels(block: Compared, rows: Sequence[Row], titles: Titles) -> dict[str, str]:
     """Name in the verdicts -> a row's title: its method, with what else tells it from the others."""
     several = len({row.key.backbone for row in rows}) > 1
@@ -72,10 +84,11 @@ def detectable(block: Compared, verdicts: ComparisonGroup) -> str:
         return f"No difference can be detected with {pair.units} test images: more of them are needed."
     sizes = f"With these {pair.units:,} test images{_seeds(pair)}"
     said = f"{sizes} a difference below {points(block.metric, verdicts.mde)} cannot be detected reliably"
-    target = target_below(block.metric, verdicts.mde)
-    if target is None:
+    plan = plan_for(block.metric, verdicts, pair)
+    if plan is None:
         return f"{said}."
-    return f"{said}: {remedy(pair, pair.budget(target), points(block.metric, target))}."
+    target, budget = plan
+    return f"{said}: {remedy(budget, points(block.metric, target))}."
 
 
 def helped_by_seeds(block: Compared) -> bool:
@@ -83,7 +96,10 @@ def helped_by_seeds(block: Compared) -> bool:
     if block.verdicts is None or not math.isfinite(block.verdicts.mde):
         return False
     best, second = (block.verdicts.names[place] for place in block.verdicts.order[:2])
-    budget = block.verdicts.pair(best, second).budget(target_below(block.metric, block.verdicts.mde))
+    plan = plan_for(block.metric, block.verdicts, block.verdicts.pair(best, second))
+    if plan is None:
+        return False
+    budget = plan[1]
     return budget.seeds_matter and (budget.seeds < FEWEST_SEEDS or bool(budget.more_seeds))
 
 
@@ -91,12 +107,17 @@ def _seeds(pair: Comparison) -> str:
     return f" and {pair.seeds} seed{'s' * (pair.seeds != 1)}" if pair.seeds else ""
 
 
-def target_below(metric: Metric, mde: float) -> float | None:
-    """The largest round difference below a minimum detectable effect; None where the unit has none."""
-    return next((step for step in STEPS if step < mde), None) if metric.unit == "%" else None
+def plan_for(metric: Metric, verdicts: ComparisonGroup, pair: Comparison) -> tuple[float, Budget] | None:
+    """The largest round difference below the minimum detectable effect that the two best rows need more for, and what
+    they need; None where the unit has no round differences."""
+    for step in STEPS if metric.unit == "%" else ():
+        budget = pair.budget(step)
+        if step < verdicts.mde and 0 not in (budget.more_seeds, budget.more_units):
+            return step, budget
+    return None
 
 
-def remedy(pair: Comparison, budget: Budget, target: str) -> str:
+def remedy(budget: Budget, target: str) -> str:
     """Which of seeds and test images would bring the detectable difference down to a target."""
     seeds = None if budget.more_seeds is None else budget.seeds + budget.more_seeds
     images = None if budget.more_units is None else budget.units + budget.more_units

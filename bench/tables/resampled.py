@@ -15,6 +15,8 @@ import numpy as np
 from bench.records import Record
 from bench.stats import Row as Estimate
 from bench.stats import StatisticsError, over_folds
+from bench.stats.holm import holm
+from bench.stats.mde import ALPHA
 from bench.tables.rows import Key, distinct_titles, stage_of
 from bench.tasks.base import Metric
 
@@ -78,6 +80,29 @@ def notes(rows: Mapping[Key, float], groups: Mapping[Key, Sequence[Record]], met
     """
     order = sorted(rows, key=lambda key: -rows[key] if metric.higher_is_better else rows[key])[:3]
     return [text for a, b in pairwise(order) if (text := difference(groups, a, b, metric, split))]
+
+
+def against_best(
+    groups: Mapping[Key, Sequence[Record]], keys: Sequence[Key], metric: Metric, split: str
+) -> dict[Key, bool]:
+    """Whether each row differs from the one with the best mean: corrected resampled t, Holm over these comparisons.
+
+    Returns:
+        The best row first; rows that share fewer than two splits with it are left out.
+    """
+    scores = {key: by_split(groups[key], key, metric, split) for key in keys}
+    means = {key: float(np.mean(list(found.values()))) for key, found in scores.items() if found}
+    if not means:
+        return {}
+    best = (max if metric.higher_is_better else min)(means, key=lambda key: means[key])
+    p: dict[Key, float] = {}
+    for key in [key for key in means if key != best]:
+        both = sorted(scores[best].keys() & scores[key].keys())
+        if len(both) > 1:
+            gaps = np.array([scores[best][seed] - scores[key][seed] for seed in both])
+            p[key] = over_folds(gaps, _share(groups[best], split)).p
+    adjusted = holm(np.array(list(p.values()))) if p else np.empty(0)
+    return {best: False, **dict(zip(p, (adjusted < ALPHA).tolist(), strict=True))}
 
 
 def _share(records: Sequence[Record], split: str) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from bench.core.errors import UsageError, nearest
 from bench.records import Record
@@ -19,7 +19,7 @@ from bench.tables.resolution import apart, resolution
 from bench.tables.rows import FACTS, Key, Row, group, make_row, place
 from bench.tables.seeds import seed_notes
 from bench.tables.swept import ordered
-from bench.tables.titles import Titles
+from bench.tables.titles import CANONICAL, Titles
 from bench.tables.warnings import Stale, TrivialBaselines, trivial_baseline_means, with_warnings
 from bench.tasks.base import Metric
 
@@ -48,7 +48,7 @@ class Table:
     notes: list[str]
     evaluations: Sequence[Evaluation] = ()
     always: tuple[str, ...] = ()
-    titles: Titles = field(default_factory=Titles)
+    titles: Titles = CANONICAL
     everything: bool = False
 
     def text(self, format: str = "text", details: bool = False) -> str:

@@ -73,6 +73,9 @@ class Titles:
         return self.labels.get(name) or title or plain(name), words
 
 
+CANONICAL = Titles(canonical=True)
+
+
 def plain(name: str) -> str:
     """A plug-in's name without a title: ``my_probe`` is "My probe"."""
     words = name.replace("_", " ").strip()
@@ -115,7 +118,9 @@ def _fields(params: Mapping[str, Any], words: Mapping[str, str]) -> list[str]:
     said = {name: _field(name, value, words) for name, value in params.items()}
     said |= {key[:-1]: text for key, text in words.items() if key.endswith("=") and key[:-1] not in params}
     order = list(dict.fromkeys(key.partition("=")[0] for key in words))
-    return [said[name] for name in sorted(said, key=lambda n: order.index(n) if n in order else -1) if said[name]]
+    return [
+        said[name] for name in sorted(said, key=lambda n: order.index(n) if n in order else len(order)) if said[name]
+    ]
 
 
 def _field(name: str, value: Any, words: Mapping[str, str]) -> str:

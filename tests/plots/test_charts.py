@@ -139,13 +139,13 @@ def test_letters_say_who_was_not_separated(tmp_path: Path) -> None:
     chart = draw("comparison", Request(Store(tmp_path)))
     letters = {point["method"]: set(point["letters"]) for point in chart.points}
     (row,) = (row for row in make(Store(tmp_path), None).rows if row.key.method == "lora")
-    (point,) = (point for point in chart.points if point["method"] == "lora")
+    (point,) = (point for point in chart.points if point["method"] == "LoRA")
     ends = (row.values["accuracy"].low, row.values["accuracy"].high)
     assert (point["low"], point["high"]) == pytest.approx([100 * end for end in ends if end is not None])
     assert "bars: 95\u00a0% intervals over items and seeds" in " ".join(chart["title"]["subtitle"])
-    assert letters["cladapter"] & letters["lora"]
-    assert not letters["cladapter"] & letters["knn"]
-    assert "not significantly different from lora" in chart.heading
+    assert letters["CLAdapter"] & letters["LoRA"]
+    assert not letters["CLAdapter"] & letters["kNN"]
+    assert "not significantly different from LoRA" in chart.heading
     matrix = draw("pairs", Request(Store(tmp_path)))
     verdicts = {(point["row"], point["column"]): point["verdict"] for point in matrix.points}
     assert verdicts["cladapter", "knn"] == "row better"

@@ -42,7 +42,7 @@ def test_no_line_is_wider_than_asked_and_no_name_or_number_is_lost(store: Store,
     ):
         assert title.split()[0] in words
     assert words.count("[") >= 6, "each score has its interval"
-    assert ("trainable" in text) == (width >= 80)
+    assert ("macro_f1" in text) == (width >= 80)
 
 
 def test_rows_are_sorted_and_say_what_differs_from_the_best(store: Store) -> None:

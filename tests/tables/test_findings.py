@@ -54,7 +54,7 @@ def test_rows_with_the_same_mean_are_named_together(tmp_path: Path) -> None:
     best = text.partition("Best: ")[2].partition(" (some")[0]
     assert sorted(best.split(" and ")) == ["LoRA", "VPT"]
     assert "No significant difference from Ridge regression. Significantly worse: 1 of 2" in text
-    assert {"lora", "vpt"} <= set(comparison(table).heading.replace(",", "").split())
+    assert {"LoRA", "VPT"} <= set(comparison(table).heading.replace(",", "").split())
     assert all(f"/{name}/stage1" in pairs(block).heading for name in ("lora", "vpt"))
 
 

@@ -15,6 +15,7 @@ from bench.core.errors import UsageError
 from bench.records import Record, Store
 from bench.tables import aggregate, render
 from bench.tables.rows import distinct_titles, group
+from bench.tables.titles import Titles
 from bench.tables.versus import versus
 
 SPLITS = 4
@@ -48,6 +49,24 @@ def test_runs_on_different_samples_are_never_paired() -> None:
     (told,) = (note for note in table.notes if "over 4 splits" in note)
     assert told.startswith("lora on pico less vpt on pico, over 4 splits: +9.8 [")
     assert "different (corrected resampled t" in told
+
+
+def test_the_short_table_says_what_differs_from_the_best_over_splits() -> None:
+    """Against the best, by the corrected resampled t with Holm's adjustment, as SciPy computes both."""
+    best, near, far = [70, 76, 81, 73], [69, 77, 79, 73], [50, 57, 60, 54]
+    table = aggregate([*runs("lora", best), *runs("vpt", near), *runs("bitfit", far)])
+    text = replace(table, titles=Titles()).text()
+    rows = {line.split("  ")[0]: line for line in text.splitlines()}
+    assert " best" in rows["LoRA"]
+    assert " n.s." in rows["VPT"]
+    assert " -19.8" in rows["BitFit"]
+    p = []
+    for other in (near, far):
+        gaps = (np.array(best) - np.array(other)) / 100
+        t = gaps.mean() / np.sqrt((1 / SPLITS + 100 / 300) * gaps.var(ddof=1))
+        p.append(2 * stats.t.sf(abs(t), SPLITS - 1))
+    assert min(p) * 2 < 0.05 < max(p)
+    assert "No significant difference from VPT. Significantly worse: 1 of 2 others." in " ".join(text.split())
 
 
 def test_compare_tells_the_difference_over_splits(tmp_path: Path) -> None:
