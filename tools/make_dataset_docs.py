@@ -69,7 +69,8 @@ significantly from it. The more images there are the fewer epochs they get (reci
 `bench run own --dry-run ...` says about how long it takes. Folders of splits (`train/cat/...`) or domains
 (`night/cat/...`) are other protocols of [`image_folder`](#image_folder); patients, slides or anything else that must
 stay together need a list of
-the images: [`csv_images`](#csv_images). A path with a slash is written in quotes:
+the images: [`csv_images`](#csv_images). Several labels an image, a number, boxes and masks are
+[on that page](own_images.md#several-labels-or-a-number). A path with a slash is written in quotes:
 `'image_folder[path="own/pets"]'`. Links in a folder are followed and lists may name files outside of theirs
 (`../`): what is read is what you put there. Images of more than 100 million pixels are refused.
 

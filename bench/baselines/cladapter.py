@@ -259,7 +259,8 @@ class CLAdapter(Method):
         head = cast(CLAdapterHead, model.head)
         pairs = [(head.attention(features.tokens), targets) for features, targets in batches]
         targets = torch.cat([targets for _, targets in pairs])
-        labels = targets if targets.ndim == 1 else targets.new_zeros(len(targets))  # else all are one class
+        classes = targets.ndim == 1 and not targets.is_floating_point()
+        labels = targets if classes else targets.new_zeros(len(targets), dtype=torch.long)  # else all are one class
         return {"routing": routing(torch.cat([beta for beta, _ in pairs]), labels)}
 
 

@@ -79,7 +79,8 @@ def _card(name: str, records: list[Record]) -> tuple[str, list[tuple[str, str]],
     except UsageError:
         return "Its plug-in is not here; give its folder by --plugins.", [], []
     facts = [
-        ("licence", cls.licence), ("homepage", cls.homepage), ("citation", cls.citation), ("task", cls.task),
+        ("licence", cls.licence), ("homepage", cls.homepage), ("citation", cls.citation),
+        ("task", ", ".join(dict.fromkeys(record.task for record in records))),
         ("classes", ", ".join(cls.classes[:40]) + (", ..." if len(cls.classes) > 40 else "")),
         ("groups", cls.group_kind if cls.group_kind != "group" else ""),
         ("mirrored samples would be other things along", ", ".join(_never_mirrored(cls, name, records))),

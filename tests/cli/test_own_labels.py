@@ -44,7 +44,7 @@ def test_every_kind_of_method_learns_them_and_predicts(
     ran = invoked("run", suite, "-o", f"dataset={dataset}", *small, "-o", f"methods={METHODS}", "--data", "data",
                   "--weights", weights, "--keep-weights", "-q")  # fmt: skip
     assert "failed" not in ran.output
-    assert shown in invoked("table").output
+    assert shown in invoked("table", "--format", "csv").output
     store = Store(folder / "runs")
     assert len(list(store.all())) == 7
     for record in store.all():
@@ -52,6 +52,10 @@ def test_every_kind_of_method_learns_them_and_predicts(
     rows = list(csv.DictReader(invoked("errors", "ridge", "--format", "csv").stdout.splitlines()))
     assert rows == sorted(rows, key=lambda row: -float(row["wrong"]))
     assert {"item", "true", "predicted"} <= set(rows[0])
+    assert "All is well" in invoked("results", "check").output
+    invoked("report", "--out", "site")
+    cards = Path("site/data.html").read_text()
+    assert ("regression" if suite == "own_numbers" else "multilabel") in cards
     told = invoked("predict", "linear_probe", "data/digits", "--weights", weights)
     rows = list(csv.DictReader(told.stdout.splitlines()))
     assert len(rows) == 60
