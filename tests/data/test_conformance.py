@@ -11,7 +11,7 @@ import made_features
 import numpy as np
 import pytest
 from made_clips import hmdb51, ucf101
-from made_images import class_folders, picture
+from made_images import class_folders, domain_folders, picture, vtab_lists
 from made_volumes import participants
 from sparing import slow_but
 
@@ -158,6 +158,19 @@ def _clips(make: Callable[[Path, bool], Path]) -> Callable[[Path], dict[str, Any
     return made
 
 
+def _domains(name: str, classes: int, each: int = 4) -> Callable[[Path], dict[str, Any]]:
+    def made(root: Path) -> dict[str, Any]:
+        domain_folders(root, registry.load("datasets", name), classes, each)
+        return {}
+
+    return made
+
+
+def _vtab(root: Path) -> dict[str, Any]:
+    vtab_lists(root / "vtab-1k" / "eurosat", 10)
+    return {"subset": "eurosat"}
+
+
 def _placed(make: Callable[[Path], None]) -> Callable[[Path], dict[str, Any]]:
     def made(root: Path) -> dict[str, Any]:
         make(root)
@@ -198,6 +211,11 @@ MADE: dict[str, Callable[[Path], dict[str, Any]]] = {
     "ade20k": _placed(made_dense.ade20k),
     "coco": _placed(made_dense.coco),
     "coco_instances": _placed(made_dense.coco),
+    "vlcs": _domains("vlcs", 5),
+    "office_home": _domains("office_home", 65, each=1),
+    "terra_incognita": _domains("terra_incognita", 10),
+    "domain_net": _domains("domain_net", 345, each=1),
+    "vtab": _vtab,
     "digits_scene": lambda root: {},
     "digits_boxes": lambda root: {},
     "digits_instances": lambda root: {},

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from bench.data.tables.domains import DomainFolders
+
 
 def pixels(seed: int, height: int = 10, width: int = 12, channels: int = 3) -> np.ndarray:
     """Random uint8 (height, width, channels)."""
@@ -22,12 +24,30 @@ def picture(path: Path, seed: int, height: int = 10, width: int = 12, mode: str 
     return path
 
 
-def class_folders(root: Path, classes: int = 2, each: int = 5, **options: Any) -> Path:
+def class_folders(root: Path, classes: int = 2, each: int = 5, offset: int = 0, **options: Any) -> Path:
     """``root/c0/0.png`` and so on, every image different."""
     for label in range(classes):
         for number in range(each):
-            picture(root / f"c{label}" / f"{number}.png", 1000 * label + number, **options)
+            picture(root / f"c{label}" / f"{number}.png", offset * 1000 + 1000 * label + number, **options)
     return root
+
+
+def domain_folders(root: Path, kind: type[DomainFolders], classes: int, each: int) -> None:
+    """A small copy of a set with a folder a domain, in its own naming; every image different."""
+    for number, domain in enumerate(kind.domains):
+        class_folders(root / kind.folder / domain, classes, each, offset=number * classes * each)
+
+
+def vtab_lists(place: Path, classes: int) -> None:
+    """One set of VTAB-1k as NOAH ships it: an image a class and list."""
+    lines: dict[str, list[str]] = {}
+    for seed, (part, label) in enumerate((p, c) for p in ("train800", "val200", "test") for c in range(classes)):
+        path = f"images/{part}/{label:06d}.jpg"
+        picture(place / path, seed)
+        lines.setdefault(part, []).append(f"{path} {label}")
+    lines["train800val200"] = lines["train800"] + lines["val200"]
+    for part, listed in lines.items():
+        (place / f"{part}.txt").write_text("\n".join(listed) + "\n")
 
 
 def stubs(root: Path, paths: Iterable[str]) -> None:

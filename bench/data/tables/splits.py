@@ -160,10 +160,13 @@ class DomainHoldout(Split):
     Attributes:
         test: The held-out domain.
         holdout: Share of each other domain that validates, rounded down.
+        oracle: The held-out share of the test domain validates instead, and its rest is tested: DomainBed's
+            test-domain validation. Training samples are the same.
     """
 
     test: str
     holdout: float = 0.2
+    oracle: bool = False
 
     def __call__(self, table: pd.DataFrame, seed: int = 0) -> pd.Series:
         domains = need(table, "domain")
@@ -172,11 +175,14 @@ class DomainHoldout(Split):
         assigned = blank(table, "test")
         for number, domain in enumerate(sorted(domains.unique())):
             rows = table.index[domains == domain].to_numpy(copy=True)
-            if domain != self.test:
-                text = str((seed, number)).encode()
-                np.random.RandomState(int(hashlib.md5(text).hexdigest(), 16) % 2**31).shuffle(rows)
-                held_out = int(len(rows) * self.holdout)
-                assigned[rows[:held_out]], assigned[rows[held_out:]] = "val", "train"
+            tested = domain == self.test
+            if tested and not self.oracle:
+                continue
+            text = str((seed, number)).encode()
+            np.random.RandomState(int(hashlib.md5(text).hexdigest(), 16) % 2**31).shuffle(rows)
+            held_out = int(len(rows) * self.holdout)
+            assigned[rows[:held_out]] = "val" if tested or not self.oracle else ""
+            assigned[rows[held_out:]] = "test" if tested else "train"
         return assigned
 
 
