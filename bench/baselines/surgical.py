@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from pydantic import Field, NonNegativeInt
-from torch.optim import Optimizer
 
-from bench.core.errors import UsageError
+from bench.backbones.base import Backbone
 from bench.methods import Method, Stage
 from bench.methods.depth import part_of
-from bench.methods.hooks import Trainables
 
 
 class Surgical(Method):
@@ -34,10 +32,11 @@ class Surgical(Method):
     def _end(self) -> int:
         return self.first if self.last is None else self.last
 
-    def optimizers(self, trainables: Trainables) -> list[Optimizer]:
-        parts = {part_of(name) for name in trainables.parameters}
-        if not parts >= {self.first, self._end}:
-            raise UsageError(
-                f"surgical: the backbone has no blocks {self.first} to {self._end}. Set first and last to some it has."
-            )
-        return super().optimizers(trainables)
+    def unfit(self, backbone: Backbone) -> str:
+        names = (f"backbone.{name}" for name, _ in backbone.named_parameters())
+        parts = {part for name in names if (part := part_of(name)) is not None}
+        if self.first <= self._end and parts >= {self.first, self._end}:
+            return ""
+        has = f"has {min(parts)} to {max(parts)}" if parts else "has none"
+        wanted = f"trains blocks {self.first} to {self._end}"
+        return f"{wanted}; {backbone.info.arch} {has}. Set first and last to some that it has."

@@ -129,6 +129,10 @@ class Method(Params):
     def inject(self, backbone: Backbone) -> None:
         """Change the backbone in place (LoRA, prompts). Parameters added here train in "head" stages."""
 
+    def unfit(self, backbone: Backbone) -> str:
+        """Why the method does not work on this backbone, to follow its name in a message; empty where it does."""
+        return ""
+
     def extra_loss(self, model: Model, batch: Batch) -> Tensor | None:
         """A scalar added to the task's loss, or None; the model's parameter names begin with "backbone." or "head."."""
         return None

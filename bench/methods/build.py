@@ -85,6 +85,8 @@ def check_family(backbone: Backbone, method: Method) -> None:
             f"{method.plugin_name()} changes layers of the backbone; {backbone.info.arch} has none: its features were "
             "made elsewhere. Choose another backbone or a method that trains a head."
         )
+    if problem := method.unfit(backbone):
+        raise UsageError(f"{method.plugin_name()} {problem}")
     if backbone.spec.family not in method.families:
         raise UsageError(
             f"{method.plugin_name()} works on {' and '.join(method.families)} backbones; "
