@@ -10,6 +10,7 @@ from bench.core.errors import UsageError
 
 EXTRAS = {
     "av": "video",
+    "datasets": "hf",
     "faster_coco_eval": "dense",
     "mlflow": "mlflow",
     "open_clip": "vlm",

@@ -11,7 +11,7 @@ import made_features
 import numpy as np
 import pytest
 from made_clips import hmdb51, ucf101
-from made_images import class_folders, domain_folders, picture, vtab_lists
+from made_images import class_folders, domain_folders, picture, saved_hf, vtab_lists
 from made_volumes import participants
 from sparing import slow_but
 
@@ -171,6 +171,12 @@ def _vtab(root: Path) -> dict[str, Any]:
     return {"subset": "eurosat"}
 
 
+def _hf(root: Path) -> dict[str, Any]:
+    class_folders(root / "own", each=10)
+    saved_hf(root / "own", root / "saved")
+    return {"path": "saved"}
+
+
 def _placed(make: Callable[[Path], None]) -> Callable[[Path], dict[str, Any]]:
     def made(root: Path) -> dict[str, Any]:
         make(root)
@@ -211,6 +217,7 @@ MADE: dict[str, Callable[[Path], dict[str, Any]]] = {
     "ade20k": _placed(made_dense.ade20k),
     "coco": _placed(made_dense.coco),
     "coco_instances": _placed(made_dense.coco),
+    "hf": _hf,
     "vlcs": _domains("vlcs", 5),
     "office_home": _domains("office_home", 65, each=1),
     "terra_incognita": _domains("terra_incognita", 10),

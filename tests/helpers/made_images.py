@@ -50,6 +50,27 @@ def vtab_lists(place: Path, classes: int) -> None:
         (place / f"{part}.txt").write_text("\n".join(listed) + "\n")
 
 
+def saved_hf(folder: Path, saved: Path, parts: tuple[str, ...] = ()) -> None:
+    """Class folders as Hugging Face's library saves them to disk, with file names; a split each of ``parts``."""
+    import datasets
+
+    files = sorted(file for file in folder.glob("*/*"))
+    names = sorted({file.parent.name for file in files})
+    columns: dict[str, Any] = {
+        "image": [{"bytes": file.read_bytes(), "path": None} for file in files],
+        "label": [names.index(file.parent.name) for file in files],
+        "file": [str(file.relative_to(folder)) for file in files],
+    }
+    kinds = {"image": datasets.Image(), "label": datasets.ClassLabel(names=names), "file": datasets.Value("string")}
+    whole = datasets.Dataset.from_dict(columns, features=datasets.Features(kinds))
+    made = (
+        datasets.DatasetDict({part: whole.shard(len(parts), n, contiguous=False) for n, part in enumerate(parts)})
+        if parts
+        else whole
+    )
+    made.save_to_disk(saved)
+
+
 def stubs(root: Path, paths: Iterable[str]) -> None:
     """Files whose bytes differ but are no images: enough where nothing is decoded."""
     made: set[Path] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -47,8 +48,18 @@ def read_image(path: Path) -> np.ndarray:
         return from_pil(image)
 
 
+def decode_image(data: bytes, name: str) -> np.ndarray:
+    """`read_image` of the bytes of an image file that lies inside of another; ``name`` stands in messages.
+
+    Raises:
+        DataError: They are no image, a truncated one or several; the message begins with the name.
+    """
+    with reading("image", Path(name)), _opened(io.BytesIO(data), name) as image:
+        return from_pil(image)
+
+
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(path: Path | io.BytesIO, name: str = "") -> Iterator[Image.Image]:
     """An image file, to be decoded inside; many threads decode at once, and large images one after the other.
 
     Raises:
@@ -58,8 +69,8 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         pixels = image.width * image.height
         if pixels > PIXEL_LIMIT:
             raise DataError(
-                f"{printable(path)} has {pixels / 1e6:.0f} million pixels, more than the {PIXEL_LIMIT / 1e6:.0f} "
-                "million that fit into memory. Make it smaller, or cut it into tiles."
+                f"{name or printable(str(path))} has {pixels / 1e6:.0f} million pixels, more than the "
+                f"{PIXEL_LIMIT / 1e6:.0f} million that fit into memory. Make it smaller, or cut it into tiles."
             )
         if isinstance(image, TiffImageFile):
             image.filename = ""  # else Pillow maps uncompressed files into memory, by the turned size, and garbles them
