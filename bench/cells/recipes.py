@@ -31,7 +31,8 @@ WORDS = {
     "backbone_lr": "backbone rate {}",
     "near_black=True": "near-black defect",
     "batch_norm=frozen": "batch statistics as pre-trained",
-    **dict.fromkeys(("lr_grid=[]", "coarse_lr_grid=[]", "backbone_lr_grid=[]", "halve_at=[]", "ties"), ""),
+    "halve_at=[]": "without halving",
+    **dict.fromkeys(("lr_grid=[]", "coarse_lr_grid=[]", "backbone_lr_grid=[]", "ties"), ""),
 }
 # What makes a cell several trials; where all are empty it is one.
 GRIDS = ("lr_grid", "coarse_lr_grid", "backbone_lr_grid", "halve_at")
