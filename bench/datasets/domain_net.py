@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.data.tables.domains import DomainFolders, protocols_of
+from bench.data.tables.domains import DomainFolders, protocols_of, word
 
 DOMAINS = ("clipart", "infograph", "painting", "quickdraw", "real", "sketch")
 
@@ -22,4 +22,4 @@ class DomainNet(DomainFolders):
     domains = DOMAINS
     class_total = 345
     protocols = protocols_of(DOMAINS)
-    expected = {f"leave_{name.lower()}": {"total": 586575} for name in DOMAINS}
+    expected = {f"leave_{word(name)}": {"total": 586575} for name in DOMAINS}

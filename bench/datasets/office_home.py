@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.data.tables.domains import DomainFolders, protocols_of
+from bench.data.tables.domains import DomainFolders, protocols_of, word
 
 DOMAINS = ("Art", "Clipart", "Product", "Real World")
 
@@ -19,4 +19,4 @@ class OfficeHome(DomainFolders):
     domains = DOMAINS
     class_total = 65
     protocols = protocols_of(DOMAINS)
-    expected = {f"leave_{name.lower()}": {"total": 15588} for name in DOMAINS}
+    expected = {f"leave_{word(name)}": {"total": 15588} for name in DOMAINS}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.data.tables.domains import DomainFolders, protocols_of
+from bench.data.tables.domains import DomainFolders, protocols_of, word
 
 DOMAINS = ("location_100", "location_38", "location_43", "location_46")
 
@@ -19,4 +19,4 @@ class TerraIncognita(DomainFolders):
     domains = DOMAINS
     class_total = 10
     protocols = protocols_of(DOMAINS)
-    expected = {f"leave_{name.lower()}": {"total": 24788} for name in DOMAINS}
+    expected = {f"leave_{word(name)}": {"total": 24788} for name in DOMAINS}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from bench.data.tables.splits import DomainHoldout
 from bench.datasets.pacs import PACS, SIZES
 from bench.datasets.vlcs import VLCS
 from bench.datasets.vtab import NATURAL, SETS, SPECIALISED, STRUCTURED, VTAB
+from bench.plugins.registry import load
 
 
 class PacsFolders(DomainFolders):
@@ -62,6 +64,12 @@ def test_other_numbers_of_classes_are_refused(root: Path) -> None:
     domain_folders(root, VLCS, 4, 1)
     with pytest.raises(DataError, match="holds 4 class folders a domain; 5 are published"):
         checked_table(VLCS(), root)
+
+
+@pytest.mark.parametrize("name", ["vlcs", "office_home", "terra_incognita", "domain_net"])
+def test_protocols_are_written_without_quotes(name: str) -> None:
+    names = load("datasets", name).protocols
+    assert [protocol for protocol in names if not re.fullmatch(r"(leave|oracle)_[a-z0-9_]+", protocol)] == []
 
 
 def test_vtab_has_three_groups_of_nineteen_sets() -> None:

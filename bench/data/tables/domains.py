@@ -15,7 +15,11 @@ from bench.data.tables.splits import DomainHoldout, Split
 
 _TRAINING = "DomainBed tests on four fifths of the test domain, here all of it"
 _ORACLE = "selection sees a fifth of the test domain"
-CITATION = "I. Gulrajani, D. Lopez-Paz, In Search of Lost Domain Generalization, ICLR 2021"
+
+
+def word(domain: str) -> str:
+    """A domain's folder as it stands in the names of protocols: ``Real World`` is ``real_world``."""
+    return domain.lower().replace(" ", "_")
 
 
 def protocols_of(domains: tuple[str, ...]) -> dict[str, Split]:
@@ -23,8 +27,8 @@ def protocols_of(domains: tuple[str, ...]) -> dict[str, Split]:
 
     ``leave_D`` selects on a fifth of each training domain, ``oracle_D`` on a fifth of the test domain.
     """
-    leave = {f"leave_{name.lower()}": DomainHoldout(test=name, note=_TRAINING) for name in domains}
-    oracle = {f"oracle_{name.lower()}": DomainHoldout(test=name, oracle=True, note=_ORACLE) for name in domains}
+    leave = {f"leave_{word(name)}": DomainHoldout(test=name, note=_TRAINING) for name in domains}
+    oracle = {f"oracle_{word(name)}": DomainHoldout(test=name, oracle=True, note=_ORACLE) for name in domains}
     return {**leave, **oracle}
 
 
@@ -34,8 +38,8 @@ def counts_of(sizes: Mapping[str, int]) -> dict[str, Counts]:
     for domain, size in sizes.items():
         others = [other for name, other in sizes.items() if name != domain]
         train, held_out = sum(one - one // 5 for one in others), sum(one // 5 for one in others)
-        expected[f"leave_{domain.lower()}"] = {"train": train, "val": held_out, "test": size}
-        expected[f"oracle_{domain.lower()}"] = {"train": train, "val": size // 5, "test": size - size // 5}
+        expected[f"leave_{word(domain)}"] = {"train": train, "val": held_out, "test": size}
+        expected[f"oracle_{word(domain)}"] = {"train": train, "val": size // 5, "test": size - size // 5}
     return expected
 
 
