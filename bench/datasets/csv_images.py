@@ -29,6 +29,7 @@ class CsvImages(ListedFiles):
     words = {"task=multilabel": "several labels", "task=regression": "a number", "label_columns": "{}",
              "label_column": "{}"}  # fmt: skip
     reads = "list"
+    learns = {"number": "regression", "several": "multilabel"}
     homepage = "docs/datasets.md#your-own-images"
 
     task: Literal["classification", "multilabel", "regression"] = Field(  # type: ignore[misc]

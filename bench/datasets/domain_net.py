@@ -14,6 +14,7 @@ class DomainNet(DomainFolders):
     """
 
     title = "DomainNet"
+    task = "classification"
     homepage = "https://ai.bu.edu/M3SDA/"
     licence = "research use"
     citation = "X. Peng et al., Moment Matching for Multi-Source Domain Adaptation, ICCV 2019"

@@ -11,6 +11,7 @@ class OfficeHome(DomainFolders):
     """Office-Home: 4 domains x 65 classes, 15,588 images (Venkateswara et al., CVPR 2017)."""
 
     title = "Office-Home"
+    task = "classification"
     homepage = "https://www.hemanthdv.org/officeHomeDataset.html"
     licence = "research use"
     citation = "H. Venkateswara et al., Deep Hashing Network for Unsupervised Domain Adaptation, CVPR 2017"

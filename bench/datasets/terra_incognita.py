@@ -11,6 +11,7 @@ class TerraIncognita(DomainFolders):
     """Terra Incognita: 4 camera sites x 10 classes, 24,788 images (Beery et al., ECCV 2018), as DomainBed cuts it."""
 
     title = "Terra Incognita"
+    task = "classification"
     homepage = "https://beerys.github.io/CaltechCameraTraps/"
     licence = "CDLA-Permissive 1.0"
     citation = "S. Beery, G. Van Horn, P. Perona, Recognition in Terra Incognita, ECCV 2018"

@@ -14,6 +14,7 @@ class VLCS(DomainFolders):
     """
 
     title = "VLCS"
+    task = "classification"
     homepage = "https://github.com/facebookresearch/DomainBed"
     licence = "unknown"
     citation = "C. Fang, Y. Xu, D. N. Rockmore, Unbiased Metric Learning, ICCV 2013"

@@ -56,7 +56,7 @@ class VTAB(Dataset):
         "full": Official(selection="last", note="settings are chosen before, on protocol=select"),
     }
 
-    subset: str = Field("cifar", description=f"which set: {', '.join(SETS)}")
+    subset: str = Field("cifar", description="which of the 19 sets, as caltech101 or dsprites_loc")
 
     @field_validator("subset")
     @classmethod

@@ -30,7 +30,7 @@ def test_an_outcome_shows_its_own_cells(outcome: Outcome) -> None:
 
 
 def test_charts_by_name(outcome: Outcome, tmp_path: Path) -> None:
-    assert {point["method"] for point in outcome.plot().points} == {"knn", "lora", "cladapter"}
+    assert {point["method"] for point in outcome.plot().points} == {"kNN", "LoRA", "CLAdapter"}
     front = outcome.plot("pareto", x="seconds")
     assert front.save(tmp_path / "front.svg").read_text().startswith("<svg")
     with pytest.raises(UsageError, match="No chart"):

@@ -24,6 +24,7 @@ from bench.plugins.registry import load
 class PacsFolders(DomainFolders):
     """PACS by the general reader."""
 
+    task = "classification"
     folder = "pacs"
     domains = tuple(SIZES)
     protocols = protocols_of(domains)

@@ -61,8 +61,9 @@ def _next(kind: str, name: str, path: Path, folder: Path, task: str) -> list[str
         run = command("run", f"digits/pico/{name}/quick/seed=0", plugins=[folder])
         return [f"Check it: {command('check', path)}", f"Run it:   {run}"]
     root = Path("DIR")
-    method = "knn" if _template(kind, task, "py") == _template(kind, "", "py") else "linear_probe"
-    run = command("run", f"{name}/pico/{method}/quick/seed=0", data=root, plugins=[folder])
+    images = _template(kind, task, "py") == _template(kind, "", "py")
+    cell = f"{name}/pico/knn/quick/seed=0" if images else f"{name}/pico/linear_probe/quick/seed=0"
+    run = command("run", cell, data=root, plugins=[folder])
     return [
         "Fill in its card and put your data where the file says.",
         f"Check it: {command('check', path, data=root)}",

@@ -99,10 +99,12 @@ def file_table(rows: Iterable[Mapping[Any, Any]]) -> pd.DataFrame:
     import pandas as pd
 
     ordered = sorted(rows, key=lambda row: os.fsencode(row["path"]))
-    columns = None if ordered else ["id", "path", "label"]
-    table = pd.DataFrame([{"id": printable(row["path"]), **row} for row in ordered], columns=columns)
+    told = [{key: value for key, value in row.items() if key != "path"} for row in ordered]
+    ids = [printable(row["path"]) for row in ordered]
+    columns = None if ordered else ["id", "label"]
+    table = pd.DataFrame([{"id": name, **row} for name, row in zip(ids, told, strict=True)], columns=columns)
     # Not pandas' string type: it cannot hold file names that are not UTF-8.
-    table["path"] = pd.Series([row["path"] for row in ordered], index=table.index, dtype=object)
+    table.insert(1, "path", pd.Series([row["path"] for row in ordered], index=table.index, dtype=object))
     return table
 
 

@@ -49,7 +49,6 @@ class DomainFolders(Dataset):
     A subclass states ``domains`` and, where it is known, how many classes there are.
     """
 
-    task = "classification"
     domains: ClassVar[tuple[str, ...]] = ()
     class_total: ClassVar[int | None] = None
     averages = "leave_* oracle_*"

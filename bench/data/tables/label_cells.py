@@ -12,7 +12,7 @@ _FEWEST = 15  # numbers that are needed to tell measurements from classes
 
 
 def no_classes(labels: Sequence[str]) -> tuple[str, str]:
-    """Why labels are not one class a sample, in words that say what was found, and the task that they are of.
+    """Why labels are not one class a sample, in words that say what was found, and what they are: number or several.
 
     Both are empty where nothing speaks against classes.
 
@@ -20,8 +20,8 @@ def no_classes(labels: Sequence[str]) -> tuple[str, str]:
         labels: One a line of the list, from its second line on.
     """
     if problem := _measured(labels):
-        return problem, "regression"
-    return (problem, "multilabel") if (problem := _several(labels)) else ("", "")
+        return problem, "number"
+    return (problem, "several") if (problem := _several(labels)) else ("", "")
 
 
 def labels_of(cells: Sequence[str]) -> list[set[str]]:

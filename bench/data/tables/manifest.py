@@ -33,6 +33,8 @@ def _lists(folder: Path) -> list[Path]:
 class ListedFiles(OwnImages):
     """Base of adapters that read a table with a header, one line a sample; see `bench.datasets.csv_images`."""
 
+    learns: ClassVar[dict[str, str]] = {}  # what labels are that are no classes -> the task that learns them
+
     separator: ClassVar[dict[str, str]] = {".tsv": "\t"}  # by the table's suffix; others are separated by commas
     beside = ("*",)  # the list decides what belongs to the set
     protocols = {
@@ -158,9 +160,9 @@ class ListedFiles(OwnImages):
             words = column != self.split_column and (column not in self.target_columns() or single)
             if words and (problem := alike(sheet[column])):
                 raise DataError(f"{name}: {file}, column {column!r}: {problem}. Write them alike.")
-        problem, task = no_classes(sheet[self.label_column].tolist()) if single else ("", "")
+        problem, what = no_classes(sheet[self.label_column].tolist()) if single else ("", "")
         if problem:
-            instead = f" Or learn them as they are: task={task}." if "task" in type(self).model_fields else ""
+            instead = f" Or learn them as they are: task={self.learns[what]}." if what in self.learns else ""
             raise DataError(f"{name}: {file}, column {self.label_column!r}: {problem}.{instead}")
         return sheet
 
