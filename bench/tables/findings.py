@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from bench.records.evaluation_log import Evaluation
 from bench.stats import Budget, Comparison, ComparisonGroup
 from bench.stats.crossed import FEWEST_SEEDS
-from bench.tables.comparison_groups import Compared, name_of
+from bench.tables.comparison_groups import REDRAWN, Compared, name_of
 from bench.tables.rows import Row
 from bench.tables.titles import Titles
 from bench.tasks.base import Metric
@@ -93,6 +93,8 @@ def detectable(block: Compared, verdicts: ComparisonGroup) -> str:
 
 def helped_by_seeds(block: Compared) -> bool:
     """Whether more seeds would let the group show smaller differences, or are needed to speak of its methods."""
+    if block.problem == REDRAWN:
+        return True
     if block.verdicts is None or not math.isfinite(block.verdicts.mde):
         return False
     best, second = (block.verdicts.names[place] for place in block.verdicts.order[:2])
