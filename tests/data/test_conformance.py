@@ -33,11 +33,11 @@ def _images(root: Path, paths: list[str]) -> None:
 def _pacs(root: Path) -> dict[str, Any]:
     kinds = ("dog", "elephant", "giraffe", "guitar", "horse", "house", "person")
     domains = ("art_painting", "cartoon", "photo", "sketch")
-    paths = [f"{domain}/{kind}/{n}.png" for domain in domains for kind in kinds for n in range(4)]
+    paths = [f"{domain}/{kind}/{n}.png" for domain in domains for kind in kinds for n in range(5)]
     _images(root / "pacs", paths)
     (root / "pacs_splits").mkdir()
     for domain in domains:
-        for part, numbers in (("train", "012"), ("crossval", "3"), ("test", "0123")):
+        for part, numbers in (("train", "0123"), ("crossval", "4"), ("test", "01234")):
             lines = [f"{domain}/{kind}/{n}.png {label}" for label, kind in enumerate(kinds, 1) for n in numbers]
             (root / "pacs_splits" / f"{domain}_{part}_kfold.txt").write_text("\n".join(lines))
     return {}
