@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ def in_terminal(table: Table, width: int = UNLIMITED) -> str:
         cells = zip(told.head, line, strict=True)
         shown.add_row(*(Text(cell, "yellow" if name == "warnings" else "") for name, cell in cells))
     text = io.StringIO()
-    console = Console(file=text, width=width, force_terminal=width != UNLIMITED, highlight=False)
+    console = Console(file=text, width=width, force_terminal=sys.stdout.isatty(), highlight=False)
     console.print(shown)
     for note in notes:
         console.print(Text(note, "dim"), soft_wrap=True)

@@ -105,7 +105,9 @@ def test_latex_escapes(table: Table) -> None:
     assert r"non\_finite\_loss" in text
 
 
-def test_details_lift_what_is_the_same_in_all_rows(table: Table) -> None:
+@pytest.mark.parametrize("columns", ["", "300"])
+def test_details_lift_what_is_the_same_in_all_rows(table: Table, columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)  # a width alone makes no terminal
     text = render(table, details=True)
     assert text.splitlines()[0].rstrip() == "dataset: pacs, protocol: paper, backbone: pico, recipe: quick"
     assert "\x1b" not in text  # no colour codes in a pipe
