@@ -34,6 +34,8 @@ WORDS = {
     "halve_at=[]": "without halving",
     **dict.fromkeys(("lr_grid=[]", "coarse_lr_grid=[]", "backbone_lr_grid=[]", "ties"), ""),
 }
+# Learning rates: each method has its own, whether a grid chose it or a suite states it.
+RATES = ("lr", "backbone_lr")
 # What makes a cell several trials; where all are empty it is one.
 GRIDS = ("lr_grid", "coarse_lr_grid", "backbone_lr_grid", "halve_at")
 # What a recipe's fingerprint is called in a record -> the fields that it covers (None: all).

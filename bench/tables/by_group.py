@@ -98,8 +98,9 @@ def group_title(block: Compared, titles: Titles) -> str:
     place, backbones = block.place, {key.backbone for key in block.members}
     backbone = titles.of("backbone", next(iter(backbones))) if len(backbones) == 1 else f"{len(backbones)} backbones"
     recipe = f"recipe {titles.of('recipe', place.recipe)}" if not titles.canonical else f"recipe {place.recipe}"
+    rates = ["each method at its own learning rate"] if len({key.recipe for key in block.members}) > 1 else []
     selected = ["selected on the test split"] if place.test_selected else []
-    return " · ".join([titles.dataset(place.dataset, place.protocol), backbone, recipe, *selected])
+    return " · ".join([titles.dataset(place.dataset, place.protocol), backbone, recipe, *rates, *selected])
 
 
 def _group(block: Compared, rows: Sequence[Row], table: Table, width: int) -> Iterator[str]:

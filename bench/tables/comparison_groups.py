@@ -1,7 +1,7 @@
 """Comparable blocks: rows that may be compared, because only the method and the backbone differ, and what comes of it.
 
 A block has one task, data set, protocol, subset, preprocessing, selection, recipe and so budget, and the very same test
-items. What differs in one of these stands in another block.
+items. What differs in one of these stands in another block. Only learning rates may differ, where each method has one.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from bench.cells.notation import Spec
+from bench.cells.recipes import RATES
 from bench.records import Record, StageResult
 from bench.records.items import unpacked
 from bench.stats import ComparisonGroup, StatisticsError, compare_all, intervals, of_seeds
@@ -98,10 +100,28 @@ def blocks(groups: dict[Key, list[Record]], split: str) -> dict[Place, list[Key]
     """Rows by the block that they belong to, those without a finished run left out."""
     found: dict[Place, list[Key]] = defaultdict(list)
     for key, records in groups.items():
-        done = [record for record in records if record.status == "done"]
+        done = finished(records)
         if done:
             found[place_of(key, done[0], split)].append(key)
-    return found
+    return _at_own_rates(found)
+
+
+def _at_own_rates(found: dict[Place, list[Key]]) -> dict[Place, list[Key]]:
+    """Blocks that differ in learning rates alone are one, where no method stands in several of them."""
+    alike: dict[Place, list[Place]] = defaultdict(list)
+    for place in found:
+        alike[replace(place, recipe=_without_rates(place.recipe))].append(place)
+    joined: dict[Place, list[Key]] = {}
+    for common, places in alike.items():
+        keys = [key for place in places for key in found[place]]
+        once = len(places) > 1 and len({name_of(key) for key in keys}) == len(keys)
+        joined |= {common: keys} if once else {place: found[place] for place in places}
+    return joined
+
+
+def _without_rates(recipe: str) -> str:
+    spec = Spec.parse(recipe)
+    return str(Spec(spec.name, {name: value for name, value in spec.params.items() if name not in RATES}))
 
 
 def place_of(key: Key, record: Record, split: str) -> Place:

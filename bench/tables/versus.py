@@ -95,7 +95,7 @@ def versus(
     """
     check_split(split)
     (key_a, runs_a), (key_b, runs_b) = (one_row(records, filter) for filter in (a, b))
-    check_comparable(key_a, runs_a, key_b, runs_b, split, across_recipes)
+    check_comparable(records, (key_a, runs_a), (key_b, runs_b), split, across_recipes)
     by = metric_of(key_a.task, metric)
     if any(redrawn(runs, key, split) for key, runs in ((key_a, runs_a), (key_b, runs_b))):
         told = difference({key_a: runs_a, key_b: runs_b}, key_a, key_b, by, split)
@@ -118,11 +118,12 @@ def versus(
 def _verdicts(
     records: Sequence[Record], a: Key, b: Key, split: str, look_up: comparison_groups.Scores, by: Metric
 ) -> ComparisonGroup:
-    """All pairs of the block that both rows stand in, the same test as in its table; of two recipes the pair alone."""
+    """All pairs of the block that both rows stand in, the same test as in its table; of two blocks the pair alone."""
     groups = group(records)
     names = dict(zip((a, b), distinct_titles(a, b), strict=True))
-    if a.recipe == b.recipe:
-        names = {key: title(key) for key in next(k for k in comparison_groups.blocks(groups, split).values() if a in k)}
+    together = _beside(records, a, split)
+    if b in together:
+        names = {key: title(key) for key in together} | names
     found = comparison_groups.compared_as(names, groups, split, look_up, by)
     lacking = [key for key in (a, b) if key not in found.keys]
     if lacking or found.verdicts is None:
@@ -164,17 +165,27 @@ def _listed(key: Key) -> str:
 
 
 def check_comparable(
-    a: Key, runs_a: Sequence[Record], b: Key, runs_b: Sequence[Record], split: str, across_recipes: bool = False
+    records: Sequence[Record],
+    a: tuple[Key, Sequence[Record]],
+    b: tuple[Key, Sequence[Record]],
+    split: str,
+    across_recipes: bool = False,
 ) -> None:
-    """Raise UsageError where two rows differ in more than method, backbone and perhaps recipe, or share no run."""
-    one, other = comparison_groups.place_of(a, runs_a[0], split), comparison_groups.place_of(b, runs_b[0], split)
+    """Raise UsageError where two rows stand in different blocks, but for the recipe perhaps, or share no run."""
+    one, other = (comparison_groups.place_of(key, runs[0], split) for key, runs in (a, b))
     differing = [field for field in vars(one) if getattr(one, field) != getattr(other, field)]
-    if differing and not (across_recipes and differing == ["recipe"]):
+    together = a[0] in _beside(records, b[0], split)
+    if differing and not together and not (across_recipes and differing == ["recipe"]):
         told = ", ".join(f"{field} ({getattr(one, field)} / {getattr(other, field)})" for field in differing)
         hint = " --across-recipes compares what a recipe's field is worth." if differing == ["recipe"] else ""
         raise UsageError(f"These rows may not be compared, for they differ in {told}.{hint}")
-    if not shared(runs_a, runs_b)[0]:
+    if not shared(a[1], b[1])[0]:
         raise UsageError("These rows share no seed. Run both with the same seeds.")
+
+
+def _beside(records: Sequence[Record], key: Key, split: str) -> list[Key]:
+    """The rows of the block that a row stands in."""
+    return next(keys for keys in comparison_groups.blocks(group(records), split).values() if key in keys)
 
 
 def shared(a: Sequence[Record], b: Sequence[Record]) -> tuple[list[Record], list[Record]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from made_records import done, failed
 
+import bench
 from bench.api.table import make
 from bench.records import Store
 from bench.tables.by_group import by_group
@@ -101,3 +102,16 @@ def test_names_and_labels(store: Store) -> None:
     assert "lora[rank=2]" in make(store, None, titles=Titles(canonical=True)).text()
     (store.folder / "labels.toml").write_text('lora = "Ours"\n')
     assert "Ours (rank 2)" in make(store, None).text()
+
+
+def test_methods_at_their_own_rates_are_compared_and_two_rates_of_one_method_are_not(tmp_path: Path) -> None:
+    store, name = Store(tmp_path), "digits/pico/{}/tuned[epochs=3,lr={}]/seed={}"
+    for seed in (0, 1, 2):
+        store.put(*done(name.format("lora", 0.01, seed), right=(350,), n=400))
+        store.put(*done(name.format("linear_probe", 0.1, seed), right=(300,), n=400))
+    [block] = make(store, None).blocks
+    assert {key.method for key in block.keys} == {"lora", "linear_probe"}
+    assert "own learning rate" in " ".join(by_group(make(store, None)).split())
+    assert bench.compare("lora", "linear_probe", results=tmp_path).pair.different
+    store.put(*done(name.format("lora", 0.001, 0), right=(340,), n=400))
+    assert len(make(store, None).blocks) == 3
