@@ -9,10 +9,19 @@ import hashlib
 from itertools import product
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from bench.cells.notation import format_value
 from bench.cells.params import Params
+from bench.cells.search import Point, axes, fields_of, search_points, written
 
 # Fields that decide the stream of images; cells may share a backbone pass only when all of them agree.
 STREAM_FIELDS = (
@@ -32,12 +41,15 @@ WORDS = {
     "near_black=True": "near-black defect",
     "batch_norm=frozen": "batch statistics as pre-trained",
     "halve_at=[]": "without halving",
+    "trials": "{} trials drawn",
+    "search": "searched {}",
     **dict.fromkeys(("lr_grid=[]", "coarse_lr_grid=[]", "backbone_lr_grid=[]", "ties"), ""),
 }
 # Learning rates: each method has its own, whether a grid chose it or a suite states it.
 RATES = ("lr", "backbone_lr")
 # What makes a cell several trials; where all are empty it is one.
-GRIDS = ("lr_grid", "coarse_lr_grid", "backbone_lr_grid", "halve_at")
+RATE_GRIDS = ("lr_grid", "coarse_lr_grid", "backbone_lr_grid")
+GRIDS = (*RATE_GRIDS, "halve_at", "search")
 # What a recipe's fingerprint is called in a record -> the fields that it covers (None: all).
 FINGERPRINTS: dict[str, tuple[str, ...] | None] = {"recipe": None, "preprocessing": PREPROCESSING_FIELDS}
 
@@ -70,6 +82,12 @@ class Recipe(Params):
         (), description="of methods that train pre-trained weights: each of these with each of coarse_lr_grid, instead"
     )
     coarse_lr_grid: tuple[PositiveFloat, ...] = Field((), description="rates of what is added, beside backbone_lr_grid")
+    search: Annotated[tuple[str, ...], BeforeValidator(written)] = Field(
+        (), description="what trials try instead of lr_grid: 'lr=0.001|0.01', 'lr=0.0001..0.1', 'lora.rank=4|16'"
+    )
+    trials: PositiveInt | None = Field(
+        None, description="of search, for every method, drawn by Optuna; none: every combination"
+    )
     halve_at: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
         (), description="parts of a trial's last stage, where it trains the backbone, after which the worse half stops"
     )
@@ -121,6 +139,11 @@ class Recipe(Params):
         return self.mixup > 0 or self.cutmix > 0
 
     @property
+    def tries(self) -> bool:
+        """Whether a cell is several trials, of which validation data choose."""
+        return bool(self.lr_grid or self.search)
+
+    @property
     def distinct_views(self) -> int | None:
         """How many different inputs training makes of a sample; None: another one every epoch."""
         return None if self.mixes else 1 if self.augment is None else self.views
@@ -134,7 +157,7 @@ class Recipe(Params):
             raise ValueError("class_weight weighs a sample by its class; mixup and cutmix give it two. Leave one out")
         if self.views is not None and self.augment is None:
             raise ValueError("views are augmented images; set augment, or leave views out")
-        if self.select and self.selection == "last" and not self.lr_grid:
+        if self.select and self.selection == "last" and not self.tries:
             raise ValueError("select chooses epochs and trials; selection=last without lr_grid has nothing to choose")
         if self.patience is not None and self.selection == "last":
             raise ValueError("patience stops by the validation score, selection=last goes on: leave one of them out")
@@ -151,8 +174,13 @@ class Recipe(Params):
                 f"coarse_lr_grid times backbone_lr_grid are {pairs} trials, lr_grid {len(self.lr_grid)}; give every "
                 "method as many, or leave the first two empty"
             )
-        if self.halve_at and not self.lr_grid:
-            raise ValueError("halve_at stops trials; set lr_grid, or leave halve_at out")
+        if self.halve_at and not self.tries:
+            raise ValueError("halve_at stops trials; set lr_grid or search, or leave halve_at out")
+        if self.search and self.lr_grid:
+            raise ValueError("search and lr_grid both say what trials try; leave one out, as lr_grid=[]")
+        if self.trials is not None and not self.search:
+            raise ValueError("trials says how many points of search are tried; set search, or leave trials out")
+        axes(self.search)
 
 
 def fingerprint(recipe: Recipe, name: str) -> str:
@@ -166,20 +194,39 @@ def fingerprint(recipe: Recipe, name: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def trials(recipe: Recipe, trains_backbone: bool = False) -> list[Recipe]:
-    """The recipes a cell tries, as many for every method: one for each point of the grid, or itself.
+def points(recipe: Recipe, method: str, trains_backbone: bool, seed: int = 0) -> list[Point]:
+    """What the trials of a cell differ in, as many for every method: a point of the grid each, or one without.
 
     Args:
+        method: Its name, whose fields may be searched.
         trains_backbone: Whether the method trains pre-trained weights, whose rate is then part of the grid.
+        seed: Draws the points of a search.
+
+    Raises:
+        UsageError: As `search_points`.
     """
-    if not recipe.lr_grid:
-        return [recipe]
-    points: list[dict[str, Any]] = [{"lr": lr} for lr in recipe.lr_grid]
+    if recipe.search:
+
+        def applies(name: str) -> bool:
+            return name.partition(".")[0] == method if "." in name else trains_backbone or name != "backbone_lr"
+
+        return search_points(recipe.search, recipe.trials, applies, seed, method)
     if trains_backbone and recipe.backbone_lr_grid:
-        pairs = product(recipe.coarse_lr_grid, recipe.backbone_lr_grid)
-        points = [{"lr": lr, "backbone_lr": own} for lr, own in pairs]
-    single: dict[str, Any] = dict.fromkeys(GRIDS, ())
-    return [recipe.model_copy(update={**point, **single}) for point in points]
+        return [{"lr": lr, "backbone_lr": own} for lr, own in product(recipe.coarse_lr_grid, recipe.backbone_lr_grid)]
+    own_rate = {} if recipe.backbone_lr is None else {"backbone_lr": recipe.backbone_lr}
+    return [{"lr": lr, **own_rate} for lr in recipe.lr_grid] or [{}]
+
+
+def at(recipe: Recipe, point: Point) -> Recipe:
+    """The recipe of one trial.
+
+    Raises:
+        UsageError: A value is out of range.
+    """
+    if not recipe.tries:
+        return recipe
+    single: dict[str, Any] = {**dict.fromkeys(GRIDS, ()), "trials": None}
+    return Recipe.build("search", {**recipe.model_dump(), **single, **fields_of(point)})
 
 
 def sized(recipe: Recipe, train: int) -> Recipe:

@@ -15,6 +15,7 @@ EXTRAS = {
     "mlflow": "mlflow",
     "open_clip": "vlm",
     "openpyxl": "excel",
+    "optuna": "optuna",
     "ray": "ray",
     "segmentation_models_pytorch": "dense",
     "submitit": "slurm",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from bench.cells.search import fields_of
 from bench.core import ranks
 from bench.core.atomic import DiskFull, write_text
 from bench.core.errors import BenchError, TimeLimit
@@ -189,15 +190,16 @@ class GroupRun:
         self._open_for(planned, [(stage.job.stage.name, 1) for stage in chosen.stages])
         reported = runner.report(chosen.stages)
         stages = [reported[stage.job.key] for stage in chosen.stages]
-        parameters, macs = account(planned, runner.context, max(stage.trainable for stage in chosen.stages))
+        trainable = max(stage.trainable for stage in chosen.stages)
+        parameters, macs = account(chosen.stages[-1].job.method, planned, runner.context, trainable)
         hardware = self._hardware(seconds)
         record, arrays = trained_record(planned, runner.context, stages, tuning, parameters, macs, hardware)
         stored = self.store.put(record, arrays)
         if self.settings.keep_weights:
-            method, jobs = planned.resolved.method, [stage.job for stage in chosen.stages]
-            assert isinstance(method, Method)
-            tensors = trained_tensors(runner.context, method, jobs, runner.checkpoints)
-            keep(self.store, stored, planned, runner.context, tensors)
+            tensors = trained_tensors(runner.context, [stage.job for stage in chosen.stages], runner.checkpoints)
+            keep(
+                self.store, stored, planned, runner.context, tensors, fields_of(chosen.point, planned.cell.method.name)
+            )
         self.watch.end(planned, stored, self.results)
 
     def _seconds(self, planned: Planned) -> float:
@@ -218,17 +220,17 @@ class GroupRun:
         parts = () if last.shares_backbone else planned.resolved.recipe.halve_at
 
         def train(number: int, until: int | None) -> Trial:
-            return self._train_trial(planned, planned.trials[number], runner, until)
+            return self._train_trial(planned, number, runner, until)
 
         return halving(len(planned.trials), train, last.epochs, parts, planned.selecting)
 
-    def _train_trial(self, planned: Planned, jobs: list[StageJob], runner: StageRunner, until: int | None) -> Trial:
+    def _train_trial(self, planned: Planned, number: int, runner: StageRunner, until: int | None) -> Trial:
         """Train what the trial still needs, one stage after another, until one fails.
 
         Args:
             until: Stop after so many epochs of the last stage.
         """
-        rates, stages = (jobs[-1].recipe.lr, jobs[-1].recipe.backbone_lr), list[Trained]()
+        jobs, point, stages = planned.trials[number], planned.points[number], list[Trained]()
         for job in jobs:
             limit = until if job is jobs[-1] else None
             if not self._reached(job, limit):
@@ -237,9 +239,9 @@ class GroupRun:
             result = self.results[job.key]
             if not isinstance(result, Trained):
                 self.results.update({later.key: result for later in jobs if later.key not in self.results})
-                return Trial(rates[0], stages, result, rates[1])
+                return Trial(point, stages, result)
             stages.append(result)
-        return Trial(rates[0], stages, None, rates[1])
+        return Trial(point, stages, None)
 
     def _reached(self, job: StageJob, until: int | None) -> bool:
         """Whether a stage has failed or has so many epochs (None: all) behind it."""

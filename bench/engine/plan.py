@@ -13,7 +13,8 @@ from bench.backbones.family import WeightsInfo
 from bench.backbones.local import weights_folder
 from bench.cells.cell import Cell
 from bench.cells.notation import format_value
-from bench.cells.recipes import STREAM_FIELDS, fingerprint, sized, trials
+from bench.cells.recipes import STREAM_FIELDS, at, fingerprint, points, sized
+from bench.cells.search import Point, fields_of
 from bench.core.errors import DataError, NonFiniteLoss, UsageError
 from bench.core.numerics import ENGINE_VERSION
 from bench.data.augment.base import identity_of
@@ -88,27 +89,40 @@ class Planned:
 
     @cached_property
     def trial_names(self) -> list[str]:
-        """What sets each trial apart: the recipe fields in which they differ; empty where there is one."""
-        dumped = [jobs[-1].recipe.model_dump(mode="json") for jobs in self.trials]
-        differ = [name for name in (dumped or [{}])[0] if any(one[name] != dumped[0][name] for one in dumped)]
-        return [",".join(f"{name}={format_value(one[name])}" for name in differ) for one in dumped]
+        """What sets each trial apart: the fields in which they differ; empty where there is one."""
+        first = self.points[0] if self.points else {}
+        differ = [name for name in first if any(one[name] != first[name] for one in self.points)]
+        return [",".join(f"{name}={format_value(one[name])}" for name in differ) for one in self.points]
 
     def stage_name(self, job: StageJob) -> str:
         """A stage's name, where the cell has several."""
         return job.stage.name if len(self.trials[0]) > 1 else ""
 
     @cached_property
-    def trials(self) -> list[list[StageJob]]:
-        """The stages of each trial (see `bench.cells.recipes.trials`); empty for methods without epochs."""
-        method, source = self.resolved.method, self.fingerprints["method"]
+    def points(self) -> list[Point]:
+        """What the trials differ in, one by one; empty for methods without epochs."""
+        method = self.resolved.method
         if not isinstance(method, Method):
             return []
         backbone = any(stage.trains_backbone for stage in method.stages())
-        recipe = sized(self.resolved.recipe, self.prepared.counts["train"])
-        return [
-            stage_jobs(method, trial, self.cell.seed, self.selection, self.stream_key, source)
-            for trial in trials(recipe, backbone)
-        ]
+        return points(self.resolved.recipe, self.cell.method.name, backbone, self.cell.seed)
+
+    @cached_property
+    def trials(self) -> list[list[StageJob]]:
+        """The stages of each trial; empty for methods without epochs.
+
+        Raises:
+            UsageError: A searched value is out of range, or changes a method's stages.
+        """
+        method, source = self.resolved.method, self.fingerprints["method"]
+        recipe, found = sized(self.resolved.recipe, self.prepared.counts["train"]), list[list[StageJob]]()
+        for point in self.points:
+            assert isinstance(method, Method)
+            own = at_point(method, self.cell.method.name, point)
+            jobs = stage_jobs(own, at(recipe, point), self.cell.seed, self.selection, self.stream_key, source)
+            found.append(jobs)
+        _check_stages(found, self.cell.method.name)
+        return found
 
     @property
     def jobs(self) -> list[StageJob]:
@@ -119,6 +133,23 @@ class Planned:
     def shares_backbone(self) -> bool:
         """Whether the cell's first stage, or its closed-form fit, reads the frozen backbone."""
         return not self.jobs or self.jobs[0].shares_backbone
+
+
+def at_point(method: Method, name: str, point: Point) -> Method:
+    """The method of one trial.
+
+    Raises:
+        UsageError: It has no such field, or the value is out of range.
+    """
+    fields = fields_of(point, name)
+    return type(method).build(name, {**method.model_dump(), **fields}) if fields else method
+
+
+def _check_stages(trials: list[list[StageJob]], name: str) -> None:
+    """Raise UsageError where trials differ in their stages, and so in what they cost."""
+    told = [[(job.stage.name, job.epochs, job.shares_backbone) for job in jobs] for jobs in trials]
+    if any(one != told[0] for one in told):
+        raise UsageError(f"search changes the stages of {name}, and with them its epochs: make the field an axis.")
 
 
 @dataclass
@@ -174,6 +205,7 @@ class Planner:
         cells, found = list(cells), dict[str, Planned]()
         for resolved in cells:  # all of them, before the data of the first are read
             check_task(resolved)
+        check_trials(cells)
         for resolved in cells:
             try:
                 found.setdefault(resolved.name, self.planned(resolved))
@@ -238,6 +270,22 @@ def check_task(resolved: Resolved) -> None:
             f"{method.plugin_name()} needs {needed}; {resolved.cell.dataset.name} is a "
             f"{task.plugin_name()} data set. Leave the method out."
         )
+
+
+def check_trials(cells: Iterable[Resolved]) -> None:
+    """Raise UsageError where a search gives methods under one recipe different numbers of trials."""
+    numbers: dict[str, dict[str, int]] = {}
+    for resolved in cells:
+        method, name = resolved.method, resolved.cell.method.name
+        if resolved.recipe.search and isinstance(method, Method):
+            backbone = any(stage.trains_backbone for stage in method.stages())
+            found = points(resolved.recipe, name, backbone, resolved.cell.seed)
+            numbers.setdefault(str(resolved.cell.recipe), {})[name] = len(found)
+    for found_by_method in numbers.values():
+        if len(set(found_by_method.values())) > 1:
+            told = ", ".join(f"{name} {number}" for name, number in found_by_method.items())
+            hint = f"give all as many, -o trials={min(found_by_method.values())}"
+            raise UsageError(f"search gives methods different numbers of trials ({told}): {hint}")
 
 
 def _fits(method: FeatureMethod, task: Task) -> bool:

@@ -24,6 +24,7 @@ from bench.data.augment.batches import Preprocess
 from bench.data.formats.annotations import spatial
 from bench.data.formats.vectors import PassOn
 from bench.data.inference_inputs import Fresh
+from bench.engine.plan import at_point
 from bench.engine.saved_model import MODEL, TEXT
 from bench.engine.saved_model_facts import Facts, read_facts
 from bench.grid.resolve import Resolved, resolve
@@ -58,6 +59,9 @@ def load_model(path: Path | str, weights: Path | None = None, device: str | None
     facts = read_facts(Path(path))
     folder = weights_folder(weights)
     resolved = resolve(Cell.parse(facts.cell), folder)
+    if isinstance(resolved.method, Method):
+        point = {f"{resolved.cell.method.name}.{name}": value for name, value in facts.chosen.items()}
+        resolved = replace(resolved, method=at_point(resolved.method, resolved.cell.method.name, point))
     name = resolved.cell.backbone.name
     info = resolved.backbone.fetch(name, folder)
     if info.digest != facts.weights:

@@ -197,7 +197,7 @@ def check_selection(planned: Planned, val_only: bool) -> None:
     """Raise UsageError when a cell lacks the data it selects or reports on, or would select on a split that is shut."""
     if val_only and (not planned.prepared.counts["val"] or planned.selection == "test_best"):
         raise UsageError(f"{planned.cell.dataset} cannot run with --val-only: its protocol selects on the test split.")
-    needs = planned.selection == "val_best" or planned.resolved.recipe.lr_grid
+    needs = planned.selection == "val_best" or planned.resolved.recipe.tries
     method = planned.resolved.method
     if not planned.prepared.counts["val"] and isinstance(method, Method) and method.needs_validation:
         name = method.plugin_name()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save
@@ -18,7 +19,7 @@ from bench.core.atomic import write_atomic
 from bench.engine.closed_form import read_split
 from bench.engine.plan import Planned
 from bench.engine.saved_model_facts import KEY, Facts
-from bench.methods.base import FeatureMethod, Method
+from bench.methods.base import FeatureMethod
 from bench.methods.build import build_model
 from bench.records import Record, Store
 from bench.records.files import weights_beside
@@ -32,8 +33,18 @@ MODEL = "model."
 TEXT = "text"
 
 
-def keep(store: Store, record: Record, planned: Planned, context: Context, tensors: dict[str, Tensor]) -> None:
+def keep(
+    store: Store,
+    record: Record,
+    planned: Planned,
+    context: Context,
+    tensors: dict[str, Tensor],
+    chosen: dict[str, Any] | None = None,
+) -> None:
     """Write a stored record's weights beside it.
+
+    Args:
+        chosen: Fields of the method that a search chose.
 
     Raises:
         UsageError: The folder cannot be written.
@@ -50,6 +61,7 @@ def keep(store: Store, record: Record, planned: Planned, context: Context, tenso
         cached=tuple(int(side) for side in context.inputs.shape[1:]),
         by_adapter="path" in columns and "index" not in columns,
         constants=context.task.constants(),
+        chosen=chosen or {},
     )
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     path, said = weights_beside(store.path(record.cell)), {KEY: facts.model_dump_json()}
@@ -57,8 +69,9 @@ def keep(store: Store, record: Record, planned: Planned, context: Context, tenso
     write_atomic(path, lambda place: place.write_bytes(save(kept, said)), True, "weights")
 
 
-def trained_tensors(context: Context, method: Method, jobs: list[StageJob], checkpoints: Path) -> dict[str, Tensor]:
+def trained_tensors(context: Context, jobs: list[StageJob], checkpoints: Path) -> dict[str, Tensor]:
     """What a cell's stages have trained, the later ones over the earlier, and what its head was built from."""
+    method = jobs[-1].method
     spec, asked = context.head_spec(jobs[-1].recipe), list[FeatureSplit]()
 
     def support() -> FeatureSplit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -26,6 +26,7 @@ class Facts(BaseModel):
         classes: Outputs, C.
         cached: Shape of one training input as cached.
         by_adapter: Whether the data set's samples were files, which its adapter decodes.
+        chosen: Fields of the method that a search chose.
         constants: What the task learned of the training samples, as `Task.constants` gives it.
     """
 
@@ -41,6 +42,7 @@ class Facts(BaseModel):
     cached: tuple[int, ...]
     by_adapter: bool
     constants: dict[str, float] = {}
+    chosen: dict[str, Any] = {}
 
 
 def read_facts(path: Path) -> Facts:

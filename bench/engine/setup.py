@@ -109,14 +109,12 @@ def cache_identity(planned: Planned, reader: Reader, device: torch.device) -> di
     }  # fmt: skip
 
 
-def account(planned: Planned, context: Context, trainable: int) -> tuple[Parameters, Macs]:
+def account(method: Method, planned: Planned, context: Context, trainable: int) -> tuple[Parameters, Macs]:
     """Parameters and MACs of a cell's model; the backbone's MACs include what the method injected.
 
     Args:
         trainable: Parameters trained in the stage that trains most.
     """
-    method = planned.resolved.method
-    assert isinstance(method, Method)
     reseed(planned.cell.seed, "init")
     backbone = context.own_backbone() if method.injects else context.backbone
     model = build_model(backbone, method, context.head_spec(planned.resolved.recipe))

@@ -12,7 +12,9 @@ from bench.backbones.local import weights_folder
 from bench.cells.cell import Cell
 from bench.cells.notation import Spec
 from bench.cells.recipes import Recipe
+from bench.cells.search import axes
 from bench.core import extras
+from bench.core.errors import UsageError, nearest
 from bench.data.augment.base import canonical
 from bench.plugins import recipe_files
 from bench.plugins.registry import load, refresh
@@ -103,7 +105,16 @@ class _Resolver:
 def _recipe(spec: Spec) -> tuple[Recipe, Spec]:
     """A recipe, and its name by the fields in which it differs."""
     recipe = canonical(recipe_files.resolve(spec))
+    _check_search(recipe)
     return recipe, recipe_files.canonical(spec.name, recipe)
+
+
+def _check_search(recipe: Recipe) -> None:
+    """Raise UsageError where a search names a method or a field of one that does not exist."""
+    for axis in axes(recipe.search):
+        name, dot, field = axis.name.partition(".")
+        if dot and field not in (fields := load("baselines", name).model_fields):
+            raise UsageError(f"search: {name} has no parameter {field!r}. {nearest(field, fields)}")
 
 
 def _once(build: Callable[[Spec], Built]) -> Callable[[Spec], Built]:

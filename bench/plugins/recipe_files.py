@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from bench.cells.notation import Spec
 from bench.cells.params import Params
-from bench.cells.recipes import Recipe
+from bench.cells.recipes import RATE_GRIDS, Recipe
 from bench.core.errors import UsageError, nearest
 from bench.plugins.registry import find
 
@@ -66,12 +66,13 @@ def preset(name: str) -> Recipe:
 
 
 def resolve(spec: Spec) -> Recipe:
-    """Return the recipe a spec such as ``paper[epochs=5]`` names.
+    """Return the recipe a spec such as ``paper[epochs=5]`` names; a search stands in the place of its grids of rates.
 
     Raises:
         UsageError: The recipe or a field is unknown, or a value is out of range.
     """
-    return Recipe.build(spec.name, {**preset(spec.name).model_dump(), **spec.params})
+    replaced = dict.fromkeys(RATE_GRIDS, ()) if spec.params.get("search") else {}
+    return Recipe.build(spec.name, {**preset(spec.name).model_dump(), **replaced, **spec.params})
 
 
 def canonical(name: str, recipe: Recipe) -> Spec:

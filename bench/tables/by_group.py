@@ -127,8 +127,14 @@ def _group(block: Compared, rows: Sequence[Row], table: Table, width: int) -> It
 def _heading(block: Compared, rows: Sequence[Row], titles: Titles) -> str:
     seeds = {row.seeds for row in rows}
     counts = [f"{rows[0].n:,} test images"] if rows[0].n and block.place.task else []
+    tried = {int(number) for row in rows if (number := row.facts.get("trials") or 0)}
+    counts += [f"{_span(tried)} trials each"] if tried and max(tried) > 1 else []
     shared = [*counts, *([f"{rows[0].seeds} seed{'s' * (rows[0].seeds != 1)}"] if len(seeds) == 1 else [])]
     return " · ".join([group_title(block, titles), *shared])
+
+
+def _span(numbers: set[int]) -> str:
+    return f"{min(numbers)} to {max(numbers)}" if len(numbers) > 1 else str(*numbers)
 
 
 def _order(row: Row, metric: Metric) -> tuple[bool, float]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from bench.cells.search import Point
 from bench.core.errors import BenchError, DataError, NonFiniteLoss
 from bench.tasks.base import Metric, better
 from bench.training.progress import Progress
@@ -18,14 +19,13 @@ class Trial:
     """One point of a cell's grid, with the stages that finished and what ended it, if anything did.
 
     Attributes:
-        backbone_lr: Rate of pre-trained weights; None: as ``lr``.
+        point: The fields in which it differs from other trials.
         stopped: The trial was among the worse half and did not go on.
     """
 
-    lr: float
+    point: Point
     stages: list[Trained]
     error: BenchError | None
-    backbone_lr: float | None = None
     stopped: bool = False
 
     @property
@@ -34,12 +34,6 @@ class Trial:
         score = self.stages[-1].progress.best_score
         return float("nan") if score is None else score
 
-    @property
-    def rates(self) -> dict[str, float]:
-        """The point of the grid."""
-        own = {} if self.backbone_lr is None else {"backbone_lr": self.backbone_lr}
-        return {"lr": self.lr, **own}
-
 
 @dataclass(frozen=True)
 class Tuning:
@@ -47,7 +41,7 @@ class Tuning:
 
     Attributes:
         trials: What each gave, for the record; empty where there was only one.
-        edges: Chosen rates that are the lowest or highest tried, in words: a better one may lie beyond.
+        edges: Chosen numbers that are the lowest or highest tried, in words: a better one may lie beyond.
         number: Trials.
         offered: Epochs that all trials would have taken.
         spent: Epochs trained; a stage that several trials share counts once.
@@ -105,7 +99,7 @@ def score_after(progress: Progress, epoch: int, selecting: Metric) -> float:
 def _final(trial: Trial, went_on: bool) -> Trial:
     if went_on or trial.error is not None:
         return trial
-    return Trial(trial.lr, trial.stages, None, trial.backbone_lr, stopped=True)
+    return replace(trial, stopped=True)
 
 
 def choose(trials: list[Trial], selecting: Metric) -> tuple[Trial, Tuning]:
@@ -144,22 +138,23 @@ def _tuning(trials: list[Trial], best: Trial, selecting: Metric) -> Tuning:
 
 
 def edges(trials: list[Trial], best: Trial) -> list[str]:
-    """The chosen rates that lie at an end of what was tried, unless a rate between scored as well."""
+    """The chosen numbers that lie at an end of what was tried, unless one between scored as well."""
     equal = [trial for trial in trials if trial.error is None and not trial.stopped and trial.score == best.score]
-    return [text for name in best.rates if (text := _edge(name, trials, best, equal))]
+    numbers = [name for name, value in best.point.items() if type(value) in (int, float)]
+    return [text for name in numbers if (text := _edge(name, trials, best, equal))]
 
 
 def _edge(name: str, trials: list[Trial], best: Trial, equal: list[Trial]) -> str:
-    tried = sorted({trial.rates[name] for trial in trials})
-    if len(tried) < 2 or any(tried[0] < trial.rates[name] < tried[-1] for trial in equal):
+    tried = sorted({trial.point[name] for trial in trials})
+    if len(tried) < 2 or any(tried[0] < trial.point[name] < tried[-1] for trial in equal):
         return ""
-    end = "lowest" if best.rates[name] == tried[0] else "highest"
-    return f"{name}={best.rates[name]:g} is the {end} of {len(tried)} tried"
+    end = "lowest" if best.point[name] == tried[0] else "highest"
+    return f"{name}={best.point[name]:g} is the {end} of {len(tried)} tried"
 
 
 def _described(trial: Trial, selecting: Metric) -> dict[str, Any]:
     epochs = sum(stage.progress.epoch for stage in trial.stages)
     if trial.error is not None:
-        return {**trial.rates, "error": trial.error.kind, "epochs": epochs}
+        return {**trial.point, "error": trial.error.kind, "epochs": epochs}
     stopped = {"stopped": True} if trial.stopped else {}
-    return {**trial.rates, f"val_{selecting.name}": trial.score, "epochs": epochs, **stopped}
+    return {**trial.point, f"val_{selecting.name}": trial.score, "epochs": epochs, **stopped}

@@ -195,7 +195,7 @@ def trial(lr: float, error: BenchError | None) -> Trial:
     """A made trial with one finished stage, or with none."""
     job = SimpleNamespace(key=str(lr), epochs=2)
     stages = [] if error else [Trained(job, Progress(epoch=2, best_score=0.5), 1)]  # type: ignore[arg-type]
-    return Trial(lr, stages, error)
+    return Trial({"lr": lr}, stages, error)
 
 
 def test_time_limit_is_the_cells_and_not_each_trials(

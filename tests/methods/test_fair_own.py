@@ -27,7 +27,7 @@ def test_every_trained_method_has_as_many_trials(tmp_path: Path) -> None:
     assert len(trained) >= 4
     recipe = recipe_files.preset("own")
     numbers = {
-        name: len(recipes.trials(recipe, any(stage.trains_backbone for stage in method.stages())))
+        name: len(recipes.points(recipe, name, any(stage.trains_backbone for stage in method.stages())))
         for name, method in trained.items()
     }
     assert set(numbers.values()) == {4}

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from bench.cells.notation import Spec
-from bench.cells.recipes import sized, trials
+from bench.cells.recipes import at, points, sized
 from bench.core.errors import DataError, NonFiniteLoss, UsageError
 from bench.engine.run import Done
 from bench.methods.base import Method
@@ -36,7 +36,11 @@ def trained_methods() -> dict[str, Method]:
 
 def jobs_of(method: Method) -> list[list]:  # type: ignore[type-arg]
     backbone = any(stage.trains_backbone for stage in method.stages())
-    return [stage_jobs(method, recipe, 0, "val_best", "data", "code") for recipe in trials(preset("tuned"), backbone)]
+    recipe = preset("tuned")
+    return [
+        stage_jobs(method, at(recipe, point), 0, "val_best", "data", "code")
+        for point in points(recipe, method.plugin_name(), backbone)
+    ]
 
 
 def test_every_method_is_offered_the_same_trials_and_epochs() -> None:
@@ -77,7 +81,8 @@ def made(number: int, scores: list[float], rate: float, backbone_lr: float | Non
     best = max(scores)
     progress = Progress(epoch=len(scores), best_score=best, curves={"val_accuracy": scores})
     job = SimpleNamespace(key=str(number), epochs=8)
-    return Trial(rate, [Trained(job, progress, 1)], None, backbone_lr)  # type: ignore[arg-type]
+    own = {} if backbone_lr is None else {"backbone_lr": backbone_lr}
+    return Trial({"lr": rate, **own}, [Trained(job, progress, 1)], None)  # type: ignore[arg-type]
 
 
 def test_halving_keeps_the_better_half_and_a_resumed_run_decides_alike() -> None:
@@ -99,9 +104,9 @@ def test_halving_keeps_the_better_half_and_a_resumed_run_decides_alike() -> None
 
 def test_a_trial_that_diverges_is_not_compared() -> None:
     def train(number: int, until: int | None) -> Trial:
-        return (
-            Trial(1.0, [], NonFiniteLoss("inf")) if number == 0 else made(number, [float(number)] * (until or 8), 0.1)
-        )
+        if number == 0:
+            return Trial({"lr": 1.0}, [], NonFiniteLoss("inf"))
+        return made(number, [float(number)] * (until or 8), 0.1)
 
     best, tuning = choose(halving(3, train, 8, (0.5,), HEADLINE), HEADLINE)
     assert best.score == 2
@@ -172,7 +177,7 @@ def scored(*scores: float) -> list[Trial]:
     """Whole trials with these validation scores."""
     job = SimpleNamespace(key="k", epochs=1)
     return [
-        Trial(10.0**-number, [Trained(job, Progress(epoch=1, best_score=score), 1)], None)  # type: ignore[arg-type]
+        Trial({"lr": 10.0**-number}, [Trained(job, Progress(epoch=1, best_score=score), 1)], None)  # type: ignore[arg-type]
         for number, score in enumerate(scores)
     ]
 
