@@ -32,6 +32,7 @@ class HeGraph(Method):
 
     title = "HeGraphAdapter"
     needs_tokens = False
+    mixes = False
     needs_text = True
 
     negative: str = Field("a photo of no {}.", pattern=r".*\{\}.*", description="prompt of the negative texts")

@@ -32,6 +32,7 @@ class LatHAdapter(Method):
 
     title = "LatHAdapter"
     needs_tokens = False
+    mixes = False
     needs_text = True
 
     attributes: PositiveInt = Field(64, description="attribute prompts A")

@@ -26,6 +26,7 @@ class MetaAdapter(Method):
 
     title = "Meta-Adapter"
     needs_tokens = False
+    mixes = False
     needs_text = True
 
     queue: bool = Field(True, description="push training rows into the keys, as released")

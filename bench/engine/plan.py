@@ -263,7 +263,10 @@ def check_task(resolved: Resolved) -> None:
     task.selecting(resolved.recipe.select)
     task.check_class_weight(resolved.recipe.class_weight)
     check_optimizer(resolved.recipe.optimizer, resolved.recipe.momentum)
-    task.check_mixing(isinstance(method, Method) and resolved.recipe.mixes)
+    if isinstance(method, Method) and resolved.recipe.mixes:
+        task.check_mixing()
+        if not method.mixes:
+            raise UsageError(f"{method.plugin_name()} does not mix samples: leave mixup and cutmix out.")
     if isinstance(method, FeatureMethod) and not _fits(method, task):
         needed = f"a {' or '.join(method.tasks)} task" if method.tasks else "one class a sample"
         raise UsageError(

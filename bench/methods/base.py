@@ -102,6 +102,7 @@ class Method(Params):
     needs_tokens: ClassVar[bool] = True  # False: the head reads only `Features.pooled`, so tokens need not be kept
     needs_text: ClassVar[bool] = False  # True: refused where class names have no text features
     undecayed: ClassVar[tuple[str, ...]] = ()  # last parts of the names of what no_decay spares, beside vectors
+    mixes: ClassVar[bool] = True  # False: a loss of its own reads class numbers, which mixed samples have two of
     own_backbone: ClassVar[bool] = False  # True: a hook looks at inputs or at the backbone, so none is ever shared
     trivial_baseline: ClassVar[int] = 0
 

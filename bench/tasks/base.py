@@ -182,9 +182,9 @@ class Task:
         if weight is not None and not self.weighs_classes:
             raise UsageError(f"{self.plugin_name()} does not weigh classes: leave class_weight={weight} out.")
 
-    def check_mixing(self, mixes: bool) -> None:
-        """Raise UsageError when a recipe mixes samples and the task's loss cannot take shares of two targets."""
-        if mixes and not self.mixes:
+    def check_mixing(self) -> None:
+        """Raise UsageError when the task's loss cannot take shares of two targets, of samples that are mixed."""
+        if not self.mixes:
             raise UsageError(f"{self.plugin_name()} does not mix samples: leave mixup and cutmix out.")
 
     def soft(self, targets: Tensor, classes: int) -> Tensor:

@@ -157,6 +157,12 @@ def test_what_does_not_fit_is_refused_before_training(tmp_path: Path, dataset: s
         carry_out([f"{dataset}/pico[size=32]/linear_probe/{recipe}/seed=0"], Settings(tmp_path / "runs", quiet=True))
 
 
+@pytest.mark.parametrize("method", ["lathadapter", "meta_adapter", "hegraph"])
+def test_a_loss_that_reads_class_numbers_is_not_given_mixed_samples(method: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"{method} does not mix"):
+        carry_out([f"digits[shots=2]/pico/{method}/quick[mixup=0.2]/seed=0"], Settings(tmp_path / "runs", quiet=True))
+
+
 def test_cells_train_with_all_of_it(tmp_path: Path) -> None:
     """Heads fuse or not, to the same digits; mixing and cropping change them."""
     cells = [
