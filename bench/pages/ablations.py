@@ -47,7 +47,7 @@ def sections(site: Site, claims: Sequence[Mapping[str, Any]]) -> Iterator[Sectio
 
 
 def _settings(site: Site, rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
-    """Rows of one block and one backbone, with where they are from in words."""
+    """Rows of one group and one backbone, with where they are from in words."""
     for place, inside in site.places(rows).items():
         for backbone, found in by_backbone(inside).items():
             yield f"{Board(place, [], [], None).words} · {backbone}", found

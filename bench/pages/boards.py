@@ -29,7 +29,7 @@ FACTS = (("trainable", "trained parameters"), ("macs_head", "MACs of the head"),
 
 
 def overview(boards: Sequence[dict[str, Any]]) -> Sheet:
-    """All blocks, from what `summary` kept of each; what is the same in all of them is hidden at first."""
+    """All groups, from what `summary` kept of each; what is the same in all of them is hidden at first."""
     lines = tuple(_overview_line(board) for board in boards)
     columns = (
         Column("dataset", "data set"),
@@ -42,23 +42,23 @@ def overview(boards: Sequence[dict[str, Any]]) -> Sheet:
         Column("tied", "n.s. from it", "number", "rows that the tests did not separate from the best"),
         Column("mde", "MDE", "number", "difference found with 80 % power, at Holm's level"),
     )  # fmt: skip
-    return Sheet("blocks", "Comparable blocks", columns, lines)
+    return Sheet("groups", "Comparison groups", columns, lines)
 
 
 def summary(board: Board) -> dict[str, Any]:
-    """What the list of blocks tells of one."""
-    metric, block = board.metric, board.verdicts
+    """What the list of groups tells of one."""
+    metric, verdicts = board.metric, board.verdicts
     sign = -1 if metric.higher_is_better else 1
     ordered = sorted(_known(board, metric), key=lambda pair: _place(pair[0], metric, sign))
     ranked = [(row.values[metric.name].mean, name, row.letters) for row, name in ordered]
     best = _first(ranked, metric)
     tied = None
-    if block is not None and best is not None and best[2]:
+    if verdicts is not None and best is not None and best[2]:
         tied = sum(bool(letters_of(best[2]) & letters_of(other[2])) for other in ranked) - 1
     return {
         "place": board.place, "slug": board.slug, "rows": len(board.rows), "metric": metric,
         "backbones": ", ".join(by_backbone(board.rows)), "best": best, "tied": tied,
-        "mde": None if block is None else block.mde_holm,
+        "mde": None if verdicts is None else verdicts.mde_holm,
     }  # fmt: skip
 
 
@@ -93,7 +93,7 @@ def _overview_line(board: dict[str, Any]) -> Line:
 
 
 def leaderboard(board: Board, split: str = "test") -> Sheet:
-    """The rows of a block with rank ranges, letters, warnings and facts, the best mean first."""
+    """The rows of a group with rank ranges, letters, warnings and facts, the best mean first."""
     metric = board.metric
     metrics = metrics_of(board.place.task)
     known = [m for m in metrics if any(m.name in row.values for row in board.rows)]
@@ -159,21 +159,21 @@ def _whole(value: float | None) -> float | None:
 
 
 def verdicts(board: Board) -> list[str]:
-    """What the tests say of the whole block, in sentences."""
-    block, metric = board.verdicts, board.metric
-    if block is None:
+    """What the tests say of the whole group, in sentences."""
+    verdicts, metric = board.verdicts, board.metric
+    if verdicts is None:
         return [f"Not tested: {board.reason}."]
-    found = int(block.different.sum()) // 2
-    mdes = [difference_words(metric, value) for value in (block.mde, block.mde_holm)]
+    found = int(verdicts.different.sum()) // 2
+    mdes = [difference_words(metric, value) for value in (verdicts.mde, verdicts.mde_holm)]
     lines = [
-        f"{found} of {counted(block.pairs, 'pair')} separated (Holm's adjustment, alpha {block.alpha:g}).",
-        f"Typical minimum detectable effect: {mdes[0]} for one pair, {mdes[1]} for any of {block.pairs}. "
-        f"Smaller differences are not found reliably on {counted(block.items, 'test item')}.",
+        f"{found} of {counted(verdicts.pairs, 'pair')} separated (Holm's adjustment, alpha {verdicts.alpha:g}).",
+        f"Typical minimum detectable effect: {mdes[0]} for one pair, {mdes[1]} for any of {verdicts.pairs}. "
+        f"Smaller differences are not found reliably on {counted(verdicts.items, 'test item')}.",
     ]
     if board.compared is not None and (said := unequal(board.compared)):
         lines.append(f"{said[:1].upper()}{said[1:]}. {MEANING}")
-    if block.untestable.any():
-        number = int(block.untestable.sum()) // 2
+    if verdicts.untestable.any():
+        number = int(verdicts.untestable.sum()) // 2
         lines.append(f"{counted(number, 'pair')} untestable: no outcome could have separated what differs.")
     return lines
 
@@ -188,13 +188,13 @@ def notes_of(board: Board, site: Site) -> list[str]:
 
 
 def general_notes(site: Site) -> list[str]:
-    """The table's notes that are about no block."""
+    """The table's notes that are about no group."""
     wheres = tuple(f"{row.key.dataset} ({row.key.protocol})" for row in site.table.rows)
     return [note for note in (*site.table.notes, *site.table.always) if not note.startswith(wheres)]
 
 
 def pictures(board: Board, site: Site) -> dict[str, Chart]:
-    """The block's charts by name, one comparison a backbone; those that would name too many rows are left out."""
+    """The group's charts by name, one comparison a backbone; those that would name too many rows are left out."""
     found: dict[str, Chart] = {}
     for backbone, rows in by_backbone([row for row, _ in _known(board, board.metric)]).items():
         if len(rows) <= DRAWN:

@@ -150,7 +150,7 @@ def _run(store: Store, cell: str) -> Run | None:
 
 def _index(pages: Pages, site: Site, summaries: Sequence[dict[str, Any]]) -> None:
     sheet = pages.sheet(boards.overview(summaries), "all")
-    pages.whole(sheet, "Comparable blocks")
+    pages.whole(sheet, "Comparison groups")
     failed = sum(record.status == "failed" for record in site.records)
     pages.write(
         "index.html",

@@ -1,4 +1,4 @@
-"""Two rows of a block against each other."""
+"""Two rows of a group against each other."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ MOST = 45  # rows whose pairs are told, the best: 990 pairs
 
 
 def pair_table(board: Board) -> Sheet | None:
-    """The pairs of a block's best rows, the better one first; None where there are no verdicts."""
-    block, metric = board.verdicts, board.metric
-    if block is None:
+    """The pairs of a group's best rows, the better one first; None where there are no verdicts."""
+    verdicts, metric = board.verdicts, board.metric
+    if verdicts is None:
         return None
     unit = "points" if metric.unit == "%" else metric.unit
     columns = (
@@ -26,7 +26,7 @@ def pair_table(board: Board) -> Sheet | None:
         Column("mean_a", "mean of A", "number", "over the seeds that both rows have", first="down"),
         Column("mean_b", "mean of B", "number", "over the seeds that both rows have", first="down"),
         Column("difference", f"A less B ({unit})", "number", "of the means, with its interval", first="down"),
-        Column("p", "p (Holm)", "number", "of equal methods, adjusted for all pairs of the block"),
+        Column("p", "p (Holm)", "number", "of equal methods, adjusted for all pairs of the group"),
         Column("verdict", "verdict"),
         Column("mde", f"mde ({unit})", "number", "difference found with 80 % power", hidden=True),
         Column("budget", "what would separate them", hidden=True),
@@ -35,17 +35,17 @@ def pair_table(board: Board) -> Sheet | None:
         Column("sample", "sample", hint="items, and the seeds that both rows have: the difference is over these"),
     )  # fmt: skip
     lines = tuple(_line(comparison, board.called, metric) for comparison in _pairs(board))
-    best = f" of the best {MOST} rows" if len(block.names) > MOST else ""
+    best = f" of the best {MOST} rows" if len(verdicts.names) > MOST else ""
     return Sheet("pairs", f"Pairs{best}, {board.words}", columns, lines)
 
 
 def _pairs(board: Board) -> Iterator[Comparison]:
-    block = board.verdicts
-    assert block is not None
-    order = [block.names[place] for place in block.order[:MOST]]
+    verdicts = board.verdicts
+    assert verdicts is not None
+    order = [verdicts.names[place] for place in verdicts.order[:MOST]]
     for i, a in enumerate(order):
         for b in order[i + 1 :]:
-            yield block.pair(a, b)
+            yield verdicts.pair(a, b)
 
 
 def _line(pair: Comparison, called: Mapping[str, str], metric: Metric) -> Line:

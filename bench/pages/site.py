@@ -43,7 +43,7 @@ class Board:
 
     @property
     def words(self) -> str:
-        """The block for people."""
+        """The group for people."""
         size = f" · {self.place.input}" if self.place.input else ""
         selected = " · chosen on the test split" if self.place.test_selected else ""
         return f"{self.place.dataset} ({self.place.protocol}) · {self.place.recipe}{size}{selected}"
@@ -70,7 +70,7 @@ class Board:
 
     @cached_property
     def slug(self) -> str:
-        """The block in file names."""
+        """The group in file names."""
         return slug(self.words, repr(self.place))
 
     def record_page(self, row: Row) -> str:
@@ -106,7 +106,7 @@ class Site:
 
     def boards(self) -> Iterator[Board]:
         """The comparison groups."""
-        compared = {block.place: block for block in self.table.blocks}
+        compared = {compared.place: compared for compared in self.table.compared}
         for place, rows in self.places(self.table.rows).items():
             yield Board(place, rows, labels([row.key for row in rows]), compared.get(place))
 
@@ -133,7 +133,7 @@ class Site:
 
 
 def place_of_failed(row: Row) -> Place:
-    """The block of a row without a finished run, as far as it is known."""
+    """The group of a row without a finished run, as far as it is known."""
     key = row.key
     return Place(key.task, key.dataset, key.protocol, "", key.recipe, key.test_selected, "")
 

@@ -101,12 +101,12 @@ def _pairs(request: Request) -> Chart:
     from bench.plots.pairs import pairs
     from bench.tables.comparison_groups import name_of
 
-    blocks = request.table()[0].blocks
-    if len(blocks) != 1:
-        which = f" ({several([block.place.label for block in blocks])})" if blocks else ""
-        raise UsageError(f"Pairs are of one comparison group, not {len(blocks)}{which}. Filter the rows.")
-    names = labels(blocks[0].keys)
-    return pairs(blocks[0], {name_of(key): name for key, name in zip(blocks[0].keys, names, strict=True)})
+    groups = request.table()[0].compared
+    if len(groups) != 1:
+        which = f" ({several([compared.place.label for compared in groups])})" if groups else ""
+        raise UsageError(f"Pairs are of one comparison group, not {len(groups)}{which}. Filter the rows.")
+    names = labels(groups[0].keys)
+    return pairs(groups[0], {name_of(key): name for key, name in zip(groups[0].keys, names, strict=True)})
 
 
 def _k_ablation(request: Request) -> Chart:

@@ -84,7 +84,11 @@ def seeds_of(rows: Sequence[Row], table: Table) -> str:
     few, many = min(row.seeds for row in rows), max(row.seeds for row in rows)
     told = counted(many, "seed") if few == many else f"{few}-{many} seeds"
     drawn = {row.key for row in rows}
-    said = [unequal(block, keys) for block in table.blocks if (keys := [key for key in block.keys if key in drawn])]
+    said = [
+        unequal(compared, keys)
+        for compared in table.compared
+        if (keys := [key for key in compared.keys if key in drawn])
+    ]
     return ", ".join([told, *filter(None, said)])
 
 

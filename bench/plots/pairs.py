@@ -28,24 +28,26 @@ def pairs(compared: Compared, called: Mapping[str, str] | None = None) -> Chart:
         called: What its rows are called; else `bench.tables.comparison_groups.name_of`.
 
     Raises:
-        UsageError: The block has no verdicts, or more methods than a picture can name.
+        UsageError: The group has no verdicts, or more methods than a picture can name.
     """
-    block, metric = compared.verdicts, compared.metric
-    if block is None:
+    verdicts, metric = compared.verdicts, compared.metric
+    if verdicts is None:
         raise UsageError(f"These rows cannot be compared: {compared.problem}.")
-    if len(block.names) > MOST:
-        raise UsageError(f"{len(block.names)} methods are too many for a matrix of pairs. Filter to {MOST} or fewer.")
-    names = [(called or {}).get(block.names[place], block.names[place]) for place in block.order]
-    values = [_place(block, names, (a, b), metric) for a in range(len(names)) for b in range(len(names)) if a != b]
+    if len(verdicts.names) > MOST:
+        raise UsageError(
+            f"{len(verdicts.names)} methods are too many for a matrix of pairs. Filter to {MOST} or fewer."
+        )
+    names = [(called or {}).get(verdicts.names[place], verdicts.names[place]) for place in verdicts.order]
+    values = [_place(verdicts, names, (a, b), metric) for a in range(len(names)) for b in range(len(names)) if a != b]
     separated = sum(value["verdict"] == BETTER for value in values)
     return chart(
-        f"{separated} of {counted(block.pairs, 'pair')} separated{_with_the_best(compared, block, names)}",
+        f"{separated} of {counted(verdicts.pairs, 'pair')} separated{_with_the_best(compared, verdicts, names)}",
         [
             compared.place.label,
-            counted(block.items, "test item"),
+            counted(verdicts.items, "test item"),
             *([f"{said}: each difference is over those that both have"] if (said := unequal(compared)) else []),
-            f"typical minimum detectable effect {difference_words(metric, block.mde_holm)}",
-            f"Holm at {block.alpha:g}",
+            f"typical minimum detectable effect {difference_words(metric, verdicts.mde_holm)}",
+            f"Holm at {verdicts.alpha:g}",
         ],
         f"Differences in {axis(metric)} between {counted(len(names), 'method')}, and which were found by the tests.",
         values,
@@ -54,11 +56,11 @@ def pairs(compared: Compared, called: Mapping[str, str] | None = None) -> Chart:
     )
 
 
-def _with_the_best(compared: Compared, block: ComparisonGroup, names: list[str]) -> str:
+def _with_the_best(compared: Compared, verdicts: ComparisonGroup, names: list[str]) -> str:
     """How many of several others the tests do not separate from the best mean."""
     first = compared.first
-    others = [place for place in block.order if place not in first]
-    tied = sum(not all(block.different[best, other] for best in first) for other in others)
+    others = [place for place in verdicts.order if place not in first]
+    tied = sum(not all(verdicts.different[best, other] for best in first) for other in others)
     return (
         f"; {tied} not significantly different from {several(names[: len(first)])}, the best mean"
         if len(others) > 1
@@ -66,21 +68,21 @@ def _with_the_best(compared: Compared, block: ComparisonGroup, names: list[str])
     )
 
 
-def verdict(block: ComparisonGroup, a: int, b: int) -> str:
+def verdict(verdicts: ComparisonGroup, a: int, b: int) -> str:
     """What the tests say of the methods at two places."""
-    if block.different[a, b]:
-        return BETTER if block.better[a, b] else WORSE
-    return UNTESTABLE if block.untestable[a, b] else OPEN
+    if verdicts.different[a, b]:
+        return BETTER if verdicts.better[a, b] else WORSE
+    return UNTESTABLE if verdicts.untestable[a, b] else OPEN
 
 
-def _place(block: ComparisonGroup, names: list[str], at: tuple[int, int], metric: Metric) -> dict[str, Any]:
-    a, b = (block.order[place] for place in at)
+def _place(verdicts: ComparisonGroup, names: list[str], at: tuple[int, int], metric: Metric) -> dict[str, Any]:
+    a, b = (verdicts.order[place] for place in at)
     return {
         "row": names[at[0]],
         "column": names[at[1]],
-        "difference": round(float(block.matched.table.mean[a, b]) * scale(metric), 4),
-        "p": float(f"{block.adjusted[a, b]:.3g}"),
-        "verdict": verdict(block, a, b),
+        "difference": round(float(verdicts.matched.table.mean[a, b]) * scale(metric), 4),
+        "p": float(f"{verdicts.adjusted[a, b]:.3g}"),
+        "verdict": verdict(verdicts, a, b),
     }
 
 

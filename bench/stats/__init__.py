@@ -1,4 +1,4 @@
-"""Statistics on scores: rows, pairs, blocks, mdes. numpy and scipy only; imports neither torch nor timm."""
+"""Statistics on scores: rows, pairs, groups, mdes. numpy and scipy only; imports neither torch nor timm."""
 
 from bench.stats.budget import Budget, noise_budget
 from bench.stats.comparison import Comparison

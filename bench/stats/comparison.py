@@ -21,7 +21,7 @@ class Comparison:
         difference: The first mean less the second.
         low, high: Ends of the interval of the difference at level 1 - alpha, for this pair alone.
         p: Two-sided p-value of "equal", for this pair alone.
-        adjusted: The same after Holm's adjustment over the block's pairs; equal to ``p`` for two methods alone.
+        adjusted: The same after Holm's adjustment over the group's pairs; equal to ``p`` for two methods alone.
         scope: ``methods``: holds for new items and new seeds. ``models``: for new items and these trained models.
         test: ``crossed t``, ``mid-p McNemar``, or ``paired t`` (units only).
         items, units, seeds: Test items, independent units among them, and shared runs; 1 run of two deterministic
@@ -35,7 +35,7 @@ class Comparison:
         untestable: Whether no outcome on the units that differ could have been: not tied, but unknown.
         table: The analysis of variance behind it.
         level: Holm's first level, alpha / pairs, at which the pair would be found different in any company.
-        pooled: Methods of the block whose seed variance was taken together; 1: the pair's own.
+        pooled: Methods of the group whose seed variance was taken together; 1: the pair's own.
     """
 
     names: tuple[str, str]

@@ -140,7 +140,7 @@ class ComparisonGroup:
 
     def _place(self, name: str) -> int:
         if name not in self.names:
-            raise StatisticsError(f"No method {name!r} in this block; it has {', '.join(self.names)}.")
+            raise StatisticsError(f"No method {name!r} in this group; it has {', '.join(self.names)}.")
         return self.names.index(name)
 
     @property
@@ -189,7 +189,7 @@ def compare_all(
     """Compare every pair of methods of one comparison group.
 
     Each pair is compared on the runs that both have: the crossed t test over units and runs with the seed variance of
-    the block; below three shared runs mid-p McNemar for right or wrong, a paired t test over units for other scores.
+    the group; below three shared runs mid-p McNemar for right or wrong, a paired t test over units for other scores.
     Holm's adjustment is over all pairs.
 
     Args:

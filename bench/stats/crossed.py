@@ -35,7 +35,7 @@ class Crossed:
         units: n.
         seeds: S.
         moved: Units whose mean over seeds is not zero.
-        seed_freedom: Degrees of freedom of ``ms_seeds``: S - 1, more where it is pooled over a block.
+        seed_freedom: Degrees of freedom of ``ms_seeds``: S - 1, more where it is pooled over a group.
     """
 
     mean: Array

@@ -119,7 +119,7 @@ class _Pairs:
         return int((self.counted.any(1) & np.asarray(random)).sum())
 
     def table(self, varying: int) -> Crossed:
-        """All analyses; the seed variance is the block's where it has three seeds."""
+        """All analyses; the seed variance is the group's where it has three seeds."""
         seeds, counted = self.fields["seeds"], self.counted
         if not counted.any():
             return Crossed(**self.fields, units=self.units, seed_freedom=1.0)

@@ -38,5 +38,5 @@ def compare(
     """
     scores = {names[0]: np.asarray(a, float), names[1]: np.asarray(b, float)}
     both = None if runs is None else dict.fromkeys(names, runs)
-    block = compare_all(scores, groups, alpha, both, higher_is_better=higher_is_better, bounds=bounds)
-    return block.pair(*names)
+    verdicts = compare_all(scores, groups, alpha, both, higher_is_better=higher_is_better, bounds=bounds)
+    return verdicts.pair(*names)

@@ -1,7 +1,7 @@
 """Seed variance borrowed from the other methods of a comparison group.
 
 Three seeds leave two degrees of freedom to a method's seed variance: Student's quantile is 4.3 at 5 % and 24 at Holm's
-level for 28 pairs, so that nothing could ever be separated. Methods of one block tell more together. What is pooled is
+level for 28 pairs, so that nothing could ever be separated. Methods of one group tell more together. What is pooled is
 the ratio of the seeds' mean square to the residual's, which is 1 when seeds change single answers but not the
 methods' level; a deterministic method has neither. A pair whose own seeds vary more than that keeps its own.
 """
@@ -19,10 +19,10 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def pooled(table: Crossed, freedom: float, among: Array | None = None) -> Crossed:
-    """The same tables with the block's seed variance.
+    """The same tables with the group's seed variance.
 
     Args:
-        table: Analyses of pairs (..., k, k); leading axes are many blocks.
+        table: Analyses of pairs (..., k, k); leading axes are many groups.
         freedom: Degrees of freedom of the pooled ratio.
         among: Which of them the ratio is taken from; all with a residual unless given.
     """

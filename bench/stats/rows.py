@@ -17,7 +17,7 @@ from bench.stats.superiority import wilson
 from bench.stats.units import grouped
 
 Array = np.ndarray[Any, np.dtype[Any]]
-FEWEST_FREEDOM = 4  # below, a t quantile says little: five seeds, or a block that has as much
+FEWEST_FREEDOM = 4  # below, a t quantile says little: five seeds, or a group that has as much
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ def intervals(
 ) -> dict[str, Row]:
     """Intervals of the rows of one comparison group.
 
-    The variance of a mean is that of the crossed table. Seeds are few, so their mean square is pooled over the block
-    (never taken below the row's own); when even the block has under four degrees of freedom, the interval is of
+    The variance of a mean is that of the crossed table. Seeds are few, so their mean square is pooled over the group
+    (never taken below the row's own); when even the group has under four degrees of freedom, the interval is of
     items, and the range of the seeds stands apart. Between finite bounds the interval is Wilson's, with the number of
     items that would give this variance.
 
@@ -98,7 +98,7 @@ def interval(
     level: float = 0.95,
     deterministic: bool = False,
 ) -> Row:
-    """Interval of one row without a block: see `intervals`."""
+    """Interval of one row without a group: see `intervals`."""
     return intervals({"": scores}, groups, bounds, level, deterministic=("",) if deterministic else ())[""]
 
 
@@ -137,7 +137,7 @@ def _varying(tables: Mapping[str, Crossed], deterministic: Collection[str]) -> l
 
 
 def _pool(tables: Sequence[Crossed]) -> tuple[float, float]:
-    """Ratio of the seeds' mean square to the residual's, and the residual's, over the block."""
+    """Ratio of the seeds' mean square to the residual's, and the residual's, over the group."""
     weights = [float(table.seeds) - 1 for table in tables]
     ratios = [float(table.ms_seeds / table.ms_residual) for table in tables]
     return float(np.average(ratios, weights=weights)), float(
@@ -146,7 +146,7 @@ def _pool(tables: Sequence[Crossed]) -> tuple[float, float]:
 
 
 def _widened(table: Crossed, pool: tuple[float, float], freedom: float) -> Crossed | None:
-    """The row's table with the block's seed variance; None when the block knows too little of it."""
+    """The row's table with the group's seed variance; None when the group knows too little of it."""
     ratio, residual = pool
     if freedom < FEWEST_FREEDOM:  # never a t quantile at one degree of freedom
         return None

@@ -60,12 +60,12 @@ def by_group(table: Table, width: int = WIDTH, overview: bool = False) -> str:
         overview: One line a group where there are more than three.
     """
     rows = {row.key: row for row in table.rows}
-    groups = [block for block in table.blocks if any(rows[key].values for key in block.members)]
+    groups = [compared for compared in table.compared if any(rows[key].values for key in compared.members)]
     if overview and len(groups) > OVERVIEW:
         return _overview(groups, rows, table.titles, width)
     groups += _of_means(table.rows)
-    shown = {key for block in groups for key in block.members}
-    parts = [_group(block, _with_earlier(block, table.rows), table, width) for block in groups]
+    shown = {key for compared in groups for key in compared.members}
+    parts = [_group(compared, _with_earlier(compared, table.rows), table, width) for compared in groups]
     parts.append(_failed(row, table.titles) for row in table.rows if not row.values and row.key not in shown)
     parts.append(line for note in table.always for line in _wrapped(note, width))
     return visible_text("\n\n".join(text for part in parts if (text := "\n".join(part))))
@@ -82,10 +82,10 @@ def _of_means(rows: Sequence[Row]) -> list[Compared]:
     return [Compared(place, (), metrics_of(place.task)[0], None, "", tuple(keys)) for place, keys in found.items()]
 
 
-def _with_earlier(block: Compared, rows: Sequence[Row]) -> list[Row]:
+def _with_earlier(compared: Compared, rows: Sequence[Row]) -> list[Row]:
     """The rows of a group, and those of earlier stages of its methods, which are shown and compared with nothing."""
-    own = {replace(key, stage="") for key in block.members}
-    return [row for row in rows if replace(row.key, stage="") in own and (row.values or row.key in block.members)]
+    own = {replace(key, stage="") for key in compared.members}
+    return [row for row in rows if replace(row.key, stage="") in own and (row.values or row.key in compared.members)]
 
 
 def visible_text(text: str) -> str:
@@ -93,24 +93,24 @@ def visible_text(text: str) -> str:
     return "\n".join(visible(line) for line in text.split("\n"))
 
 
-def group_title(block: Compared, titles: Titles) -> str:
+def group_title(compared: Compared, titles: Titles) -> str:
     """What all rows of a group share, in words."""
-    place, backbones = block.place, {key.backbone for key in block.members}
+    place, backbones = compared.place, {key.backbone for key in compared.members}
     backbone = titles.of("backbone", next(iter(backbones))) if len(backbones) == 1 else f"{len(backbones)} backbones"
     recipe = f"recipe {titles.of('recipe', place.recipe)}" if not titles.canonical else f"recipe {place.recipe}"
-    rates = ["each method at its own learning rate"] if len({key.recipe for key in block.members}) > 1 else []
+    rates = ["each method at its own learning rate"] if len({key.recipe for key in compared.members}) > 1 else []
     selected = ["selected on the test split"] if place.test_selected else []
     return " · ".join([titles.dataset(place.dataset, place.protocol), backbone, recipe, *rates, *selected])
 
 
-def _group(block: Compared, rows: Sequence[Row], table: Table, width: int) -> Iterator[str]:
+def _group(compared: Compared, rows: Sequence[Row], table: Table, width: int) -> Iterator[str]:
     """Heading, rows, legend and findings of one group."""
-    metric, titles = block.metric, table.titles
+    metric, titles = compared.metric, table.titles
     rows = sorted(rows, key=lambda row: _order(row, metric))
     everywhere = [text for text in _warnings(rows[0]) if len(rows) > 1 and all(text in _warnings(row) for row in rows)]
     notes = _legend(rows, everywhere)
-    columns = _fitted(_columns(block, rows, table, titles, notes), width)
-    yield from _wrapped(_heading(block, rows, titles), width)
+    columns = _fitted(_columns(compared, rows, table, titles, notes), width)
+    yield from _wrapped(_heading(compared, rows, titles), width)
     yield GAP.join(_cell(column, column.head) for column in columns).rstrip()
     for number in range(len(rows)):
         yield from _line(columns, number)
@@ -118,19 +118,19 @@ def _group(block: Compared, rows: Sequence[Row], table: Table, width: int) -> It
         yield from _wrapped(f"all rows: {text}", width, "  ")
     for code, text in ((str(number), text) for text, number in notes.items()):
         yield from _wrapped(f"{code} {text}", width, " " * (len(code) + 1))
-    if block.verdicts is not None and any(cell.startswith("(") for column in columns for cell in column.cells):
+    if compared.verdicts is not None and any(cell.startswith("(") for column in columns for cell in column.cells):
         yield from _wrapped("( ) fewer than three seeds: these models only, no verdict on the method", width, "    ")
-    for sentence in findings(block, labels(block, rows, titles), table.evaluations):
+    for sentence in findings(compared, labels(compared, rows, titles), table.evaluations):
         yield from _wrapped(sentence, width, "  ")
 
 
-def _heading(block: Compared, rows: Sequence[Row], titles: Titles) -> str:
+def _heading(compared: Compared, rows: Sequence[Row], titles: Titles) -> str:
     seeds = {row.seeds for row in rows}
-    counts = [f"{rows[0].n:,} test images"] if rows[0].n and block.place.task else []
+    counts = [f"{rows[0].n:,} test images"] if rows[0].n and compared.place.task else []
     tried = {int(number) for row in rows if (number := row.facts.get("trials") or 0)}
     counts += [f"{_span(tried)} trials each"] if tried and max(tried) > 1 else []
     shared = [*counts, *([f"{rows[0].seeds} seed{'s' * (rows[0].seeds != 1)}"] if len(seeds) == 1 else [])]
-    return " · ".join([group_title(block, titles), *shared])
+    return " · ".join([group_title(compared, titles), *shared])
 
 
 def _span(numbers: set[int]) -> str:
@@ -144,9 +144,11 @@ def _order(row: Row, metric: Metric) -> tuple[bool, float]:
     return False, -value.mean if metric.higher_is_better else value.mean
 
 
-def _columns(block: Compared, rows: Sequence[Row], table: Table, titles: Titles, notes: dict[str, int]) -> list[Column]:
+def _columns(
+    compared: Compared, rows: Sequence[Row], table: Table, titles: Titles, notes: dict[str, int]
+) -> list[Column]:
     """All columns, in order; a constant one is not there."""
-    metric, stages = block.metric, {row.key.stage for row in rows} if table.stages else set()
+    metric, stages = compared.metric, {row.key.stage for row in rows} if table.stages else set()
     found = [Column("method", [titles.of("method", row.name("method")) for row in rows], right=False)]
     if len({row.key.backbone for row in rows}) > 1:
         found.append(Column("backbone", [titles.of("backbone", row.name("backbone")) for row in rows], right=False))
@@ -156,7 +158,7 @@ def _columns(block: Compared, rows: Sequence[Row], table: Table, titles: Titles,
         found.append(Column("seeds", [str(row.seeds) for row in rows], dropped=2))
     found.append(Column(heading(metric), [number(metric, row.values.get(metric.name), interval=True) for row in rows]))
     if len(rows) > 1:
-        found.append(Column("vs best", _against_best(block, rows)))
+        found.append(Column("vs best", _against_best(compared, rows)))
     others = [name for name in table.columns if name in table.metrics and name != metric.name]
     for place, name in enumerate(others):
         cells = [number(table.metrics[name], row.values.get(name)) for row in rows]
@@ -181,19 +183,19 @@ def number(metric: Metric, value: Estimate | None, interval: bool = False) -> st
     return text
 
 
-def _against_best(block: Compared, rows: Sequence[Row]) -> list[str]:
+def _against_best(compared: Compared, rows: Sequence[Row]) -> list[str]:
     """best, n.s., or the significant difference; in brackets where fewer than three seeds allow no verdict."""
-    best, verdicts = rows[0], block.verdicts
+    best, verdicts = rows[0], compared.verdicts
     told = []
     for row in rows:
-        gap = _gap(block.metric, row, best)
+        gap = _gap(compared.metric, row, best)
         if row is best:
             told.append("best")
-        elif row.key not in block.members:
+        elif row.key not in compared.members:
             told.append("")
-        elif row.key in block.over_splits:
-            told.append(gap if block.over_splits[row.key] else "n.s.")
-        elif verdicts is None or not {row.key, best.key} <= set(block.keys):
+        elif row.key in compared.over_splits:
+            told.append(gap if compared.over_splits[row.key] else "n.s.")
+        elif verdicts is None or not {row.key, best.key} <= set(compared.keys):
             told.append(f"({gap})")
         else:
             pair = verdicts.pair(name_of(best.key), name_of(row.key))
@@ -279,15 +281,16 @@ def _failed(row: Row, titles: Titles) -> str:
 def _overview(groups: Sequence[Compared], rows: dict[Key, Row], titles: Titles, width: int) -> str:
     """A line a group: what it is, its best row, the smallest difference that it can show."""
     lines = []
-    for block in groups:
-        ordered = sorted((rows[key] for key in block.members), key=lambda row: _order(row, block.metric))
+    for compared in groups:
+        ordered = sorted((rows[key] for key in compared.members), key=lambda row: _order(row, compared.metric))
         best = ordered[0]
-        mde = block.verdicts.mde if block.verdicts is not None else math.inf
-        unit = 100 if block.metric.unit == "%" else 1
+        mde = compared.verdicts.mde if compared.verdicts is not None else math.inf
+        unit = 100 if compared.metric.unit == "%" else 1
         lines.append(
             (
-                group_title(block, titles), str(len(ordered)), titles.of("method", best.key.method),
-                number(block.metric, best.values.get(block.metric.name)), f"{mde * unit:.1f}" if mde < math.inf else "",
+                group_title(compared, titles), str(len(ordered)), titles.of("method", best.key.method),
+                number(compared.metric, best.values.get(compared.metric.name)),
+                f"{mde * unit:.1f}" if mde < math.inf else "",
             )
         )  # fmt: skip
     heads = ("group", "rows", "best", "score", "MDE")

@@ -1,7 +1,7 @@
-"""Comparable blocks: rows that may be compared, because only the method and the backbone differ, and what comes of it.
+"""Comparable groups: rows that may be compared, because only the method and the backbone differ, and what comes of it.
 
-A block has one task, data set, protocol, subset, preprocessing, selection, recipe and so budget, and the very same test
-items. What differs in one of these stands in another block. Only learning rates may differ, where each method has one.
+A group has one task, data set, protocol, subset, preprocessing, selection, recipe and so budget, and the very same test
+items. What differs in one of these stands in another group. Only learning rates may differ, where each method has one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Scores = Callable[[Record, StageResult, Metric], np.ndarray | None]
 
 @dataclass(frozen=True)
 class Place:
-    """What the rows of one block have in common."""
+    """What the rows of one group have in common."""
 
     task: str
     dataset: str
@@ -54,12 +54,12 @@ class Place:
 
 @dataclass(frozen=True)
 class Compared:
-    """One block with the verdicts by one metric.
+    """One group with the verdicts by one metric.
 
     Attributes:
         verdicts: None where fewer than two rows have item scores.
         problem: Why there are none.
-        members: All rows of the block; ``keys`` are those with item scores.
+        members: All rows of the group; ``keys`` are those with item scores.
         over_splits: Where splits are redrawn: whether each row differs from the best, see `against_best`.
     """
 
@@ -79,7 +79,7 @@ class Compared:
         return [place for place in order if self.metric.alike(float(means[place]), float(means[order[0]]))]
 
     def label(self, name: str) -> str:
-        """A row's name for people: what all rows of the block share is left out."""
+        """A row's name for people: what all rows of the group share is left out."""
         key = next(key for key in self.keys if name_of(key) == name)
         several = len({key.backbone for key in self.keys}) > 1
         staged = sum((other.backbone, other.method) == (key.backbone, key.method) for other in self.keys) > 1
@@ -96,8 +96,8 @@ def packed_scores(split: str) -> Scores:
     return look_up
 
 
-def blocks(groups: dict[Key, list[Record]], split: str) -> dict[Place, list[Key]]:
-    """Rows by the block that they belong to, those without a finished run left out."""
+def grouped(groups: dict[Key, list[Record]], split: str) -> dict[Place, list[Key]]:
+    """Rows by the group that they belong to, those without a finished run left out."""
     found: dict[Place, list[Key]] = defaultdict(list)
     for key, records in groups.items():
         done = finished(records)
@@ -125,7 +125,7 @@ def _without_rates(recipe: str) -> str:
 
 
 def place_of(key: Key, record: Record, split: str) -> Place:
-    """The block of a row, told by one of its runs."""
+    """The group of a row, told by one of its runs."""
     items = stage_of(record, key.stage).items.get(split, {}).get("ids", "")
     size = str(record.backbone.params.get("size"))
     return Place(key.task, key.dataset, key.protocol, size, key.recipe, key.test_selected, items)
@@ -134,9 +134,9 @@ def place_of(key: Key, record: Record, split: str) -> Place:
 def with_intervals(
     rows: dict[Key, Row], groups: dict[Key, list[Record]], split: str, scores: Scores, columns: Sequence[str]
 ) -> dict[Key, Row]:
-    """The rows with an interval for every column that item scores are known of; seed variance pooled in each block."""
+    """The rows with an interval for every column that item scores are known of; seed variance pooled in each group."""
     found = dict(rows)
-    for place, keys in blocks(groups, split).items():
+    for place, keys in grouped(groups, split).items():
         for metric in [metric for metric in metrics_of(place.task) if metric.name in columns]:
             fixed = [key for key in keys if not redrawn(groups[key], key, split)]
             estimates = _estimates(_matrices(fixed, groups, metric, scores), fixed, groups, split, metric)
@@ -166,9 +166,9 @@ def _estimates(
 
 
 def compared(groups: dict[Key, list[Record]], split: str, scores: Scores) -> list[Compared]:
-    """Every block with the verdicts on all its pairs, by the task's headline metric."""
+    """Every group with the verdicts on all its pairs, by the task's headline metric."""
     found = []
-    for place, keys in blocks(groups, split).items():
+    for place, keys in grouped(groups, split).items():
         verdicts = compared_as({key: name_of(key) for key in keys}, groups, split, scores)
         found.append(replace(verdicts, place=place, members=tuple(keys)))
     return found
@@ -177,7 +177,7 @@ def compared(groups: dict[Key, list[Record]], split: str, scores: Scores) -> lis
 def compared_as(
     names: dict[Key, str], groups: dict[Key, list[Record]], split: str, scores: Scores, metric: Metric | None = None
 ) -> Compared:
-    """The verdicts on rows of one block.
+    """The verdicts on rows of one group.
 
     Args:
         names: What each row is called in the verdicts.
@@ -245,7 +245,7 @@ def runs_of(records: Sequence[Record]) -> list[tuple[int, int]]:
 
 
 def units_of(groups: dict[Key, list[Record]], keys: Iterable[Key], split: str) -> list[int] | None:
-    """The group (n,) of each item, the same for all rows of a block; None where items stand alone."""
+    """The group (n,) of each item, the same for all rows of a group; None where items stand alone."""
     for key in keys:
         for record in finished(groups[key]):
             text = stage_of(record, key.stage).items.get(split, {}).get("groups")
@@ -254,18 +254,18 @@ def units_of(groups: dict[Key, list[Record]], keys: Iterable[Key], split: str) -
 
 
 def name_of(key: Key) -> str:
-    """How a row is called inside its block."""
+    """How a row is called inside its group."""
     return "/".join(part for part in (key.backbone, key.method, key.stage) if part)
 
 
 def ranked(rows: dict[Key, Row], found: Iterable[Compared]) -> dict[Key, Row]:
     """The rows with their range of ranks and their letters; rows that share a letter do not differ significantly."""
     placed = dict(rows)
-    for block in found:
-        if block.verdicts is not None:
-            for key in block.keys:
+    for compared in found:
+        if compared.verdicts is not None:
+            for key in compared.keys:
                 name = name_of(key)
-                ranks, letters = block.verdicts.ranks[name], block.verdicts.letters[name]
-                of_methods = block.verdicts.speaks_of_method(name)
+                ranks, letters = compared.verdicts.ranks[name], compared.verdicts.letters[name]
+                of_methods = compared.verdicts.speaks_of_method(name)
                 placed[key] = replace(placed[key], ranks=ranks, letters=letters, of_methods=of_methods)
     return placed

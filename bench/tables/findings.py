@@ -18,31 +18,31 @@ MOST = 4  # rows that a sentence names
 STEPS = (0.2, 0.1, 0.05, 0.02, 0.01, 0.005)  # differences of a percentage that a person may want to see
 
 
-def findings(block: Compared, names: Mapping[str, str], evaluations: Sequence[Evaluation] = ()) -> Iterator[str]:
+def findings(compared: Compared, names: Mapping[str, str], evaluations: Sequence[Evaluation] = ()) -> Iterator[str]:
     """Sentences for a group of two or more rows; nothing where they were not compared.
 
     Args:
         names: What `labels` gives.
         evaluations: Of all test splits.
     """
-    if block.over_splits:
-        yield over_splits(block, names)
-    elif block.verdicts is None:
-        if block.problem and len(block.members) > 1:
-            yield f"Not compared: {block.problem}."
+    if compared.over_splits:
+        yield over_splits(compared, names)
+    elif compared.verdicts is None:
+        if compared.problem and len(compared.members) > 1:
+            yield f"Not compared: {compared.problem}."
     else:
-        yield best_of(block, block.verdicts, names)
-        yield detectable(block, block.verdicts)
-    configurations = {one.configuration for one in evaluations if one.place == _where(block)}
-    times = sum(one.times for one in evaluations if one.place == _where(block))
+        yield best_of(compared, compared.verdicts, names)
+        yield detectable(compared, compared.verdicts)
+    configurations = {one.configuration for one in evaluations if one.place == _where(compared)}
+    times = sum(one.times for one in evaluations if one.place == _where(compared))
     if configurations:
         some = f"{len(configurations)} configuration{'s' * (len(configurations) != 1)}"
         yield f"Test-set evaluations: {some}, {times} time{'s' * (times != 1)}."
 
 
-def best_of(block: Compared, verdicts: ComparisonGroup, names: Mapping[str, str]) -> str:
+def best_of(compared: Compared, verdicts: ComparisonGroup, names: Mapping[str, str]) -> str:
     """What is best, and what does not differ significantly from it."""
-    first = block.first
+    first = compared.first
     others = [place for place in verdicts.order if place not in first]
     level = [one for one in others if not all(verdicts.different[top, one] for top in first)]
     best = listed([names[verdicts.names[place]] for place in first])
@@ -54,17 +54,17 @@ def best_of(block: Compared, verdicts: ComparisonGroup, names: Mapping[str, str]
     return said + (f" Significantly worse: {worse} of {len(others)} others." if worse else "")
 
 
-def over_splits(block: Compared, names: Mapping[str, str]) -> str:
+def over_splits(compared: Compared, names: Mapping[str, str]) -> str:
     """The same of splits that are redrawn for each seed."""
-    best, *others = block.over_splits
-    level = [names[name_of(key)] for key in others if not block.over_splits[key]]
+    best, *others = compared.over_splits
+    level = [names[name_of(key)] for key in others if not compared.over_splits[key]]
     said = f"Best: {names[name_of(best)]}." + (f" No significant difference from {listed(level)}." if level else "")
     worse = len(others) - len(level)
     said += f" Significantly worse: {worse} of {len(others)} others." if worse else ""
     return f"{said} (Corrected resampled t over the splits, Holm over {len(others)} comparisons.)"
 
 
-def labels(block: Compared, rows: Sequence[Row], titles: Titles) -> dict[str, str]:
+def labels(compared: Compared, rows: Sequence[Row], titles: Titles) -> dict[str, str]:
     """Name in the verdicts -> a row's title: its method, with what else tells it from the others."""
     several = len({row.key.backbone for row in rows}) > 1
     told = {}
@@ -76,29 +76,29 @@ def labels(block: Compared, rows: Sequence[Row], titles: Titles) -> dict[str, st
     return told
 
 
-def detectable(block: Compared, verdicts: ComparisonGroup) -> str:
+def detectable(compared: Compared, verdicts: ComparisonGroup) -> str:
     """The smallest difference that this group can show, and whether seeds or test images would make it smaller."""
     best, second = (verdicts.names[place] for place in verdicts.order[:2])
     pair = verdicts.pair(best, second)
     if not math.isfinite(verdicts.mde):
         return f"No difference can be detected with {pair.units} test images: more of them are needed."
     sizes = f"With these {pair.units:,} test images{_seeds(pair)}"
-    said = f"{sizes} a difference below {points(block.metric, verdicts.mde)} cannot be detected reliably"
-    plan = plan_for(block.metric, verdicts, pair)
+    said = f"{sizes} a difference below {points(compared.metric, verdicts.mde)} cannot be detected reliably"
+    plan = plan_for(compared.metric, verdicts, pair)
     if plan is None:
         return f"{said}."
     target, budget = plan
-    return f"{said}: {remedy(budget, points(block.metric, target))}."
+    return f"{said}: {remedy(budget, points(compared.metric, target))}."
 
 
-def helped_by_seeds(block: Compared) -> bool:
+def helped_by_seeds(compared: Compared) -> bool:
     """Whether more seeds would let the group show smaller differences, or are needed to speak of its methods."""
-    if block.problem == REDRAWN:
+    if compared.problem == REDRAWN:
         return True
-    if block.verdicts is None or not math.isfinite(block.verdicts.mde):
+    if compared.verdicts is None or not math.isfinite(compared.verdicts.mde):
         return False
-    best, second = (block.verdicts.names[place] for place in block.verdicts.order[:2])
-    plan = plan_for(block.metric, block.verdicts, block.verdicts.pair(best, second))
+    best, second = (compared.verdicts.names[place] for place in compared.verdicts.order[:2])
+    plan = plan_for(compared.metric, compared.verdicts, compared.verdicts.pair(best, second))
     if plan is None:
         return False
     budget = plan[1]
@@ -156,5 +156,5 @@ def listed(names: Sequence[str]) -> str:
     return some[0] if len(some) == 1 else f"{', '.join(some[:-1])} and {some[-1]}"
 
 
-def _where(block: Compared) -> str:
-    return f"{block.place.dataset} ({block.place.protocol})"
+def _where(compared: Compared) -> str:
+    return f"{compared.place.dataset} ({compared.place.protocol})"

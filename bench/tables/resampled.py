@@ -76,7 +76,7 @@ def notes(rows: Mapping[Key, float], groups: Mapping[Key, Sequence[Record]], met
     """The best row against the next, and so on down the first three.
 
     Args:
-        rows: Rows of one block on redrawn splits, with their means.
+        rows: Rows of one group on redrawn splits, with their means.
     """
     order = sorted(rows, key=lambda key: -rows[key] if metric.higher_is_better else rows[key])[:3]
     return [text for a, b in pairwise(order) if (text := difference(groups, a, b, metric, split))]

@@ -1,4 +1,4 @@
-"""What the blocks of a table can tell apart at all, in sentences beneath it."""
+"""What the groups of a table can tell apart at all, in sentences beneath it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from bench.tasks.base import Metric
 
 
 def resolution(found: Sequence[Compared]) -> list[str]:
-    """For each block its tests and its mde, and what it would take to separate its two best rows."""
-    return [_of_block(block, block.verdicts) for block in found if block.verdicts is not None]
+    """For each group its tests and its mde, and what it would take to separate its two best rows."""
+    return [_of_group(compared, compared.verdicts) for compared in found if compared.verdicts is not None]
 
 
 def apart(found: Sequence[Compared]) -> list[str]:
-    """Why rows of one data set stand in several blocks, in one line a data set."""
+    """Why rows of one data set stand in several groups, in one line a data set."""
     places: dict[tuple[str, str], list[Place]] = defaultdict(list)
-    for block in found:
-        places[block.place.task, block.place.dataset.partition("[")[0]].append(block.place)
+    for compared in found:
+        places[compared.place.task, compared.place.dataset.partition("[")[0]].append(compared.place)
     return [
-        f"{name}: {len(some)} blocks, which are not compared with each other, since they differ in {_differing(some)}"
+        f"{name}: {len(some)} groups, which are not compared with each other, since they differ in {_differing(some)}"
         for (_, name), some in places.items()
         if len(some) > 1
     ]
@@ -48,17 +48,17 @@ def shared_words(pair: Comparison) -> str:
     return f"{pair.seeds} shared seed{'s' * (pair.seeds != 1)}"
 
 
-def _of_block(block: Compared, verdicts: ComparisonGroup) -> str:
+def _of_group(compared: Compared, verdicts: ComparisonGroup) -> str:
     best, second = (verdicts.names[place] for place in verdicts.order[:2])
     pair = verdicts.pair(best, second)
-    few = [block.label(name) for name in verdicts.names if not verdicts.speaks_of_method(name)]
+    few = [compared.label(name) for name in verdicts.names if not verdicts.speaks_of_method(name)]
     whose = "" if len(few) == len(verdicts.names) else f" where {' or '.join(few)} is one of them"
     holds = f"; with fewer than three seeds of these trained models, not of the methods{whose}" if few else ""
     told = (
-        f"{block.place.label}: rows that share a letter in 'ties' are not significantly different "
+        f"{compared.place.label}: rows that share a letter in 'ties' are not significantly different "
         f"({' and '.join(verdicts.tests)}, "
-        f"Holm over {verdicts.pairs} pairs{holds}). {_mdes(block.metric, verdicts, pair)} "
-        f"{block.label(best)} against {block.label(second)}: {pair.verdict}"
+        f"Holm over {verdicts.pairs} pairs{holds}). {_mdes(compared.metric, verdicts, pair)} "
+        f"{compared.label(best)} against {compared.label(second)}: {pair.verdict}"
     )
     return told + ("." if pair.different else f"; to separate them: {pair.budget().text(units_of(pair))}.")
 

@@ -94,7 +94,7 @@ class Row:
         failures: Failed runs.
         cells: Canonical names of the finished runs.
         ranks: Best and worst rank among the rows of its comparison group; None where that is not known.
-        letters: Rows of a block that share a letter are not significantly different.
+        letters: Rows of a group that share a letter are not significantly different.
         names: Part of the cell's name -> how the row is shown to people, where that says more than `key`.
         of_methods: Whether rank and letters speak of the method, not of the trained models alone.
     """
@@ -191,7 +191,7 @@ def stage_of(record: Record, name: str) -> StageResult:
 
 
 def _values(task: str, metrics: list[dict[str, float | None]]) -> dict[str, Estimate]:
-    """Each metric over its runs; what item scores add comes with the block (`bench.tables.comparison_groups`)."""
+    """Each metric over its runs; what item scores add comes with the group (`bench.tables.comparison_groups`)."""
     values = {}
     for metric in metrics_of(task):
         numbers = [value for run in metrics if (value := run.get(metric.name)) is not None]

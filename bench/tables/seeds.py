@@ -11,17 +11,17 @@ from bench.tables.rows import Key
 NAMED = 3  # rows that are named; more are counted
 
 
-def unequal(block: Compared, keys: Collection[Key] = ()) -> str:
+def unequal(compared: Compared, keys: Collection[Key] = ()) -> str:
     """``unequal seeds (4: lora; 2: vpt)``; empty where the rows share all seeds, or no seed plays a part.
 
     Args:
         keys: The rows asked about; all of the group if empty.
     """
-    runs = block.verdicts.runs if block.verdicts is not None else {}
+    runs = compared.verdicts.runs if compared.verdicts is not None else {}
     found: dict[frozenset[Hashable], list[str]] = defaultdict(list)
-    for name in map(name_of, keys or block.keys):
+    for name in map(name_of, keys or compared.keys):
         if name in runs:
-            found[runs[name]].append(block.label(name))
+            found[runs[name]].append(compared.label(name))
     if len(found) < 2:
         return ""
     told = [f"{len(seeds)}: {_named(names)}" for seeds, names in sorted(found.items(), key=lambda one: -len(one[0]))]
@@ -31,8 +31,8 @@ def unequal(block: Compared, keys: Collection[Key] = ()) -> str:
 def seed_notes(found: Sequence[Compared]) -> list[str]:
     """A sentence for the groups whose rows have unequal seeds, one for those of which the same is said."""
     said: dict[str, list[str]] = defaultdict(list)
-    for block in found:
-        said[unequal(block)].append(block.place.label)
+    for compared in found:
+        said[unequal(compared)].append(compared.place.label)
     return [f"{_first(places)}: {words}. {MEANING}" for words, places in said.items() if words]
 
 

@@ -29,7 +29,7 @@ class Table:
     """What a command shows.
 
     Attributes:
-        blocks: The comparison groups with the verdicts on all pairs of their rows.
+        compared: The comparison groups with the verdicts on all pairs of their rows.
         columns: Metrics and facts, in order.
         metrics: The columns that are metrics, by name.
         stages: Whether rows of earlier stages are shown.
@@ -41,7 +41,7 @@ class Table:
     """
 
     rows: list[Row]
-    blocks: list[Compared]
+    compared: list[Compared]
     columns: tuple[str, ...]
     metrics: dict[str, Metric]
     stages: bool
@@ -170,9 +170,9 @@ def _over_splits(
 ) -> list[str]:  # fmt: skip
     """Differences of the best rows where the data seed draws the splits."""
     told = []
-    for block in found:
-        known = {key: rows[key].values.get(block.metric.name) for key in block.keys if block.problem == REDRAWN}
-        told += notes({key: value.mean for key, value in known.items() if value}, groups, block.metric, split)
+    for one in found:
+        known = {key: rows[key].values.get(one.metric.name) for key in one.keys if one.problem == REDRAWN}
+        told += notes({key: value.mean for key, value in known.items() if value}, groups, one.metric, split)
     return told
 
 

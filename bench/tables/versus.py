@@ -44,7 +44,7 @@ class Versus:
 
     Attributes:
         pair: The test and its interval, on the runs that both have; p adjusted over the pairs of their group.
-        rows: Rows of the block, whose seed variance the test shares.
+        rows: Rows of the group, whose seed variance the test shares.
         ahead: How often a run of A was ahead of B's, as a description.
         seeds: Runs of A and of B; the pair has those that both have.
         parts: Heading -> the difference on parts of the items; empty where the metric has no value for a single item.
@@ -118,7 +118,7 @@ def versus(
 def _verdicts(
     records: Sequence[Record], a: Key, b: Key, split: str, look_up: comparison_groups.Scores, by: Metric
 ) -> ComparisonGroup:
-    """All pairs of the block that both rows stand in, the same test as in its table; of two blocks the pair alone."""
+    """All pairs of the group that both rows stand in, the same test as in its table; of two groups the pair alone."""
     groups = group(records)
     names = dict(zip((a, b), distinct_titles(a, b), strict=True))
     together = _beside(records, a, split)
@@ -171,7 +171,7 @@ def check_comparable(
     split: str,
     across_recipes: bool = False,
 ) -> None:
-    """Raise UsageError where two rows stand in different blocks, but for the recipe perhaps, or share no run."""
+    """Raise UsageError where two rows stand in different groups, but for the recipe perhaps, or share no run."""
     one, other = (comparison_groups.place_of(key, runs[0], split) for key, runs in (a, b))
     differing = [field for field in vars(one) if getattr(one, field) != getattr(other, field)]
     together = a[0] in _beside(records, b[0], split)
@@ -184,8 +184,8 @@ def check_comparable(
 
 
 def _beside(records: Sequence[Record], key: Key, split: str) -> list[Key]:
-    """The rows of the block that a row stands in."""
-    return next(keys for keys in comparison_groups.blocks(group(records), split).values() if key in keys)
+    """The rows of the group that a row stands in."""
+    return next(keys for keys in comparison_groups.grouped(group(records), split).values() if key in keys)
 
 
 def shared(a: Sequence[Record], b: Sequence[Record]) -> tuple[list[Record], list[Record]]:

@@ -56,7 +56,7 @@ def _of_other_seeds(found: Versus) -> list[str]:
 
 
 def _in_company(found: Versus) -> list[str]:
-    """What the other rows of the block change."""
+    """What the other rows of the group change."""
     pair, number = found.pair, found.rows * (found.rows - 1) // 2
     pooled = f"; seed variance pooled over {pair.pooled} of them" if pair.pooled > 1 else ""
     if found.rows == 2:

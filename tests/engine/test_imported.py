@@ -80,7 +80,7 @@ def test_they_have_a_row_that_nothing_is_compared_with(digits: Prepared, weights
     assert set(row.warnings) == {"imported"}
     assert set(row.facts.values()) == {None}
     assert (row.ranks, row.letters) == (None, "")
-    assert all(row.key not in block.keys for block in table.blocks if len(block.keys) > 1)
+    assert all(row.key not in block.keys for block in table.compared if len(block.keys) > 1)
     asked = ["compare", "imported", "knn", "--results", str(tmp_path / "runs")]
     refused = CliRunner().invoke(app, asked)
     assert (refused.exit_code, "may not be compared" in refused.output) == (2, True)

@@ -324,7 +324,7 @@ def test_a_closed_form_fit_on_drawn_images_is_not_deterministic() -> None:
         for name, found in rights.items()
         for seed, right in enumerate(found)
     ]
-    block = aggregate(records).blocks[0].verdicts
+    block = aggregate(records).compared[0].verdicts
     assert block is not None
     assert block.pair("pico/knn/stage1", "pico/majority/stage1").test == "crossed t"
     two = aggregate([record for record in records if record.seed < 2])

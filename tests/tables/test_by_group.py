@@ -69,8 +69,8 @@ def test_a_constant_is_said_once_in_the_heading(store: Store) -> None:
 
 def test_earlier_stages_are_shown_and_change_no_verdict(store: Store) -> None:
     plain, staged = make(store, None), make(store, None, stages=True)
-    assert [block.verdicts.pairs for block in plain.blocks if block.verdicts] == [
-        block.verdicts.pairs for block in staged.blocks if block.verdicts
+    assert [compared.verdicts.pairs for compared in plain.compared if compared.verdicts] == [
+        compared.verdicts.pairs for compared in staged.compared if compared.verdicts
     ]
     assert {(row.key.method, row.letters) for row in plain.rows} <= {
         (row.key.method, row.letters) for row in staged.rows
@@ -109,9 +109,9 @@ def test_methods_at_their_own_rates_are_compared_and_two_rates_of_one_method_are
     for seed in (0, 1, 2):
         store.put(*done(name.format("lora", 0.01, seed), right=(350,), n=400))
         store.put(*done(name.format("linear_probe", 0.1, seed), right=(300,), n=400))
-    [block] = make(store, None).blocks
+    [block] = make(store, None).compared
     assert {key.method for key in block.keys} == {"lora", "linear_probe"}
     assert "own learning rate" in " ".join(by_group(make(store, None)).split())
     assert bench.compare("lora", "linear_probe", results=tmp_path).pair.different
     store.put(*done(name.format("lora", 0.001, 0), right=(340,), n=400))
-    assert len(make(store, None).blocks) == 3
+    assert len(make(store, None).compared) == 3

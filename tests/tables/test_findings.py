@@ -27,7 +27,7 @@ def table_of(folder: Path, n: int = 400, seeds: tuple[int, ...] = (0, 1, 2), **r
 
 def said(folder: Path, **right: int) -> list[str]:
     table = table_of(folder, **right)
-    [block] = table.blocks
+    [block] = table.compared
     return list(findings(block, labels(block, table.rows, table.titles), table.evaluations))
 
 
@@ -50,7 +50,7 @@ def test_rows_with_the_same_mean_are_named_together(tmp_path: Path) -> None:
     Store(tmp_path).put(*done(SETTING.format("vpt", 0), right=(380,), n=400))
     text = said(tmp_path, knn=100, lora=380, ridge=378)[0]
     table = make(Store(tmp_path), None)
-    (block,) = table.blocks
+    (block,) = table.compared
     best = text.partition("Best: ")[2].partition(" (some")[0]
     assert sorted(best.split(" and ")) == ["LoRA", "VPT"]
     assert "No significant difference from Ridge regression. Significantly worse: 1 of 2" in text
@@ -69,7 +69,7 @@ def test_many_rows_are_counted_not_listed(tmp_path: Path) -> None:
 def test_more_seeds_are_asked_for_only_where_they_help(tmp_path: Path, seeds: tuple[int, ...], helps: bool) -> None:
     """Runs that agree on every item: with three seeds only images help, with one nothing is known of seeds."""
     table = table_of(tmp_path, n=100, seeds=seeds, linear_probe=80, lora=84)
-    [block] = table.blocks
+    [block] = table.compared
     assert helped_by_seeds(block) == helps
     detectable = list(findings(block, labels(block, table.rows, table.titles)))[1]
     assert ("three seeds are needed" in detectable) == helps

@@ -25,9 +25,9 @@ def found(store: Store, a: str, b: str, split: str = "test") -> Versus:
 
 
 def test_the_pair_is_the_tables(store: Store) -> None:
-    block = aggregate([record.slim() for record in store.all()]).blocks[0].verdicts
-    assert block is not None
-    in_table, alone = block.pair("pico/cladapter/stage1", "pico/lora/stage1"), found(store, "cladapter", "lora")
+    verdicts = aggregate([record.slim() for record in store.all()]).compared[0].verdicts
+    assert verdicts is not None
+    in_table, alone = verdicts.pair("pico/cladapter/stage1", "pico/lora/stage1"), found(store, "cladapter", "lora")
     for field in ("difference", "low", "high", "p", "adjusted", "verdict", "scope", "test", "pooled"):
         assert getattr(alone.pair, field) == getattr(in_table, field), field
     assert alone.rows == 4

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypedDict
 from bench.core.commands import command
 from bench.engine.settings import Settings
 from bench.records import Record, Store
-from bench.tables.comparison_groups import Compared, blocks, finished
+from bench.tables.comparison_groups import Compared, finished, grouped
 from bench.tables.findings import helped_by_seeds
 from bench.tables.naming import RUN, SETTING, naming
 from bench.tables.resampled import redrawn
@@ -38,7 +38,7 @@ def going_on(
     if outcome.failed:
         again = run_again(settings, targets, overrides)
         return f"Next: mend what failed, then only that runs again:\n  {again}\n  {command('table', **place)}"
-    steps = _steps(cells, settings, targets, overrides, outcome.table().blocks)
+    steps = _steps(cells, settings, targets, overrides, outcome.table().compared)
     return "\n".join(["Next:", *(f"  {line}" for line in steps)])
 
 
@@ -66,7 +66,7 @@ def _steps(
 def _looks(ran: Sequence[Record], records: Sequence[Record], settings: Settings, place: _Place) -> Iterator[str]:
     """Commands that look at the setting of the last run; what they name is told from all records of the folder."""
     split, groups = "val" if settings.val_only else "test", group(ran)
-    keys = list(blocks(groups, split).values())[-1]
+    keys = list(grouped(groups, split).values())[-1]
     if len(keys) > 1 and not any(redrawn(groups[key], key, split) for key in keys[-2:]):
         words = [naming(groups[key][0], records) for key in keys[-2:]]
         yield command("compare", *words, *(["--split", split] if settings.val_only else []), **place)

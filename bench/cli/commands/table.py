@@ -59,14 +59,14 @@ def next_step(table: Table, records: Sequence[Record], results: Path) -> str:
     """A command that looks closer: at one of many groups, or at the two best rows of the first; empty where there are
     no two."""
     rows = group(records, table.stages)
-    for block in table.blocks:
-        if block.verdicts is None:
+    for compared in table.compared:
+        if compared.verdicts is None:
             continue
-        if table.everything and len(table.blocks) > 1:
-            record = rows[block.keys[0]][0]
+        if table.everything and len(table.compared) > 1:
+            record = rows[compared.keys[0]][0]
             return command("table", naming(record, records, (*SETTING, "recipe")), results=results)
-        best = [block.verdicts.names[place] for place in block.verdicts.order[:2]]
-        keys = {name_of(key): key for key in block.keys}
+        best = [compared.verdicts.names[place] for place in compared.verdicts.order[:2]]
+        keys = {name_of(key): key for key in compared.keys}
         words = [naming(rows[keys[name]][0], records) for name in best]
         if len(set(words)) == 2:
             return command("compare", *words, results=results)
