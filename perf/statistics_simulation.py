@@ -12,7 +12,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ from worlds import REGIMES, World, labels, predictions
 
 from bench.stats.crossed import Crossed, crossed, crossed_pairs
 from bench.stats.mde import minimum_detectable_effect
-from bench.stats.pooling import pooled
 from bench.stats.pseudo import macro_f1
 from bench.stats.rows import intervals
 from bench.stats.units import grouped
@@ -33,6 +32,13 @@ SIZES, SEEDS, METHODS = (140, 278, 2048), (3, 5, 10), 8
 ALPHA = 0.05
 PLACES = 4_000_000  # scores that are drawn at once
 UPPER = np.triu_indices(METHODS, 1)
+# Points that seeds move each method by.
+UNEVEN = {
+    "equal seed variances (1 point)": (1.0,) * METHODS,
+    "one method 4 points, seven 0.3": (4.0,) + (0.3,) * (METHODS - 1),
+    "four methods 4 points, four 0.3": (4.0,) * (METHODS // 2) + (0.3,) * (METHODS // 2),
+    "from 0.3 to 3 points": tuple(np.geomspace(0.3, 3, METHODS).tolist()),
+}
 HEAD = (
     "| n | S | false positives | wrong | coverage | mde | power | family-wise | wrong | Holm mde | power |\n"
     "|---|---|---|---|---|---|---|---|---|---|---|"
@@ -84,14 +90,12 @@ def batches(
 
 def pair(batch: Scored) -> Crossed:
     """The first two methods, by themselves, as `compare` does."""
-    table = crossed(batch.scores[:, 0] - batch.scores[:, 1])
-    return replace(table, moved=(np.abs(batch.sums[:, 0] - batch.sums[:, 1]) > 1e-12).sum(-1))
+    return only(crossed_pairs(batch.scores[:, :2], batch.sums[:, :2]))
 
 
-def block(batch: Scored) -> Crossed:
+def group(batch: Scored) -> Crossed:
     """All pairs of eight methods, as `compare_all` does."""
-    table = crossed_pairs(batch.scores, batch.sums)
-    return pooled(table, (METHODS - 1) * table.seed_freedom, table.ms_residual > 0)
+    return crossed_pairs(batch.scores, batch.sums)
 
 
 def mdes(table: Crossed, batch: Scored, items: int, alpha: float = ALPHA) -> Array:
@@ -108,7 +112,7 @@ def only(table: Crossed) -> Crossed:
 
 
 def least(table: Crossed) -> Array:
-    """Smallest p of a block's pairs: Holm's procedure finds something exactly if it is at most alpha / pairs."""
+    """Smallest p of a group's pairs: Holm's procedure finds something exactly if it is at most alpha / pairs."""
     return np.asarray(table.p()[..., UPPER[0], UPPER[1]].min(-1))
 
 
@@ -117,7 +121,7 @@ def line(rng: np.random.Generator, world: World, shape: tuple[int, int, int], sc
     n, best, holm = shape[1], world.accuracy, ALPHA / len(UPPER[0])
     null: dict[str, list[Array]] = {name: [] for name in ("p", "wrong", "mde", "family", "family_wrong", "holm")}
     for batch in batches(rng, world, shape, [best] * METHODS, scoring):
-        two, all_pairs = pair(batch), block(batch)
+        two, all_pairs = pair(batch), group(batch)
         null["p"].append(two.p())
         null["wrong"].append(two.seeds_fixed().p())
         null["mde"].append(mdes(two, batch, n))
@@ -127,7 +131,7 @@ def line(rng: np.random.Generator, world: World, shape: tuple[int, int, int], sc
     got = {name: np.concatenate(values) for name, values in null.items()}
     mde, mde_holm = float(np.median(got["mde"])), float(np.median(got["holm"]))
     power, covered = apart(rng, world, shape, scoring, mde)
-    power_holm = apart_in_block(rng, world, shape, scoring, mde_holm, holm)
+    power_holm = apart_in_group(rng, world, shape, scoring, mde_holm, holm)
     return [
         float((got["p"] <= ALPHA).mean()), float((got["wrong"] <= ALPHA).mean()), covered, mde, power,
         float((got["family"] <= holm).mean()), float((got["family_wrong"] <= holm).mean()), mde_holm, power_holm,
@@ -154,12 +158,12 @@ def apart(
     return float(np.concatenate(found).mean()), float(np.concatenate(covered).mean())
 
 
-def apart_in_block(
+def apart_in_group(
     rng: np.random.Generator, world: World, shape: tuple[int, int, int], scoring: Scoring, by: float, level: float
 ) -> float:
     """Power of one pair at Holm's first level when one of eight methods is worse by so much."""
     accuracies = [world.accuracy, worse(world, scoring, by)] + [world.accuracy] * (METHODS - 2)
-    found = [only(block(b)).p() <= level for b in batches(rng, world, shape, accuracies, scoring)]
+    found = [only(group(b)).p() <= level for b in batches(rng, world, shape, accuracies, scoring)]
     return float(np.concatenate(found).mean())
 
 
@@ -177,7 +181,7 @@ def section(
 
 
 def row_coverage(rng: np.random.Generator, replicates: int) -> str:
-    """Coverage of the rows' intervals in a block of eight methods, and their median width, in points."""
+    """Coverage of the rows' intervals in a group of eight methods, and their median width, in points."""
     lines = ["| world | n | S | coverage | width | wrong: items only |", "|---|---|---|---|---|---|"]
     for world in REGIMES:
         for n, seeds in ((278, 2), (278, 3), (278, 5), (2048, 3)):
@@ -207,32 +211,50 @@ def document(replicates: int) -> str:
     parts.append(section("Clusters ignored: items are the units", rng, clusters, right_or_wrong, (280,), replicates))
     for world in REGIMES[:4]:
         parts.append(section(f"Macro-F1: {world.name}", rng, world, by_f1, SIZES, replicates))
-    uneven = World("unequal seeds", tuple(np.geomspace(0.3, 3, METHODS).tolist()))
-    parts.append(family(rng, uneven, replicates))
+    parts += [family(rng, title, points, 4 * replicates) for title, points in UNEVEN.items()]
     parts.append(
-        "**Rows: intervals in a block of eight methods (half as many replicates)**\n\n"
+        "**Rows: intervals in a group of eight methods (half as many replicates)**\n\n"
         + row_coverage(rng, max(replicates // 2, 1))
     )
     minutes = (time.process_time() - began) / 60
     return f"{replicates} replicates a line, {minutes:.0f} minutes of processor time.\n\n" + "\n".join(parts)
 
 
-def family(rng: np.random.Generator, world: World, replicates: int) -> str:
-    """Family-wise errors where one method's seeds vary ten times as much as another's."""
+def family(rng: np.random.Generator, title: str, points: tuple[float, ...], replicates: int) -> str:
+    """Errors and power where seeds change methods unequally: of all pairs, of the worst one, of the family."""
     lines = [
-        "**Methods with unequal seed variance (0.3 to 3 points)**\n",
-        "| n | S | family-wise | wrong |",
-        "|---|---|---|---|",
+        f"**Methods with unequal seeds: {title}**\n",
+        "| n | S | false positives | worst pair | coverage | family-wise | wrong | power: quiet pair | noisy pair |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
-    accuracies, holm = [world.accuracy] * METHODS, ALPHA / len(UPPER[0])
-    for n in SIZES:
-        for seeds in SEEDS:
-            tables = [block(b) for b in batches(rng, world, (replicates, n, seeds), accuracies, right_or_wrong)]
-            all_least = ([least(t) for t in tables], [least(t.seeds_fixed()) for t in tables])
-            rates = [float((np.concatenate(some) <= holm).mean()) for some in all_least]
-            lines.append(f"| {n} | {seeds} | {100 * rates[0]:.1f} | {100 * rates[1]:.1f} |")
-            print(lines[-1], flush=True)
+    for n in SIZES[1:]:
+        for seeds in (3, 4, 5, 10):
+            values = uneven_line(rng, World(title, points), (replicates, n, seeds))
+            lines.append("| " + " | ".join([str(n), str(seeds), *(f"{100 * v:.1f}" for v in values)]) + " |")
+            print(title, lines[-1], flush=True)
     return "\n".join(lines) + "\n"
+
+
+def uneven_line(rng: np.random.Generator, world: World, shape: tuple[int, int, int]) -> list[float]:
+    """Shares of one such world; power is that of finding 5 points at alpha, for this pair alone."""
+    holm, p, covered, first, wrong, powers = ALPHA / len(UPPER[0]), [], [], [], [], []
+    for batch in batches(rng, world, shape, [world.accuracy] * METHODS, right_or_wrong):
+        table = group(batch)
+        p.append(table.p()[..., UPPER[0], UPPER[1]])
+        half = table.half_width(1 - ALPHA)[..., UPPER[0], UPPER[1]]
+        covered.append(np.abs(table.mean[..., UPPER[0], UPPER[1]]) <= half)
+        first.append(least(table))
+        wrong.append(least(table.seeds_fixed()))
+    worse_ends = [world.accuracy - 0.05, *[world.accuracy] * (METHODS - 2), world.accuracy - 0.05]
+    for batch in batches(rng, world, shape, worse_ends, right_or_wrong):
+        found = group(batch).p() <= ALPHA
+        powers.append(np.stack([found[..., METHODS - 1, METHODS - 2], found[..., 0, 1]], -1))
+    rejected = (np.concatenate(p) <= ALPHA).mean(0)
+    return [
+        float(rejected.mean()), float(rejected.max()), float(np.concatenate(covered).mean()),
+        float((np.concatenate(first) <= holm).mean()), float((np.concatenate(wrong) <= holm).mean()),
+        *np.concatenate(powers).mean(0).tolist(),
+    ]  # fmt: skip
 
 
 def main() -> None:

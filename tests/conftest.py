@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 # Before torch is imported anywhere: workers on few cores must not fight for them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 set_before_torch()
+# What a terminal says of itself is no part of a test.
+for _name in ("FORCE_COLOR", "COLUMNS", "LINES"):
+    os.environ.pop(_name, None)
 
 # A loaded machine is slow, not wrong. `--hypothesis-profile full` tries more (tox -e full).
 settings.register_profile("fast", deadline=None, max_examples=30)

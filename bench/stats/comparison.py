@@ -35,7 +35,6 @@ class Comparison:
         untestable: Whether no outcome on the units that differ could have been: not tied, but unknown.
         table: The analysis of variance behind it.
         level: Holm's first level, alpha / pairs, at which the pair would be found different in any company.
-        pooled: Methods of the group whose seed variance was taken together; 1: the pair's own.
     """
 
     names: tuple[str, str]
@@ -60,7 +59,6 @@ class Comparison:
     untestable: bool
     table: Crossed
     level: float
-    pooled: int
 
     @property
     def verdict(self) -> str:

@@ -117,7 +117,7 @@ class ComparisonGroup:
             units=table.units,
             seeds=int(self.matched.shared[at]),
             unit_freedom=table.freedoms[0],
-            seed_freedom=None if table.ms_residual == 0 and table.ms_seeds == 0 else table.freedoms[1],
+            seed_freedom=None if table.ms_residual == 0 and table.ms_seeds == 0 else float(table.freedoms[1]),
             variance=float(table.variance),
             mde=float(self.mdes[at]),
             mde_holm=float(self.mdes_holm[at]),
@@ -126,7 +126,6 @@ class ComparisonGroup:
             untestable=bool(self.untestable[at]),
             table=table,
             level=self.alpha / self.pairs,
-            pooled=self.matched.pooled,
         )
 
     def _half_width(self, table: Crossed, p: float) -> float:
@@ -188,9 +187,9 @@ def compare_all(
 ) -> ComparisonGroup:
     """Compare every pair of methods of one comparison group.
 
-    Each pair is compared on the runs that both have: the crossed t test over units and runs with the seed variance of
-    the group; below three shared runs mid-p McNemar for right or wrong, a paired t test over units for other scores.
-    Holm's adjustment is over all pairs.
+    Each pair is compared on the runs that both have: the crossed t test over units and runs, with each method's own
+    seed variance; below three shared runs mid-p McNemar for right or wrong, a paired t test over units for other
+    scores. Holm's adjustment is over all pairs.
 
     Args:
         scores: Method -> (n, S): a score for each test item and run, such as right or wrong, Dice, or jackknife

@@ -40,7 +40,7 @@ def over_folds(differences: Array, test_share: float, level: float = 0.95) -> Fo
     values = np.asarray(differences, float)
     if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all() or test_share <= 0:
         raise StatisticsError("Cross-validation needs two folds or more, finite scores, and n_test / n_train above 0.")
-    mean, freedom = float(values.mean()), (len(values) - 1.0, 1.0)
+    mean, freedom = float(values.mean()), (len(values) - 1.0, np.asarray(1.0))
     parts = (np.asarray((1 / len(values) + test_share) * values.var(ddof=1)), np.asarray(0.0))
     half = float(half_width(parts, freedom, level))
     return Folds(mean, mean - half, mean + half, float(p_value(np.asarray(mean), parts, freedom)), len(values))

@@ -12,11 +12,10 @@ import numpy as np
 from bench.stats.crossed import FEWEST_SEEDS, Crossed, crossed_pairs
 from bench.stats.errors import StatisticsError
 from bench.stats.mcnemar import midp_pairs
-from bench.stats.pooling import pooled
 from bench.stats.units import grouped
 
 Array = np.ndarray[Any, np.dtype[Any]]
-FIELDS = ("mean", "ms_units", "ms_seeds", "ms_residual", "seeds", "moved")
+FIELDS = ("mean", "ms_units", "ms_seeds", "ms_residual", "seeds", "moved", "seed_freedom")
 Labels = Mapping[str, Sequence[Hashable]]
 Kind = frozenset[Hashable] | None  # the runs of a method; None if it is the same in all
 
@@ -31,7 +30,6 @@ class Matched:
         of_methods: (k, k) whether a pair speaks of methods, not of the trained models alone.
         means: (k, k) mean of the first method over the runs that it shares with the second; over its own without any.
         shared: (k, k) how many runs they share; 1 of two deterministic methods.
-        pooled: Methods whose seed variance was taken together; 1: each pair's own.
     """
 
     table: Crossed
@@ -39,7 +37,6 @@ class Matched:
     of_methods: Array
     means: Array
     shared: Array
-    pooled: int
 
 
 def match(
@@ -71,9 +68,8 @@ def match(
             cube = np.stack([_runs(scores[names[m]], labels[names[m]], both) for m in members])
             of_none = one is None and other is None  # two deterministic methods
             found.fill(kinds[one], kinds[other], _analyse(cube, groups), 1 if of_none else len(both), of_none)
-    varying = found.varying([name not in fixed for name in names])
-    table = found.table(varying)
-    return Matched(table, found.midp, found.of_methods, found.means, found.shared, max(varying, 1))
+    table = Crossed(**found.fields, units=found.units)
+    return Matched(table, found.midp, found.of_methods, found.means, found.shared)
 
 
 def check_fixed(scores: Mapping[str, Array], fixed: Collection[str]) -> None:
@@ -108,23 +104,6 @@ class _Pairs:
             self.means[cells], self.shared[cells] = means[inside[0]], shared
             self.of_methods[cells] = fixed or bool((part.seeds >= FEWEST_SEEDS).all())
         self.units = table.units
-
-    @property
-    def counted(self) -> Array:
-        """(k, k) pairs that tell something of seeds."""
-        return np.asarray((self.fields["seeds"] >= FEWEST_SEEDS) & (self.fields["ms_residual"] > 0))
-
-    def varying(self, random: Sequence[bool]) -> int:
-        """Methods that tell something of seeds."""
-        return int((self.counted.any(1) & np.asarray(random)).sum())
-
-    def table(self, varying: int) -> Crossed:
-        """All analyses; the seed variance is the group's where it has three seeds."""
-        seeds, counted = self.fields["seeds"], self.counted
-        if not counted.any():
-            return Crossed(**self.fields, units=self.units, seed_freedom=1.0)
-        table = Crossed(**self.fields, units=self.units, seed_freedom=float(seeds[counted].min()) - 1)
-        return pooled(table, max(varying - 1, 1) * (float(seeds[counted].mean()) - 1), counted)
 
 
 def _shared(one: Kind, other: Kind) -> frozenset[Hashable]:

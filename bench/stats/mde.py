@@ -60,12 +60,20 @@ def minimum_detectable_effect(
         answers: Number of items, if their scores are right or wrong.
     """
     of_units, of_seeds = table.parts
-    units, seeds = (detectable(free, alpha, power) ** 2 for free in table.freedoms)
+    units, seeds = (_squared(np.asarray(free), alpha, power) for free in table.freedoms)
     if shares is None:
         return np.sqrt(of_units * units + of_seeds * seeds)
-    single = np.minimum(of_seeds, table.ms_residual / (table.units * table.seeds))  # seeds that turn single answers
+    size = table.units * table.seeds
+    single = np.minimum(of_seeds, (table.ms_residual - table.known) / size)  # seeds that turn single answers
     found = _Growing(shares, of_units * units + single * seeds, (of_seeds - single) * seeds)
-    return found.solve(0.0 if answers is None else units / answers, table.seeds)
+    return found.solve(0.0 if answers is None else float(units) / answers, table.seeds)
+
+
+def _squared(freedom: Array, alpha: float, power: float) -> Array:
+    """Square of `detectable` for each number of degrees of freedom, of which there are few different ones."""
+    values, which = np.unique(freedom, return_inverse=True)
+    found = np.array([detectable(value, alpha, power) ** 2 for value in values.tolist()])
+    return np.asarray(found[which].reshape(freedom.shape))
 
 
 class _Growing:

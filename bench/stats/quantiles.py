@@ -26,35 +26,38 @@ def t_quantile(freedom: float, level: float) -> float:
     return float(stdtrit(freedom, 0.5 + level / 2))
 
 
-def half_width(parts: tuple[Array, Array], freedoms: tuple[float, float], level: float) -> Array:
+def half_width(parts: tuple[Array, Array], freedoms: tuple[float, Array], level: float) -> Array:
     """Half the width of the interval of a mean.
 
     Args:
         parts: The two estimates of variance, A and B.
-        freedoms: Their degrees of freedom.
+        freedoms: Their degrees of freedom; of the second one for each mean.
     """
-    return np.sqrt(sum(part * t_quantile(free, level) ** 2 for part, free in zip(parts, freedoms, strict=True)))
+    quantiles = (np.asarray(stdtrit(free, 0.5 + level / 2)) for free in freedoms)
+    return np.sqrt(sum(part * t**2 for part, t in zip(parts, quantiles, strict=True)))
 
 
-def p_value(mean: Array, parts: tuple[Array, Array], freedoms: tuple[float, float]) -> Array:
+def p_value(mean: Array, parts: tuple[Array, Array], freedoms: tuple[float, Array]) -> Array:
     """Two-sided p of "the mean is zero": one less the level at which `half_width` just reaches the mean.
 
     Found on a table of quantiles that all means share; right to four digits, and 0 below 1e-40.
     """
-    first, second = (_squares(free) for free in freedoms)
-    mean, a, b = np.broadcast_arrays(np.abs(mean), *parts)
+    mean, a, b, free = np.broadcast_arrays(np.abs(mean), *parts, freedoms[1])
+    values, which = np.unique(free, return_inverse=True)
+    first, seconds = _squares(freedoms[0]), np.stack([_squares(value) for value in values.tolist()])
+    which = which.reshape(mean.shape)
     low, high = np.zeros(mean.shape, int), np.full(mean.shape, STEPS - 1)  # half widths fall along the table
     for _ in range(STEPS.bit_length()):
         middle = (low + high) // 2
-        beyond = np.sqrt(a * first[middle] + b * second[middle]) > mean
+        beyond = np.sqrt(a * first[middle] + b * seconds[which, middle]) > mean
         low, high = np.where(beyond, middle, low), np.where(beyond, high, middle)
-    left, right = (np.sqrt(a * first[i] + b * second[i]) for i in (low, high))
+    left, right = (np.sqrt(a * first[i] + b * seconds[which, i]) for i in (low, high))
     with np.errstate(invalid="ignore", divide="ignore"):
         part = np.clip((left - mean) / (left - right), 0, 1)
     logs = _logs()
     found = np.exp(logs[low] + np.where(np.isfinite(part), part, 0) * (logs[high] - logs[low]))
     unclear = (a + b) == 0
-    found = np.where(mean > np.sqrt(a * first[0] + b * second[0]), 0.0, found)
+    found = np.where(mean > np.sqrt(a * first[0] + b * seconds[which, 0]), 0.0, found)
     return np.where(unclear, np.where(mean == 0, 1.0, 0.0), found)
 
 

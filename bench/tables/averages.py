@@ -66,7 +66,7 @@ def _estimate(values: list[Estimate]) -> Estimate:
         low, high = mean - below, mean + above
     covers = "items and seeds" if all(value.covers == "items and seeds" for value in values) else values[0].covers
     ends = fmean(value.seed_low for value in values), fmean(value.seed_high for value in values)
-    return Estimate(mean, low, high, covers, 1, *ends, min(value.runs for value in values))
+    return Estimate(mean, low, high, covers, *ends, min(value.runs for value in values))
 
 
 @lru_cache(maxsize=256)

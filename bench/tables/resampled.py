@@ -48,7 +48,7 @@ def estimate(records: Sequence[Record], key: Key, metric: Metric, split: str) ->
         return None
     varies = folds.high > folds.low  # equal values say nothing of how far new ones would lie apart
     low, high = (max(metric.low, folds.low), min(metric.high, folds.high)) if varies else (None, None)
-    return Estimate(folds.mean, low, high, COVERS, 1, min(values), max(values), folds.folds)
+    return Estimate(folds.mean, low, high, COVERS, min(values), max(values), folds.folds)
 
 
 def difference(

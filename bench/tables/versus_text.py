@@ -58,12 +58,9 @@ def _of_other_seeds(found: Versus) -> list[str]:
 def _in_company(found: Versus) -> list[str]:
     """What the other rows of the group change."""
     pair, number = found.pair, found.rows * (found.rows - 1) // 2
-    pooled = f"; seed variance pooled over {pair.pooled} of them" if pair.pooled > 1 else ""
     if found.rows == 2:
         return []
-    return [
-        f"  among the {found.rows} rows of their group: p = {pair.adjusted:.4f} by Holm over {number} pairs{pooled}"
-    ]
+    return [f"  among the {found.rows} rows of their group: p = {pair.adjusted:.4f} by Holm over {number} pairs"]
 
 
 def _deviations(pair: Comparison, scale: int, digits: int) -> str:

@@ -45,15 +45,27 @@ def test_two_methods_in_a_block_are_the_pair_alone() -> None:
     assert block.mde == alone.mde
 
 
-def test_a_block_pools_what_its_methods_tell_of_seeds() -> None:
-    scores = drawn([0.85] * 8, world=World("", 2.0))
+def test_a_pair_is_the_same_in_any_company() -> None:
+    """Its own two methods say how much seeds change them; a noisy third does not change p, interval or MDE."""
+    scores = drawn([0.85] * 8, world=World("", (0.3,) * 7 + (6.0,)))
     pair, alone = compare_all(named(scores)).pair("m0", "m1"), compare(scores[0], scores[1])
-    assert (alone.seed_freedom, pair.seed_freedom) == (2, 14)
-    assert float(pair.table.ms_seeds) > float(alone.table.ms_seeds) * (1 - 1e-9)
-    assert pair.mde < alone.mde
+    for field in ("difference", "low", "high", "p", "seed_freedom", "mde", "variance"):
+        assert getattr(pair, field) == pytest.approx(getattr(alone, field), rel=1e-4), field
+    assert pair.adjusted >= pair.p
 
 
-def test_the_tables_of_a_block_agree_with_each_other() -> None:
+def test_degrees_of_freedom_are_welchs() -> None:
+    scores = drawn([0.85] * 3, world=World("", (6.0, 0.0, 6.0)), seeds=5)
+    own = [len(one) * one.mean(0).var(ddof=1) for one in scores]
+    for a, b in ((0, 1), (0, 2), (1, 2)):
+        expected = 4 * (own[a] + own[b]) ** 2 / (own[a] ** 2 + own[b] ** 2)
+        found = compare_all(named(scores)).pair(f"m{a}", f"m{b}").seed_freedom
+        assert found is not None
+        assert 0 <= expected - found < 0.05
+        assert 4 <= found <= 8
+
+
+def test_the_tables_of_a_group_agree_with_each_other() -> None:
     block = compare_all(named(drawn([0.95, 0.94, 0.8, 0.6], seeds=5)))
     assert block.letters["m0"].startswith("a")
     assert block.ranks["m3"] == (4, 4)
