@@ -21,7 +21,8 @@ class Comparison:
         difference: The first mean less the second.
         low, high: Ends of the interval of the difference at level 1 - alpha, for this pair alone.
         p: Two-sided p-value of "equal", for this pair alone.
-        adjusted: The same after Holm's adjustment over the group's pairs; equal to ``p`` for two methods alone.
+        adjusted: The same after Holm's adjustment over the group's pairs, with seed variances moderated over the group;
+            equal to ``p`` for two methods alone.
         scope: ``methods``: holds for new items and new seeds. ``models``: for new items and these trained models.
         test: ``crossed t``, ``mid-p McNemar``, or ``paired t`` (units only).
         items, units, seeds: Test items, independent units among them, and shared runs; 1 run of two deterministic
@@ -33,7 +34,7 @@ class Comparison:
         mde_holm: The same at Holm's first level, alpha / pairs.
         different: Whether the pair was found different (adjusted p at most alpha).
         untestable: Whether no outcome on the units that differ could have been: not tied, but unknown.
-        table: The analysis of variance behind it.
+        table: The analysis of variance behind ``adjusted``.
         level: Holm's first level, alpha / pairs, at which the pair would be found different in any company.
     """
 

@@ -29,7 +29,8 @@ class ComparisonGroup:
     Attributes:
         names: The methods, as given.
         means: (k,) mean score of each over all its runs.
-        p, adjusted: (k, k) two-sided p-values, for each pair alone and after Holm's adjustment over all pairs.
+        p: (k, k) two-sided p-values of each pair alone.
+        adjusted: (k, k) Holm's adjustment over all pairs, with moderated seed variances; never below ``p``.
         different: (k, k) pairs found different at ``alpha`` after adjustment.
         untestable: (k, k) pairs that could not have been, whatever the outcome on the units that differ.
         matched: The analyses behind them.
@@ -81,12 +82,12 @@ class ComparisonGroup:
     @cached_property
     def mdes(self) -> Array:
         """(k, k) minimum detectable effect of each pair at alpha."""
-        return self._mdes(self.alpha)
+        return self._mdes(self.matched.table, self.alpha)
 
     @cached_property
     def mdes_holm(self) -> Array:
         """(k, k) the same at Holm's first level, alpha / pairs."""
-        return self._mdes(self.alpha / self.pairs)
+        return np.maximum(self.mdes, self._mdes(self.matched.family, self.alpha / self.pairs))
 
     @property
     def mde(self) -> float:
@@ -124,7 +125,7 @@ class ComparisonGroup:
             alpha=self.alpha,
             different=bool(self.different[at]),
             untestable=bool(self.untestable[at]),
-            table=table,
+            table=self.matched.family.at(at),
             level=self.alpha / self.pairs,
         )
 
@@ -159,12 +160,12 @@ class ComparisonGroup:
         seeds = np.broadcast_to(self.matched.table.seeds, self.p.shape)[upper]
         return sorted({_test(int(s), float(midp)) for s, midp in zip(seeds, self.matched.midp[upper], strict=True)})
 
-    def _mdes(self, alpha: float) -> Array:
+    def _mdes(self, table: Crossed, alpha: float) -> Array:
         """Infinite where no outcome on so few units could be found."""
         if least_p(self.matched.table.units) > alpha:
             return np.full(self.p.shape, np.inf)
         upper, (low, high) = _upper(len(self.names)), self.bounds
-        table, mdes = self.matched.table.at(upper), np.zeros(self.p.shape)
+        table, mdes = table.at(upper), np.zeros(self.p.shape)
         if np.isfinite([low, high]).all():
             shares = (self.means - low) / (high - low)
             shares = shares if self.higher_is_better else 1 - shares
@@ -189,7 +190,8 @@ def compare_all(
 
     Each pair is compared on the runs that both have: the crossed t test over units and runs, with each method's own
     seed variance; below three shared runs mid-p McNemar for right or wrong, a paired t test over units for other
-    scores. Holm's adjustment is over all pairs.
+    scores. Holm's adjustment is over all pairs, with seed variances moderated over the group; a pair is found
+    different where its own p says so too.
 
     Args:
         scores: Method -> (n, S): a score for each test item and run, such as right or wrong, Dice, or jackknife
@@ -212,11 +214,11 @@ def compare_all(
     if (means < bounds[0] - SLACK).any() or (means > bounds[1] + SLACK).any():
         raise StatisticsError(f"Mean scores lie outside {bounds}; give the metric's own bounds.")
     matched = match(averaged, labels, groups, deterministic)
-    p = _decided(matched)
+    p, family = _decided(matched, matched.table), _decided(matched, matched.family)
     upper = _upper(len(checked))
     adjusted, out_of_reach = np.ones_like(p), np.zeros(p.shape, bool)
-    adjusted[upper] = holm(p[upper])
-    out_of_reach[upper] = untestable(p[upper], matched.table.smallest_p[upper], alpha)
+    adjusted[upper] = np.maximum(p[upper], holm(family[upper]))
+    out_of_reach[upper] = untestable(family[upper], matched.table.smallest_p[upper], alpha) & (adjusted[upper] > alpha)
     adjusted, out_of_reach = np.minimum(adjusted, adjusted.T), out_of_reach | out_of_reach.T
     return ComparisonGroup(
         names=tuple(checked),
@@ -241,9 +243,9 @@ def _test(seeds: int, midp: float) -> str:
     return "crossed t" if seeds >= FEWEST_SEEDS else "paired t"
 
 
-def _decided(matched: Matched) -> Array:
+def _decided(matched: Matched, table: Crossed) -> Array:
     """The p-value of each pair: mid-p where it applies, else of the t test; 1 on the diagonal."""
-    found = np.where(np.isfinite(matched.midp), matched.midp, matched.table.p())
+    found = np.where(np.isfinite(matched.midp), matched.midp, table.p())
     found[np.diag_indices(len(found))] = 1.0
     return found
 

@@ -106,6 +106,10 @@ class Crossed:
         none = np.zeros_like(self.ms_seeds)
         return replace(self, ms_seeds=none, ms_residual=none)
 
+    def with_seeds(self, own: Array, freedom: Array) -> Crossed:
+        """All pairs (..., k, k) of methods with these mean squares of seeds (..., k) at so many degrees of freedom."""
+        return replace(self, ms_seeds=own[..., :, None] + own[..., None, :], seed_freedom=_welch(own, freedom))
+
     def scaled(self, factor: float) -> Crossed:
         """The analysis of the scores times a factor."""
         ms = [square * factor**2 for square in (self.ms_units, self.ms_seeds, self.ms_residual)]
@@ -196,15 +200,16 @@ def crossed_pairs(scores: Array, sums: Array | None = None) -> Crossed:
     moved = _moved_pairs(scores.mean(-1) if sums is None else sums)
     found = _assemble(means[..., :, None] - means[..., None, :], squares, (n, seeds), moved)
     own = n * scores.mean(-2).var(-1, ddof=1) if seeds > 1 else np.zeros(means.shape)
+    return found.with_seeds(own, np.full(means.shape, seeds - 1.0))
+
+
+def _welch(own: Array, freedom: Array) -> Array:
+    """Degrees of freedom (..., k, k) of sums of two mean squares, rounded down to one of few values."""
     one, other = own[..., :, None], own[..., None, :]
-    return replace(found, ms_seeds=one + other, seed_freedom=_welch(one, other, seeds - 1))
-
-
-def _welch(one: Array, other: Array, freedom: int) -> Array:
-    """Degrees of freedom of a sum of two mean squares, rounded down to twentieths, of which there are few."""
-    squares = one**2 + other**2
-    found = np.where(squares > 0, (one + other) ** 2 / np.where(squares > 0, squares, 1.0), 1.0)
-    return np.asarray(np.floor(STEPS * freedom * found + TOLERANCE) / STEPS)
+    parts = one**2 / np.maximum(freedom, 1.0)[..., :, None] + other**2 / np.maximum(freedom, 1.0)[..., None, :]
+    found = (one + other) ** 2 / np.where(parts > 0, parts, 1.0)
+    least = np.minimum(freedom[..., :, None], freedom[..., None, :])
+    return np.asarray(np.floor(STEPS * np.where(parts > 0, found, least) + TOLERANCE) / STEPS)
 
 
 def finite(scores: Array) -> Array:

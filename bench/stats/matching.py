@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.stats.crossed import FEWEST_SEEDS, Crossed, crossed_pairs
+from bench.stats.crossed import FEWEST_SEEDS, Crossed, crossed, crossed_pairs
 from bench.stats.errors import StatisticsError
 from bench.stats.mcnemar import midp_pairs
+from bench.stats.moderation import FEWEST, moderated
 from bench.stats.units import grouped
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -25,7 +26,8 @@ class Matched:
     """Analyses of all pairs of k methods.
 
     Attributes:
-        table: (k, k) analyses.
+        table: (k, k) analyses, each from its own two methods.
+        family: The same with seed variances moderated over the group, for a verdict on all pairs together.
         midp: (k, k) mid-p values; NaN where a t test decides.
         of_methods: (k, k) whether a pair speaks of methods, not of the trained models alone.
         means: (k, k) mean of the first method over the runs that it shares with the second; over its own without any.
@@ -33,6 +35,7 @@ class Matched:
     """
 
     table: Crossed
+    family: Crossed
     midp: Array
     of_methods: Array
     means: Array
@@ -69,7 +72,24 @@ def match(
             of_none = one is None and other is None  # two deterministic methods
             found.fill(kinds[one], kinds[other], _analyse(cube, groups), 1 if of_none else len(both), of_none)
     table = Crossed(**found.fields, units=found.units)
-    return Matched(table, found.midp, found.of_methods, found.means, found.shared)
+    random = [name not in fixed and scores[name].shape[1] > 1 for name in names]
+    family = _moderated(table, [crossed(grouped(scores[name], groups)[0]) for name in names], np.array(random))
+    return Matched(table, family, found.midp, found.of_methods, found.means, found.shared)
+
+
+def _moderated(table: Crossed, rows: Sequence[Crossed], random: Array) -> Crossed:
+    """All pairs with moderated seed variances; a method's own is told by all of its runs."""
+    own, freedom = (np.array([float(value) for value in values]) for values in _seeds_of(rows))
+    varying = random & (own > 0)
+    if varying.sum() < FEWEST:
+        return table
+    own[~varying] = 0.0
+    own[varying], freedom[varying] = moderated(own[varying], freedom[varying])
+    return table.with_seeds(own, freedom)
+
+
+def _seeds_of(rows: Sequence[Crossed]) -> tuple[list[Array], list[Array]]:
+    return [row.ms_seeds for row in rows], [np.maximum(row.seed_freedom, 1.0) for row in rows]
 
 
 def check_fixed(scores: Mapping[str, Array], fixed: Collection[str]) -> None:

@@ -76,9 +76,10 @@ def test_no_seed_helps_methods_that_no_seed_changes() -> None:
 def test_the_budget_is_for_holms_level() -> None:
     """A pair that would be found alone, but not among 45, needs more: it is not told that it has enough."""
     rng = np.random.default_rng(1)
-    base = (rng.random((400, 3)) < 0.7) * 1.0
-    block = {f"m{i}": np.where(rng.random((400, 3)) < 0.1, 1 - base, base) for i in range(9)}
-    pair = compare_all(block).pair("m0", "m1")
+    base = (rng.random((400, 1)) < 0.7) * np.ones((1, 3))
+    own = [np.where(rng.random((400, 1)) < 0.1, 1 - base, base) for _ in range(9)]
+    scores = {f"m{i}": np.where(rng.random((400, 3)) < 0.03, 1 - one, one) for i, one in enumerate(own)}
+    pair = compare_all(scores).pair("m0", "m1")
     assert pair.level == pytest.approx(0.05 / 36)
     promised, alone = pair.budget(0.03), noise_budget(pair.table, 0.03)
     assert promised.more_units > alone.more_units > 0  # type: ignore[operator]
