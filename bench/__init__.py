@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bench.api.outcome import Outcome as Outcome
     from bench.api.plot import plot as plot
     from bench.api.predict import predict as predict
+    from bench.api.rank import rank as rank
     from bench.api.report import report as report
     from bench.api.reproduce import reproduce as reproduce
     from bench.api.run import run as run
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from bench.records import load_records as load_records
 
 # What is imported on first use: the command line must answer at once.
-_COMMANDS = ("run", "compare", "table", "plot", "report", "predict", "errors", "verify", "reproduce")
+_COMMANDS = ("run", "compare", "table", "rank", "plot", "report", "predict", "errors", "verify", "reproduce")
 _DOOR = {
     **{name: f"bench.api.{name}" for name in _COMMANDS},
     "Outcome": "bench.api.outcome",

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.api.places import Place, Results, joined, opened, path
+from bench.api.chosen import chosen
+from bench.api.places import Place, Results, opened, path
 from bench.core.errors import UsageError, nearest
 from bench.records import Store
 
@@ -55,7 +56,9 @@ def plot(
     given = {"x": x, "stage": stage, "split": split, "paper": paper, "stages": "true" if stages else None}
     options = {option: value for option, value in given.items() if value is not None}
     with opened(results, plugins) as store:
-        chart = draw(name, Request(store, joined(filter), options, lambda paper: judged(store, paper), published))
+        chart = draw(
+            name, Request(store, chosen(store, filter), options, lambda paper: judged(store, paper), published)
+        )
     if file:
         chart.save(file, format)
     return chart

@@ -17,7 +17,7 @@ from typing import Any
 import typer
 
 from bench.cli import results as options
-from bench.cli.commands import compare, cost, errors, plot, table, verify
+from bench.cli.commands import compare, cost, errors, plot, rank, table, verify
 from bench.cli.options import application
 from bench.core.atomic import write_text
 from bench.core.commands import command
@@ -31,6 +31,7 @@ MAKERS: dict[str, tuple[Callable[..., None], Callable[..., str]]] = {
     "table": (options.table, table.text),
     "compare": (options.compare, compare.text),
     "errors": (options.errors, errors.text),
+    "rank": (options.rank, rank.text),
     "verify": (options.verify, verify.text),
     "plot": (options.plot, plot.text),
     "results cost": (options.cost, cost.text),

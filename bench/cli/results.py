@@ -131,6 +131,27 @@ def compare(
 
 
 @results_app.command()
+def rank(
+    ctx: typer.Context,
+    filter: Annotated[list[str] | None, typer.Argument(metavar="[FILTER]...", help="As for bench table.")] = None,
+    results: Results = Path("runs"),
+    format: Annotated[str, typer.Option(metavar="NAME", help="text, md, csv or json.")] = "text",
+    figure: Annotated[
+        Path | None, typer.Option("--figure", metavar="FILE", help="Critical-difference diagram: png, svg, pdf, html.")
+    ] = None,
+    names: Annotated[bool, typer.Option("--names", help="Spell everything as in cells' names.")] = False,
+    label: Annotated[list[str] | None, typer.Option(metavar="NAME=TITLE", help="A title of your own.")] = None,
+    plugins: Plugins = None,
+) -> None:
+    """Rank methods over several data sets: mean ranks with tests, wins, ties and losses."""
+    from bench.cli.commands import rank as command
+
+    use_plugins(ctx, plugins)
+    with opened(results) as store:
+        typer.echo(command.text(filter, store, format, names, label or (), figure))
+
+
+@results_app.command()
 def errors(
     ctx: typer.Context,
     cell: Annotated[str, typer.Argument(metavar="CELL", help="A filter that names one row, as for bench compare.")],

@@ -109,6 +109,13 @@ def _pairs(request: Request) -> Chart:
     return pairs(groups[0], {name_of(key): name for key, name in zip(groups[0].keys, names, strict=True)})
 
 
+def _rank(request: Request) -> Chart:
+    from bench.plots.ranks import ranks
+    from bench.tables.ranking import ranking
+
+    return ranks(ranking(request.table()[0]))
+
+
 def _k_ablation(request: Request) -> Chart:
     from bench.plots.k_ablation import k_ablation
     from bench.plots.published import points_of
@@ -200,6 +207,7 @@ CHARTS: dict[str, tuple[Make, tuple[str, ...]]] = {
     "tuning": (_tuning, ()),
     "selection": (_selection, ()),
     "pairs": (_pairs, ()),
+    "rank": (_rank, ()),
     "confusion": (_confusion, ("split",)),
     "reliability": (_reliability, ("split",)),
     "routing": (_routing, ("stage",)),

@@ -3,7 +3,8 @@
 - ``pacs/*/cladapter``: parts in order (data set, backbone, method, recipe, seed); parts left out match anything;
 - ``cladapter[k=10]``: any part so named, with these values among its fields, defaults included;
 - ``method=cladapter*``: one named part (``dataset``, ``protocol``, ``backbone``, ``method``, ``recipe``, ``seed``,
-  ``status``).
+  ``status``);
+- ``~protocol=image*``: everything but what the rest of the term says.
 
 ``*`` and ``?`` are wild; terms separated by spaces must all match.
 """
@@ -23,6 +24,7 @@ PLUGINS = ("dataset", "backbone", "method", "recipe")
 PARTS = (*PLUGINS, "seed")
 KEYS = (*PARTS, "protocol", "status")
 ANY = "name"  # of any part
+NOT = "~"
 SPLITS = ("test", "val", "external")  # whose numbers can be shown
 
 Test = Callable[[Record], bool]
@@ -92,6 +94,9 @@ def parse_term(term: str) -> Test:
     Raises:
         UsageError: The term cannot be read.
     """
+    if term.startswith(NOT):
+        unwanted = parse_term(term.removeprefix(NOT))
+        return lambda record: not unwanted(record)
     tests = [_test(key, value) for key, value in _conditions(term)]
     return lambda record: all(test(record) for test in tests)
 

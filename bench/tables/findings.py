@@ -81,14 +81,19 @@ def detectable(compared: Compared, verdicts: ComparisonGroup) -> str:
     best, second = (verdicts.names[place] for place in verdicts.order[:2])
     pair = verdicts.pair(best, second)
     if not math.isfinite(verdicts.mde):
-        return f"No difference can be detected with {pair.units} test images: more of them are needed."
-    sizes = f"With these {pair.units:,} test images{_seeds(pair)}"
+        return f"No difference can be detected with {pair.units} {_units(pair)}: more of them are needed."
+    sizes = f"With these {pair.units:,} {_units(pair)}{_seeds(pair)}"
     said = f"{sizes} a difference below {points(compared.metric, verdicts.mde)} cannot be detected reliably"
     plan = plan_for(compared.metric, verdicts, pair)
     if plan is None:
         return f"{said}."
     target, budget = plan
-    return f"{said}: {remedy(budget, points(compared.metric, target))}."
+    return f"{said}: {remedy(budget, points(compared.metric, target), _units(pair))}."
+
+
+def _units(pair: Comparison) -> str:
+    """What the test counts, in words."""
+    return "test images" if pair.units == pair.items else "groups of test images"
 
 
 def helped_by_seeds(compared: Compared) -> bool:
@@ -119,22 +124,22 @@ def plan_for(metric: Metric, verdicts: ComparisonGroup, pair: Comparison) -> tup
     return None
 
 
-def remedy(budget: Budget, target: str) -> str:
-    """Which of seeds and test images would bring the detectable difference down to a target."""
+def remedy(budget: Budget, target: str, units: str = "test images") -> str:
+    """Which of seeds and test images, or groups of them, would bring the detectable difference down to a target."""
     seeds = None if budget.more_seeds is None else budget.seeds + budget.more_seeds
     images = None if budget.more_units is None else budget.units + budget.more_units
     if budget.seeds_matter and budget.seeds < FEWEST_SEEDS:
         return f"three seeds are needed to speak of the methods (now {budget.seeds})"
-    some = f"about {_round(images)} test images" if images else ""
+    some = f"about {_round(images)} {units}" if images else ""
     if not budget.seeds_matter:
-        return f"{some} are needed for {target}" if images else f"no number of test images is enough for {target}"
+        return f"{some} are needed for {target}" if images else f"no number of {units} is enough for {target}"
     if seeds and images:
         return f"about {seeds} seeds or {some} are needed for {target}"
     if seeds:
-        return f"more seeds are needed (about {seeds} for {target}), more test images do not help"
+        return f"more seeds are needed (about {seeds} for {target}), more {units} do not help"
     if images:
-        return f"more test images are needed ({some} for {target}), more seeds do not help"
-    return f"both more seeds and more test images are needed for {target}"
+        return f"more {units} are needed ({some} for {target}), more seeds do not help"
+    return f"both more seeds and more {units} are needed for {target}"
 
 
 def _round(number: int) -> str:
