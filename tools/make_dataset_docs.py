@@ -76,6 +76,8 @@ the images: [`csv_images`](#csv_images). Several labels an image, a number, boxe
 
 One split of few images decides little. `-o protocol=resampled -o data_seed=[0,1,2,3,4]` draws it anew for each data
 seed; intervals and differences are then over splits, corrected for the training images that splits share.
+`-o protocol=kfold -o seeds=[0,1,2,3,4]` cross-validates: a fold for each seed, so that five test every image once
+(`folds=10` with ten seeds; seeds 5 to 9 repeat five folds with others). `grouped_kfold` keeps groups together.
 
 Every trained method gets four trials whose learning rates are compared on the validation split. Where the best one is
 the lowest or highest tried, its row has a warning: search further by `-o recipe=tuned`, which takes many times as long.

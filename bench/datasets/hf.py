@@ -15,7 +15,7 @@ from bench.core import extras
 from bench.core.errors import DataError, MissingData
 from bench.data import Official, Sample
 from bench.data.formats.images import decode_image, read_image
-from bench.data.tables.own import HOLDOUT, RESAMPLED, OwnImages, split_name
+from bench.data.tables.own import BY_CHANCE, OwnImages, split_name
 
 
 class HF(OwnImages):
@@ -34,8 +34,7 @@ class HF(OwnImages):
     own = False
     words = {"revision": ""}
     protocols = {
-        "holdout": HOLDOUT,
-        "resampled": RESAMPLED,
+        **BY_CHANCE,
         "split": Official(),
         "split_without_val": Official(selection="last"),
     }
@@ -55,7 +54,7 @@ class HF(OwnImages):
     def samples(self, root: Path) -> pd.DataFrame:
         parts = self._parts(self.location(root))
         self.check_splits({split_name(name) for name in parts})
-        if self.protocol in ("holdout", "resampled") and len(parts) > 1:
+        if self.protocol in BY_CHANCE and len(parts) > 1:
             raise DataError(f"hf: {self.path} holds the splits {', '.join(parts)}; use protocol=split.")
         numbers = {name: label for label, name in enumerate(_names(parts, self.label_column))}
         table = pd.DataFrame(

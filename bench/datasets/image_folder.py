@@ -12,19 +12,18 @@ from bench.core.errors import DataError
 from bench.data import LeaveDomainOut, Official
 from bench.data.formats.folders import IMAGE_SUFFIXES, file_table, holds_files, is_clutter, printable, subfolders, walk
 from bench.data.tables.names import alike
-from bench.data.tables.own import HOLDOUT, RESAMPLED, OwnImages, split_name
+from bench.data.tables.own import BY_CHANCE, OwnImages, split_name
 
-_CLASS_FOLDERS = ("holdout", "resampled")
 _NOTES = (".xml", ".txt", ".json", ".yaml")  # of annotations
 
 
 class ImageFolder(OwnImages):
     """Your own images: ``class/image.jpg``, ``split/class/image.jpg`` or ``domain/class/image.jpg``.
 
-    The protocol says which layout it is: ``holdout`` and ``resampled`` (drawn anew for each data seed) read class
-    folders, ``split`` and ``split_without_val`` train / val / test with class folders inside, ``leave_domain_out`` one
-    folder a domain. ``external`` names another folder with class folders, whose images are tested beside the test
-    split.
+    The protocol says which layout it is: ``holdout``, ``resampled`` (drawn anew for each data seed) and ``kfold``
+    (cross-validation, a fold for each data seed) read class folders, ``split`` and ``split_without_val`` train / val /
+    test with class folders inside, ``leave_domain_out`` one folder a domain. ``external`` names another folder with
+    class folders, whose images are tested beside the test split.
     """
 
     title = "Own images"
@@ -32,8 +31,7 @@ class ImageFolder(OwnImages):
     reads = "folder"
     homepage = "docs/datasets.md#your-own-images"
     protocols = {
-        "holdout": HOLDOUT,
-        "resampled": RESAMPLED,
+        **BY_CHANCE,
         "split": Official(),
         "split_without_val": Official(selection="last"),
         "leave_domain_out": LeaveDomainOut(test=""),
@@ -72,7 +70,7 @@ class ImageFolder(OwnImages):
     def _parts(self, place: Path) -> list[str]:
         """The folders that hold class folders: splits, domains, or the place itself."""
         folders = subfolders(place)
-        if self.protocol not in _CLASS_FOLDERS:
+        if self.protocol not in BY_CHANCE:
             return folders
         if folders and {split_name(name) for name in folders} <= {"train", "val", "test"}:
             raise DataError(f"image_folder: {place} holds the folders {', '.join(folders)}; use protocol=split.")
@@ -84,7 +82,7 @@ class ImageFolder(OwnImages):
         return ["."]
 
     def _rows(self, place: Path, part: str, numbers: dict[str, int]) -> Iterator[dict[str, Any]]:
-        column = "" if self.protocol in _CLASS_FOLDERS else "domain" if self.protocol == "leave_domain_out" else "split"
+        column = "" if self.protocol in BY_CHANCE else "domain" if self.protocol == "leave_domain_out" else "split"
         for file in walk(place / part):
             name, _, rest = file.partition("/")
             if is_clutter(Path(file).name):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cached import cached
 from made_images import class_folders, picture
+from pydantic import ValidationError
 
 from bench.cells.notation import Spec
 from bench.core.errors import DataError
@@ -209,3 +210,24 @@ def test_own_data_are_drawn_anew_by_the_data_seed(root: Path) -> None:
     assert tested("holdout", 0) == tested("holdout", 1) == tested("resampled", 0)
     assert len({frozenset(tested("resampled", seed)) for seed in (0, 1, 2, 2**31)}) == 4
     assert tested("resampled", 1) == tested("resampled", 1)
+
+
+@pytest.mark.parametrize("folds", [3, 5])
+def test_cross_validation_tests_every_image_once(root: Path, folds: int) -> None:
+    class_folders(root / "own", classes=2, each=10)
+
+    def divided(seed: int) -> dict[str, set[str]]:
+        found = prepare(ImageFolder(path="own", protocol="kfold", folds=folds), root, seed)
+        return {split: set(found.table["id"].iloc[found.rows(split)]) for split in ("train", "val", "test")}
+
+    once = [divided(seed) for seed in range(folds)]
+    everything = set().union(*(one["test"] for one in once))
+    assert sum(len(one["test"]) for one in once) == len(everything) == 20
+    for one in once:
+        assert one["train"] | one["val"] | one["test"] == everything
+        assert sum(map(len, one.values())) == 20
+    again = [divided(seed)["test"] for seed in range(folds, 2 * folds)]
+    assert set().union(*again) == everything
+    assert again != [one["test"] for one in once]
+    with pytest.raises(ValidationError, match="folds is of protocol=kfold"):
+        ImageFolder(path="own", folds=3)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,7 +15,7 @@ from bench.data.formats.folders import file_table
 from bench.data.tables.excel import is_excel, read_excel
 from bench.data.tables.label_cells import no_classes
 from bench.data.tables.names import alike, is_empty
-from bench.data.tables.own import HOLDOUT, RESAMPLED, OwnImages, split_name
+from bench.data.tables.own import BY_CHANCE, BY_GROUP, OwnImages, split_name
 from bench.data.tables.splits import LeaveDomainOut, Official
 
 _ENCODING = "utf-8-sig"  # what spreadsheets write begins with a mark
@@ -38,10 +37,8 @@ class ListedFiles(OwnImages):
     separator: ClassVar[dict[str, str]] = {".tsv": "\t"}  # by the table's suffix; others are separated by commas
     beside = ("*",)  # the list decides what belongs to the set
     protocols = {
-        "holdout": HOLDOUT,
-        "resampled": RESAMPLED,
-        "grouped": replace(HOLDOUT, group="group"),
-        "grouped_resampled": replace(RESAMPLED, group="group"),
+        **BY_CHANCE,
+        **BY_GROUP,
         "split": Official(),
         "split_without_val": Official(selection="last"),
         "leave_domain_out": LeaveDomainOut(test=""),
@@ -238,7 +235,7 @@ class ListedFiles(OwnImages):
 
     def _check_protocol(self, splits: set[str]) -> None:
         """Given splits are never drawn anew by default."""
-        if self.protocol in ("holdout", "resampled") and splits:
+        if self.protocol in BY_CHANCE and splits:
             given = "split" if "val" in splits else "split_without_val"
             raise DataError(
                 f"{self.plugin_name()}: {self.path} has the splits {', '.join(sorted(splits))} in the column "

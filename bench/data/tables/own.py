@@ -16,10 +16,17 @@ from bench.data.audit.leaks import DUPLICATE
 from bench.data.base import Dataset
 from bench.data.formats.annotated import split_name as split_name  # its users read it from here
 from bench.data.formats.folders import file_table
-from bench.data.tables.splits import EXTERNAL, Folds, LeaveDomainOut, Split
+from bench.data.tables.splits import EXTERNAL, CrossValidation, Folds, LeaveDomainOut, Split
 
 HOLDOUT = Folds(folds=5, train=(0, 1, 2), val=(3,), test=(4,))
 RESAMPLED = replace(HOLDOUT, drawn=True)
+KFOLD = CrossValidation()
+BY_CHANCE: dict[str, Split] = {"holdout": HOLDOUT, "resampled": RESAMPLED, "kfold": KFOLD}
+BY_GROUP: dict[str, Split] = {
+    "grouped": replace(HOLDOUT, group="group"),
+    "grouped_resampled": replace(RESAMPLED, group="group"),
+    "grouped_kfold": replace(KFOLD, group="group"),
+}
 
 
 class OwnImages(Dataset):
@@ -27,7 +34,7 @@ class OwnImages(Dataset):
 
     Names of protocols carry meaning here: ``split`` and ``split_without_val`` take the splits as given,
     ``leave_domain_out`` tests on ``test_domain``; `HOLDOUT` is a stratified 60 / 20 / 20 %, `RESAMPLED`
-    another one for each data seed.
+    another one for each data seed, `KFOLD` cross-validation with a fold for each data seed.
     """
 
     reads: ClassVar[str] = ""  # "folder" or "list": what a person without a name for it is led here by
@@ -38,6 +45,9 @@ class OwnImages(Dataset):
         "protocol=resampled": "split anew for each seed",
         "protocol=grouped": "no group in two splits",
         "protocol=grouped_resampled": "groups split anew for each seed",
+        "protocol=kfold": "cross-validated, a fold a seed",
+        "protocol=grouped_kfold": "cross-validated by groups, a fold a seed",
+        "folds": "{} folds",
         "protocol=split": "splits as given",
         "protocol=split_without_val": "splits as given",
         "protocol=leave_domain_out": "a domain left out",
@@ -48,6 +58,7 @@ class OwnImages(Dataset):
 
     path: str = Field("", description="where the data lie, below the data root or absolute")
     test_domain: str = Field("", description="held-out domain of the protocol leave_domain_out")
+    folds: int = Field(5, ge=3, description="of the protocols kfold and grouped_kfold")
     external: str = Field("", description="further test data from elsewhere, reported beside the test split")
     accept_leaks: tuple[str, ...] = Field((), description='leaks you know of and accept, e.g. ["duplicate"]')
 
@@ -60,12 +71,16 @@ class OwnImages(Dataset):
                 raise ValueError(f"accept_leaks: there is no leak {leak!r}. {nearest(leak, kinds)}")
         if self.test_domain and self.protocol != "leave_domain_out":
             raise ValueError("test_domain is of protocol=leave_domain_out; give both, or leave it out")
+        if self.folds != KFOLD.folds and not self.protocol.endswith("kfold"):
+            raise ValueError("folds is of protocol=kfold and grouped_kfold; give both, or leave it out")
         return self
 
     @property
     def rule(self) -> Split:
         """The protocol's rule with the fields filled in."""
         rule = replace(super().rule, leaks=self.accept_leaks)
+        if isinstance(rule, CrossValidation):
+            return replace(rule, folds=self.folds)
         return replace(rule, test=self.test_domain) if isinstance(rule, LeaveDomainOut) else rule
 
     def applicable(self) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from pydantic import Field, PrivateAttr
 from bench.core.errors import DataError
 from bench.data.audit.command import audit_command
 from bench.data.formats.folders import file_table, printable
-from bench.data.tables.own import HOLDOUT, RESAMPLED, OwnImages
+from bench.data.tables.own import BY_CHANCE, BY_GROUP, OwnImages
 from bench.data.tables.splits import Official
 from bench.plugins.contract import must_define
 
@@ -24,10 +23,8 @@ class AnnotatedFolder(OwnImages):
 
     homepage = "docs/own_images.md#boxes-and-masks"
     protocols = {
-        "holdout": HOLDOUT,
-        "resampled": RESAMPLED,
-        "grouped": replace(HOLDOUT, group="group"),
-        "grouped_resampled": replace(RESAMPLED, group="group"),
+        **BY_CHANCE,
+        **BY_GROUP,
         "split": Official(),
         "split_without_val": Official(selection="last"),
     }

@@ -124,6 +124,36 @@ class Folds(Split):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CrossValidation(Split):
+    """k-fold cross-validation: the seed says which fold tests, the next one validates, the others train.
+
+    Seeds 0 to k - 1 test every sample once; k to 2k - 1 do so with other folds, and so on.
+
+    Attributes:
+        folds: k, three or more.
+        group: Column that must not cross folds; None: plain stratified.
+    """
+
+    folds: int = 5
+    group: str | None = None
+    random_state: int = 1
+    drawn: bool = True
+
+    def __call__(self, table: pd.DataFrame, seed: int = 0) -> pd.Series:
+        repetition, tested = divmod(seed, self.folds)
+        numbers = fold_numbers(table, self.folds, (self.random_state + repetition) % 2**32, self.group)
+        assigned = blank(table, "train")
+        assigned[numbers == (tested + 1) % self.folds] = "val"
+        assigned[numbers == tested] = "test"
+        return assigned
+
+    @property
+    def shares(self) -> dict[str, float]:
+        one = 1 / self.folds
+        return {"train": 1 - 2 * one, "val": one, "test": one}
+
+
+@dataclass(frozen=True, kw_only=True)
 class LeaveDomainOut(Split):
     """One domain is the test split; the others are divided into stratified folds.
 
