@@ -27,6 +27,10 @@ def plot(
     split: str | None = None,
     paper: str | None = None,
     stages: bool = False,
+    title: bool = True,
+    width_mm: float | None = None,
+    font_size: float | None = None,
+    label: Iterable[str] = (),
     plugins: Iterable[Place] = (),
 ) -> Chart:
     """Records as a chart, which shows itself in a notebook; its title says the finding.
@@ -42,6 +46,10 @@ def plot(
         split: Which (confusion, reliability, embedding).
         paper: Whose claims; ``none``: without (claims, k_ablation).
         stages: Earlier stages too (comparison).
+        title: False: without title, for a picture with a caption.
+        width_mm: Width in millimetres, as 85 or 174.
+        font_size: Size of letters in points.
+        label: Titles of your own, as ``cladapter=Ours``.
         plugins: Further folders of plug-ins.
 
     Raises:
@@ -49,6 +57,7 @@ def plot(
         CorruptRecord: Predictions that the chart needs are missing or altered.
     """
     from bench.plots.draw import Request, draw
+    from bench.plots.paper import for_paper
 
     file = path(out)
     if format or file:
@@ -56,9 +65,9 @@ def plot(
     given = {"x": x, "stage": stage, "split": split, "paper": paper, "stages": "true" if stages else None}
     options = {option: value for option, value in given.items() if value is not None}
     with opened(results, plugins) as store:
-        chart = draw(
-            name, Request(store, chosen(store, filter), options, lambda paper: judged(store, paper), published)
-        )
+        claims, own = lambda paper: judged(store, paper), tuple(label or ())
+        drawn = draw(name, Request(store, chosen(store, filter), options, claims, published, own))
+    chart = for_paper(drawn, title, width_mm, font_size)
     if file:
         chart.save(file, format)
     return chart

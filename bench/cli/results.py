@@ -75,6 +75,10 @@ def plot(
     split: Annotated[str | None, typer.Option(help="Which (confusion, reliability, embedding).")] = None,
     paper: Annotated[str | None, typer.Option(help="Whose claims; none: without (claims, k_ablation).")] = None,
     stages: Annotated[bool, typer.Option("--stages", help="Earlier stages too (comparison).")] = False,
+    title: Annotated[bool, typer.Option("--title/--no-title", help="A caption may say what the title says.")] = True,
+    width_mm: Annotated[float | None, typer.Option(metavar="MM", help="Width in print: 85 or 174.")] = None,
+    font_size: Annotated[float | None, typer.Option(metavar="PT", help="Letters, in points.")] = None,
+    label: Annotated[list[str] | None, typer.Option(metavar="NAME=TITLE", help="A title of your own.")] = None,
     plugins: Plugins = None,
 ) -> None:
     """Draw records as a chart.
@@ -85,8 +89,9 @@ def plot(
 
     use_plugins(ctx, plugins)
     options = {"x": x, "stage": stage, "split": split, "paper": paper, "stages": stages}
+    paper_options = {"title": title, "width_mm": width_mm, "font_size": font_size, "label": label or ()}
     with opened(results) as store:
-        typer.echo(command.text(name, filter, store, out, format, **options))
+        typer.echo(command.text(name, filter, store, out, format, **options, **paper_options))
 
 
 @results_app.command()

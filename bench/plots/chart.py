@@ -75,8 +75,8 @@ def chart(
             "$schema": SCHEMA,
             "description": description,
             "title": {
-                "text": _lines(finding, bold=True, width=width),
-                "subtitle": _lines("\u00a0· ".join(about), False, width),  # no line begins with a dot
+                "text": broken(finding, bold=True, width=width),
+                "subtitle": broken("\u00a0· ".join(about), False, width),  # no line begins with a dot
             },
             "usermeta": {"finding": finding},
             "data": {"values": values},
@@ -120,7 +120,7 @@ def _plain(layer: dict[str, Any]) -> dict[str, Any]:
     return {name: part for name, part in layer.items() if name != "needs"}
 
 
-def _lines(text: str, bold: bool, width: int) -> list[str]:
-    """Vega does not break lines."""
+def broken(text: str, bold: bool, width: int) -> list[str]:
+    """Lines of a title over a picture of some width: Vega does not break them."""
     most = round(LINE_CHARACTERS * width / COLUMN * WIDTHS[bold])
     return textwrap.wrap(text, most, break_on_hyphens=False) or [""]

@@ -28,6 +28,7 @@ class Request:
         options: Words of single charts: ``x`` (a field or a cost), ``stage``, ``split``, ``paper``.
         claims: Claims of a paper (None: all) with verdicts, as `bench.claims.render.facts` gives them.
         published: The same without verdicts, which cost no time.
+        labels: A person's own titles, as ``cladapter=Ours``.
     """
 
     store: Store
@@ -35,6 +36,7 @@ class Request:
     options: dict[str, str] = field(default_factory=dict)
     claims: Claims = lambda paper: []
     published: Claims = lambda paper: []
+    labels: tuple[str, ...] = ()
 
     @property
     def split(self) -> str:
@@ -57,7 +59,7 @@ class Request:
         """The chosen records as rows, and all records."""
         records = list(self.store.readable())
         found = aggregate(records, self.filter, stages=stages, scores=scores_of(self.store, "test"))
-        return replace(found, titles=Titles(labels_of(self.store.folder))), records
+        return replace(found, titles=Titles(labels_of(self.store.folder, self.labels))), records
 
     def runs(self) -> list[tuple[Record, dict[str, Any]]]:
         """The chosen finished records with their predictions."""
@@ -107,6 +109,19 @@ def _pairs(request: Request) -> Chart:
         raise UsageError(f"Pairs are of one comparison group, not {len(groups)}{which}. Filter the rows.")
     names = labels(groups[0].keys)
     return pairs(groups[0], {name_of(key): name for key, name in zip(groups[0].keys, names, strict=True)})
+
+
+def _training(request: Request) -> Chart:
+    from bench.plots.training import training
+    from bench.tables.naming import naming
+    from bench.tables.rows import group
+
+    records = [record for record in request.records() if record.status == "done" and record.stages]
+    rows = [found[0] for found in group(records).values()]
+    if len(rows) > 1:
+        names = ", ".join(naming(one, records) for one in rows[:3])
+        raise UsageError(f"Curves are of the runs of one row, and {len(rows)} are chosen ({names}, ...). Filter them.")
+    return training(records)
 
 
 def _rank(request: Request) -> Chart:
@@ -208,6 +223,7 @@ CHARTS: dict[str, tuple[Make, tuple[str, ...]]] = {
     "selection": (_selection, ()),
     "pairs": (_pairs, ()),
     "rank": (_rank, ()),
+    "training": (_training, ()),
     "confusion": (_confusion, ("split",)),
     "reliability": (_reliability, ("split",)),
     "routing": (_routing, ("stage",)),

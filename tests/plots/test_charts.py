@@ -341,7 +341,7 @@ def test_names_of_charts_are_checked(tmp_path: Path) -> None:
         draw("paretto", Request(Store(tmp_path)))
     with pytest.raises(UsageError, match="no option 'stage'"):
         draw("pareto", Request(Store(tmp_path), options={"stage": "stage1"}))
-    assert len(CHARTS) == 15
+    assert len(CHARTS) == 16
 
 
 def test_a_chart_is_json_and_shows_in_a_notebook() -> None:
