@@ -41,10 +41,10 @@ def plot(
         results: Folder of the records.
         out: A file to write, which ``chart.save("figure.pdf")`` does as well.
         format: png, svg, pdf, html or json; without it, that of the file's name.
-        x: A method's field (k_ablation) or a cost (pareto).
+        x: A field of methods or recipes (sweep) or a cost (pareto).
         stage: As in ``stage1`` (routing, spectrum).
         split: Which (confusion, reliability, embedding).
-        paper: Whose claims; ``none``: without (claims, k_ablation).
+        paper: Whose claims; ``none``: without (claims, sweep).
         stages: Earlier stages too (comparison).
         title: False: without title, for a picture with a caption.
         width_mm: Width in millimetres, as 85 or 174.

@@ -11,8 +11,8 @@ from bench.core.errors import UsageError
 from bench.pages.site import Board, Site, by_backbone, slug
 from bench.plots.chart import Chart
 from bench.plots.curves import curves
-from bench.plots.k_ablation import k_ablation
 from bench.plots.published import points_of
+from bench.plots.sweep import sweep
 from bench.plots.sweeps import varying, without
 from bench.plots.tuning import tuning
 from bench.records import Record
@@ -37,7 +37,7 @@ def sections(site: Site, claims: Sequence[Mapping[str, Any]]) -> Iterator[Sectio
         records = _records(site, rows)
         for field in varying([row for row in rows if not row.key.trivial_baseline], records, "method"):
             part = site.part(rows)
-            drawn = _drawn(k_ablation, part, records, points_of(claims, part, field), field)
+            drawn = _drawn(sweep, part, records, points_of(claims, part, field), field)
             yield from _section(where, f"method field {field}", drawn)
     for where, rows in _by_subset(usable).items():
         part, records = site.part(rows), _records(site, rows)

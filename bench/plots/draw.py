@@ -131,15 +131,15 @@ def _rank(request: Request) -> Chart:
     return ranks(ranking(request.table()[0]))
 
 
-def _k_ablation(request: Request) -> Chart:
-    from bench.plots.k_ablation import k_ablation
+def _sweep(request: Request) -> Chart:
     from bench.plots.published import points_of
+    from bench.plots.sweep import sweep
 
     table, records = request.table()
     name = request.options.get("x")
     paper = request.options.get("paper")
     claims = request.published(paper) if paper != "none" else []
-    return k_ablation(table, records, points_of(claims, table, name or "k"), name)
+    return sweep(table, records, points_of(claims, table, name or "k"), name)
 
 
 def _curves(request: Request) -> Chart:
@@ -152,6 +152,19 @@ def _pareto(request: Request) -> Chart:
     from bench.plots.pareto import pareto
 
     return pareto(request.table()[0], request.options.get("x", "trainable"))
+
+
+def _training(request: Request) -> Chart:
+    from bench.plots.training import training
+
+    records = [record for record in request.records() if record.status == "done"]
+    configurations = list(dict.fromkeys(record.cell.rpartition("/")[0] for record in records))
+    if len(configurations) > 1:
+        raise UsageError(
+            f"Curves over epochs are of one configuration, not {len(configurations)} ({configurations[0]}, ...). "
+            "Name one of them."
+        )
+    return training(records)
 
 
 def _tuning(request: Request) -> Chart:
@@ -216,9 +229,10 @@ def _claims(request: Request) -> Chart:
 Make = Callable[[Request], Chart]
 CHARTS: dict[str, tuple[Make, tuple[str, ...]]] = {
     "comparison": (_comparison, ("stages",)),
-    "k_ablation": (_k_ablation, ("x", "paper")),
+    "sweep": (_sweep, ("x", "paper")),
     "curves": (_curves, ()),
     "pareto": (_pareto, ("x",)),
+    "training": (_training, ()),
     "tuning": (_tuning, ()),
     "selection": (_selection, ()),
     "pairs": (_pairs, ()),

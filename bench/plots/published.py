@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.cells.cell import Cell
-from bench.plots.k_ablation import Published
+from bench.plots.sweep import Published
 from bench.records.frame import without_protocol
 from bench.tables import Table
 from bench.tables.metrics import metrics_of

@@ -13,7 +13,7 @@ from bench.records import Record
 from bench.tables import Table
 from bench.tables.rows import SUBSETS, Key, Row
 
-Where = Literal["method", "dataset"]
+Where = Literal["method", "recipe", "dataset"]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def without(key: Key, where: Where, *fields: str) -> Key:
     """The key as if the fields were not named."""
     spec = Spec.parse(getattr(key, where))
     rest = Spec(spec.name, {name: value for name, value in spec.params.items() if name not in fields})
-    return replace(key, method=str(rest)) if where == "method" else replace(key, dataset=str(rest))
+    return replace(key, **{where: str(rest)})  # type: ignore[arg-type]
 
 
 def varying(rows: Iterable[Row], records: Iterable[Record], where: Where) -> list[str]:

@@ -4,7 +4,7 @@ The nine values of the paper (Table 4: one run of each, on BreakHis) on the froz
 all of them train in one pass over kept features, at the one learning rate that validation chose for K=20 on PACS.
 Beside them k nearest neighbours and ridge regression.
 
-``bench table FILTER`` says what differs significantly; ``bench plot k_ablation FILTER`` draws it, beside the published
+``bench table FILTER`` says what differs significantly; ``bench plot sweep FILTER`` draws it, beside the published
 points.
 """
 

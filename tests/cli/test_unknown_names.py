@@ -96,9 +96,9 @@ def test_filters(command: str, filter: str, near: str, results: Path) -> None:
         ("errors knn --split external", "test"), ("plot confusion knn --split external", "test"),
         ("plot confusion knn --split tst", "'test'"), ("plot reliability knn --split tst", "'test'"),
         ("plot embedding knn --split tst", "'test'"), ("plot comparisn", "'comparison'"),
-        ("plot pareto --x secnds", "'seconds'"), ("plot k_ablation --x rnk", "'rank'"),
+        ("plot pareto --x secnds", "'seconds'"), ("plot sweep --x rnk", "'rank'"),
         ("plot comparison --format pngg", "'png'"), ("plot comparison --x k", "stages"),
-        ("plot routing cladapter --stage stge1", "stage"), ("plot k_ablation --paper cladaptr", "'cladapter'"),
+        ("plot routing cladapter --stage stge1", "stage"), ("plot sweep --paper cladaptr", "'cladapter'"),
         ("verify --verdict reproducd", "'reproduced'"), ("verify cladaptr", "'cladapter'"),
     ],
 )  # fmt: skip

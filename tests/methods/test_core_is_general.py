@@ -16,7 +16,7 @@ CORE = Path(bench.__file__).parent
 # a key of COCO's files, and the name of a figure
 # submitit calls its own executor what our plug-in is called; libraries and extras are called so too
 OTHER_MEANINGS = {
-    ("data/formats/coco.py", "segmentation"), ("plots/draw.py", "k_ablation"), ("executors/arrays.py", "slurm"),
+    ("data/formats/coco.py", "segmentation"), ("executors/arrays.py", "slurm"),
     ("core/errors.py", "adapter"), ("claims/render.py", "delta"),
     ("executors/ray_session.py", "ray"),
     *(("core/extras.py", name) for name in ("ray", "slurm", "mlflow", "tensorboard", "wandb", "hf")),

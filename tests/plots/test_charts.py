@@ -23,13 +23,13 @@ from bench.plots.crossover import told
 from bench.plots.curves import curves, lead_changes
 from bench.plots.draw import CHARTS, Request, draw
 from bench.plots.embedding import embedding, neighbour_purity
-from bench.plots.k_ablation import Published, k_ablation
 from bench.plots.pareto import front, pareto
 from bench.plots.reliability import reliability
 from bench.plots.routing import routing
 from bench.plots.selection import selection
 from bench.plots.spectrum import effective_rank, spectrum
 from bench.plots.style import COLOURS, SHAPES, series
+from bench.plots.sweep import Published, sweep
 from bench.plots.training import training
 from bench.plots.tuning import tuning
 from bench.records import Record, Selection, Store, prediction_key
@@ -154,17 +154,46 @@ def test_letters_say_who_was_not_separated(tmp_path: Path) -> None:
     assert matrix.heading.startswith(f"{list(verdicts.values()).count('row better')} of 10 pairs")
 
 
-def test_k_ablation_counts_the_default_and_shows_published_points() -> None:
+def test_sweep_counts_the_default_and_shows_published_points() -> None:
     names = ["digits/pico/cladapter[k=5]/quick/seed=0", "digits/pico/cladapter/quick/seed=0"]
     made = [done(name, right=(right,))[0] for name, right in zip(names, (70, 80), strict=True)]
     records = varied(made, "method", "k", [5, 20])
-    chart = k_ablation(aggregate(records), records, [Published(5, 0.9281)])
+    chart = sweep(aggregate(records), records, [Published(5, 0.9281)])
     ours = {point["x"]: point["value"] for point in chart.points if point["kind"] == "ours"}
     assert ours == pytest.approx({5: 70, 20: 80})
     assert [(p["x"], p["value"]) for p in chart.points if p["kind"] == "published"] == [(5, pytest.approx(92.81))]
     assert "k of cladapter: means span 10.0 points" in chart.heading
-    with pytest.raises(UsageError, match=r"field .dropout.*k\."):
-        k_ablation(aggregate(records), records, field="dropout")
+    with pytest.raises(UsageError, match=r"field .dropout.*k\b"):
+        sweep(aggregate(records), records, field="dropout")
+
+
+def test_sweep_takes_a_field_of_the_recipe() -> None:
+    """Two recipes that differ elsewhere too are two lines with names of their own."""
+    names = [f"digits/pico/lora/quick[lr={lr}{more}]/seed=0" for more in ("", ",epochs=9") for lr in (0.1, 0.2)]
+    made = [done(name, right=(right,))[0] for name, right in zip(names, (70, 80, 60, 65), strict=True)]
+    records = varied(made, "recipe", "lr", [0.1, 0.2, 0.1, 0.2])
+    chart = sweep(aggregate(records), records, field="lr")
+    drawn = {(point["series"], point["x"]): point["value"] for point in chart.points}
+    lines = list(dict.fromkeys(name for name, _ in drawn))
+    assert len(lines) == 2
+    assert sorted(tuple(drawn[line, x] for x in (0.1, 0.2)) for line in lines) == [(60, 65), (70, 80)]
+
+
+def test_many_lines_of_a_sweep_have_a_colour_and_a_shape_each() -> None:
+    names = [f"digits/pico/lora[rank={rank}]/quick[lr={lr}]/seed=0" for rank in range(1, 10) for lr in (0.1, 0.2)]
+    records = varied([done(name, right=(70,))[0] for name in names], "recipe", "lr", [0.1, 0.2] * 9)
+    encoding = sweep(aggregate(records), records, field="lr")["layer"][-1]["encoding"]
+    looks = list(zip(encoding["color"]["scale"]["range"], encoding["shape"]["scale"]["range"], strict=True))
+    assert len(looks) == len(set(looks)) == 9
+
+
+def test_training_is_of_one_configuration(tmp_path: Path) -> None:
+    fill(tmp_path, grid(methods=["lora", "vpt"], seeds=2))
+    with pytest.raises(UsageError, match="one configuration, not 2"):
+        draw("training", Request(Store(tmp_path)))
+    chart = draw("training", Request(Store(tmp_path), "lora"))
+    assert {point["run"] for point in chart.points} == {"seed 0", "seed 1"}
+    assert {point["curve"] for point in chart.points} >= {"train loss", "val accuracy (%)"}
 
 
 def test_curves_name_the_crossing() -> None:
@@ -381,10 +410,10 @@ def test_rounding_of_a_mean_is_no_lead(one: float, other: float) -> None:
     assert list(lead_changes(level)) == []
 
 
-def test_an_ablation_names_all_values_that_are_best() -> None:
+def test_a_sweep_names_all_values_that_are_best() -> None:
     made = [done(f"digits/pico/cladapter[k={k}]/quick/seed=0", right=(r,))[0] for k, r in ((2, 80), (5, 70), (9, 80))]
     records = varied(made, "method", "k", [2, 5, 9])
-    assert "best at 2 and 9" in k_ablation(aggregate(records), records).heading
+    assert "best at 2 and 9" in sweep(aggregate(records), records).heading
 
 
 def test_figures_say_which_rows_have_other_seeds(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A method's headline metric over one of its numbers, such as CLAdapter's K, beside published points."""
+"""The headline metric over one number of a method or of its recipe, such as CLAdapter's K, beside published points."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.core.errors import UsageError
+from bench.core.errors import UsageError, nearest
 from bench.plots.chart import Chart, chart
 from bench.plots.labels import bars, drawable, labels, one_setting, seeds_of, several
-from bench.plots.style import BLUE, VERMILLION, axis, scaled
-from bench.plots.sweeps import Sweep, chosen_field, sweeps
+from bench.plots.style import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, YELLOW, axis, scaled
+from bench.plots.sweeps import Sweep, Where, chosen_field, sweeps, varying
 from bench.records import Record
 from bench.tables import Table
 from bench.tables.resolution import difference_words
+from bench.tables.rows import Key, Row
+from bench.tables.titles import Titles
 from bench.tasks.base import Metric
+
+# Those of methods; vermillion diamonds are published points.
+MORE = (BLUE, GREEN, PURPLE, ORANGE, SKY, YELLOW)
+FORMS = ("circle", "square", "triangle-up", "cross", "triangle-down", "triangle-right")
 
 
 @dataclass(frozen=True)
@@ -26,33 +32,33 @@ class Published:
     source: str = "published"
 
 
-def k_ablation(
+def sweep(
     table: Table, records: Sequence[Record], published: Sequence[Published] = (), field: str | None = None
 ) -> Chart:
-    """Points with intervals over the values of one field of one method; published points are hollow diamonds.
+    """Points with intervals over the values of one field, a line a method; published points are hollow diamonds.
 
     Args:
         records: Hold the resolved fields of the table's cells.
-        field: The method's field; None: the one with most values.
+        field: Of methods or recipes; None: the method's with most values, else the recipe's.
 
     Raises:
-        UsageError: The rows come from several settings, or no method has two values of the field.
+        UsageError: The rows come from several settings, or no method was run with two values of the field.
     """
-    rows = [row for row in drawable(table, "the ablation") if not row.key.trivial_baseline]
+    rows = [row for row in drawable(table, "the sweep") if not row.key.trivial_baseline]
     if not rows:
         raise UsageError("Trivial baselines have nothing to vary. Choose rows of a method.")
     setting, metric = one_setting(rows, table.titles)
-    field = chosen_field(field, rows, list(records), "method")
-    found = sweeps(table, records, "method", field, rows)
+    where, field = _field(field, rows, list(records))
+    found = sweeps(table, records, where, field, rows)
     if not found:
         raise UsageError(f"No method was run with two values of {field}. Run it with several, or name another field.")
-    names = labels([sweep.base for sweep in found], table.titles)
-    values = [point for sweep, name in zip(found, names, strict=True) for point in _points(sweep, name, metric)]
+    names = _names([one.base for one in found], table.titles)
+    values = [point for one, name in zip(found, names, strict=True) for point in _points(one, name, metric)]
     values += [
         {"x": point.x, "value": scaled(metric, point.value), "series": point.source, "kind": "published"}
         for point in published
     ]
-    every = [row for sweep in found for row in sweep.points.values()]
+    every = [row for one in found for row in one.points.values()]
     return chart(
         _finding(found[0], names[0], metric),
         [setting, seeds_of(every, table), bars(every, metric)],
@@ -63,6 +69,34 @@ def k_ablation(
             field, metric, names, sorted({point.source for point in published}), sorted({v["x"] for v in values})
         ),
     )
+
+
+def _field(field: str | None, rows: list[Row], records: list[Record]) -> tuple[Where, str]:
+    """Whose field it is, and its name.
+
+    Raises:
+        UsageError: Nothing varies, or nobody has such a field.
+    """
+    used = {cell for row in rows for cell in row.cells}
+    places: tuple[Where, ...] = ("method", "recipe")
+    known = {place: {n for r in records if r.cell in used for n in getattr(r, place).params} for place in places}
+    for place in places:
+        if field in known[place] if field else varying(rows, records, place):
+            return place, chosen_field(field, rows, records, place)
+    if field is None:
+        return "method", chosen_field(None, rows, records, "method")
+    raise UsageError(
+        f"No method or recipe of these rows has a field {field!r}. {nearest(field, set().union(*known.values()))}"
+    )
+
+
+def _names(bases: Sequence[Key], titles: Titles) -> list[str]:
+    """One for each line, with its recipe where two lines are of one method."""
+    names = labels(bases, titles)
+    return [
+        name if names.count(name) == 1 else f"{name}, {titles.of('recipe', base.recipe)}"
+        for name, base in zip(names, bases, strict=True)
+    ]
 
 
 def _points(sweep: Sweep, name: str, metric: Metric) -> list[dict[str, Any]]:
@@ -105,8 +139,9 @@ def _layers(
     }  # fmt: skip
     y = {"field": "value", "type": "quantitative", "title": axis(metric), "scale": {"zero": False}}
     domain = [*names, *sources]
-    colours = [*[BLUE, "#009E73", "#CC79A7", "#E69F00"][: len(names)], *[VERMILLION] * len(sources)]
-    shapes = [*["circle", "square", "triangle-up", "cross"][: len(names)], *["diamond"] * len(sources)]
+    many = range(len(names))
+    colours = [*(MORE[i % len(MORE)] for i in many), *[VERMILLION] * len(sources)]
+    shapes = [*(FORMS[(i + i // len(MORE)) % len(FORMS)] for i in many), *["diamond"] * len(sources)]
     both: dict[str, Any] = {"field": "series", "type": "nominal", "sort": None, "legend": {"title": None}}
     colour = {**both, "scale": {"domain": domain, "range": colours}}
     shape = {**both, "scale": {"domain": domain, "range": shapes}}
