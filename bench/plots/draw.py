@@ -154,19 +154,6 @@ def _pareto(request: Request) -> Chart:
     return pareto(request.table()[0], request.options.get("x", "trainable"))
 
 
-def _training(request: Request) -> Chart:
-    from bench.plots.training import training
-
-    records = [record for record in request.records() if record.status == "done"]
-    configurations = list(dict.fromkeys(record.cell.rpartition("/")[0] for record in records))
-    if len(configurations) > 1:
-        raise UsageError(
-            f"Curves over epochs are of one configuration, not {len(configurations)} ({configurations[0]}, ...). "
-            "Name one of them."
-        )
-    return training(records)
-
-
 def _tuning(request: Request) -> Chart:
     from bench.plots.tuning import tuning
 
@@ -232,7 +219,6 @@ CHARTS: dict[str, tuple[Make, tuple[str, ...]]] = {
     "sweep": (_sweep, ("x", "paper")),
     "curves": (_curves, ()),
     "pareto": (_pareto, ("x",)),
-    "training": (_training, ()),
     "tuning": (_tuning, ()),
     "selection": (_selection, ()),
     "pairs": (_pairs, ()),

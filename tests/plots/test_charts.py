@@ -187,15 +187,6 @@ def test_many_lines_of_a_sweep_have_a_colour_and_a_shape_each() -> None:
     assert len(looks) == len(set(looks)) == 9
 
 
-def test_training_is_of_one_configuration(tmp_path: Path) -> None:
-    fill(tmp_path, grid(methods=["lora", "vpt"], seeds=2))
-    with pytest.raises(UsageError, match="one configuration, not 2"):
-        draw("training", Request(Store(tmp_path)))
-    chart = draw("training", Request(Store(tmp_path), "lora"))
-    assert {point["run"] for point in chart.points} == {"seed 0", "seed 1"}
-    assert {point["curve"] for point in chart.points} >= {"train loss", "val accuracy (%)"}
-
-
 def test_curves_name_the_crossing() -> None:
     rights = {("vpt", 1): 50, ("vpt", 4): 60, ("lora", 1): 40, ("lora", 4): 80}
     made = [done(f"pacs[shots={s}]/pico/{m}/quick/seed=0", right=(r,))[0] for (m, s), r in rights.items()]
