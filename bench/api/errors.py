@@ -33,6 +33,7 @@ def errors(
     shown: int = 10,
     data: Place | None = None,
     files: Place | None = None,
+    sheet: Place | None = None,
     plugins: Iterable[Place] = (),
 ) -> Errors | Inspected:
     """What a row's runs got wrong, in all and item by item; prints as text.
@@ -44,6 +45,7 @@ def errors(
         shown: Items and confusions that the text lists; the object has all.
         data: The data root, which tells the files' folder.
         files: A folder for pictures of the items that the text lists, truth and prediction side by side.
+        sheet: A PNG of the wrong images that the text lists, with what each is and was taken for.
         plugins: Further folders of plug-ins.
 
     Raises:
@@ -59,11 +61,36 @@ def errors(
                 raise UsageError(f"Errors of {key.task} have no pictures to write. Leave --files out.")
             found = found_errors(store, records, cell, split)
             ids = [one.id for one in found.mistakes]
-            return replace(found, shown=shown, folder=folder_of(runs[0], ids, path(data)))
+            found = replace(found, shown=shown, folder=folder_of(runs[0], ids, path(data)))
+            if sheet is not None:
+                _sheet(found, runs[0], path(data), Path(sheet))
+            return found
+        if sheet is not None:
+            raise UsageError(
+                f"Errors of {key.task} are drawn one by one. Leave --sheet out, and name a folder by --files."
+            )
         told = inspected(store, records, cell, split)
         place = folder_of(runs[0], [one.id for one in told.worst], path(data))
         told = replace(told, shown=shown, folder=place)
         return told if files is None else replace(told, written=tuple(_pictures(store, told, path(data), Path(files))))
+
+
+def _sheet(found: Errors, record: Record, data: Path | None, file: Path) -> None:
+    """Write the surest mistakes as one picture."""
+    from bench.data.audit.contact_sheet import contact_sheet
+    from bench.data.roots import data_root
+
+    if not found.mistakes:
+        raise UsageError("Nothing is wrong, so there is no sheet to draw. Leave --sheet out.")
+    told = {
+        one.id: (
+            f"is {one.true}",
+            f"taken for {one.predicted}",
+            f"{one.confidence:.0%}, wrong in {one.wrong} of {one.runs}",
+        )
+        for one in found.mistakes[: found.shown]
+    }
+    contact_sheet(_dataset_of(record), data_root(data), told, file)
 
 
 def _pictures(store: Store, told: Inspected, data: Path | None, place: Path) -> Iterator[Path]:

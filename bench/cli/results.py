@@ -168,6 +168,9 @@ def errors(
     files: Annotated[
         Path | None, typer.Option("--files", metavar="DIR", help="For pictures of boxes and masks: truth, prediction.")
     ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option("--sheet", metavar="FILE", help="A PNG of the wrong images that are listed.")
+    ] = None,
     plugins: Plugins = None,
 ) -> None:
     """Show what a row got wrong: confusions, classes, domains, and the items with their files.
@@ -178,7 +181,7 @@ def errors(
 
     use_plugins(ctx, plugins)
     with opened(results) as store:
-        typer.echo(command.text(cell, store, split, shown, format, data, files))
+        typer.echo(command.text(cell, store, split, shown, format, data, files, sheet))
 
 
 @results_app.command()

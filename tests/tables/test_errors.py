@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from made_records import Arrays, done
 from photographs import photographs
+from PIL import Image
 from typer.testing import CliRunner
 
 import bench
 from bench.cli.app import app
-from bench.core.errors import UsageError
+from bench.core.errors import BenchError, UsageError
+from bench.data.audit.contact_sheet import COLUMNS, GAP, LINE, SIDE
 from bench.records import Store
 from bench.tables.errors import errors
 
@@ -111,3 +113,27 @@ def test_own_photographs_show_their_files_and_class_names(weights: Path, tmp_pat
     assert f"files lie below {tmp_path / 'data' / 'places'}" in text
     assert "pagoda/IMG_00" in text
     assert "nearest training" in text
+
+
+def test_a_sheet_shows_the_wrong_images(weights: Path, tmp_path: Path) -> None:
+    """Five beside each other; the first place holds the surest mistake, made small."""
+    photographs(tmp_path / "data" / "places", 10, 0)
+    cell = "image_folder[path=places]/tiny_vit/majority/quick/seed=0"
+    options = dict(data=tmp_path / "data", weights=weights, quiet=True)
+    bench.run(cell, results=tmp_path / "runs", **options)  # type: ignore[arg-type]
+    file = tmp_path / "errors.png"
+    found = bench.errors("majority", results=tmp_path / "runs", data=tmp_path / "data", shown=7, sheet=file)
+    number = min(len(found.mistakes), 7)  # type: ignore[union-attr]
+    with Image.open(file) as sheet, Image.open(found.folder / found.mistakes[0].id) as first:  # type: ignore[union-attr,operator]
+        assert sheet.width == min(number, COLUMNS) * (SIDE + GAP) + GAP
+        assert sheet.height == -(-number // COLUMNS) * (SIDE + 3 * LINE + GAP) + GAP
+        first.thumbnail((SIDE, SIDE))
+        left, top = GAP + (SIDE - first.width) // 2, GAP + SIDE - first.height
+        drawn = np.asarray(sheet.crop((left, top, left + first.width, top + first.height)).convert("RGB"))
+        np.testing.assert_array_equal(drawn, np.asarray(first.convert("RGB")))
+
+
+def test_a_sheet_of_data_that_are_not_here_is_refused(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(BenchError):
+        bench.errors("linear_probe", results=store, sheet=tmp_path / "errors.png")
+    assert not (tmp_path / "errors.png").exists()
