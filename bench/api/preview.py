@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import DataError
 from bench.core.sizes import amount
-from bench.core.text import columns, duration, preformatted
+from bench.core.text import columns, counted, duration, preformatted
 from bench.engine.settings import Settings
 from bench.records import Store
 
@@ -36,7 +36,7 @@ class Shared:
     at_most: int = 0
 
     def __str__(self) -> str:
-        about = f"{len(self.cells)} cells, about {duration(self.cost.seconds)}"
+        about = f"{counted(len(self.cells), 'cell')}, about {duration(self.cost.seconds)}"
         if self.spared:
             alone = duration(self.cost.seconds_alone)
             about += f" ({alone} one by one: sharing spares {self.spared} epochs of the backbone)"
@@ -83,7 +83,16 @@ class Preview:
             yield f"group {number}: {group}"
             if len(self.groups) > 1:
                 yield from (f"    {cell}" for cell in group.cells)
-        yield f"{sum(map(bool, self.cells.values()))} of {len(self.cells)} cells would run."
+        if len(self.groups) > 1:
+            yield self._total()
+        yield f"{sum(map(bool, self.cells.values()))} of {counted(len(self.cells), 'cell')} would run."
+
+    def _total(self) -> str:
+        """How long all groups take one after the other, and which takes most of it."""
+        longest = max(self.groups, key=lambda group: group.cost.seconds)
+        share = f"of which {duration(longest.cost.seconds)} {longest.cells[0]}"
+        more = f" and {counted(len(longest.cells) - 1, 'cell')} beside it" if len(longest.cells) > 1 else ""
+        return f"In all about {duration(sum(group.cost.seconds for group in self.groups))}, {share}{more}."
 
 
 def preview(cells: Iterable[Resolved], settings: Settings) -> Preview:

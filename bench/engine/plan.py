@@ -14,7 +14,7 @@ from bench.backbones.local import weights_folder
 from bench.cells.cell import Cell
 from bench.cells.notation import format_value
 from bench.cells.recipes import STREAM_FIELDS, at, fingerprint, points, sized
-from bench.cells.search import Point, fields_of
+from bench.cells.search import Point
 from bench.core.errors import DataError, NonFiniteLoss, UsageError
 from bench.core.numerics import ENGINE_VERSION
 from bench.data.augment.base import identity_of
@@ -22,6 +22,7 @@ from bench.data.prepare import Prepared, prepare
 from bench.data.roots import data_root
 from bench.engine.saved_model_facts import are_kept
 from bench.engine.settings import Settings
+from bench.engine.trial_points import at_point, check_stages, check_trials
 from bench.grid.resolve import Resolved
 from bench.methods.base import FeatureMethod, Method
 from bench.plugins.fingerprint import code_identity
@@ -121,7 +122,7 @@ class Planned:
             own = at_point(method, self.cell.method.name, point)
             jobs = stage_jobs(own, at(recipe, point), self.cell.seed, self.selection, self.stream_key, source)
             found.append(jobs)
-        _check_stages(found, self.cell.method.name)
+        check_stages(found, self.cell.method.name)
         return found
 
     @property
@@ -133,23 +134,6 @@ class Planned:
     def shares_backbone(self) -> bool:
         """Whether the cell's first stage, or its closed-form fit, reads the frozen backbone."""
         return not self.jobs or self.jobs[0].shares_backbone
-
-
-def at_point(method: Method, name: str, point: Point) -> Method:
-    """The method of one trial.
-
-    Raises:
-        UsageError: It has no such field, or the value is out of range.
-    """
-    fields = fields_of(point, name)
-    return type(method).build(name, {**method.model_dump(), **fields}) if fields else method
-
-
-def _check_stages(trials: list[list[StageJob]], name: str) -> None:
-    """Raise UsageError where trials differ in their stages, and so in what they cost."""
-    told = [[(job.stage.name, job.epochs, job.shares_backbone) for job in jobs] for jobs in trials]
-    if any(one != told[0] for one in told):
-        raise UsageError(f"search changes the stages of {name}, and with them its epochs: make the field an axis.")
 
 
 @dataclass
@@ -273,22 +257,6 @@ def check_task(resolved: Resolved) -> None:
             f"{method.plugin_name()} needs {needed}; {resolved.cell.dataset.name} is a "
             f"{task.plugin_name()} data set. Leave the method out."
         )
-
-
-def check_trials(cells: Iterable[Resolved]) -> None:
-    """Raise UsageError where a search gives methods under one recipe different numbers of trials."""
-    numbers: dict[str, dict[str, int]] = {}
-    for resolved in cells:
-        method, name = resolved.method, resolved.cell.method.name
-        if resolved.recipe.search and isinstance(method, Method):
-            backbone = any(stage.trains_backbone for stage in method.stages())
-            found = points(resolved.recipe, name, backbone, resolved.cell.seed)
-            numbers.setdefault(str(resolved.cell.recipe), {})[name] = len(found)
-    for found_by_method in numbers.values():
-        if len(set(found_by_method.values())) > 1:
-            told = ", ".join(f"{name} {number}" for name, number in found_by_method.items())
-            hint = f"give all as many, -o trials={min(found_by_method.values())}"
-            raise UsageError(f"search gives methods different numbers of trials ({told}): {hint}")
 
 
 def _fits(method: FeatureMethod, task: Task) -> bool:

@@ -24,9 +24,9 @@ from bench.data.augment.batches import Preprocess
 from bench.data.formats.annotations import spatial
 from bench.data.formats.vectors import PassOn
 from bench.data.inference_inputs import Fresh
-from bench.engine.plan import at_point
 from bench.engine.saved_model import MODEL, TEXT
 from bench.engine.saved_model_facts import Facts, read_facts
+from bench.engine.trial_points import at_point
 from bench.grid.resolve import Resolved, resolve
 from bench.methods.base import FeatureMethod, Method
 from bench.methods.build import build_model

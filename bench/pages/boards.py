@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any, Literal
 
+from bench.core.text import counted
 from bench.pages.cells import Cell, Column, Line, Sheet, number
 from bench.pages.site import Board, Site, by_backbone, slug
 from bench.plots.chart import Chart
 from bench.plots.comparison import comparison, letters_of
-from bench.plots.labels import counted
 from bench.plots.pairs import MOST, pairs
 from bench.plots.pareto import cost_of, pareto
 from bench.plots.style import scale

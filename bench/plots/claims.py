@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.core.errors import UsageError
+from bench.core.text import counted
 from bench.plots.chart import Chart, chart
-from bench.plots.labels import counted
 from bench.plots.style import BLUE, COLUMN, GREEN, VERMILLION
 
 # Verdict -> colour and shape; a number that is not comparable has no place in the picture.

@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from bench.core.text import counted
 from bench.plots.chart import Chart, chart
-from bench.plots.labels import bars, counted, drawable, labels, one_setting, seeds_of, several
+from bench.plots.labels import bars, drawable, labels, one_setting, seeds_of, several
 from bench.plots.style import BLUE, DASHES, ORANGE, PURPLE, SKY, axis, near, scale, scaled, words
 from bench.tables import Table
 from bench.tables.rows import Row

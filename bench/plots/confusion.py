@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from bench.core.text import counted
 from bench.plots.chart import Chart, chart
-from bench.plots.labels import counted
 from bench.plots.style import COLUMN, ON_LIGHT, SEQUENTIAL
 from bench.stats.confusion import confusion_matrix
 from bench.tables.predictions import Run, classified, names_of

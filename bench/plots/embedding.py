@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from bench.core.errors import UsageError
+from bench.core.text import counted
 from bench.plots.chart import Chart, panels
-from bench.plots.labels import counted
 from bench.plots.style import COLUMN, series
 from bench.records import Record, prediction_key
 from bench.tables.filters import SPLITS, check_split

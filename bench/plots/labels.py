@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from bench.core.errors import UsageError
+from bench.core.text import counted
 from bench.tables import Table
 from bench.tables.metrics import metrics_of
 from bench.tables.rows import Key, Row
@@ -72,11 +73,6 @@ def several(names: Sequence[str], most: int = 3) -> str:
     if len(names) > most:
         names = [*names[: most - 1], f"{len(names) - most + 1} more"]
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
-
-
-def counted(number: int, noun: str) -> str:
-    """``1 seed``, ``3 seeds``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def seeds_of(rows: Sequence[Row], table: Table) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.core.errors import UsageError
+from bench.core.text import counted
 from bench.plots.chart import Chart, chart
-from bench.plots.labels import counted, several
+from bench.plots.labels import several
 from bench.plots.style import BLUE, VERMILLION, axis, scale
 from bench.stats import ComparisonGroup
 from bench.tables.comparison_groups import Compared

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.plots.labels import counted
+from bench.core.text import counted
 from bench.plots.style import DASHES, INK, scaled, words
 from bench.plots.sweeps import Sweep
 from bench.records import Record

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from bench.core.text import counted
 from bench.plots.chart import Chart, chart
-from bench.plots.labels import counted
 from bench.plots.style import BLUE, FAINT, VERMILLION
 from bench.stats.calibration import ECE_BINS
 from bench.stats.softmax import softmax

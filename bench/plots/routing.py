@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.core.errors import UsageError
+from bench.core.text import counted
 from bench.plots.chart import Chart, chart
-from bench.plots.labels import counted
 from bench.plots.style import SEQUENTIAL
 from bench.records import Record
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from bench.cells.cell import Cell
 from bench.core.errors import UsageError
+from bench.core.text import counted
 from bench.plots.chart import Chart, chart
-from bench.plots.labels import counted, several
+from bench.plots.labels import several
 from bench.plots.style import FAINT, axis, scaled, series
 from bench.records import Record, Selection
 from bench.tables.metrics import metrics_of

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.core.errors import UsageError
+from bench.core.text import counted
 from bench.plots.chart import Chart, panels
-from bench.plots.labels import counted
 from bench.plots.style import COLUMN, axis, scale, series
 from bench.records import Record
 from bench.tables.metrics import metrics_of

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.core.errors import UsageError
+from bench.core.text import counted
 from bench.plots.chart import Chart, panels
-from bench.plots.labels import counted, labels, several
+from bench.plots.labels import labels, several
 from bench.plots.style import COLUMN, axis, scale, series
 from bench.records import Record
 from bench.tables.metrics import selecting

@@ -28,6 +28,7 @@ def test_a_dry_run_of_stages_that_cells_share(tmp_path: Path) -> None:
     planned = invoke("run", "quick", "--dry-run", "--results", tmp_path, "-o", "seeds=[0]")
     assert planned.exit_code == 0, planned.output
     assert "8 of 8 cells would run" in planned.output
+    assert re.search(r"In all about \d+ \w+, of which \d+ \w+ digits", planned.output)
 
 
 def test_columns_of_the_table_are_chosen_and_checked_before_training(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from bench.backbones.local import weights_folder
 from bench.cli.commands.next_steps import going_on
 from bench.cli.commands.table import external_text
 from bench.core.launch import follows
-from bench.core.text import as_json, columns
+from bench.core.text import as_json, columns, counted
 from bench.engine.settings import Settings
 from bench.grid.resolve import Resolved
 from bench.grid.suite import parse_override
@@ -73,7 +73,8 @@ def done_line(outcome: Outcome) -> str:
     total = len(outcome.cells)
     if not outcome.ran:
         return f"Nothing to do: all {total} cells are up to date in {outcome.results}."
-    return f"{total} cells: {outcome.ran} ran, {outcome.up_to_date} were up to date, {len(outcome.failed)} failed."
+    parts = f"{outcome.ran} ran, {outcome.up_to_date} were up to date, {len(outcome.failed)} failed"
+    return f"{counted(total, 'cell')}: {parts}."
 
 
 def counts(cells: list[Resolved], settings: Settings, json: bool) -> str:
