@@ -12,6 +12,7 @@ from typing import Any
 
 from bench.core.errors import UsageError
 from bench.pages import ablations, boards, claims, compare, data_cards, record
+from bench.pages.answers import answer
 from bench.pages.pages import Pages
 from bench.pages.site import Board, Run, Site
 from bench.records import CorruptRecord, Record, Store
@@ -111,8 +112,9 @@ def _board(pages: Pages, site: Site, board: Board) -> dict[str, Any]:
     pages.whole(sheet, board.words)
     charts = pages.charts(boards.pictures(board, site), f"{board.slug}-board")
     warnings = {word: text for row in board.rows for word, text in row.warnings.items()}
+    found = answer(board, site)
     pages.write(
-        f"board-{board.slug}.html", "board.html", **common, table=sheet, charts=charts, warnings=warnings,
+        f"board-{board.slug}.html", "board.html", **common, table=sheet, charts=charts, warnings=warnings, answer=found,
         verdicts=[*boards.verdicts(board), *boards.notes_of(board, site)],
     )  # fmt: skip
     pairs = compare.pair_table(board)
@@ -125,7 +127,7 @@ def _board(pages: Pages, site: Site, board: Board) -> dict[str, Any]:
     pages.write(f"pareto-{board.slug}.html", "pareto.html", **common, charts=fronts)
     for row, name in zip(board.rows, board.names, strict=True):
         _record(pages, site.store, board, (row, name))
-    return boards.summary(board)
+    return {**boards.summary(board), "answer": found}
 
 
 def _record(pages: Pages, store: Store, board: Board, named: tuple[Any, str]) -> None:
@@ -158,6 +160,7 @@ def _index(pages: Pages, site: Site, summaries: Sequence[dict[str, Any]]) -> Non
         table=sheet,
         records=len(site.records),
         failed=failed,
+        answers=[found for one in summaries if (found := one["answer"]) is not None],
         notes=boards.general_notes(site),
     )
 

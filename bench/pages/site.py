@@ -22,6 +22,7 @@ from bench.tables.review_status import with_review_status
 from bench.tables.rows import Row
 from bench.tables.scores import scores_of
 from bench.tables.stale import stale_reason, with_unknown
+from bench.tables.titles import Titles, labels_of
 from bench.tasks.base import Metric
 
 Run = tuple[Record, dict[str, np.ndarray]]
@@ -104,6 +105,11 @@ class Site:
         table = aggregate(records, stale=stale_reason, evaluations=evaluations, scores=scores)
         return cls(store, records, with_corrupt_records(with_review_status(with_unknown(table), store), store))
 
+    @cached_property
+    def titles(self) -> Titles:
+        """What parts of names are called here."""
+        return Titles(labels_of(self.store.folder))
+
     def boards(self) -> Iterator[Board]:
         """The comparison groups."""
         compared = {compared.place: compared for compared in self.table.compared}
@@ -114,12 +120,13 @@ class Site:
         """Rows by comparison group; those of which no run has finished stand with their like."""
         found: dict[Place, list[Row]] = defaultdict(list)
         failed = [row for row in rows if not row.cells]
+        home = {key: compared.place for compared in self.table.compared for key in compared.members}
         for row in rows:
             if row.cells:
-                found[place_of(row.key, self.by_cell[row.cells[0]], "test")].append(row)
+                found[home.get(row.key) or place_of(row.key, self.by_cell[row.cells[0]], "test")].append(row)
         for row in failed:
             place = place_of_failed(row)
-            found[next((home for home in found if _alike(home, place)), place)].append(row)
+            found[next((one for one in found if _alike(one, place)), place)].append(row)
         return dict(found)
 
     @cached_property

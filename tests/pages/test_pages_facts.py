@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,27 @@ def test_a_pair_has_means_over_the_seeds_that_both_have(tmp_path: Path) -> None:
     assert "2 shared seeds" in one["sample"].text
     assert "no shared seed" in pairs[frozenset(("lora", "bitfit"))]["sample"].text
     assert "Unequal seeds (4: lora; 2: vpt; 1: bitfit)" in " ".join(verdicts(board))
+
+
+def test_the_first_page_says_what_each_group_found(tmp_path: Path) -> None:
+    """A sentence with the best, and a link to a page that is there."""
+    fill(tmp_path / "runs", [*grid(methods=["majority", "lora"], seeds=3), *grid("pacs", methods=["knn"], seeds=3)])
+    bench.report(results=tmp_path / "runs", out=tmp_path / "report")
+    index = (tmp_path / "report" / "index.html").read_text()
+    told = index[index.index('<dl class="answers">') : index.index("</dl>")]
+    (page,) = re.findall(r'href="(board-[^"]*)"', told)  # one row alone is compared with nothing
+    assert "Best: LoRA" in told
+    assert "Best: LoRA" in (tmp_path / "report" / page).read_text()
+
+
+def test_methods_at_rates_of_their_own_stand_on_one_board(tmp_path: Path) -> None:
+    """Their group is one, so that its page has all of them; the report can be written."""
+    cells = [*grid(methods=["lora"], recipe="quick[lr=0.1]"), *grid(methods=["vpt"], recipe="quick[lr=0.2]")]
+    fill(tmp_path / "runs", cells)
+    (board,) = Site.read(Store(tmp_path / "runs")).boards()
+    assert board.compared is not None
+    assert {row.key for row in board.rows} == set(board.compared.members)
+    bench.report(results=tmp_path / "runs", out=tmp_path / "report")
 
 
 def test_a_persons_own_images_are_shown(tmp_path: Path, weights: Path) -> None:
