@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from bench.core.text import counted
 from bench.records.evaluation_log import Evaluation
 from bench.stats import Budget, Comparison, ComparisonGroup
 from bench.stats.crossed import FEWEST_SEEDS
@@ -111,7 +112,8 @@ def helped_by_seeds(compared: Compared) -> bool:
 
 
 def _seeds(pair: Comparison) -> str:
-    return f" and {pair.seeds} seed{'s' * (pair.seeds != 1)}" if pair.seeds else ""
+    """How many seeds the two have; nothing of two methods that no seed changes."""
+    return f" and {counted(pair.seeds, 'seed')}" if pair.seeds and pair.budget().seeds_matter else ""
 
 
 def plan_for(metric: Metric, verdicts: ComparisonGroup, pair: Comparison) -> tuple[float, Budget] | None:

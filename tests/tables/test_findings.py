@@ -81,3 +81,10 @@ def test_alike_is_what_is_shown() -> None:
     assert accuracy.alike(0.65691, 0.65689)
     assert not accuracy.alike(0.6569, 0.6570)
     assert not loss.alike(0.6569, 0.6570)
+
+
+def test_two_methods_that_no_seed_changes_have_no_number_of_seeds(tmp_path: Path) -> None:
+    told = " ".join(said(tmp_path, knn=380, ridge=376))
+    assert "seed" not in told
+    assert "400 test images" in told
+    assert " and 3 seeds" in " ".join(said(tmp_path / "trained", lora=380, linear_probe=376))
