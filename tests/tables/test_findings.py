@@ -84,7 +84,7 @@ def test_alike_is_what_is_shown() -> None:
 
 
 def test_two_methods_that_no_seed_changes_have_no_number_of_seeds(tmp_path: Path) -> None:
-    told = " ".join(said(tmp_path, knn=380, ridge=376))
+    told = " ".join(said(tmp_path, knn=380, majority=376))
     assert "seed" not in told
     assert "400 test images" in told
     assert " and 3 seeds" in " ".join(said(tmp_path / "trained", lora=380, linear_probe=376))
