@@ -176,7 +176,7 @@ def test_two_thousand_rows(tmp_path: Path, browser: Any, record_property: Any, c
     pages = Pages(tmp_path, "made")
     pages.assets()
     table = pages.sheet(Sheet("board", "2,000 rows", columns, lines, ("m0", "down")), "big")
-    pages.write("index.html", "index.html", table=table, records=2000, failed=0, notes=[])
+    pages.write("index.html", "index.html", table=table, records=2000, failed=0, notes=[], answers=[])
     began = time.perf_counter()
     with Visit(browser, tmp_path / "index.html") as visit:
         ready = 1000 * (time.perf_counter() - began)
@@ -217,7 +217,7 @@ def test_names_break_after_commas_only(tmp_path: Path, browser: Any) -> None:
     pages = Pages(tmp_path, "made")
     pages.assets()
     sheet = Sheet("board", "one row", (Column("dataset", "data set"),), (Line((Place(name, href="x.html"),)),))
-    pages.write("index.html", "index.html", table=pages.sheet(sheet, "one"), records=1, failed=0, notes=[])
+    pages.write("index.html", "index.html", table=pages.sheet(sheet, "one"), records=1, failed=0, notes=[], answers=[])
     for script in (True, False):
         with Visit(browser, tmp_path / "index.html", java_script_enabled=script) as visit:
             assert visit.names() == [name]
