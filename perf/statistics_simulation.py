@@ -41,7 +41,7 @@ UNEVEN = {
     "from 0.3 to 3 points": tuple(np.geomspace(0.3, 3, METHODS).tolist()),
 }
 HEAD = (
-    "| n | S | false positives | wrong | coverage | mde | power | family-wise | wrong | Holm mde | power |\n"
+    "| n | S | false positives | wrong | coverage | MDE | power | family-wise | wrong | Holm MDE | power |\n"
     "|---|---|---|---|---|---|---|---|---|---|---|"
 )
 
